@@ -1,0 +1,3 @@
+//! The `jackfield` executable.
+
+fn main() {}

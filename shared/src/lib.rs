@@ -1,0 +1,1 @@
+//! Configuration and endpoint types, their validation, and the IPC between controller and workers.
