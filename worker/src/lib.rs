@@ -1,1 +1,3 @@
-//! What runs inside a worker process.
+//! What runs inside a worker process: endpoints, transports, services.
+
+pub mod drain;
