@@ -4,12 +4,10 @@
 //! same ports. Nothing sleeps: tests wait for a line of the log, for a state, for the end of a process, and
 //! fail after [`DEADLINE`].
 
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "in a test a panic is the report")]
-
 mod node;
 mod peers;
 
-pub use node::{Node, jackfield, run, signal_pid, wait_for_end};
+pub use node::{Background, Node, jackfield, run, signal_pid, wait_for_end};
 pub use peers::{Nginx, chromium, curl, python};
 
 use std::io::{BufRead, BufReader, Read};

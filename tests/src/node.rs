@@ -66,7 +66,23 @@ impl Node {
     /// Starts `jackfield start ARGS…` in a directory as it is.
     pub fn launch(dir: TempDir, addr: Ipv4Addr, args: &[&str], env: &[(&str, &str)]) -> Self {
         let mut command = Command::new(jackfield());
-        command.arg("start").args(args).current_dir(dir.path());
+        command.arg("start").args(args);
+        Self::execute(command, dir, addr, env)
+    }
+
+    /// The same as [`start`](Self::start) with a limit on the descriptors of each process.
+    pub fn start_with_descriptors(config: &str, limit: u32) -> Self {
+        let (dir, addr) = (TempDir::new(), loopback());
+        dir.write(".jackfield/config.json", config.replace("ADDR", &addr.to_string()));
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {limit} && exec \"$0\" start")]).arg(jackfield());
+        let node = Self::execute(command, dir, addr, &[]);
+        node.ready();
+        node
+    }
+
+    fn execute(mut command: Command, dir: TempDir, addr: Ipv4Addr, env: &[(&str, &str)]) -> Self {
+        command.current_dir(dir.path());
         command.env_remove("JACKFIELD_DIR").env_remove("CROSSBAR_DIR").envs(env.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("start jackfield");
@@ -83,6 +99,14 @@ impl Node {
     /// Runs another command on this node.
     pub fn run(&self, args: &[&str]) -> Output {
         run(self.dir.path(), args)
+    }
+
+    /// Starts another command on this node that runs until it is dropped.
+    pub fn background(&self, args: &[&str]) -> Background {
+        let mut command = Command::new(jackfield());
+        command.args(args).current_dir(self.dir.path()).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("run jackfield");
+        Background { out: Lines::follow(child.stdout.take().unwrap()), child }
     }
 
     /// `status --json`; `None` while the node does not answer.
@@ -136,6 +160,21 @@ impl Drop for Node {
         if std::thread::panicking() {
             eprintln!("log of the node:\n{}", self.log.all().join("\n"));
         }
+    }
+}
+
+/// A command that runs beside the test; killed when it goes out of scope.
+#[derive(Debug)]
+pub struct Background {
+    /// What it writes to standard output.
+    pub out: Lines,
+    child: Child,
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
