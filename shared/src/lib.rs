@@ -1,1 +1,3 @@
 //! Configuration and endpoint types, their validation, and the IPC between controller and workers.
+
+pub mod config;
