@@ -37,13 +37,21 @@ pub(crate) fn poll_read<R: AsyncRead + Unpin>(
 }
 
 /// What a receiver has not taken yet; owns no memory while that is nothing.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Backlog {
     octets: Vec<u8>,
     written: usize,
 }
 
+impl From<Vec<u8>> for Backlog {
+    fn from(octets: Vec<u8>) -> Self {
+        Self { octets, written: 0 }
+    }
+}
+
 impl Backlog {
+    pub(crate) const EMPTY: Self = Self { octets: Vec::new(), written: 0 };
+
     pub(crate) fn is_empty(&self) -> bool {
         self.octets.is_empty()
     }
@@ -57,7 +65,7 @@ impl Backlog {
         while self.written < self.octets.len() {
             self.written += ready!(poll_write(cx, to, &self.octets[self.written..]))?;
         }
-        *self = Self::default();
+        *self = Self::EMPTY;
         Poll::Ready(Ok(()))
     }
 

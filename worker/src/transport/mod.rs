@@ -1,5 +1,6 @@
 //! What a transport of the configuration does with a connection.
 
+mod relay;
 mod stream_testee;
 
 use crate::context::Context;

@@ -11,7 +11,7 @@ pub(crate) async fn echo<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     scratch: &Scratch,
 ) -> io::Result<()> {
-    let mut backlog = Backlog::default();
+    let mut backlog = Backlog::EMPTY;
     poll_fn(|cx| {
         let mut scratch = scratch.borrow();
         loop {
