@@ -3,10 +3,12 @@
 //! never holds up the process.
 
 mod panics;
+mod preview;
 mod text;
 mod throttle;
 
 pub(crate) use panics::report_panics;
+pub(crate) use preview::Preview;
 pub(crate) use throttle::Throttle;
 
 use jackfield_shared::log::{Level, Record};

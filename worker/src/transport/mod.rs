@@ -1,5 +1,6 @@
 //! What a transport of the configuration does with a connection.
 
+mod rawsocket;
 mod relay;
 mod stream_testee;
 
