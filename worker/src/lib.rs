@@ -5,6 +5,7 @@
 
 #![allow(dead_code)] // until the transports that use it are there
 
+mod connect;
 mod context;
 mod controller;
 pub mod drain;
