@@ -13,6 +13,8 @@ mod log;
 mod net;
 mod process;
 mod serving;
+#[cfg(test)]
+mod testing;
 mod transport;
 
 use jackfield_shared::log::Level;
