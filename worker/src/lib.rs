@@ -16,6 +16,7 @@ mod serving;
 #[cfg(test)]
 mod testing;
 mod transport;
+pub mod websocket;
 
 use jackfield_shared::log::Level;
 use std::os::fd::OwnedFd;
