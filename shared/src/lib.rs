@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! What the controller and its workers have in common: the configuration and endpoint types with their
 //! validation, the IPC between the processes, and the words (log records, states, status) they exchange on it.
 //!
@@ -7,3 +8,8 @@ pub mod config;
 pub mod ipc;
 pub mod log;
 pub mod status;
+=======
+//! Configuration and endpoint types, their validation, and the IPC between controller and workers.
+
+pub mod config;
+>>>>>>> config

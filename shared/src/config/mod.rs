@@ -1,62 +1,35 @@
-//! placeholder until merge
-use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
-use std::time::Duration;
-/// placeholder
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Worker {
-    /// id
-    pub id: String,
-    /// transports
-    pub transports: Vec<Transport>,
-}
-impl Worker {
-    /// transports
-    pub fn transports(&self) -> &[Transport] {
-        &self.transports
-    }
-}
-/// placeholder
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Transport {
-    /// id
-    pub id: String,
-    /// most
-    pub max_connections: u32,
-    /// endpoint
-    pub endpoint: ListeningEndpoint,
-    /// kind
-    pub kind: TransportKind,
-}
-/// placeholder
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum TransportKind {
-    /// echo
-    StreamTestee,
-}
-/// placeholder
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum ListeningEndpoint {
-    /// tcp
-    Tcp(TcpListening),
-    /// unix
-    Unix(UnixListening),
-}
-/// placeholder
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct TcpListening {
-    /// most
-    pub max_connections: Option<u32>,
-    /// keepalive
-    pub keepalive: Option<Duration>,
-    /// nodelay
-    pub nodelay: bool,
-}
-/// placeholder
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct UnixListening {
-    /// most
-    pub max_connections: Option<u32>,
-    /// path
-    pub path: PathBuf,
-}
+//! The configuration of a node: types, reading, validation.
+//!
+//! Two stages: `source` reads JSON or YAML into a tree in which everything knows its line and column; the types
+//! here are then decoded from that tree by their declarations (`decode`), each of which says in one place what an
+//! option means, what it may be, and what holds where it is absent. The result is a [`Node`], in which relative
+//! paths are absolute and variables are resolved, so that a worker can be given its part of it as it is.
+//!
+//! The format is Crossbar.io's with additions; see docs/configuration.md.
+
+mod controller;
+mod decode;
+mod diagnostic;
+mod endpoint;
+mod load;
+mod node;
+mod not_built;
+mod schema;
+mod service;
+mod source;
+mod transport;
+mod wamp;
+mod worker;
+
+pub use controller::*;
+pub use decode::Secret;
+pub use diagnostic::{Diagnostic, Path, Severity};
+pub use endpoint::*;
+pub use load::{Loaded, builtin, find, load, parse};
+pub use node::Node;
+pub use schema::schema;
+pub use service::*;
+pub use source::Format;
+pub use transport::*;
+pub use wamp::*;
+pub use worker::*;

@@ -1,0 +1,93 @@
+//! The controller's own part of the configuration.
+
+use super::decode::*;
+use super::endpoint::Tor;
+use super::source::{Kind, Value};
+use super::transport::id;
+use super::worker::Manhole;
+
+object! {
+    /// The controller.
+    pub struct Controller as "controller settings" {
+        /// The node's name; absent: made of the host's name and the process id.
+        pub id as "id": Option<String> = id(), optional;
+        /// Its options.
+        pub options as "options": ControllerOptions = nested(), defaulted;
+        /// A Python shell over SSH.
+        pub manhole as "manhole": Option<Manhole> = nested(), optional;
+        /// The node's key.
+        pub keyring as "keyring": Option<Keyring> = nested(), optional;
+        /// The embedded Arti; absent: as if it were empty.
+        pub tor as "tor": Option<Tor> = nested(), optional;
+    }
+    ignored {
+        /// Connections of Crossbar.io's that are nowhere described.
+        "connections" = any();
+    }
+    absent default;
+}
+
+choice! {
+    /// When the node ends because of its workers.
+    pub enum NodeShutdown {
+        /// When it is told to.
+        OnShutdownRequested = "shutdown_on_shutdown_requested",
+        /// When one ended.
+        OnWorkerExit = "shutdown_on_worker_exit",
+        /// When one did not end well.
+        OnWorkerExitWithError = "shutdown_on_worker_exit_with_error",
+        /// When the last one ended.
+        OnLastWorkerExit = "shutdown_on_last_worker_exit",
+    }
+}
+
+object! {
+    /// The controller's options.
+    pub struct ControllerOptions as "controller options" {
+        /// The title of its process, as ps(1) shows it.
+        pub title as "title": Option<String> = text(), optional;
+        /// When the node ends because of its workers; absent: never, they are restarted.
+        pub shutdown as "shutdown": Option<Vec<NodeShutdown>> = shutdown(), optional;
+    }
+    ignored {
+        /// Starts workers at the same time, which Jackfield always does.
+        "enable_parallel_worker_start" = boolean();
+    }
+    absent default;
+}
+
+fn shutdown() -> impl Rule<Out = Vec<NodeShutdown>> {
+    either(
+        |value: &Value| !matches!(value.kind, Kind::List(_)),
+        then(word::<NodeShutdown>(), |mode, _, _| Some(vec![mode])),
+        list(word()),
+    )
+}
+
+tagged! {
+    /// The node's key.
+    pub enum Keyring as "a keyring" by "type" {
+        /// In a file.
+        File(KeyringFile) = "file",
+        /// In a hardware module.
+        Hsm(KeyringHsm) = "hsm",
+    }
+}
+
+object! {
+    /// A key in a file.
+    pub struct KeyringFile as "a key in a file" {
+        /// The file.
+        pub path as "path": Option<std::path::PathBuf> = path(), optional;
+    }
+}
+
+object! {
+    /// A key in a hardware module.
+    pub struct KeyringHsm as "a key in a hardware module" {
+        /// The module's driver.
+        pub driver as "driver": Option<String> = text(), optional;
+        /// The module's port.
+        pub port as "port": Option<serde_json::Value> = any(), optional;
+    }
+}

@@ -1,0 +1,156 @@
+//! What decoding knows besides the value at hand, and where it leaves what it finds.
+
+use std::path::{Path as FsPath, PathBuf};
+
+use super::super::diagnostic::{Diagnostic, Path, Severity};
+use super::super::source::Span;
+
+/// Looks up an environment variable. Injected, so that a configuration can be judged for another environment.
+pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// An id or a listening address somebody claims; two claims to the same are compared at the end.
+pub(crate) struct Claim<T> {
+    pub(crate) what: T,
+    pub(crate) path: Path,
+    pub(crate) span: Span,
+}
+
+/// The state of one decoding.
+pub(crate) struct Context<'a> {
+    file: &'a str,
+    node_dir: &'a FsPath,
+    env: Environment<'a>,
+    path: Path,
+    errors: usize,
+    /// Everything found so far.
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    /// The listening endpoints seen, each with whether it may be shared.
+    pub(crate) listeners: Vec<Claim<super::super::endpoint::Address>>,
+    /// The ids seen: the scope they are unique in, and the id.
+    pub(crate) ids: Vec<Claim<(Path, String)>>,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(file: &'a str, node_dir: &'a FsPath, env: Environment<'a>) -> Self {
+        Self {
+            file,
+            node_dir,
+            env,
+            path: Path::default(),
+            errors: 0,
+            diagnostics: Vec::new(),
+            listeners: Vec::new(),
+            ids: Vec::new(),
+        }
+    }
+
+    /// How many errors were reported so far.
+    pub(crate) fn errors(&self) -> usize {
+        self.errors
+    }
+
+    /// Whether `work` reported no error, with its result.
+    pub(crate) fn clean<T>(&mut self, work: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+        let before = self.errors;
+        work(self).filter(|_| self.errors == before)
+    }
+
+    pub(crate) fn env(&self, name: &str) -> Option<String> {
+        (self.env)(name)
+    }
+
+    /// `path` against the node directory.
+    pub(crate) fn absolute(&self, path: &str) -> PathBuf {
+        self.node_dir.join(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn in_key<T>(&mut self, key: &str, work: impl FnOnce(&mut Self) -> T) -> T {
+        self.path.push_key(key);
+        let result = work(self);
+        self.path.pop();
+        result
+    }
+
+    pub(crate) fn in_index<T>(&mut self, index: usize, work: impl FnOnce(&mut Self) -> T) -> T {
+        self.path.push_index(index);
+        let result = work(self);
+        self.path.pop();
+        result
+    }
+
+    /// Reports an error at the current path.
+    pub(crate) fn error(&mut self, span: Span, message: impl Into<String>) {
+        self.errors += 1;
+        self.push(Severity::Error, span, message.into(), false);
+    }
+
+    /// Reports an error without ever quoting the source line.
+    pub(crate) fn sensitive_error(&mut self, span: Span, message: impl Into<String>) {
+        self.errors += 1;
+        self.push(Severity::Error, span, message.into(), true);
+    }
+
+    pub(crate) fn warn(&mut self, span: Span, message: impl Into<String>) {
+        self.push(Severity::Warning, span, message.into(), false);
+    }
+
+    /// Reports an error at the attribute `key` of the current object.
+    pub(crate) fn error_at(&mut self, key: &str, span: Span, message: impl Into<String>) {
+        self.in_key(key, |cx| cx.error(span, message));
+    }
+
+    pub(crate) fn warn_at(&mut self, key: &str, span: Span, message: impl Into<String>) {
+        self.in_key(key, |cx| cx.warn(span, message));
+    }
+
+    fn push(&mut self, severity: Severity, span: Span, message: String, sensitive: bool) {
+        self.diagnostics.push(Diagnostic {
+            severity,
+            file: self.file.to_owned(),
+            line: span.line,
+            column: span.column,
+            path: self.path.to_string(),
+            message,
+            sensitive,
+        });
+    }
+}
+
+impl Context<'_> {
+    /// Reports ids and listening addresses that are claimed twice.
+    pub(crate) fn compare_claims(&mut self) {
+        let ids = std::mem::take(&mut self.ids);
+        for (index, claim) in ids.iter().enumerate() {
+            if let Some(first) = ids.iter().take(index).find(|other| other.what == claim.what) {
+                let message = format!(
+                    "the id {:?} is given twice, first in line {}; each needs its own",
+                    claim.what.1, first.span.line
+                );
+                self.path = claim.path.clone();
+                self.error(claim.span, message);
+            }
+        }
+        let listeners = std::mem::take(&mut self.listeners);
+        for (index, claim) in listeners.iter().enumerate() {
+            if let Some(first) =
+                listeners.iter().take(index).find(|other| other.what.conflicts_with(&claim.what))
+            {
+                let hint = match claim.what {
+                    super::super::endpoint::Address::Tcp { .. } => {
+                        "; choose another, or set \"shared\": true on both"
+                    }
+                    _ => "; choose another",
+                };
+                let message =
+                    format!("{} listens there already, in line {}{hint}", first.path, first.span.line);
+                self.path = claim.path.clone();
+                self.error(claim.span, message);
+            }
+        }
+        self.path = Path::default();
+    }
+}

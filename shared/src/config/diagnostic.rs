@@ -1,0 +1,180 @@
+//! What there is to say about a configuration, for people: where, what was found, what is accepted.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::source::Span;
+
+/// How much a [`Diagnostic`] weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Severity {
+    /// The configuration is invalid.
+    Error,
+    /// Valid, but a feature whose effect this release does not have: `check` warns, `start` refuses.
+    NotBuilt,
+    /// Valid, and something the author should know.
+    Warning,
+}
+
+/// One remark about one place of a configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Diagnostic {
+    /// How much it weighs.
+    pub severity: Severity,
+    /// The file's name as the user knows it.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+    /// The attribute, like `workers[0].transports[1].endpoint.port`; empty for the document itself.
+    pub path: String,
+    /// What was found, what is accepted, and what to do.
+    pub message: String,
+    /// The line holds something secret and must not be quoted.
+    pub sensitive: bool,
+}
+
+/// `config.json:12:15: workers[0].transports[1].endpoint.port: found 70000, expected an integer from 1 to 65535`
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}: ", self.file, self.line, self.column)?;
+        match self.severity {
+            Severity::Error => {}
+            Severity::NotBuilt => f.write_str("not built yet: ")?,
+            Severity::Warning => f.write_str("warning: ")?,
+        }
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+/// Longer source lines are not quoted: they are generated, and a caret under them helps nobody.
+const QUOTED_LINE: usize = 160;
+
+impl Diagnostic {
+    /// The diagnostic as one line, with the source line and a caret below it where that helps.
+    pub fn render(&self, text: &str) -> String {
+        let line = usize::try_from(self.line).ok().and_then(|line| text.lines().nth(line.checked_sub(1)?));
+        match line {
+            Some(line)
+                if !self.sensitive && !line.trim().is_empty() && line.chars().count() <= QUOTED_LINE =>
+            {
+                let number = self.line.to_string();
+                let before = line.chars().take(self.column.saturating_sub(1) as usize);
+                // Tabs stay tabs, so that the caret stands under its character whatever their width.
+                let indent: String = before.map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+                format!("{self}\n  {number} | {line}\n  {} | {indent}^", " ".repeat(number.len()))
+            }
+            _ => self.to_string(),
+        }
+    }
+}
+
+/// The way to an attribute, from the top of the document.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Path(Vec<Segment>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Segment {
+    Key(String),
+    Index(usize),
+}
+
+impl Path {
+    /// The path of the attribute `key` of this object.
+    pub fn key(&self, key: &str) -> Self {
+        let mut path = self.clone();
+        path.push_key(key);
+        path
+    }
+
+    /// The path of item `index` of this list.
+    pub fn index(&self, index: usize) -> Self {
+        let mut path = self.clone();
+        path.push_index(index);
+        path
+    }
+
+    pub(crate) fn push_key(&mut self, key: &str) {
+        self.0.push(Segment::Key(key.to_owned()));
+    }
+
+    pub(crate) fn push_index(&mut self, index: usize) {
+        self.0.push(Segment::Index(index));
+    }
+
+    pub(crate) fn pop(&mut self) {
+        self.0.pop();
+    }
+
+    /// Where this path leads in `root`; where the last part of it that exists stands.
+    pub(crate) fn span_in(&self, root: &super::source::Value) -> Span {
+        use super::source::Kind;
+        let mut value = root;
+        let mut span = root.span;
+        for segment in &self.0 {
+            let next = match (segment, &value.kind) {
+                (Segment::Key(key), Kind::Map(_)) => {
+                    value.get(key).map(|entry| (&entry.value, entry.key_span))
+                }
+                (Segment::Index(index), Kind::List(items)) => items.get(*index).map(|item| (item, item.span)),
+                _ => None,
+            };
+            match next {
+                Some(next) => (value, span) = next,
+                None => break,
+            }
+        }
+        span
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, segment) in self.0.iter().enumerate() {
+            match segment {
+                Segment::Index(index) => write!(f, "[{index}]")?,
+                Segment::Key(key) => {
+                    let plain = !key.is_empty()
+                        && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '$'));
+                    match (plain, position) {
+                        (true, 0) => f.write_str(key)?,
+                        (true, _) => write!(f, ".{key}")?,
+                        (false, _) => write!(f, "[{key:?}]")?,
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_then_the_source_with_a_caret() {
+        let path = Path::default().key("workers").index(0).key("paths").key("/").key("port");
+        let diagnostic = Diagnostic {
+            severity: Severity::Error,
+            file: "config.json".into(),
+            line: 2,
+            column: 10,
+            path: path.to_string(),
+            message: "found 70000, expected an integer from 1 to 65535".into(),
+            sensitive: false,
+        };
+        assert_eq!(
+            diagnostic.render("{\n\t\"port\": 70000\n}"),
+            "config.json:2:10: workers[0].paths[\"/\"].port: found 70000, expected an integer from 1 to 65535\n  \
+             2 | \t\"port\": 70000\n    | \t        ^"
+        );
+        let secret = Diagnostic { sensitive: true, ..diagnostic };
+        assert!(!secret.render("{\n\t\"port\": 70000\n}").contains('^'));
+    }
+}

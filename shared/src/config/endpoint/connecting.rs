@@ -1,0 +1,95 @@
+//! Connecting endpoints.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::super::decode::*;
+use super::listening::unix_path;
+use super::twisted::TwistedConnecting;
+use super::*;
+
+tagged! {
+    /// Where a connection goes.
+    pub enum ConnectingEndpoint as "a connecting endpoint" by "type" {
+        /// A TCP port.
+        Tcp(TcpConnecting) = "tcp",
+        /// A Unix domain socket.
+        Unix(UnixConnecting) = "unix",
+        /// A host reached through Tor.
+        Tor(TorConnecting) = "tor",
+        /// One of Twisted's endpoint strings; read as the endpoint it names.
+        Twisted(TwistedConnecting) = "twisted",
+    }
+    finish ConnectingEndpoint::finish;
+}
+
+impl ConnectingEndpoint {
+    fn finish(self, fields: &mut Fields<'_>, cx: &mut Context<'_>) -> Option<Self> {
+        match self {
+            Self::Twisted(twisted) => twisted.meaning(fields, cx),
+            other => Some(other),
+        }
+    }
+}
+
+object! {
+    /// A TCP connection.
+    pub struct TcpConnecting as "a connecting TCP endpoint" {
+        /// The host: an address or a name. All its addresses are tried (RFC 8305).
+        pub host as "host": String = host(), required;
+        /// The port.
+        pub port as "port": u16 = port(), required;
+        /// The IP version; absent: either, as the name resolves.
+        pub version as "version": Option<IpVersion> = IpVersionRule, optional;
+        /// Seconds until the connection must stand; 0: as the kernel does.
+        pub timeout as "timeout": Duration = whole_seconds(0..=600), default(json!(10), Duration::from_secs(10));
+        /// Probes an idle connection after so many seconds; 0 or absent: off.
+        pub keepalive as "keepalive": Option<Duration> = whole_seconds(0..=86400), optional;
+        /// Sends small writes at once (TCP_NODELAY).
+        pub nodelay as "nodelay": bool = boolean(), default(true);
+        /// The PROXY protocol is sent first, in this form.
+        pub proxy_protocol as "proxy_protocol": Option<ProxyProtocolSend> = word(), optional;
+        /// TLS on the connection.
+        pub tls as "tls": Option<TlsConnecting> = nested(), optional;
+    }
+    check TcpConnecting::check;
+}
+
+impl TcpConnecting {
+    fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
+        let contradiction = match (self.version, self.host.parse::<std::net::IpAddr>()) {
+            (Some(IpVersion::V4), Ok(address)) => address.is_ipv6(),
+            (Some(IpVersion::V6), Ok(address)) => address.is_ipv4(),
+            _ => false,
+        };
+        if contradiction {
+            cx.warn_at("version", fields.span_of("version"), "contradicts the host, whose family is used");
+        }
+    }
+}
+
+object! {
+    /// A connection to a Unix domain socket.
+    pub struct UnixConnecting as "a connecting Unix domain socket" {
+        /// Where it is, relative to the node directory; `$VAR` and `${VAR}` are expanded.
+        pub path as "path": PathBuf = unix_path(), required;
+        /// Seconds until the connection must stand; 0: no limit.
+        pub timeout as "timeout": Duration = whole_seconds(0..=600), default(json!(10), Duration::from_secs(10));
+        /// The PROXY protocol is sent first, in this form.
+        pub proxy_protocol as "proxy_protocol": Option<ProxyProtocolSend> = word(), optional;
+        /// TLS on the connection.
+        pub tls as "tls": Option<TlsConnecting> = nested(), optional;
+    }
+}
+
+/// A host name or an address.
+pub(crate) fn host() -> impl Rule<Out = String> {
+    then(named("a host name or an IP address", text()), |host, value, cx| {
+        if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            cx.warn(value.span, format!("{host:?} is no host name, connecting to it will fail"));
+        }
+        Some(host)
+    })
+}

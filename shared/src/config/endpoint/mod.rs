@@ -1,0 +1,181 @@
+//! Endpoints: where a transport listens, and where a connection goes.
+
+mod connecting;
+mod listening;
+mod tls;
+mod tor;
+mod twisted;
+
+pub use connecting::*;
+pub use listening::*;
+use serde_json::json;
+pub use tls::*;
+pub use tor::*;
+
+use super::decode::{Context, Defs, Fields, Rule, choice, int, word};
+use super::source::{Kind, Value};
+
+/// A port number.
+pub(crate) fn port() -> super::decode::Int<u16> {
+    int(1..=65535)
+}
+
+/// An IP version, where an endpoint names one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum IpVersion {
+    /// IPv4
+    V4,
+    /// IPv6
+    V6,
+}
+
+/// Reads [`IpVersion`].
+pub(crate) struct IpVersionRule;
+
+impl Rule for IpVersionRule {
+    type Out = IpVersion;
+
+    fn read(&self, value: &Value, cx: &mut Context<'_>) -> Option<IpVersion> {
+        let found = cx.substituted(value)?;
+        let number = match &found.kind {
+            Kind::Int(number) => Some(*number),
+            Kind::String(text) if matches!(found, std::borrow::Cow::Owned(_)) => text.trim().parse().ok(),
+            _ => None,
+        };
+        match number {
+            Some(4) => Some(IpVersion::V4),
+            Some(6) => Some(IpVersion::V6),
+            _ => {
+                let message =
+                    format!("found {}, expected {}", super::decode::describe(&found), self.expected());
+                cx.error(value.span, message);
+                None
+            }
+        }
+    }
+
+    fn expected(&self) -> String {
+        "4 or 6".into()
+    }
+
+    fn schema(&self, _: &mut Defs) -> serde_json::Value {
+        json!({"anyOf": [{"enum": [4, 6]}, {"type": "string", "pattern": "^\\$\\{.+\\}$"}]})
+    }
+}
+
+choice! {
+    /// The PROXY protocol's version a connecting endpoint sends.
+    pub enum ProxyProtocolSend {
+        /// The text form.
+        V1 = "v1",
+        /// The binary form.
+        V2 = "v2",
+    }
+}
+
+choice! {
+    /// The PROXY protocol's version a listening endpoint takes.
+    pub enum ProxyProtocolAccept {
+        /// The text form.
+        V1 = "v1",
+        /// The binary form.
+        V2 = "v2",
+        /// Either.
+        Auto = "auto",
+    }
+}
+
+/// From whom a listening endpoint takes the PROXY protocol, and in which form.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct ProxyProtocol {
+    /// The form.
+    pub version: ProxyProtocolAccept,
+    /// Networks whose word is taken, as `ADDRESS` or `ADDRESS/BITS`.
+    pub trusted: Vec<String>,
+}
+
+/// Whether `text` is an IP address or a network `ADDRESS/BITS`.
+pub(crate) fn is_network(text: &str) -> bool {
+    let (address, bits) = match text.split_once('/') {
+        Some((address, bits)) => (address, Some(bits)),
+        None => (text, None),
+    };
+    let Ok(address) = address.parse::<std::net::IpAddr>() else { return false };
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    bits.is_none_or(|bits| {
+        bits.bytes().all(|b| b.is_ascii_digit()) && bits.parse::<u8>().is_ok_and(|bits| bits <= most)
+    })
+}
+
+/// Reads `proxy_protocol` and `trusted`.
+pub(crate) fn proxy_protocol(fields: &mut Fields<'_>, cx: &mut Context<'_>) -> Option<Option<ProxyProtocol>> {
+    let version = fields.given("proxy_protocol", &word::<ProxyProtocolAccept>(), cx);
+    let trusted = fields.given("trusted", &trusted(), cx);
+    match (version, trusted) {
+        (None, None) => Some(None),
+        (Some(version), Some(trusted)) => Some(Some(ProxyProtocol { version: version?, trusted: trusted? })),
+        (Some(_), None) => {
+            let span = fields.span_of("proxy_protocol");
+            cx.error_at(
+                "proxy_protocol",
+                span,
+                "needs \"trusted\" beside it: the networks whose word about the client is taken",
+            );
+            None
+        }
+        (None, Some(_)) => {
+            let span = fields.span_of("trusted");
+            cx.error_at("trusted", span, "has a meaning only together with \"proxy_protocol\"");
+            None
+        }
+    }
+}
+
+pub(crate) fn trusted() -> impl Rule<Out = Vec<String>> {
+    super::decode::some(super::decode::matching(
+        "an IP address or a network like 10.0.0.0/8",
+        None,
+        is_network,
+    ))
+}
+
+/// What a listening endpoint occupies; two of the same are a conflict unless both may be shared.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Address {
+    /// First and last port, on an interface in the family given.
+    Tcp { ports: (u16, u16), interface: String, version: Option<IpVersion>, shared: bool },
+    /// A path in the file system.
+    Unix(std::path::PathBuf),
+    /// A service's key file.
+    Onion(std::path::PathBuf),
+}
+
+impl Address {
+    /// Whether both cannot be had at once.
+    pub(crate) fn conflicts_with(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Tcp { ports: a, interface: i, version: v, shared: s },
+                Self::Tcp { ports: b, interface: j, version: w, shared: t },
+            ) => {
+                let any = |interface: &str| matches!(interface, "" | "0.0.0.0" | "::");
+                // A range finds itself a free port, unless it is only one.
+                a.0 == a.1
+                    && a == b
+                    && !(*s && *t)
+                    && family(i, *v) == family(j, *w)
+                    && (i == j || any(i) || any(j))
+            }
+            (Self::Unix(a), Self::Unix(b)) | (Self::Onion(a), Self::Onion(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+fn family(interface: &str, version: Option<IpVersion>) -> IpVersion {
+    match (version, interface.parse::<std::net::IpAddr>()) {
+        (Some(version), _) => version,
+        (None, Ok(std::net::IpAddr::V6(_))) => IpVersion::V6,
+        _ => IpVersion::V4,
+    }
+}

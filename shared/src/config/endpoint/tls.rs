@@ -1,0 +1,120 @@
+//! TLS sections of endpoints. Both ends are described; rustls gives them their effect.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::super::decode::*;
+
+choice! {
+    /// A TLS version.
+    pub enum TlsVersion {
+        /// TLS 1.2
+        V12 = "1.2",
+        /// TLS 1.3
+        V13 = "1.3",
+    }
+}
+
+choice! {
+    /// Whether clients show a certificate.
+    pub enum ClientAuth {
+        /// They must, and it must verify.
+        Required = "required",
+        /// They may, and if they do it must verify.
+        Optional = "optional",
+    }
+}
+
+object! {
+    /// One more certificate of a listening endpoint, chosen by the name the client asks for (SNI).
+    pub struct TlsCertificate as "a certificate with its key" {
+        /// The private key, a PEM file.
+        pub key as "key": PathBuf = file(), required;
+        /// The certificate, a PEM file.
+        pub certificate as "certificate": PathBuf = file(), required;
+        /// Intermediate certificates, a PEM file each, sent after the certificate.
+        pub chain_certificates as "chain_certificates": Vec<PathBuf> = list(file()), default(json!([]), Vec::new());
+    }
+}
+
+object! {
+    /// TLS of a listening endpoint.
+    pub struct TlsListening as "the TLS settings of a listening endpoint" {
+        /// The private key, a PEM file.
+        pub key as "key": PathBuf = file(), required;
+        /// The certificate, a PEM file.
+        pub certificate as "certificate": PathBuf = file(), required;
+        /// Intermediate certificates, a PEM file each, sent after the certificate.
+        pub chain_certificates as "chain_certificates": Vec<PathBuf> = list(file()), default(json!([]), Vec::new());
+        /// Clients show a certificate signed by one of these, PEM files; see `client_auth`.
+        pub ca_certificates as "ca_certificates": Vec<PathBuf> = list(file()), default(json!([]), Vec::new());
+        /// Whether a client without a certificate is refused; needs `ca_certificates`.
+        pub client_auth as "client_auth": ClientAuth = word(), default(json!("required"), ClientAuth::Required);
+        /// Certificate revocation lists, PEM files.
+        pub crls as "crls": Vec<PathBuf> = list(file()), default(json!([]), Vec::new());
+        /// Cipher suites by their OpenSSL names, separated by colons; absent: those of the TLS library.
+        pub ciphers as "ciphers": Option<String> = text(), optional;
+        /// The versions spoken.
+        pub versions as "versions": Vec<TlsVersion> = some(word()), default(json!(["1.2", "1.3"]), vec![TlsVersion::V12, TlsVersion::V13]);
+        /// Protocol names offered (ALPN); absent: what the transport speaks.
+        pub alpn as "alpn": Option<Vec<String>> = some(protocol_name()), optional;
+        /// More certificates, chosen by the name the client asks for (SNI).
+        pub certificates as "certificates": Vec<TlsCertificate> = list(nested()), default(json!([]), Vec::new());
+    }
+    ignored {
+        /// Diffie-Hellman parameters, a PEM file; the TLS library has no finite-field Diffie-Hellman.
+        "dhparam" = file();
+    }
+    check TlsListening::check;
+}
+
+impl TlsListening {
+    fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
+        if fields.has("client_auth") && self.ca_certificates.is_empty() {
+            let span = fields.span_of("client_auth");
+            cx.error_at(
+                "client_auth",
+                span,
+                "needs \"ca_certificates\": whose signature on a client's certificate counts",
+            );
+        }
+    }
+}
+
+object! {
+    /// TLS of a connecting endpoint.
+    pub struct TlsConnecting as "the TLS settings of a connecting endpoint" {
+        /// The name the server's certificate is verified against, also sent as SNI.
+        pub hostname as "hostname": String = text(), required;
+        /// The server's certificate is signed by one of these, PEM files; absent: by one the system trusts.
+        pub ca_certificates as "ca_certificates": Option<Vec<PathBuf>> = list(file()), optional;
+        /// The client's private key, a PEM file; needs `certificate`.
+        pub key as "key": Option<PathBuf> = file(), optional;
+        /// The client's certificate, a PEM file; needs `key`.
+        pub certificate as "certificate": Option<PathBuf> = file(), optional;
+        /// The versions spoken.
+        pub versions as "versions": Vec<TlsVersion> = some(word()), default(json!(["1.2", "1.3"]), vec![TlsVersion::V12, TlsVersion::V13]);
+        /// Protocol names offered (ALPN); absent: none.
+        pub alpn as "alpn": Option<Vec<String>> = some(protocol_name()), optional;
+    }
+    check TlsConnecting::check;
+}
+
+impl TlsConnecting {
+    fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
+        for (given, key, missing) in
+            [(self.key.is_some(), "key", "certificate"), (self.certificate.is_some(), "certificate", "key")]
+        {
+            if given && !fields.has(missing) {
+                let span = fields.span_of(key);
+                cx.warn_at(key, span, format!("has no effect without {missing:?}: no certificate is shown"));
+            }
+        }
+    }
+}
+
+/// RFC 7301: one to 255 bytes.
+fn protocol_name() -> Text {
+    matching("a protocol name of 1 to 255 bytes", None, |name| (1..=255).contains(&name.len()))
+}

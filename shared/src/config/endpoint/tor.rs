@@ -1,0 +1,137 @@
+//! Tor: onion services, connections through Tor, and the settings of the embedded Arti.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::super::decode::*;
+use super::*;
+
+choice! {
+    /// Which connections may share a circuit.
+    pub enum Isolation {
+        /// Any.
+        None = "none",
+        /// None: a circuit for each connection.
+        Connection = "connection",
+        /// Those to the same host and port.
+        Destination = "destination",
+    }
+}
+
+object! {
+    /// An onion service: an ordinary private listener, and the publishing of its address.
+    pub struct OnionListening as "an onion service" {
+        /// The port clients use, on the onion address.
+        pub port as "port": u16 = port(), required;
+        /// The service's key, relative to the node directory; created if missing, mode 0600. The address of the
+        /// service depends on this file alone.
+        pub private_key_file as "private_key_file": PathBuf = path(), required;
+        /// How to reach the control port of a tor daemon; absent: the embedded Arti publishes.
+        pub tor_control_endpoint as "tor_control_endpoint": Option<Box<ConnectingEndpoint>> = boxed(nested()), optional;
+        /// The version of the service.
+        pub version as "version": u8 = int(2..=3), default(3);
+        /// The private listener behind the service; absent: one of the node's choice.
+        pub target as "target": Option<Box<ListeningEndpoint>> = boxed(nested()), optional;
+        /// Only clients that hold one of these x25519 keys (base32) can find and reach the service.
+        pub authorized_clients as "authorized_clients": Vec<String> = list(client_key()), default(json!([]), Vec::new());
+        /// Streams a client may have open on one circuit; 0: any number.
+        pub max_streams as "max_streams": u16 = int(0..=65535), default(0);
+        /// Connections open at a time through this endpoint, in each process; the transport's, if absent.
+        pub max_connections as "max_connections": Option<u32> = int(1..=4294967295), optional;
+        /// TLS inside of the onion connection.
+        pub tls as "tls": Option<TlsListening> = nested(), optional;
+    }
+    check OnionListening::check;
+}
+
+impl OnionListening {
+    fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
+        if self.version == 2 {
+            cx.warn_at("version", fields.span_of("version"), "version 2 left the Tor network in 2021; use 3");
+        }
+        if matches!(self.target.as_deref(), Some(ListeningEndpoint::Onion(_))) {
+            cx.error_at(
+                "target",
+                fields.span_of("target"),
+                "found an onion service, expected a private tcp or unix listener",
+            );
+        }
+    }
+}
+
+/// `descriptor:x25519:` and 52 characters of base32, or these alone.
+fn client_key() -> Text {
+    matching("an x25519 public key in base32 (52 characters)", None, |text| {
+        let key = text.strip_prefix("descriptor:x25519:").unwrap_or(text);
+        key.len() == 52 && key.bytes().all(|b| matches!(b, b'A'..=b'Z' | b'a'..=b'z' | b'2'..=b'7'))
+    })
+}
+
+object! {
+    /// A connection through Tor.
+    pub struct TorConnecting as "a connection through Tor" {
+        /// The host, mostly an onion address; resolved by Tor.
+        pub host as "host": String = host(), required;
+        /// The port.
+        pub port as "port": u16 = port(), required;
+        /// The SOCKS port of a tor daemon on 127.0.0.1; absent: the embedded Arti connects.
+        pub tor_socks_port as "tor_socks_port": Option<u16> = port(), optional;
+        /// Which connections may share a circuit.
+        pub isolation as "isolation": Isolation = word(), default(json!("none"), Isolation::None);
+        /// The PROXY protocol is sent first, in this form.
+        pub proxy_protocol as "proxy_protocol": Option<ProxyProtocolSend> = word(), optional;
+        /// TLS inside of the Tor connection.
+        pub tls as "tls": Option<TlsConnecting> = nested(), optional;
+    }
+}
+
+object! {
+    /// The embedded Arti.
+    pub struct Tor as "the settings of the embedded Arti" {
+        /// Where it keeps its state, relative to the node directory.
+        pub state_directory as "state_directory": PathBuf = path(), special(Tor::state, Presence::Default(json!("tor")));
+        /// Directory authorities of a private network; empty: the Tor network's.
+        pub authorities as "authorities": Vec<TorAuthority> = list(nested()), default(json!([]), Vec::new());
+        /// Fallback directories of a private network.
+        pub fallback_directories as "fallback_directories": Vec<TorFallback> = list(nested()), default(json!([]), Vec::new());
+        /// Bridge lines, as a bridge distributor gives them.
+        pub bridges as "bridges": Vec<String> = list(text()), default(json!([]), Vec::new());
+        /// Seconds until Tor must be up for the first time; after that, endpoints say so and it goes on trying.
+        pub bootstrap_timeout as "bootstrap_timeout": Duration = seconds(1.0..=3600.0), default(json!(120), Duration::from_secs(120));
+    }
+}
+
+impl Tor {
+    fn state(fields: &mut Fields<'_>, cx: &mut Context<'_>) -> Option<PathBuf> {
+        let default = cx.absolute("tor");
+        fields.given("state_directory", &path(), cx).unwrap_or(Some(default))
+    }
+}
+
+object! {
+    /// A directory authority of a private Tor network.
+    pub struct TorAuthority as "a directory authority" {
+        /// A name for people.
+        pub name as "name": String = text(), required;
+        /// The authority's identity fingerprint, 40 hexadecimal digits.
+        pub v3ident as "v3ident": String = matching("40 hexadecimal digits", Some("^[0-9A-Fa-f]{40}$"), |text| is_hex(text, 40)), required;
+    }
+}
+
+object! {
+    /// A fallback directory of a private Tor network.
+    pub struct TorFallback as "a fallback directory" {
+        /// RSA identity fingerprint, 40 hexadecimal digits.
+        pub rsa_identity as "rsa_identity": String = matching("40 hexadecimal digits", Some("^[0-9A-Fa-f]{40}$"), |text| is_hex(text, 40)), required;
+        /// Ed25519 identity, base64 without padding.
+        pub ed_identity as "ed_identity": String = matching("43 characters of base64", None, |text| text.len() == 43), required;
+        /// Its OR ports, each `ADDRESS:PORT`.
+        pub orports as "orports": Vec<String> = some(matching("ADDRESS:PORT", None, |text| text.parse::<std::net::SocketAddr>().is_ok())), required;
+    }
+}
+
+fn is_hex(text: &str, length: usize) -> bool {
+    text.len() == length && text.bytes().all(|b| b.is_ascii_hexdigit())
+}

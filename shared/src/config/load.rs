@@ -1,0 +1,138 @@
+//! From a file to a [`Node`], with everything there is to say about it.
+
+use std::path::{Path as FsPath, PathBuf};
+
+use super::decode::{Context, Environment, Rule, nested};
+use super::diagnostic::{Diagnostic, Severity};
+use super::node::Node;
+use super::source::{self, Format, Span};
+
+/// A configuration, read.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The node, if there is no error.
+    pub node: Option<Node>,
+    /// Errors, features that are not built yet, and warnings, in the order of the document.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The document's text, for [`Diagnostic::render`].
+    pub text: String,
+    /// The file's name as the user knows it.
+    pub file: String,
+}
+
+impl Loaded {
+    /// The diagnostics of one severity.
+    pub fn of(&self, severity: Severity) -> impl Iterator<Item = &Diagnostic> {
+        self.diagnostics.iter().filter(move |diagnostic| diagnostic.severity == severity)
+    }
+
+    /// Whether the configuration is valid.
+    pub fn is_valid(&self) -> bool {
+        self.node.is_some()
+    }
+
+    /// Whether the node can be started: valid, and everything in it is built.
+    pub fn can_start(&self) -> bool {
+        self.is_valid() && self.of(Severity::NotBuilt).next().is_none()
+    }
+
+    fn failed(file: &str, text: String, span: Span, message: String) -> Self {
+        let diagnostic = Diagnostic {
+            severity: Severity::Error,
+            file: file.to_owned(),
+            line: span.line,
+            column: span.column,
+            path: String::new(),
+            message,
+            sensitive: false,
+        };
+        Self { node: None, diagnostics: vec![diagnostic], text, file: file.to_owned() }
+    }
+}
+
+/// Reads the configuration `path`. Relative paths in it are relative to `node_dir`; variables come from `env`.
+///
+/// Every problem, also an unreadable file, is in [`Loaded::diagnostics`].
+pub fn load(path: &FsPath, node_dir: &FsPath, env: Environment<'_>) -> Loaded {
+    let file = path.display().to_string();
+    let start = Span { line: 1, column: 1 };
+    let Some(format) = Format::of_file(&file) else {
+        let message = "the name of a configuration ends in .json, .yaml or .yml".to_owned();
+        return Loaded::failed(&file, String::new(), start, message);
+    };
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) => return Loaded::failed(&file, String::new(), start, format!("cannot be read: {error}")),
+    };
+    match String::from_utf8(bytes) {
+        Ok(text) => parse(&text, format, &file, node_dir, env),
+        Err(error) => {
+            let valid = error.utf8_error().valid_up_to();
+            let before =
+                String::from_utf8_lossy(error.as_bytes().get(..valid).unwrap_or_default()).into_owned();
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+            let span = Span { line: number(line), column: number(column) };
+            Loaded::failed(
+                &file,
+                before,
+                span,
+                "found bytes that are no UTF-8, which a configuration is written in".into(),
+            )
+        }
+    }
+}
+
+fn number(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+/// Reads the configuration `text`, called `file` in diagnostics.
+pub fn parse(text: &str, format: Format, file: &str, node_dir: &FsPath, env: Environment<'_>) -> Loaded {
+    let root = match source::parse(text, format) {
+        Ok(root) => root,
+        Err(error) => return Loaded::failed(file, text.to_owned(), error.span, error.message),
+    };
+    let mut cx = Context::new(file, node_dir, env);
+    let mut node = nested::<Node>().read(&root, &mut cx);
+    cx.compare_claims();
+    if cx.errors() > 0 {
+        node = None;
+    }
+    let mut diagnostics = cx.diagnostics;
+    if let Some(node) = &mut node {
+        node.number();
+        diagnostics.extend(super::not_built::remarks(node).into_iter().map(|(severity, path, message)| {
+            let span = path.span_in(&root);
+            Diagnostic {
+                severity,
+                file: file.to_owned(),
+                line: span.line,
+                column: span.column,
+                path: path.to_string(),
+                message,
+                sensitive: false,
+            }
+        }));
+    }
+    diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
+    Loaded { node, diagnostics, text: text.to_owned(), file: file.to_owned() }
+}
+
+/// The configuration of the node in `dir`: `file` in it if given, else `config.yaml`, else `config.json`.
+///
+/// `None`: there is none, and the built-in node is meant. A `file` that is given is returned whether it exists
+/// or not, so that its absence is an error of [`load`].
+pub fn find(dir: &FsPath, file: Option<&FsPath>) -> Option<PathBuf> {
+    match file {
+        Some(file) => Some(dir.join(file)),
+        None => {
+            ["config.yaml", "config.json"].into_iter().map(|name| dir.join(name)).find(|path| path.exists())
+        }
+    }
+}
+
+/// The configuration of the node that runs where there is none, as JSON.
+pub fn builtin() -> &'static str {
+    include_str!("builtin.json")
+}

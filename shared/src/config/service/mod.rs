@@ -1,0 +1,64 @@
+//! Path services: what a web transport serves at a path.
+
+mod proxy;
+mod python;
+mod rest;
+mod simple;
+
+pub use proxy::*;
+pub use python::*;
+pub use rest::*;
+pub use simple::*;
+
+use super::decode::*;
+use super::transport::{WebsocketSection, WebsocketTestee, id};
+
+tagged! {
+    /// What is served at a path.
+    pub enum PathService as "a path service" by "type" {
+        /// Files of a directory.
+        Static(StaticService) = "static",
+        /// A JSON value.
+        Json(JsonService) = "json",
+        /// A redirect.
+        Redirect(RedirectService) = "redirect",
+        /// What the node is, as a page and as JSON.
+        Nodeinfo(NodeinfoService) = "nodeinfo",
+        /// More paths below this one.
+        Path(NestedPaths) = "path",
+        /// WebSocket with an echo behind it.
+        WebsocketTestee(WebsocketTestee) = "websocket.testee",
+        /// Nothing: answers 404.
+        None(NoService) = "none",
+        /// WAMP over WebSocket.
+        Websocket(WebsocketSection) = "websocket",
+        /// WebSocket connections carried to a backend.
+        WebsocketReverseproxy(WebsocketReverseproxy) = "websocket-reverseproxy",
+        /// Requests carried to another web server.
+        Reverseproxy(Reverseproxy) = "reverseproxy",
+        /// Programs run for each request (CGI).
+        Cgi(CgiService) = "cgi",
+        /// A Python WSGI application.
+        Wsgi(WsgiService) = "wsgi",
+        /// A Python Twisted Web resource.
+        Resource(ResourceService) = "resource",
+        /// WAMP over HTTP long-polling.
+        Longpoll(LongpollService) = "longpoll",
+        /// Publishes WAMP events for HTTP requests.
+        Publisher(RestService) = "publisher",
+        /// Calls WAMP procedures for HTTP requests.
+        Caller(RestService) = "caller",
+        /// Publishes WAMP events for webhooks.
+        Webhook(WebhookService) = "webhook",
+        /// Files of an archive.
+        Archive(ArchiveService) = "archive",
+        /// Pages rendered from WAMP calls.
+        Wap(WapService) = "wap",
+        /// An API catalog.
+        Catalog(CatalogService) = "catalog",
+    }
+    silent {
+        /// A name.
+        "id" = id();
+    }
+}

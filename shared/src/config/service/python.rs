@@ -1,0 +1,120 @@
+//! Services that run programs or Python inside of the router.
+
+use std::path::PathBuf;
+
+use serde_json::{Value as Json, json};
+
+use super::super::decode::*;
+use super::super::source::{Kind, Value};
+use super::super::wamp::realm_name_loose;
+
+object! {
+    /// Programs run for each request (CGI).
+    pub struct CgiService as "a CGI service" {
+        /// The directory of the programs.
+        pub directory as "directory": PathBuf = directory(), required;
+        /// The program that runs them.
+        pub processor as "processor": String = text(), required;
+    }
+}
+
+object! {
+    /// A Python WSGI application.
+    pub struct WsgiService as "a WSGI service" {
+        /// The Python module.
+        pub module as "module": String = text(), required;
+        /// The application in it.
+        pub object as "object": String = text(), required;
+        /// Threads kept.
+        pub minthreads as "minthreads": i64 = int(i128::from(i64::MIN)..=i128::from(i64::MAX)), default(0);
+        /// Threads at most.
+        pub maxthreads as "maxthreads": i64 = int(i128::from(i64::MIN)..=i128::from(i64::MAX)), default(20);
+    }
+}
+
+object! {
+    /// A Python Twisted Web resource.
+    pub struct ResourceService as "a Twisted Web resource" {
+        /// The Python class.
+        pub classname as "classname": String = text(), required;
+        /// Handed to it.
+        pub extra as "extra": Option<Json> = any(), optional;
+    }
+}
+
+/// Where page templates are.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub enum Templates {
+    /// A directory.
+    Directory(PathBuf),
+    /// A resource of a Python package.
+    Package(PackageResource),
+}
+
+object! {
+    /// A resource of a Python package.
+    pub struct PackageResource as "a package and a resource" {
+        /// The Python package.
+        pub package as "package": String = text(), required;
+        /// The resource in it.
+        pub resource as "resource": String = text(), required;
+    }
+}
+
+object! {
+    /// A route of `wap`.
+    pub struct WapRoute as "a route" {
+        /// The path.
+        pub path as "path": String = text(), required;
+        /// The HTTP method.
+        pub method as "method": String = text(), required;
+        /// The template.
+        pub render as "render": String = text(), required;
+        /// The procedure called for its values; null or absent: none.
+        pub call as "call": Option<String> = nullable(text()), default(json!(null), None);
+    }
+}
+
+object! {
+    /// Whom the calls of `wap` are made as.
+    pub struct WapWamp as "a realm and a role" {
+        /// The realm.
+        pub realm as "realm": String = realm_name_loose(), required;
+        /// The role.
+        pub authrole as "authrole": String = text(), required;
+    }
+}
+
+object! {
+    /// Pages rendered from WAMP calls.
+    pub struct WapService as "a wap service" {
+        /// The templates: a directory, or a Python package's resource.
+        pub templates as "templates": Templates = templates(), required;
+        /// Which page is which.
+        pub routes as "routes": Vec<WapRoute> = list(nested()), required;
+        /// Whom calls are made as.
+        pub wamp as "wamp": WapWamp = nested(), required;
+        /// The path the service is at, for links.
+        pub path as "path": Option<String> = text(), optional;
+        /// Renders templates in a sandbox.
+        pub sandbox as "sandbox": bool = boolean(), default(true);
+    }
+}
+
+fn templates() -> impl Rule<Out = Templates> {
+    either(
+        |value: &Value| matches!(value.kind, Kind::Map(_)),
+        then(nested::<PackageResource>(), |package, _, _| Some(Templates::Package(package))),
+        then(directory(), |directory, _, _| Some(Templates::Directory(directory))),
+    )
+}
+
+object! {
+    /// An API catalog.
+    pub struct CatalogService as "a catalog service" {
+        /// The catalog, a file.
+        pub filename as "filename": PathBuf = file(), required;
+        /// The path the service is at, for links.
+        pub path as "path": Option<String> = text(), optional;
+    }
+}

@@ -1,0 +1,181 @@
+//! Services that need nothing but their configuration.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::{Value as Json, json};
+
+use super::super::decode::*;
+use super::super::transport::paths;
+use super::PathService;
+
+object! {
+    /// Files of a directory, or of a Python package.
+    pub struct StaticService as "a static service" {
+        /// The directory, relative to the node directory.
+        pub directory as "directory": Option<PathBuf> = directory(), optional;
+        /// The Python package, together with `resource`.
+        pub package as "package": Option<String> = text(), optional;
+        /// The resource in the package.
+        pub resource as "resource": Option<String> = text(), optional;
+        /// How files are served.
+        pub options as "options": StaticOptions = nested(), defaulted;
+    }
+    check StaticService::check;
+}
+
+impl StaticService {
+    fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
+        match (self.directory.is_some(), self.package.is_some(), self.resource.is_some()) {
+            (true, false, false) | (false, true, true) => {}
+            (true, _, _) => {
+                let other = if self.package.is_some() { "package" } else { "resource" };
+                let span = fields.span_of(other);
+                cx.error_at(
+                    other,
+                    span,
+                    "stands beside \"directory\"; a static service has the one or the other",
+                );
+            }
+            (false, true, false) => {
+                cx.error(fields.span, "the attribute \"resource\" is missing beside \"package\"")
+            }
+            (false, false, true) => {
+                cx.error(fields.span, "the attribute \"package\" is missing beside \"resource\"")
+            }
+            (false, false, false) => {
+                cx.error(
+                    fields.span,
+                    "the attribute \"directory\" is missing, expected the path of a directory",
+                );
+            }
+        }
+    }
+}
+
+object! {
+    /// How files are served.
+    pub struct StaticOptions as "options of a static service" {
+        /// Lists a directory that has no `default_file`.
+        pub enable_directory_listing as "enable_directory_listing": bool = boolean(), default(false);
+        /// File name extension (with its point) → MIME type, before the built-in ones.
+        pub mime_types as "mime_types": BTreeMap<String, String> = map(text()), default(json!({}), BTreeMap::new());
+        /// Seconds a browser may keep a file; null: it is not told. Less than 0 counts as 0.
+        pub cache_timeout as "cache_timeout": Option<i64> = nullable(int(i128::from(i64::MIN)..=i128::from(i64::MAX))), default(json!(43200), Some(43200));
+        /// The file served for a directory.
+        pub default_file as "default_file": String = text(), default(json!("index.html"), "index.html".to_owned());
+    }
+    absent default;
+}
+
+object! {
+    /// A JSON value.
+    pub struct JsonService as "a JSON service" {
+        /// The value.
+        pub value as "value": Json = any(), required;
+        /// How it is served.
+        pub options as "options": JsonOptions = nested(), defaulted;
+    }
+}
+
+object! {
+    /// How a JSON value is served.
+    pub struct JsonOptions as "options of a JSON service" {
+        /// Indented, for people.
+        pub prettify as "prettify": bool = boolean(), default(false);
+        /// Lets pages of any origin read it (CORS).
+        pub allow_cross_origin as "allow_cross_origin": bool = boolean(), default(true);
+        /// Tells browsers not to keep it.
+        pub discourage_caching as "discourage_caching": bool = boolean(), default(false);
+    }
+    absent default;
+}
+
+object! {
+    /// A redirect.
+    pub struct RedirectService as "a redirect service" {
+        /// Where to: a URL or a path.
+        pub url as "url": String = text(), required;
+    }
+}
+
+choice! {
+    /// How node information is shown.
+    pub enum NodeinfoFormat {
+        /// As a page where the client asks for one, else as JSON.
+        Auto = "auto",
+        /// As a page.
+        Html = "html",
+        /// As JSON.
+        Json = "json",
+    }
+}
+
+object! {
+    /// What the node is.
+    pub struct NodeinfoService as "a nodeinfo service" {
+        /// How it is shown.
+        pub format as "format": NodeinfoFormat = word(), default(json!("auto"), NodeinfoFormat::Auto);
+    }
+}
+
+object! {
+    /// More paths below this one.
+    pub struct NestedPaths as "nested paths" {
+        /// Path → what is served there; `/` serves what no other path does.
+        pub paths as "paths": BTreeMap<String, PathService> = paths(nested()), required;
+    }
+}
+
+object! {
+    /// Nothing: answers 404.
+    pub struct NoService as "no service" {
+    }
+}
+
+object! {
+    /// Files of an archive (ZIP).
+    pub struct ArchiveService as "an archive service" {
+        /// The archive, relative to the node directory; it may be missing where `origin` says how to get it.
+        pub archive as "archive": PathBuf = path(), required;
+        /// Where the archive is fetched from.
+        pub origin as "origin": Option<String> = text(), optional;
+        /// Fetches the archive if it is missing.
+        pub download as "download": bool = boolean(), default(false);
+        /// Keeps files in memory.
+        pub cache as "cache": bool = boolean(), default(false);
+        /// The file served for a directory.
+        pub default_object as "default_object": Option<String> = text(), optional;
+        /// The directory of the archive that is served.
+        pub object_prefix as "object_prefix": Option<String> = text(), optional;
+        /// File name extension → MIME type.
+        pub mime_types as "mime_types": BTreeMap<String, String> = map(text()), default(json!({}), BTreeMap::new());
+        /// Fingerprints the archive may have.
+        pub hashes as "hashes": Vec<String> = list(text()), default(json!([]), Vec::new());
+        /// More options.
+        pub options as "options": BTreeMap<String, Json> = map(any()), default(json!({}), BTreeMap::new());
+    }
+    check ArchiveService::check;
+}
+
+impl ArchiveService {
+    fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
+        if self.archive.is_file() {
+            return;
+        }
+        let span = fields.span_of("archive");
+        match &self.origin {
+            None => cx.error_at(
+                "archive",
+                span,
+                format!(
+                    "the file {} does not exist, and there is no \"origin\" to fetch it from",
+                    self.archive.display()
+                ),
+            ),
+            Some(_) => {
+                cx.warn_at("archive", span, format!("the file {} does not exist", self.archive.display()))
+            }
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Transports of connections: a component's, a proxy's, a backend's.
+
+use super::super::decode::*;
+use super::super::endpoint::ConnectingEndpoint;
+use super::rawsocket::rawsocket_serializer;
+use super::websocket::{is_url, websocket_url};
+use super::*;
+
+tagged! {
+    /// What is spoken on a connection.
+    pub enum ConnectingTransport as "a connecting transport" by "type" {
+        /// WAMP over WebSocket.
+        Websocket(WebsocketConnecting) = "websocket",
+        /// WAMP over RawSocket.
+        Rawsocket(RawsocketConnecting) = "rawsocket",
+    }
+    silent {
+        /// A name.
+        "id" = id();
+    }
+}
+
+object! {
+    /// WAMP over WebSocket, as a client.
+    pub struct WebsocketConnecting as "a connecting WebSocket transport" {
+        /// Where to.
+        pub endpoint as "endpoint": ConnectingEndpoint = nested(), required;
+        /// The URL asked for.
+        pub url as "url": String = websocket_url(), required;
+        /// The serializers offered; absent: every one.
+        pub serializers as "serializers": Option<Vec<Serializer>> = list(word()), optional;
+        /// How WebSocket is spoken.
+        pub options as "options": WebsocketOptions = nested(), defaulted;
+    }
+}
+
+object! {
+    /// WAMP over RawSocket, as a client.
+    pub struct RawsocketConnecting as "a connecting RawSocket transport" {
+        /// Where to.
+        pub endpoint as "endpoint": ConnectingEndpoint = nested(), required;
+        /// The serializer.
+        pub serializer as "serializer": Serializer = rawsocket_serializer(), required;
+        /// A URL like `rs://host:port`, for people.
+        pub url as "url": Option<String> = nullable(rawsocket_url()), default(serde_json::json!(null), None);
+        /// RawSocket's options.
+        pub options as "options": RawsocketOptions = nested(), defaulted;
+        /// Logs what is received and sent.
+        pub debug as "debug": bool = boolean(), default(false);
+    }
+}
+
+fn rawsocket_url() -> Text {
+    matching("a URL like rs://host:port or rss://…", Some("^(rss?://|$)"), |url| {
+        url.is_empty() || is_url(url, &["rs", "rss"])
+    })
+}

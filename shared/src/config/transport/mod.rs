@@ -1,0 +1,118 @@
+//! Transports: what is spoken on a listening endpoint, or on a connection.
+
+mod connecting;
+mod mqtt;
+mod rawsocket;
+mod testee;
+mod universal;
+mod web;
+mod websocket;
+mod websocket_options;
+
+pub use connecting::*;
+pub use mqtt::*;
+pub use rawsocket::*;
+use serde_json::json;
+pub use testee::*;
+pub use universal::*;
+pub use web::*;
+pub use websocket::*;
+pub use websocket_options::*;
+
+use super::decode::*;
+use super::endpoint::ListeningEndpoint;
+
+/// Connections open at a time on one transport, in each process, unless it says otherwise.
+pub const DEFAULT_MAX_CONNECTIONS: u32 = 50_000;
+
+tagged! {
+    /// What a transport speaks.
+    pub enum TransportKind as "a transport" by "type" {
+        /// RawSocket, WebSocket, MQTT and web services on one endpoint, told apart by the first bytes.
+        Universal(Universal) = "universal",
+        /// Web services.
+        Web(Web) = "web",
+        /// WAMP over WebSocket.
+        Websocket(WebsocketTransport) = "websocket",
+        /// WAMP over RawSocket.
+        Rawsocket(RawsocketTransport) = "rawsocket",
+        /// MQTT, bridged to WAMP.
+        Mqtt(MqttSection) = "mqtt",
+        /// WebSocket with an echo behind it.
+        WebsocketTestee(WebsocketTestee) = "websocket.testee",
+        /// RawSocket's handshake and framing with an echo behind them.
+        RawsocketTestee(RawsocketTestee) = "rawsocket.testee",
+        /// Sends every byte back.
+        StreamTestee(StreamTestee) = "stream.testee",
+        /// Carries every connection to one of several backends.
+        StreamRelay(StreamRelay) = "stream.relay",
+        /// Flash's policy file.
+        Flashpolicy(Flashpolicy) = "flashpolicy",
+    }
+}
+
+object! {
+    /// A listening transport.
+    pub struct Transport as "a transport" {
+        /// A name, unique in its worker; absent: `transport001` and so on.
+        pub id as "id": String = id(), default(json!("transport001"), String::new());
+        /// Where it listens.
+        pub endpoint as "endpoint": ListeningEndpoint = nested(), required;
+        /// Connections open at a time, in each process; more are refused.
+        pub max_connections as "max_connections": u32 = int(1..=4294967295), default(DEFAULT_MAX_CONNECTIONS);
+        /// What is spoken, decided by `type`.
+        pub kind as "type": TransportKind = nested::<TransportKind>(), flatten;
+    }
+    check Transport::claim;
+}
+
+impl Transport {
+    fn claim(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
+        claim_id(&self.id, 2, fields, cx);
+    }
+}
+
+/// An id as Crossbar.io wants it.
+pub(crate) fn id() -> Text {
+    matching(
+        "an id of 3 to 64 characters: a-z, 0-9 and _, a letter first",
+        Some("^[a-z][a-z0-9_]{2,63}$"),
+        is_id,
+    )
+}
+
+pub(crate) fn is_id(text: &str) -> bool {
+    (3..=64).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+}
+
+/// Notes an id that must not be given twice to siblings.
+pub(crate) fn claim_id(id: &str, levels: usize, fields: &Fields<'_>, cx: &mut Context<'_>) {
+    if fields.has("id") {
+        let mut scope = cx.path().clone();
+        for _ in 1..levels {
+            scope.pop();
+        }
+        let claim =
+            Claim { what: (scope, id.to_owned()), path: cx.path().key("id"), span: fields.span_of("id") };
+        cx.ids.push(claim);
+    }
+}
+
+/// Whether `key` is one path segment, or `/`. Python's `$` lets one newline behind it pass, and so do we.
+pub(crate) fn is_path_key(key: &str) -> bool {
+    let key = key.strip_suffix('\n').unwrap_or(key);
+    key == "/"
+        || (!key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')))
+}
+
+/// An object from URL path segments to what is served there.
+pub(crate) fn paths<R: Rule>(value: R) -> MapOf<R> {
+    keyed(
+        "one path segment of A-Z, a-z, 0-9, _ and -, or \"/\"",
+        Some("^([A-Za-z0-9_-]+|/)\\n?$"),
+        is_path_key,
+        value,
+    )
+}

@@ -1,0 +1,87 @@
+//! WAMP over RawSocket, and RawSocket's testee.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::super::decode::*;
+use super::super::wamp::Auth;
+use super::Serializer;
+
+/// The largest message the RawSocket handshake can name, in bytes.
+pub const RAWSOCKET_MAX_MESSAGE: u32 = 16 * 1024 * 1024;
+
+object! {
+    /// RawSocket's options.
+    pub struct RawsocketOptions as "RawSocket options" {
+        /// The longest message taken, in bytes; the handshake names the next smaller power of two.
+        pub max_message_size as "max_message_size": u32 = int(512..=16 * 1024 * 1024), default(RAWSOCKET_MAX_MESSAGE);
+    }
+    absent default;
+}
+
+/// Seconds until a client must have said what it speaks.
+pub(crate) fn handshake_timeout() -> Seconds {
+    seconds(1.0..=86400.0)
+}
+
+/// What [`handshake_timeout`] is by default.
+pub const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+object! {
+    /// WAMP over RawSocket: as a transport, or the section of `universal`.
+    pub struct RawsocketWamp as "a WAMP-RawSocket section" {
+        /// The serializers offered; absent: every one.
+        pub serializers as "serializers": Option<Vec<Serializer>> = list(rawsocket_serializer()), optional;
+        /// Logs what is received and sent.
+        pub debug as "debug": bool = boolean(), default(false);
+        /// RawSocket's options.
+        pub options as "options": RawsocketOptions = nested(), defaulted;
+        /// How clients authenticate; absent: anonymously.
+        pub auth as "auth": Option<Auth> = nested(), optional;
+    }
+}
+
+object! {
+    /// A `rawsocket` transport.
+    pub struct RawsocketTransport as "a RawSocket transport" {
+        /// WAMP over RawSocket.
+        pub wamp as "type": RawsocketWamp = nested::<RawsocketWamp>(), flatten;
+        /// Seconds until a client must have completed the handshake.
+        pub handshake_timeout as "handshake_timeout": Duration = handshake_timeout(), default(json!(10), DEFAULT_HANDSHAKE_TIMEOUT);
+    }
+}
+
+object! {
+    /// RawSocket's handshake and framing with an echo behind them: as the section of `universal`.
+    pub struct RawsocketEcho as "a RawSocket testee section" {
+        /// RawSocket's options.
+        pub options as "options": RawsocketOptions = nested(), defaulted;
+        /// Logs what is received and sent.
+        pub debug as "debug": bool = boolean(), default(false);
+    }
+}
+
+object! {
+    /// A `rawsocket.testee` transport.
+    pub struct RawsocketTestee as "a RawSocket testee" {
+        /// The echo.
+        pub echo as "type": RawsocketEcho = nested::<RawsocketEcho>(), flatten;
+        /// Seconds until a client must have completed the handshake.
+        pub handshake_timeout as "handshake_timeout": Duration = handshake_timeout(), default(json!(10), DEFAULT_HANDSHAKE_TIMEOUT);
+    }
+}
+
+/// The serializers RawSocket's handshake has a number for.
+pub(crate) fn rawsocket_serializer() -> impl Rule<Out = Serializer> {
+    named(
+        "\"json\", \"msgpack\", \"cbor\" or \"ubjson\"",
+        then(word::<Serializer>(), |found, value, cx| {
+            if found == Serializer::Flatbuffers {
+                cx.error(value.span, "found \"flatbuffers\", which RawSocket has no number for; expected \"json\", \"msgpack\", \"cbor\" or \"ubjson\"");
+                return None;
+            }
+            Some(found)
+        }),
+    )
+}

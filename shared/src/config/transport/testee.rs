@@ -1,0 +1,80 @@
+//! Transports that need no router: echoes, the relay, and Flash's policy file.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::super::decode::*;
+use super::super::endpoint::{ConnectingEndpoint, port};
+use super::WebsocketOptions;
+use super::websocket::websocket_url;
+
+object! {
+    /// WebSocket with an echo behind it: as a transport, a path of `universal`, or a path service.
+    pub struct WebsocketTestee as "a WebSocket testee" {
+        /// The URL clients use, where it differs from what the endpoint says.
+        pub url as "url": Option<String> = websocket_url(), optional;
+        /// Logs what is received and sent.
+        pub debug as "debug": bool = boolean(), default(false);
+        /// How WebSocket is spoken.
+        pub options as "options": WebsocketOptions = nested(), defaulted;
+    }
+}
+
+object! {
+    /// Sends every byte back.
+    pub struct StreamTestee as "a stream testee" {
+        /// Logs what is received and sent.
+        pub debug as "debug": bool = boolean(), default(false);
+    }
+}
+
+object! {
+    /// Flash's policy file.
+    pub struct Flashpolicy as "a Flash policy transport" {
+        /// The domain whose pages may connect.
+        pub allowed_domain as "allowed_domain": Option<String> = text(), optional;
+        /// The ports they may connect to.
+        pub allowed_ports as "allowed_ports": Vec<u16> = list(port()), default(json!([]), Vec::new());
+        /// Logs what is received and sent.
+        pub debug as "debug": bool = boolean(), default(false);
+    }
+}
+
+choice! {
+    /// How a relay chooses among its backends.
+    pub enum Balance {
+        /// The one with the fewest connections open, in this process.
+        LeastConnections = "least-connections",
+        /// One after the other.
+        RoundRobin = "round-robin",
+        /// The same one for the same client address.
+        Hash = "hash",
+    }
+}
+
+object! {
+    /// Health checks of backends.
+    pub struct Health as "health checks" {
+        /// Seconds between two checks of a backend.
+        pub interval as "interval": Duration = seconds(0.1..=3600.0), default(json!(5), Duration::from_secs(5));
+        /// Successes in a row until a backend is used again.
+        pub rise as "rise": u16 = int(1..=1000), default(2);
+        /// Failures in a row until a backend is left out.
+        pub fall as "fall": u16 = int(1..=1000), default(3);
+    }
+}
+
+object! {
+    /// Carries every connection to one of several backends.
+    pub struct StreamRelay as "a stream relay" {
+        /// Where to. Each connection's time limit is its endpoint's `timeout`.
+        pub backends as "backends": Vec<ConnectingEndpoint> = some(nested()), required;
+        /// How one is chosen.
+        pub balance as "balance": Balance = word(), default(json!("least-connections"), Balance::LeastConnections);
+        /// Seconds without a byte in either direction after which a connection is closed; 0: never.
+        pub idle_timeout as "idle_timeout": Duration = seconds(0.1..=604800.0).or_off(), default(json!(0), Duration::ZERO);
+        /// Checks of the backends; absent: a backend that can't be reached is only passed over for that connection.
+        pub health as "health": Option<Health> = nested(), optional;
+    }
+}

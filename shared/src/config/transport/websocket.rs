@@ -1,0 +1,75 @@
+//! WAMP over WebSocket.
+
+use super::super::decode::*;
+use super::super::wamp::{Auth, Cookie};
+use super::WebsocketOptions;
+
+choice! {
+    /// How WAMP messages are written.
+    pub enum Serializer {
+        /// JSON
+        Json = "json",
+        /// MessagePack
+        Msgpack = "msgpack",
+        /// CBOR
+        Cbor = "cbor",
+        /// UBJSON
+        Ubjson = "ubjson",
+        /// FlatBuffers
+        Flatbuffers = "flatbuffers",
+    }
+}
+
+object! {
+    /// WAMP over WebSocket: as a transport, a path of `universal`, or a path service.
+    pub struct WebsocketSection as "a WAMP-WebSocket section" {
+        /// The URL clients use, where it differs from what the endpoint says.
+        pub url as "url": Option<String> = websocket_url(), optional;
+        /// The serializers offered; absent: every one.
+        pub serializers as "serializers": Option<Vec<Serializer>> = list(word()), optional;
+        /// Logs what is received and sent.
+        pub debug as "debug": bool = boolean(), default(false);
+        /// How WebSocket is spoken.
+        pub options as "options": WebsocketOptions = nested(), defaulted;
+        /// How clients authenticate; absent: anonymously.
+        pub auth as "auth": Option<Auth> = nested(), optional;
+        /// A cookie by which a browser is known again.
+        pub cookie as "cookie": Option<Cookie> = nested(), optional;
+    }
+}
+
+/// A `websocket` transport.
+pub type WebsocketTransport = WebsocketSection;
+
+/// A `ws://` or `wss://` URL.
+pub(crate) fn websocket_url() -> Text {
+    matching("a URL like ws://host:port/path or wss://…", Some("^wss?://"), |url| {
+        is_url(url, &["ws", "wss"])
+    })
+}
+
+/// Whether `url` is one of these schemes with a host and, if any, a valid port, and no fragment.
+pub(crate) fn is_url(url: &str, schemes: &[&str]) -> bool {
+    let Some((scheme, rest)) = url.split_once("://") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    if !schemes.contains(&scheme.to_ascii_lowercase().as_str()) || url.contains('#') {
+        return false;
+    }
+    // A Unix socket's path takes the place of a host: ws+unix is written `ws://unix:/path`.
+    if host == "unix" || host.starts_with("unix:") {
+        return true;
+    }
+    let (host, port) = match host.strip_prefix('[') {
+        Some(inner) => match inner.split_once(']') {
+            Some((host, port)) => (host, port.strip_prefix(':')),
+            None => return false,
+        },
+        None => match host.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (host, None),
+        },
+    };
+    let port_fine = port.is_none_or(|port| port.is_empty() || port.parse::<u16>().is_ok_and(|port| port > 0));
+    !host.is_empty() && !host.contains(char::is_whitespace) && port_fine
+}

@@ -1,0 +1,179 @@
+//! Realms, their roles and what these may do.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+
+use super::super::decode::*;
+use super::super::source::{Kind, Value};
+use super::{realm_name, uri, uri_pattern};
+
+object! {
+    /// A realm: who may do what in it.
+    pub struct Realm as "a realm" {
+        /// Its name.
+        pub name as "name": Option<String> = realm_name(), optional;
+        /// A name for the configuration alone.
+        pub id as "id": Option<String> = text(), optional;
+        /// Its roles.
+        pub roles as "roles": Vec<Role> = list(nested()), default(json!([]), Vec::new());
+        /// How it routes.
+        pub options as "options": RealmOptions = nested(), defaulted;
+        /// What it keeps: event history and call queues.
+        pub store as "store": Option<Json> = object_value(), optional;
+        /// The types its messages are checked against.
+        pub inventory as "inventory": Option<Json> = object_value(), optional;
+    }
+    open true;
+}
+
+/// An object that is handed on as it is.
+fn object_value() -> impl Rule<Out = Json> {
+    then(named("an object", map(any())), |_, value, _| Some(value.to_json()))
+}
+
+object! {
+    /// How a realm routes.
+    pub struct RealmOptions as "realm options" {
+        /// Events sent at a stretch before other work has its turn.
+        pub event_dispatching_chunk_size as "event_dispatching_chunk_size": i64 = chunk_size(), default(100);
+        /// How strictly URIs are checked.
+        pub uri_check as "uri_check": Option<String> = text(), optional;
+        /// Answers the WAMP meta API.
+        pub enable_meta_api as "enable_meta_api": bool = boolean(), default(true);
+        /// Passes the meta API on to other nodes.
+        pub bridge_meta_api as "bridge_meta_api": bool = boolean(), default(false);
+    }
+}
+
+/// Crossbar.io converts this one, so that a string or a float will do.
+fn chunk_size() -> impl Rule<Out = i64> {
+    struct ChunkSize;
+    impl Rule for ChunkSize {
+        type Out = i64;
+
+        fn read(&self, value: &Value, cx: &mut Context<'_>) -> Option<i64> {
+            let number = match &value.kind {
+                Kind::Float(found) if *found >= 1.0 && *found < 1e15 => Kind::Int(*found as i128),
+                Kind::String(text) => match super::super::source::python_int(text) {
+                    Some(number) => Kind::Int(number),
+                    None => value.kind.clone(),
+                },
+                other => other.clone(),
+            };
+            int(1..=i128::from(i64::MAX)).read(&Value { kind: number, span: value.span }, cx)
+        }
+
+        fn expected(&self) -> String {
+            "an integer of 1 or more".into()
+        }
+
+        fn schema(&self, _: &mut Defs) -> Json {
+            json!({"type": ["integer", "string", "number"]})
+        }
+    }
+    ChunkSize
+}
+
+object! {
+    /// A role and what it may do.
+    pub struct Role as "a role" {
+        /// Its name.
+        pub name as "name": Option<String> = text(), optional;
+        /// A name for the configuration alone.
+        pub id as "id": Option<String> = text(), optional;
+        /// The rules, as a list.
+        pub permissions as "permissions": Option<Vec<Permission>> = list(nested()), optional;
+        /// The procedure that decides instead.
+        pub authorizer as "authorizer": Option<String> = uri(), optional;
+        /// Tells the procedure who calls and publishes.
+        pub disclose as "disclose": Option<Json> = any(), optional;
+    }
+    check Role::check;
+    open true;
+}
+
+impl Role {
+    fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
+        if self.permissions.is_some() && self.authorizer.is_some() {
+            let span = fields.span_of("authorizer");
+            cx.error_at("authorizer", span, "stands beside \"permissions\"; a role has the one or the other");
+        }
+    }
+}
+
+choice! {
+    /// How a rule's URI is compared.
+    pub enum Match {
+        /// As a whole.
+        Exact = "exact",
+        /// As the beginning.
+        Prefix = "prefix",
+        /// With empty parts standing for anything.
+        Wildcard = "wildcard",
+    }
+}
+
+object! {
+    /// A rule: what may be done with a URI.
+    pub struct Permission as "a permission" {
+        /// The URI; a `*` at its end makes it a prefix.
+        pub uri as "uri": String = uri_pattern(), required;
+        /// How it is compared; absent: as the `*` says.
+        pub matching as "match": Option<Match> = word(), optional;
+        /// What is allowed.
+        pub allow as "allow": Allow = nested(), defaulted;
+        /// What is told about who does it.
+        pub disclose as "disclose": Disclose = nested(), defaulted;
+        /// The types messages are checked against.
+        pub validate as "validate": Option<Validate> = nested(), optional;
+        /// Keeps the answer of the authorizer.
+        pub cache as "cache": bool = boolean(), default(false);
+    }
+}
+
+object! {
+    /// What is allowed.
+    pub struct Allow as "what is allowed" {
+        /// Calling.
+        pub call as "call": bool = boolean(), default(false);
+        /// Registering.
+        pub register as "register": bool = boolean(), default(false);
+        /// Publishing.
+        pub publish as "publish": bool = boolean(), default(false);
+        /// Subscribing.
+        pub subscribe as "subscribe": bool = boolean(), default(false);
+    }
+}
+
+object! {
+    /// What is told about who does it.
+    pub struct Disclose as "what is disclosed" {
+        /// Who calls.
+        pub caller as "caller": bool = boolean(), default(false);
+        /// Who publishes.
+        pub publisher as "publisher": bool = boolean(), default(false);
+    }
+}
+
+object! {
+    /// The types messages are checked against, by their names in the realm's inventory.
+    pub struct Validate as "the types of messages" {
+        /// Of a call.
+        pub call as "call": Option<String> = text(), optional;
+        /// Of a call's progress.
+        pub call_progress as "call_progress": Option<String> = text(), optional;
+        /// Of a result.
+        pub call_result as "call_result": Option<String> = text(), optional;
+        /// Of a result's progress.
+        pub call_result_progress as "call_result_progress": Option<String> = text(), optional;
+        /// Of an error.
+        pub call_error as "call_error": Option<String> = text(), optional;
+        /// Of an event.
+        pub event as "event": Option<String> = text(), optional;
+        /// Of an event's confirmation.
+        pub event_confirmation as "event_confirmation": Option<String> = text(), optional;
+        /// Handed to the check.
+        pub extra as "extra": BTreeMap<String, String> = map(text()), default(json!({}), BTreeMap::new());
+    }
+}

@@ -1,0 +1,166 @@
+//! What every worker has: how many processes, and how these live and end.
+
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+
+use super::super::decode::*;
+use super::super::source::{Kind, Value};
+
+/// How many processes a worker has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Processes {
+    /// So many.
+    Count(u16),
+    /// One for each CPU the node may use.
+    Auto,
+}
+
+/// Reads [`Processes`].
+struct ProcessesRule;
+
+impl Rule for ProcessesRule {
+    type Out = Processes;
+
+    fn read(&self, value: &Value, cx: &mut Context<'_>) -> Option<Processes> {
+        let value = cx.substituted(value)?;
+        match &value.kind {
+            Kind::String(text) if text == "auto" => Some(Processes::Auto),
+            Kind::Int(count) if (1..=1024).contains(count) => {
+                u16::try_from(*count).ok().map(Processes::Count)
+            }
+            Kind::String(text) if matches!(value, std::borrow::Cow::Owned(_)) => {
+                let count = text.trim().parse().ok().filter(|count| (1..=1024).contains(count));
+                if count.is_none() {
+                    cx.error(value.span, format!("found {}, expected {}", describe(&value), self.expected()));
+                }
+                count.map(Processes::Count)
+            }
+            _ => {
+                cx.error(value.span, format!("found {}, expected {}", describe(&value), self.expected()));
+                None
+            }
+        }
+    }
+
+    fn expected(&self) -> String {
+        "an integer from 1 to 1024, or \"auto\"".into()
+    }
+
+    fn schema(&self, _: &mut Defs) -> Json {
+        json!({"anyOf": [{"type": "integer", "minimum": 1, "maximum": 1024}, {"const": "auto"}, {"type": "string", "pattern": "^\\$\\{.+\\}$"}]})
+    }
+}
+
+choice! {
+    /// When a process that ended is started again.
+    pub enum RestartPolicy {
+        /// Always.
+        Always = "always",
+        /// When it did not end well.
+        OnFailure = "on-failure",
+        /// Never.
+        Never = "never",
+    }
+}
+
+object! {
+    /// How a process that ended is started again.
+    pub struct Restart as "a restart policy" {
+        /// When.
+        pub policy as "policy": RestartPolicy = word(), default(json!("always"), RestartPolicy::Always);
+        /// How often within `period`; after that the process has failed.
+        pub max_restarts as "max_restarts": u32 = int(0..=1000000), default(5);
+        /// Seconds the restarts are counted over.
+        pub period as "period": Duration = seconds(0.1..=86400.0), default(json!(10), Duration::from_secs(10));
+        /// Seconds before the second restart; doubled for each further one.
+        pub backoff as "backoff": Duration = seconds(0.0..=3600.0), default(json!(0.1), Duration::from_millis(100));
+        /// Seconds it is never doubled beyond.
+        pub backoff_max as "backoff_max": Duration = seconds(0.0..=86400.0), default(json!(30), Duration::from_secs(30));
+    }
+    check Restart::check;
+    absent default;
+}
+
+impl Restart {
+    fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
+        if self.backoff > self.backoff_max {
+            let key = if fields.has("backoff_max") { "backoff_max" } else { "backoff" };
+            let message = format!(
+                "\"backoff\" ({} s) is above \"backoff_max\" ({} s)",
+                self.backoff.as_secs_f64(),
+                self.backoff_max.as_secs_f64()
+            );
+            cx.error_at(key, fields.span_of(key), message);
+        }
+    }
+}
+
+object! {
+    /// How a process is stopped.
+    pub struct Stop as "stop settings" {
+        /// Seconds open connections may go on.
+        pub drain_timeout as "drain_timeout": Duration = seconds(0.0..=86400.0), default(json!(30), Duration::from_secs(30));
+        /// Seconds from SIGTERM to SIGKILL.
+        pub kill_timeout as "kill_timeout": Duration = seconds(0.0..=3600.0), default(json!(5), Duration::from_secs(5));
+    }
+    absent default;
+}
+
+object! {
+    /// What a process may use.
+    pub struct Limits as "limits" {
+        /// File descriptors; absent: as the node.
+        pub nofile as "nofile": Option<u64> = int(16..=1073741816), optional;
+        /// Bytes of memory; absent: as the node.
+        pub memory as "memory": Option<u64> = int(1048576..=i128::from(i64::MAX)), optional;
+        /// CPUs' worth of time; absent: as the node.
+        pub cpu as "cpu": Option<f64> = cpu_share(), optional;
+    }
+    absent default;
+}
+
+fn cpu_share() -> impl Rule<Out = f64> {
+    named(
+        "a number of CPUs from 0.01 to 4096",
+        then(seconds(0.01..=4096.0), |cpus, _, _| Some(cpus.as_secs_f64())),
+    )
+}
+
+/// Whether a process is confined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Sandbox {
+    /// As far as the kernel can; the default.
+    Auto,
+    /// Yes, or the process does not start.
+    On,
+    /// No.
+    Off,
+}
+
+object! {
+    /// What every worker has, written in the worker itself.
+    pub struct WorkerCommon as "what every worker has" {
+        /// How many processes.
+        pub processes as "processes": Processes = ProcessesRule, default(json!(1), Processes::Count(1));
+        /// How they are started again.
+        pub restart as "restart": Restart = nested(), defaulted;
+        /// How they are stopped.
+        pub stop as "stop": Stop = nested(), defaulted;
+        /// Seconds without a heartbeat after which a process is replaced; 0: off.
+        pub watchdog as "watchdog": Duration = seconds(0.1..=86400.0).or_off(), default(json!(10), Duration::from_secs(10));
+        /// The user they run as; absent: the node's.
+        pub user as "user": Option<String> = text(), optional;
+        /// The group they run as; absent: the node's.
+        pub group as "group": Option<String> = text(), optional;
+        /// What each of them may use.
+        pub limits as "limits": Limits = nested(), defaulted;
+        /// Confines them to what their configuration needs; absent: where the kernel can.
+        pub sandbox as "sandbox": Sandbox = sandbox(), default(json!(null), Sandbox::Auto);
+    }
+    absent default;
+}
+
+fn sandbox() -> impl Rule<Out = Sandbox> {
+    then(boolean(), |on, _, _| Some(if on { Sandbox::On } else { Sandbox::Off }))
+}

@@ -1,0 +1,176 @@
+//! Guests: any program, run and watched by the node.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+
+use super::super::decode::*;
+use super::super::endpoint::ListeningEndpoint;
+use super::super::source::{Kind, Value};
+use super::ProcessEnv;
+
+object! {
+    /// Any program.
+    pub struct Guest as "a guest worker" {
+        /// The program: looked for in `workdir`, then in PATH.
+        pub executable as "executable": String = text(), required;
+        /// Its arguments.
+        pub arguments as "arguments": Vec<String> = list(text()), default(json!([]), Vec::new());
+        /// How it is run.
+        pub options as "options": GuestOptions = nested(), defaulted;
+        /// Sockets it is given, by the systemd protocol (LISTEN_FDS, LISTEN_FDNAMES, LISTEN_PID).
+        pub listen as "listen": Vec<GuestSocket> = list(nested()), default(json!([]), Vec::new());
+        /// When it counts as ready.
+        pub ready as "ready": Ready = word(), default(json!("started"), Ready::Started);
+    }
+    check Guest::check;
+}
+
+impl Guest {
+    fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
+        let path = cx.env("PATH").unwrap_or_default();
+        let found = self.options.workdir.join(&self.executable).is_file()
+            || std::env::split_paths(&path).any(|directory| directory.join(&self.executable).is_file());
+        if !found {
+            let message = format!(
+                "no program {:?} in {} and in PATH now",
+                self.executable,
+                self.options.workdir.display()
+            );
+            cx.warn_at("executable", fields.span_of("executable"), message);
+        }
+        for (index, socket) in self.listen.iter().enumerate() {
+            if self.listen.iter().take(index).any(|other| other.name == socket.name) {
+                let message =
+                    format!("the name {:?} is given to two sockets; each needs its own", socket.name);
+                cx.in_key("listen", |cx| {
+                    cx.in_index(index, |cx| cx.error(fields.span_of("listen"), message))
+                });
+            }
+        }
+    }
+}
+
+choice! {
+    /// When a guest counts as ready.
+    pub enum Ready {
+        /// When it says so (sd_notify, `READY=1`).
+        Notify = "notify",
+        /// When it runs.
+        Started = "started",
+    }
+}
+
+object! {
+    /// A socket a guest is given.
+    pub struct GuestSocket as "a socket for a guest" {
+        /// Its name in LISTEN_FDNAMES.
+        pub name as "name": String = matching("a name of 1 to 255 characters without a colon", None, |name| (1..=255).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic() && b != b':')), required;
+        /// Where it listens.
+        pub endpoint as "endpoint": ListeningEndpoint = nested(), required;
+    }
+}
+
+choice! {
+    /// What becomes of a guest's output.
+    pub enum Output {
+        /// There is none: the descriptor is closed.
+        Close = "close",
+        /// It is logged, line by line.
+        Log = "log",
+        /// It is thrown away.
+        Drop = "drop",
+    }
+}
+
+object! {
+    /// How a guest is run.
+    pub struct GuestOptions as "guest options" {
+        /// Its environment.
+        pub env as "env": ProcessEnv = nested(), defaulted;
+        /// Its working directory, relative to the node directory.
+        pub workdir as "workdir": PathBuf = path(), special(GuestOptions::workdir, Presence::Default(json!(".")));
+        /// Its standard input.
+        pub stdin as "stdin": Stdin = stdin(), default(json!("close"), Stdin::Close);
+        /// Its standard output.
+        pub stdout as "stdout": Output = word(), default(json!("log"), Output::Log);
+        /// Its standard error.
+        pub stderr as "stderr": Output = word(), default(json!("log"), Output::Log);
+        /// Restarts it when files change.
+        pub watch as "watch": Option<Watch> = nested(), optional;
+    }
+}
+
+impl GuestOptions {
+    fn workdir(fields: &mut Fields<'_>, cx: &mut Context<'_>) -> Option<PathBuf> {
+        let default = cx.absolute(".");
+        fields.given("workdir", &path(), cx).unwrap_or(Some(default))
+    }
+}
+
+/// What a guest reads.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub enum Stdin {
+    /// Nothing.
+    Close,
+    /// A value.
+    Value(StdinValue),
+}
+
+fn stdin() -> impl Rule<Out = Stdin> {
+    either(
+        |value: &Value| matches!(value.kind, Kind::Map(_)),
+        then(nested::<StdinValue>(), |value, _, _| Some(Stdin::Value(value))),
+        then(word::<OnlyClose>(), |_, _, _| Some(Stdin::Close)),
+    )
+}
+
+choice! {
+    /// The one word `stdin` may be.
+    pub enum OnlyClose {
+        /// Nothing to read.
+        Close = "close",
+    }
+}
+
+choice! {
+    /// How a value is written.
+    pub enum StdinFormat {
+        /// As JSON.
+        Json = "json",
+    }
+}
+
+object! {
+    /// A value for a guest to read.
+    pub struct StdinValue as "a value for standard input" {
+        /// How it is written.
+        pub format as "type": StdinFormat = word(), required;
+        /// The value.
+        pub value as "value": Json = any(), required;
+        /// Closes standard input behind it.
+        pub close as "close": bool = boolean(), default(true);
+    }
+}
+
+choice! {
+    /// What happens when a file changes.
+    pub enum WatchAction {
+        /// The guest is restarted.
+        Restart = "restart",
+    }
+}
+
+object! {
+    /// Directories whose changes restart a guest.
+    pub struct Watch as "what is watched" {
+        /// The directories, relative to the node directory.
+        pub directories as "directories": Vec<PathBuf> = list(path()), default(json!([]), Vec::new());
+        /// What happens.
+        pub action as "action": WatchAction = word(), default(json!("restart"), WatchAction::Restart);
+        /// Seconds between two looks.
+        pub timeout as "timeout": Duration = seconds(0.0..=86400.0), default(json!(1), Duration::from_secs(1));
+    }
+    open true;
+}

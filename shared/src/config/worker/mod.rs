@@ -1,0 +1,145 @@
+//! Workers: the processes of a node.
+
+mod common;
+mod guest;
+mod manhole;
+mod native;
+mod proxy;
+
+pub use common::*;
+pub use guest::*;
+pub use manhole::*;
+pub use native::*;
+pub use proxy::*;
+use serde_json::json;
+
+use super::decode::*;
+use super::transport::{Transport, claim_id};
+use super::wamp::{ContainerComponent, Realm, RouterComponent};
+
+tagged! {
+    /// What a worker is.
+    pub enum WorkerKind as "a worker" by "type" {
+        /// Routes WAMP, and serves everything that listens.
+        Router(Router) = "router",
+        /// Hosts components.
+        Container(Container) = "container",
+        /// Any program.
+        Guest(Guest) = "guest",
+        /// A WebSocket echo.
+        WebsocketTestee(WebsocketTesteeWorker) = "websocket-testee",
+        /// Serves clients and passes WAMP on to routers.
+        Proxy(Proxy) = "proxy",
+    }
+}
+
+object! {
+    /// A worker: one kind of process, one or several of it.
+    pub struct Worker as "a worker" {
+        /// A name, unique in the node; absent: `worker001` and so on.
+        pub id as "id": String = text(), default(json!("worker001"), String::new());
+        /// What every worker has.
+        pub common as "processes": WorkerCommon = nested::<WorkerCommon>(), flatten;
+        /// What it is, decided by `type`.
+        pub kind as "type": WorkerKind = nested::<WorkerKind>(), flatten;
+    }
+    check Worker::check;
+}
+
+impl Worker {
+    fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
+        claim_id(&self.id, 2, fields, cx);
+        let router = matches!(self.kind, WorkerKind::Router(_));
+        if router && fields.has("id") && !super::transport::is_id(&self.id) {
+            let span = fields.span_of("id");
+            cx.error_at(
+                "id",
+                span,
+                format!("found the string {:?}, expected {}", self.id, super::transport::id().expected()),
+            );
+        }
+    }
+
+    /// The transports this worker listens on.
+    pub fn transports(&self) -> &[Transport] {
+        match &self.kind {
+            WorkerKind::Router(router) => &router.transports,
+            WorkerKind::Proxy(proxy) => &proxy.transports,
+            WorkerKind::WebsocketTestee(testee) => std::slice::from_ref(&testee.transport),
+            WorkerKind::Container(_) | WorkerKind::Guest(_) => &[],
+        }
+    }
+
+    /// The options of a worker that runs our own code; `None` for guests.
+    pub fn native_options(&self) -> Option<&NativeOptions> {
+        match &self.kind {
+            WorkerKind::Router(router) => Some(&router.options),
+            WorkerKind::Proxy(proxy) => Some(&proxy.options),
+            WorkerKind::WebsocketTestee(testee) => Some(&testee.options),
+            WorkerKind::Container(container) => Some(&container.options.native),
+            WorkerKind::Guest(_) => None,
+        }
+    }
+
+    /// Whether the worker is not to be started.
+    pub fn disabled(&self) -> bool {
+        self.native_options().is_some_and(|options| options.disabled)
+    }
+
+    /// The word its `type` says.
+    pub fn kind_name(&self) -> &'static str {
+        match &self.kind {
+            WorkerKind::Router(_) => "router",
+            WorkerKind::Container(_) => "container",
+            WorkerKind::Guest(_) => "guest",
+            WorkerKind::WebsocketTestee(_) => "websocket-testee",
+            WorkerKind::Proxy(_) => "proxy",
+        }
+    }
+}
+
+object! {
+    /// A router worker.
+    pub struct Router as "a router worker" {
+        /// Its options.
+        pub options as "options": NativeOptions = nested(), defaulted;
+        /// Its realms.
+        pub realms as "realms": Vec<Realm> = list(nested()), default(json!([]), Vec::new());
+        /// What it listens on.
+        pub transports as "transports": Vec<Transport> = list(nested()), default(json!([]), Vec::new());
+        /// Components beside the router.
+        pub components as "components": Vec<RouterComponent> = list(nested()), default(json!([]), Vec::new());
+        /// A Python shell over SSH.
+        pub manhole as "manhole": Option<Manhole> = nested(), optional;
+    }
+    ignored {
+        /// Connections of Crossbar.io's that are nowhere described.
+        "connections" = any();
+    }
+}
+
+object! {
+    /// A container worker.
+    pub struct Container as "a container worker" {
+        /// Its options.
+        pub options as "options": ContainerOptions = nested(), defaulted;
+        /// What it hosts.
+        pub components as "components": Vec<ContainerComponent> = list(nested()), default(json!([]), Vec::new());
+        /// A Python shell over SSH.
+        pub manhole as "manhole": Option<Manhole> = nested(), optional;
+    }
+    ignored {
+        /// Connections of Crossbar.io's that are nowhere described.
+        "connections" = any();
+    }
+}
+
+object! {
+    /// A worker that is one WebSocket echo.
+    pub struct WebsocketTesteeWorker as "a websocket-testee worker" {
+        /// Its options.
+        pub options as "options": NativeOptions = nested(), defaulted;
+        /// What it listens on.
+        pub transport as "transport": Transport = testee_transport(), required;
+    }
+}
