@@ -1,0 +1,8 @@
+//! RawSocket: WAMP's transport over a plain byte stream.
+
+mod frame;
+mod handshake;
+mod testee;
+
+pub(crate) use handshake::{MAGIC, Refusal};
+pub(crate) use testee::{echo, refuse};

@@ -1,0 +1,2 @@
+mod pipes;
+mod pump;
