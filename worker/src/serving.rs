@@ -72,6 +72,9 @@ impl Serving {
         let (drainer, drain) = Drainer::new();
         let tallies = endpoints.iter().map(|(endpoint, _)| Rc::clone(&endpoint.tally)).collect();
         let mut accepting = JoinSet::new();
+        for (_, prepared) in transports.values() {
+            prepared.service.begin(&drain);
+        }
         for (endpoint, service) in endpoints {
             accepting.spawn_local(serve(endpoint, service, Rc::clone(&context), drain.clone()));
         }
@@ -118,6 +121,8 @@ fn most_connections(transport: &Transport) -> u32 {
     let endpoint = match &transport.endpoint {
         ListeningEndpoint::Tcp(tcp) => tcp.max_connections,
         ListeningEndpoint::Unix(unix) => unix.max_connections,
+        ListeningEndpoint::Onion(onion) => onion.max_connections,
+        ListeningEndpoint::Twisted(_) => None,
     };
     endpoint.unwrap_or(transport.max_connections)
 }

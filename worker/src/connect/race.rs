@@ -17,6 +17,10 @@ const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 pub(crate) struct Attempts(RefCell<Vec<(SocketAddr, Option<io::Error>)>>);
 
 impl Attempts {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+
     fn begin(&self, address: SocketAddr) {
         self.0.borrow_mut().push((address, None));
     }

@@ -61,7 +61,7 @@ pub(crate) fn set_tcp_options(
     let fd = socket.as_fd();
     let socket = SockRef::from(&fd);
     socket.set_tcp_nodelay(nodelay)?;
-    if let Some(idle) = keepalive {
+    if let Some(idle) = keepalive.filter(|idle| !idle.is_zero()) {
         socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))?;
     }
     Ok(())

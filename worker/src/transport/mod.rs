@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::drain::Drain;
 use crate::net::accept::Open;
 use crate::net::stream::{Peer, Stream};
-use jackfield_shared::config;
+use jackfield_shared::config::{self, ListeningEndpoint, TransportKind};
 use std::fmt;
 use std::future::Future;
 use std::rc::Rc;
@@ -27,14 +27,27 @@ pub(crate) struct Connection {
 /// A transport, ready to serve.
 #[derive(Clone)]
 pub(crate) enum Service {
-    StreamTestee,
+    StreamTestee { debug: bool },
+    Relay(Rc<relay::Relay>),
+    RawsocketTestee(Rc<config::RawsocketTestee>),
 }
 
 impl Service {
     /// Prepares what the configuration asks for; the error says what can't be served, for people.
     pub(crate) fn new(transport: &config::Transport, _context: &Rc<Context>) -> Result<Self, String> {
+        check_endpoint(&transport.endpoint)?;
         match &transport.kind {
-            config::TransportKind::StreamTestee => Ok(Self::StreamTestee),
+            TransportKind::StreamTestee(testee) => Ok(Self::StreamTestee { debug: testee.debug }),
+            TransportKind::StreamRelay(config) => Ok(Self::Relay(relay::Relay::new(config)?)),
+            TransportKind::RawsocketTestee(testee) => Ok(Self::RawsocketTestee(Rc::new(testee.clone()))),
+            _ => Err("its type is not in this release".into()),
+        }
+    }
+
+    /// Begins what goes on beside the connections, until draining begins.
+    pub(crate) fn begin(&self, drain: &Drain) {
+        if let Self::Relay(relay) = self {
+            relay.begin(drain);
         }
     }
 
@@ -43,10 +56,38 @@ impl Service {
         let Connection { stream, peer, drain, open } = connection;
         let context = Rc::clone(context);
         match self {
-            Self::StreamTestee => {
-                task(peer, drain, open, async move { stream_testee::echo(stream, &context.scratch).await })
+            &Self::StreamTestee { debug } => {
+                task(peer, drain, open, async move {
+                    stream_testee::echo(stream, peer, debug, &context.scratch).await
+                });
+            }
+            Self::Relay(relay) => {
+                let relay = Rc::clone(relay);
+                task(peer, drain, open, async move { relay.serve(stream, peer, &context).await });
+            }
+            Self::RawsocketTestee(config) => {
+                let config = Rc::clone(config);
+                task(peer, drain, open, async move {
+                    let timeout = config.handshake_timeout;
+                    rawsocket::echo(stream, peer, &config.echo, timeout, &context.scratch).await
+                });
             }
         }
+    }
+}
+
+/// Whether this release can do all that a listening endpoint asks for; if not, what it lacks.
+fn check_endpoint(endpoint: &ListeningEndpoint) -> Result<(), String> {
+    let (tls, proxy_protocol) = match endpoint {
+        ListeningEndpoint::Tcp(tcp) => (tcp.tls.is_some(), tcp.proxy_protocol.is_some()),
+        ListeningEndpoint::Unix(unix) => (unix.tls.is_some(), unix.proxy_protocol.is_some()),
+        ListeningEndpoint::Onion(_) => return Err("`onion` endpoints are not in this release".into()),
+        ListeningEndpoint::Twisted(_) => return Err("`twisted` endpoints are not in this release".into()),
+    };
+    match (tls, proxy_protocol) {
+        (true, _) => Err("`tls` is not in this release".into()),
+        (_, true) => Err("`proxy_protocol` is not in this release".into()),
+        (false, false) => Ok(()),
     }
 }
 

@@ -1,14 +1,20 @@
 //! `stream.testee`: every octet comes back.
 
+use crate::log::Preview;
 use crate::net::backlog::{Backlog, Scratch, poll_read};
+use crate::net::stream::Peer;
 use std::future::poll_fn;
 use std::io;
 use std::task::{Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tracing::info;
 
-/// Echoes until the client closes its direction and has got everything back.
+/// Echoes until the client closes its direction and has got everything back; with `debug`, what is received is
+/// logged.
 pub(crate) async fn echo<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
+    peer: Peer,
+    debug: bool,
     scratch: &Scratch,
 ) -> io::Result<()> {
     let mut backlog = Backlog::EMPTY;
@@ -19,6 +25,9 @@ pub(crate) async fn echo<S: AsyncRead + AsyncWrite + Unpin>(
             let count = ready!(poll_read(cx, &mut stream, &mut scratch))?;
             if count == 0 {
                 return Poll::Ready(io::Result::Ok(()));
+            }
+            if debug {
+                info!("{peer}: received {count} octets: {}", Preview(&scratch[..count]));
             }
             ready!(backlog.poll_pass(cx, &mut stream, &scratch[..count]))?;
         }
@@ -54,7 +63,7 @@ mod tests {
             tokio::join!(write, read);
             got
         };
-        let (got, echoed) = tokio::join!(client, echo(server, &scratch));
+        let (got, echoed) = tokio::join!(client, echo(server, Peer::Unix, false, &scratch));
         echoed.unwrap();
         assert!(got == sent);
     }

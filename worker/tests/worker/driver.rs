@@ -3,9 +3,10 @@
 use jackfield_shared::config;
 use jackfield_shared::ipc::{self, Counters, FromWorker, NodeInfo, Plan, Receiver, Sender, Slot, ToWorker};
 use jackfield_shared::log::{Level, Record};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::process::ExitCode;
 use std::thread::JoinHandle;
 use tokio::net::TcpStream;
@@ -27,10 +28,22 @@ pub(crate) fn spawn() -> Worker {
     Worker { to, from, addresses: Vec::new(), thread }
 }
 
+/// The first worker of a node with these transports, `endpoint` of which may say all but where it is.
+fn configured(mut transports: Value) -> config::Worker {
+    for (i, transport) in transports.as_array_mut().unwrap().iter_mut().enumerate() {
+        let endpoint = transport.as_object_mut().unwrap().entry("endpoint").or_insert_with(|| json!({}));
+        endpoint["type"] = json!("tcp");
+        endpoint["port"] = json!(i + 1); // never bound: the sockets are handed over
+    }
+    let text = json!({"version": 2, "workers": [{"type": "router", "transports": transports}]}).to_string();
+    let loaded = config::parse(&text, config::Format::Json, "test", Path::new("/"), &|_| None);
+    let node = loaded.node.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics));
+    node.workers.into_iter().next().unwrap()
+}
+
 /// A plan with these transports, each of which gets a socket on a port of 127.0.0.1.
 pub(crate) fn plan(transports: Value) -> (Plan, Vec<OwnedFd>, Vec<SocketAddr>) {
-    let worker: config::Worker =
-        serde_json::from_value(serde_json::json!({"id": "worker001", "transports": transports})).unwrap();
+    let worker = configured(transports);
     let mut sockets = Vec::new();
     let mut addresses = Vec::new();
     let mut slots = Vec::new();

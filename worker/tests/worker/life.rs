@@ -9,9 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 fn echo(max_connections: u32) -> Value {
-    let endpoint =
-        json!({"Tcp": {"nodelay": true, "keepalive": {"secs": 60, "nanos": 0}, "max_connections": null}});
-    json!([{"id": "echo", "max_connections": max_connections, "endpoint": endpoint, "kind": "StreamTestee"}])
+    let endpoint = json!({"keepalive": 60, "nodelay": false});
+    json!([{"id": "echo", "type": "stream.testee", "max_connections": max_connections, "endpoint": endpoint}])
 }
 
 async fn echoes(stream: &mut TcpStream) {

@@ -4,5 +4,4 @@ mod frame;
 mod handshake;
 mod testee;
 
-pub(crate) use handshake::{MAGIC, Refusal};
-pub(crate) use testee::{echo, refuse};
+pub(crate) use testee::echo;

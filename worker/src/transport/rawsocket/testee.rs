@@ -6,6 +6,7 @@ use crate::log::Preview;
 use crate::net::backlog::{Backlog, Scratch, poll_read};
 use crate::net::close::close;
 use crate::net::stream::Peer;
+use jackfield_shared::config::RawsocketEcho;
 use std::future::poll_fn;
 use std::io;
 use std::task::{Poll, ready};
@@ -30,29 +31,25 @@ pub(crate) enum Error {
     Io(#[from] io::Error),
 }
 
-/// How the echo behaves.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Options {
-    /// How long the handshake may take.
-    pub(crate) handshake_timeout: Duration,
-    /// The longest message taken, in octets.
-    pub(crate) max_message_size: u32,
-    /// Whether what is received and sent is logged.
-    pub(crate) debug: bool,
-}
-
 /// Does the handshake, then echoes messages and answers pings until the client ends.
 pub(crate) async fn echo<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     peer: Peer,
-    options: Options,
+    config: &RawsocketEcho,
+    handshake_timeout: Duration,
     scratch: &Scratch,
 ) -> Result<(), Error> {
-    let request = handshake(&mut stream, options).await?;
-    if options.debug {
+    let most = config.options.max_message_size;
+    let octets = receive(&mut stream, handshake_timeout).await?;
+    let request = match Request::parse(octets) {
+        Ok(request) => request,
+        Err(refusal) => return Err(reject(&mut stream, refusal).await),
+    };
+    stream.write_all(&request.reply(most)).await?;
+    if config.debug {
         info!("{peer}: RawSocket with {}, messages of up to {} octets", request.serializer(), request.most);
     }
-    let mut decoder = Decoder::new(options.max_message_size as usize);
+    let mut decoder = Decoder::new(most as usize);
     let mut backlog = Backlog::EMPTY;
     let mut fault = None;
     poll_fn(|cx| {
@@ -69,7 +66,7 @@ pub(crate) async fn echo<S: AsyncRead + AsyncWrite + Unpin>(
             // All answers to what came at once go out at once.
             let mut out = Vec::new();
             let fed = decoder.feed(&scratch[..count], |kind, payload| {
-                if options.debug {
+                if config.debug {
                     info!("{peer}: received {kind:?} of {} octets: {}", payload.len(), Preview(payload));
                 }
                 match kind {
@@ -93,20 +90,6 @@ pub(crate) async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> Result<(), Error> {
     receive(&mut stream, timeout).await?;
     Err(reject(&mut stream, Refusal::NotServed).await)
-}
-
-async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
-    stream: &mut S,
-    options: Options,
-) -> Result<Request, Error> {
-    let octets = receive(stream, options.handshake_timeout).await?;
-    match Request::parse(octets) {
-        Ok(request) => {
-            stream.write_all(&request.reply(options.max_message_size)).await?;
-            Ok(request)
-        }
-        Err(refusal) => Err(reject(stream, refusal).await),
-    }
 }
 
 /// What follows the first octet.
@@ -135,12 +118,14 @@ async fn reject<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, refusal: Refu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jackfield_shared::config::RawsocketOptions;
     use tokio::net::UnixStream;
 
-    const OPTIONS: Options =
-        Options { handshake_timeout: Duration::from_secs(10), max_message_size: 1000, debug: false };
+    const TIMEOUT: Duration = Duration::from_secs(10);
+    const CONFIG: RawsocketEcho =
+        RawsocketEcho { options: RawsocketOptions { max_message_size: 1000 }, debug: false };
 
-    /// What an echo with `OPTIONS` sends back for these octets, and how it ends.
+    /// What an echo with `CONFIG` sends back for these octets, and how it ends.
     async fn says(octets: &[u8]) -> (Vec<u8>, Result<(), Error>) {
         let (mut client, server) = UnixStream::pair().unwrap();
         let scratch = Scratch::new();
@@ -151,7 +136,7 @@ mod tests {
             let _ = client.read_to_end(&mut got).await; // a reset, where octets were left unread
             got
         };
-        tokio::join!(client, echo(server, Peer::Unix, OPTIONS, &scratch))
+        tokio::join!(client, echo(server, Peer::Unix, &CONFIG, TIMEOUT, &scratch))
     }
 
     #[tokio::test]
@@ -197,7 +182,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_silent_client_is_not_waited_for() {
         let (_client, server) = UnixStream::pair().unwrap();
-        let ended = echo(server, Peer::Unix, OPTIONS, &Scratch::new()).await;
+        let ended = echo(server, Peer::Unix, &CONFIG, TIMEOUT, &Scratch::new()).await;
         assert!(matches!(ended, Err(Error::Silent(_))));
     }
 }
