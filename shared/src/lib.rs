@@ -1,3 +1,9 @@
-//! Configuration and endpoint types, their validation, and the IPC between controller and workers.
+//! What the controller and its workers have in common: the configuration and endpoint types with their
+//! validation, the IPC between the processes, and the words (log records, states, status) they exchange on it.
+//!
+//! Nothing in this crate does I/O beyond reading a configuration and moving IPC frames.
 
 pub mod config;
+pub mod ipc;
+pub mod log;
+pub mod status;

@@ -1,1 +1,66 @@
-//! What runs inside a worker process.
+//! What runs inside a worker process: endpoints, transports, services.
+//!
+//! A worker process runs one single-threaded runtime: what serves connections shares its state by `Rc`, without
+//! locks. Only files and name lookups, which the kernel can't do without blocking, go to helper threads.
+
+#![allow(dead_code)] // until the transports that use it are there
+
+mod connect;
+mod context;
+mod controller;
+pub mod drain;
+mod log;
+mod net;
+mod process;
+mod serving;
+#[cfg(test)]
+mod testing;
+mod transport;
+pub mod websocket;
+
+use jackfield_shared::log::Level;
+use std::os::fd::OwnedFd;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::task::JoinError;
+
+/// Threads for files and name lookups, at most; more work waits.
+const HELPER_THREADS: usize = 64;
+/// How long an unused helper thread stays.
+const HELPER_IDLE: Duration = Duration::from_secs(10);
+
+/// Runs this process as a worker until it is drained or its controller is gone. `ipc` is its end of the socket
+/// pair to the controller (see [`jackfield_shared::ipc`]), from which it gets its plan and listening sockets.
+///
+/// Returns 0 after draining, and 1 when the plan can't be served or the controller is gone.
+#[must_use]
+pub fn run(ipc: OwnedFd) -> ExitCode {
+    let (log, forwarder, records) = log::Log::new(Level::Info);
+    let dispatch = tracing::Dispatch::new(forwarder);
+    let _scope = tracing::dispatcher::set_default(&dispatch);
+    log::report_panics();
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(HELPER_THREADS)
+        .thread_keep_alive(HELPER_IDLE)
+        .thread_name("helper")
+        .on_thread_start(move || std::mem::forget(tracing::dispatcher::set_default(&dispatch)))
+        .build_local(LocalOptions::default());
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(e) => {
+            eprintln!("jackfield: a worker process can't start: {e}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(process::live(ipc, log, records));
+    // A helper that hangs in a name lookup must not hold up the end.
+    runtime.shutdown_background();
+    code
+}
+
+/// Whether a task ended by a panic, which is a fault of ours and is in the log already.
+fn panicked<T>(result: &Result<T, JoinError>) -> bool {
+    result.as_ref().is_err_and(JoinError::is_panic)
+}

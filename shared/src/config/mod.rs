@@ -10,9 +10,11 @@
 mod controller;
 mod convert;
 mod decode;
+mod describe;
 mod diagnostic;
 mod endpoint;
 mod load;
+mod locate;
 mod node;
 mod not_built;
 mod schema;

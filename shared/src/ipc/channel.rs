@@ -1,0 +1,333 @@
+//! The two ends of a connection. Every read goes through recvmsg(2): a plain read would drop, without a
+//! word, the descriptors that came with the octets.
+
+use super::frame::{HEADER, Header, MAX_BODY, MAX_FDS, VERSION};
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use std::collections::VecDeque;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use tokio::io::Interest;
+use tokio::net::UnixStream;
+
+/// Why an IPC connection can't be used any longer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The octets are not a frame.
+    #[error("IPC: found {octets:02x?} where a frame should start: the peer is not a Jackfield process")]
+    Garbage {
+        /// The first two octets.
+        octets: [u8; 2],
+    },
+    /// The peer speaks another version.
+    #[error("IPC: the peer speaks version {found}, this release speaks {VERSION}")]
+    Version {
+        /// The peer's version.
+        found: u8,
+    },
+    /// The frame is longer than allowed.
+    #[error("IPC: a message of {length} octets, at most {MAX_BODY} are allowed")]
+    TooLong {
+        /// Its length in octets.
+        length: usize,
+    },
+    /// The frame carries more descriptors than allowed.
+    #[error("IPC: a message with {count} descriptors, at most {MAX_FDS} are allowed")]
+    TooManyFds {
+        /// How many it carries.
+        count: usize,
+    },
+    /// Descriptors did not arrive.
+    #[error(
+        "IPC: {missing} descriptors were lost on the way: no descriptors left in this process (see `ulimit -n`)"
+    )]
+    LostFds {
+        /// How many are missing.
+        missing: usize,
+    },
+    /// The peer closed the connection in the middle of a frame.
+    #[error("IPC: the peer ended in the middle of a message")]
+    Truncated,
+    /// The body is not a message.
+    #[error("IPC: a message that can't be understood: {0}")]
+    Body(#[from] serde_json::Error),
+    /// The socket failed.
+    #[error("IPC: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl From<Errno> for Error {
+    fn from(errno: Errno) -> Self {
+        Self::Io(errno.into())
+    }
+}
+
+/// A connected pair of sockets, close-on-exec: one end for the controller, one for the process it spawns.
+///
+/// # Errors
+/// As socketpair(2), most likely when no descriptors are left.
+pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?)
+}
+
+/// Turns one end of a [`pair`] into the halves that send `Tx` and receive `Rx`. Needs a tokio runtime.
+///
+/// # Errors
+/// When the descriptor can't be made non-blocking or be registered with the runtime.
+pub fn split<Tx, Rx>(fd: OwnedFd) -> io::Result<(Sender<Tx>, Receiver<Rx>)> {
+    let socket = std::os::unix::net::UnixStream::from(fd);
+    socket.set_nonblocking(true)?;
+    let socket = Arc::new(UnixStream::from_std(socket)?);
+    let receiver = Receiver {
+        socket: Arc::clone(&socket),
+        chunk: vec![0; CHUNK].into_boxed_slice(),
+        octets: Vec::new(),
+        fds: VecDeque::new(),
+        message: PhantomData,
+    };
+    Ok((Sender { socket, message: PhantomData }, receiver))
+}
+
+const CHUNK: usize = 16 << 10;
+
+fn is_transient(e: &io::Error) -> bool {
+    matches!(e.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock)
+}
+
+/// The sending half.
+#[derive(Debug)]
+pub struct Sender<Tx> {
+    socket: Arc<UnixStream>,
+    message: PhantomData<fn(Tx)>,
+}
+
+impl<Tx: Serialize> Sender<Tx> {
+    /// Sends one message and duplicates of `fds` with it. Not cancel-safe: a call that is dropped half-way
+    /// leaves half a frame; give each connection one task that sends.
+    ///
+    /// # Errors
+    /// When the message is too long, carries too many descriptors, or the peer is gone.
+    pub async fn send(&mut self, message: &Tx, fds: &[BorrowedFd<'_>]) -> Result<(), Error> {
+        let mut frame = vec![0; HEADER];
+        serde_json::to_writer(&mut frame, message)?;
+        let header = Header::encode(frame.len() - HEADER, fds.len())?;
+        frame[..HEADER].copy_from_slice(&header);
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
+        let mut sent = 0;
+        while sent < frame.len() {
+            self.socket.writable().await?;
+            let result = self.socket.try_io(Interest::WRITABLE, || {
+                // Descriptors ride on the first octet of the frame.
+                let mut ancillary = SendAncillaryBuffer::new(&mut space);
+                if sent == 0 && !fds.is_empty() {
+                    ancillary.push(SendAncillaryMessage::ScmRights(fds));
+                }
+                let rest = [IoSlice::new(&frame[sent..])];
+                Ok(sendmsg(self.socket.as_fd(), &rest, &mut ancillary, SendFlags::NOSIGNAL)?)
+            });
+            match result {
+                Ok(count) => sent += count,
+                Err(e) if is_transient(&e) => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The receiving half.
+#[derive(Debug)]
+pub struct Receiver<Rx> {
+    socket: Arc<UnixStream>,
+    chunk: Box<[u8]>,
+    octets: Vec<u8>,
+    fds: VecDeque<OwnedFd>,
+    message: PhantomData<fn() -> Rx>,
+}
+
+impl<Rx: DeserializeOwned> Receiver<Rx> {
+    /// The next message and the descriptors that came with it (close-on-exec), or `None` when the peer
+    /// closed between two messages. Cancel-safe.
+    ///
+    /// # Errors
+    /// When what arrives is not a message; the connection is of no use after that.
+    pub async fn recv(&mut self) -> Result<Option<(Rx, Vec<OwnedFd>)>, Error> {
+        loop {
+            if let Some(message) = self.take()? {
+                return Ok(Some(message));
+            }
+            if self.fill().await? == 0 {
+                return if self.octets.is_empty() { Ok(None) } else { Err(Error::Truncated) };
+            }
+        }
+    }
+
+    fn take(&mut self) -> Result<Option<(Rx, Vec<OwnedFd>)>, Error> {
+        let Some((head, _)) = self.octets.split_first_chunk::<HEADER>() else {
+            return Ok(None);
+        };
+        let header = Header::decode(*head)?;
+        let end = HEADER + header.body;
+        if self.octets.len() < end {
+            return Ok(None);
+        }
+        if self.fds.len() < header.fds {
+            return Err(Error::LostFds { missing: header.fds - self.fds.len() });
+        }
+        let message = serde_json::from_slice(&self.octets[HEADER..end])?;
+        self.octets.drain(..end);
+        Ok(Some((message, self.fds.drain(..header.fds).collect())))
+    }
+
+    async fn fill(&mut self) -> Result<usize, Error> {
+        loop {
+            self.socket.readable().await?;
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
+            let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+            let chunk = &mut self.chunk;
+            let result = self.socket.try_io(Interest::READABLE, || {
+                let mut into = [IoSliceMut::new(chunk)];
+                Ok(recvmsg(self.socket.as_fd(), &mut into, &mut ancillary, RecvFlags::CMSG_CLOEXEC)?)
+            });
+            match result {
+                Ok(received) => {
+                    for message in ancillary.drain() {
+                        if let RecvAncillaryMessage::ScmRights(fds) = message {
+                            self.fds.extend(fds);
+                        }
+                    }
+                    if received.flags.contains(ReturnFlags::CTRUNC) {
+                        return Err(Error::LostFds { missing: 1 });
+                    }
+                    self.octets.extend_from_slice(&self.chunk[..received.bytes]);
+                    return Ok(received.bytes);
+                }
+                Err(e) if is_transient(&e) => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::fstat;
+    use std::io::Write;
+    use std::os::unix::net::UnixStream as StdUnixStream;
+
+    fn ends() -> (Sender<String>, Receiver<String>) {
+        let (a, b) = pair().unwrap();
+        (split::<String, String>(a).unwrap().0, split::<String, String>(b).unwrap().1)
+    }
+
+    /// A peer that writes raw octets.
+    fn raw() -> (StdUnixStream, Receiver<String>) {
+        let (a, b) = pair().unwrap();
+        (a.into(), split::<String, String>(b).unwrap().1)
+    }
+
+    fn frame(body: &[u8]) -> Vec<u8> {
+        [&Header::encode(body.len(), 0).unwrap()[..], body].concat()
+    }
+
+    #[tokio::test]
+    async fn messages_arrive_in_order_with_their_descriptors() {
+        let (mut tx, mut rx) = ends();
+        let files: Vec<_> = (0..3).map(|_| pair().unwrap().0).collect();
+        let inode = |fd: &OwnedFd| fstat(fd).unwrap().st_ino;
+        tx.send(&"none".into(), &[]).await.unwrap();
+        tx.send(&"two".into(), &[files[0].as_fd(), files[1].as_fd()]).await.unwrap();
+        tx.send(&"one".into(), &[files[2].as_fd()]).await.unwrap();
+        drop(tx);
+        for (text, expected) in [("none", &files[..0]), ("two", &files[..2]), ("one", &files[2..])] {
+            let (message, fds) = rx.recv().await.unwrap().unwrap();
+            assert_eq!(message, text);
+            assert_eq!(
+                fds.iter().map(inode).collect::<Vec<_>>(),
+                expected.iter().map(inode).collect::<Vec<_>>()
+            );
+            for fd in &fds {
+                let flags = rustix::io::fcntl_getfd(fd).unwrap();
+                assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
+            }
+        }
+        assert!(rx.recv().await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_message_longer_than_every_buffer_arrives_whole() {
+        let (mut tx, mut rx) = ends();
+        let long = "x".repeat(3 << 20);
+        let (sent, got) = tokio::join!(async { tx.send(&long, &[]).await }, rx.recv());
+        sent.unwrap();
+        assert!(got.unwrap().unwrap().0 == long);
+    }
+
+    #[tokio::test]
+    async fn octets_one_at_a_time_are_a_message() {
+        let (mut peer, mut rx) = raw();
+        let writer = tokio::task::spawn_blocking(move || {
+            for octet in frame(b"\"slow\"") {
+                peer.write_all(&[octet]).unwrap();
+            }
+        });
+        assert_eq!(rx.recv().await.unwrap().unwrap().0, "slow");
+        writer.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn whatever_is_no_message_is_an_error() {
+        let cases: [(&[u8], &str); 5] = [
+            (b"GET / HTTP/1.1\r\n\r\n", "not a Jackfield process"),
+            (b"JF\x09\x00\x00\x00\x00\x02{}", "version 9"),
+            (b"JF\x01\x00\xff\xff\xff\xff", "at most 16777216"),
+            (b"JF\x01\xff\x00\x00\x00\x02{}", "255 descriptors"),
+            (b"JF\x01\x01\x00\x00\x00\x02{}", "1 descriptors were lost"),
+        ];
+        for (octets, expected) in cases {
+            let (mut peer, mut rx) = raw();
+            peer.write_all(octets).unwrap();
+            let text = rx.recv().await.unwrap_err().to_string();
+            assert!(text.contains(expected), "{text}");
+        }
+        let (mut peer, mut rx) = raw();
+        peer.write_all(&frame(b"{\"not\": \"a string\"}")).unwrap();
+        assert!(matches!(rx.recv().await, Err(Error::Body(_))));
+    }
+
+    #[tokio::test]
+    async fn an_end_in_the_middle_is_told_from_an_end() {
+        for cut in 1..frame(b"\"cut\"").len() {
+            let (mut peer, mut rx) = raw();
+            peer.write_all(&frame(b"\"cut\"")[..cut]).unwrap();
+            drop(peer);
+            assert!(matches!(rx.recv().await, Err(Error::Truncated)), "cut at {cut}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_is_gone_is_an_error_and_no_signal() {
+        let (mut tx, rx) = ends();
+        drop(rx);
+        assert!(matches!(tx.send(&"x".into(), &[]).await, Err(Error::Io(_))));
+    }
+
+    #[tokio::test]
+    async fn what_is_too_long_or_too_many_is_not_sent() {
+        let (mut tx, _rx) = ends();
+        assert!(matches!(tx.send(&"x".repeat(MAX_BODY), &[]).await, Err(Error::TooLong { .. })));
+        let fd = pair().unwrap().0;
+        assert!(matches!(
+            tx.send(&"x".into(), &vec![fd.as_fd(); MAX_FDS + 1]).await,
+            Err(Error::TooManyFds { .. })
+        ));
+    }
+}

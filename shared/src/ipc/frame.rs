@@ -1,0 +1,50 @@
+//! The frame: `'J' 'F' VERSION NFDS LENGTH(4, big endian)` and LENGTH octets of JSON.
+
+use super::Error;
+
+/// Version of the protocol; a peer with another one is refused.
+pub const VERSION: u8 = 1;
+/// Most octets a body may have: a worker's whole configuration fits many times over.
+pub const MAX_BODY: usize = 16 << 20;
+/// Most descriptors one frame may carry (SCM_MAX_FD of unix(7)).
+pub const MAX_FDS: usize = 253;
+
+pub(super) const HEADER: usize = 8;
+
+/// A header that was read and found good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) fds: usize,
+    pub(super) body: usize,
+}
+
+impl Header {
+    pub(super) fn encode(body: usize, fds: usize) -> Result<[u8; HEADER], Error> {
+        if body > MAX_BODY {
+            return Err(Error::TooLong { length: body });
+        }
+        if fds > MAX_FDS {
+            return Err(Error::TooManyFds { count: fds });
+        }
+        let [a, b, c, d] = (body as u32).to_be_bytes();
+        Ok([b'J', b'F', VERSION, fds as u8, a, b, c, d])
+    }
+
+    pub(super) fn decode(octets: [u8; HEADER]) -> Result<Self, Error> {
+        let [j, f, version, fds, a, b, c, d] = octets;
+        if [j, f] != *b"JF" {
+            return Err(Error::Garbage { octets: [j, f] });
+        }
+        if version != VERSION {
+            return Err(Error::Version { found: version });
+        }
+        let body = u32::from_be_bytes([a, b, c, d]) as usize;
+        if body > MAX_BODY {
+            return Err(Error::TooLong { length: body });
+        }
+        if usize::from(fds) > MAX_FDS {
+            return Err(Error::TooManyFds { count: fds.into() });
+        }
+        Ok(Self { fds: fds.into(), body })
+    }
+}

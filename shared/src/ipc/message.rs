@@ -1,0 +1,116 @@
+//! The messages. One enum for each direction; an answer names the number its question had.
+
+use crate::config;
+use crate::log::{Level, Record};
+use crate::status::{Connections, Status};
+use serde::{Deserialize, Serialize};
+
+/// What the controller says to a worker process.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToWorker {
+    /// Serve this. The first message, and said once; carries one descriptor for each of the plan's slots.
+    Start(Box<Plan>),
+    /// Accept no more, finish what is open, then exit with code 0; what is still open after so many
+    /// milliseconds is closed.
+    Drain {
+        /// Milliseconds for open connections to end by themselves.
+        timeout_ms: u64,
+    },
+    /// Are you alive, and what have you counted? Answered by [`FromWorker::Pong`] with the same number.
+    Ping {
+        /// Number of the question.
+        seq: u64,
+    },
+    /// The answer to [`FromWorker::AskStatus`].
+    Status {
+        /// Number of the question.
+        seq: u64,
+        /// The node at this moment.
+        status: Box<Status>,
+    },
+    /// Write records of this level and above from now on.
+    LogLevel(Level),
+}
+
+/// What a worker process says to the controller.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FromWorker {
+    /// The process accepts on every listener of its plan.
+    Ready,
+    /// The process cannot serve its plan and is about to exit.
+    Failed {
+        /// Why, for people.
+        reason: String,
+    },
+    /// A log record; the controller adds worker and process.
+    Log(Record),
+    /// The answer to [`ToWorker::Ping`].
+    Pong {
+        /// Number of the question.
+        seq: u64,
+        /// What has been counted so far.
+        counters: Counters,
+    },
+    /// What is the state of the node? Answered by [`ToWorker::Status`] with the same number.
+    AskStatus {
+        /// Number of the question.
+        seq: u64,
+    },
+}
+
+/// What a worker process is to do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Plan {
+    /// The node the process belongs to.
+    pub node: NodeInfo,
+    /// Its part of the configuration.
+    pub worker: config::Worker,
+    /// Which of the worker's processes it is, from 0.
+    pub process: u16,
+    /// Least important level of the records it sends.
+    pub log_level: Level,
+    /// The listening sockets that come with the plan, in the order of their descriptors.
+    pub slots: Vec<Slot>,
+}
+
+/// What a worker may tell others about its node.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NodeInfo {
+    /// The node's id.
+    pub id: String,
+    /// Process id of the controller.
+    pub pid: u32,
+    /// Release of the executable.
+    pub version: String,
+    /// Node directory, absolute.
+    pub dir: std::path::PathBuf,
+}
+
+/// A listening socket handed over with a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slot {
+    /// Id of the transport it belongs to; unique in the worker.
+    pub transport: String,
+    /// Where it listens, as in the status: `tcp://127.0.0.1:8080`.
+    pub address: String,
+}
+
+/// What a worker process has counted since it started.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// One entry for each listener.
+    pub listeners: Vec<ListenerCounters>,
+    /// Log records that were dropped because the queue to the controller was full.
+    pub logs_dropped: u64,
+}
+
+/// What was counted on one listener.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListenerCounters {
+    /// Id of the transport.
+    pub transport: String,
+    /// Its connections.
+    pub connections: Connections,
+}

@@ -1,0 +1,13 @@
+//! The IPC between the controller and each worker process: typed messages as length-limited frames over a
+//! socket pair, with descriptors passed beside them (SCM_RIGHTS, unix(7)).
+//!
+//! A frame is eight octets of header and a JSON body. JSON describes itself, so that two releases can talk
+//! to each other during an upgrade as long as [`VERSION`] is the same.
+
+mod channel;
+mod frame;
+mod message;
+
+pub use channel::{Error, Receiver, Sender, pair, split};
+pub use frame::{MAX_BODY, MAX_FDS, VERSION};
+pub use message::{Counters, FromWorker, ListenerCounters, NodeInfo, Plan, Slot, ToWorker};

@@ -1,0 +1,242 @@
+//! The answer to `jackfield status --json`: a contract (spec: command line and control API). Fields may be
+//! added here, never renamed or removed.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The whole node at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// The controller.
+    pub node: Node,
+    /// The workers, in the order of the configuration.
+    pub workers: Vec<Worker>,
+    /// Every listening endpoint, in the order of the configuration.
+    pub endpoints: Vec<Endpoint>,
+    /// The log stream.
+    pub logs: Logs,
+}
+
+/// The controller process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Node {
+    /// `controller.id` of the configuration, or `HOSTNAME-PID`.
+    pub id: String,
+    /// Process id of the controller.
+    pub pid: u32,
+    /// Release of the executable.
+    pub version: String,
+    /// Node directory, absolute.
+    pub dir: String,
+    /// Path of the configuration file, or `built-in`.
+    pub config: String,
+    /// Seconds since the controller started.
+    pub uptime_s: f64,
+    /// Counts the configurations that were put into effect, from 1.
+    pub generation: u64,
+}
+
+/// One worker of the configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Worker {
+    /// Id of the worker.
+    pub id: String,
+    /// Type in the configuration: `router`, `container`, …
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The state of its least healthy process.
+    pub state: State,
+    /// Why it is in that state, where there is something to say.
+    pub reason: Option<String>,
+    /// Its processes, by index.
+    pub processes: Vec<Process>,
+}
+
+/// One process of a worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Process {
+    /// Index in the worker, from 0.
+    pub index: u16,
+    /// Process id; absent while there is none.
+    pub pid: Option<u32>,
+    /// Where it is in its life.
+    pub state: State,
+    /// The configuration generation it serves.
+    pub generation: u64,
+    /// Seconds since the process was spawned; 0 while there is none.
+    pub uptime_s: f64,
+    /// How often it was restarted after it had ended by itself.
+    pub restarts: u64,
+    /// Resident memory in bytes.
+    pub rss_bytes: u64,
+    /// Processor time used, user and system, in seconds.
+    pub cpu_s: f64,
+    /// Connections open in it.
+    pub connections: u64,
+    /// How its predecessor ended.
+    pub last_exit: Option<Exit>,
+}
+
+/// How a process ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Exit {
+    /// Exit code, if it exited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<i32>,
+    /// Name of the signal, if one killed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<String>,
+    /// Whether the kernel killed it for lack of memory.
+    #[serde(default)]
+    pub oom: bool,
+    /// When, in seconds since the Unix epoch.
+    pub at: f64,
+    /// The last lines it wrote to standard error, oldest first.
+    pub stderr: Vec<String>,
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.signal, self.code) {
+            (Some(signal), _) if self.oom => write!(f, "killed by {signal} (out of memory)"),
+            (Some(signal), _) => write!(f, "killed by {signal}"),
+            (None, Some(code)) => write!(f, "exited with code {code}"),
+            (None, None) => f.write_str("ended"),
+        }
+    }
+}
+
+/// A listening endpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// Id of its worker.
+    pub worker: String,
+    /// Id of its transport.
+    pub transport: String,
+    /// Type of its transport: `universal`, `web`, …
+    pub kind: String,
+    /// Where it listens: `tcp://127.0.0.1:8080`, `tcp://[::1]:8080`, `unix:///run/x.sock`.
+    pub address: String,
+    /// Its onion address, once known.
+    pub onion: Option<String>,
+    /// Whether it can be reached.
+    pub state: EndpointState,
+    /// Whether each process has a SO_REUSEPORT socket of its own.
+    pub shared: bool,
+    /// Whether connections are encrypted by TLS.
+    pub tls: bool,
+    /// The listening sockets.
+    pub listeners: Vec<Listener>,
+    /// What went over it.
+    pub connections: Connections,
+}
+
+/// A listening socket.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Listener {
+    /// Inode number of the socket: stays the same for as long as it is the same socket.
+    pub inode: u64,
+    /// Index of the process that accepts from it; absent where all processes of the worker do.
+    pub process: Option<u16>,
+}
+
+/// Counters of an endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connections {
+    /// Open now.
+    pub open: u64,
+    /// Accepted since the node started, by processes that are gone, too.
+    pub accepted: u64,
+    /// Of those accepted, closed at once because `max_connections` was reached.
+    pub refused: u64,
+}
+
+impl std::ops::AddAssign for Connections {
+    fn add_assign(&mut self, other: Self) {
+        self.open += other.open;
+        self.accepted += other.accepted;
+        self.refused += other.refused;
+    }
+}
+
+/// The log stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logs {
+    /// Records that were lost because a queue was full.
+    pub dropped: u64,
+}
+
+/// The life of a process. What may follow what is decided by the controller's supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Spawned, has not said READY.
+    Starting,
+    /// Accepts on every listener.
+    Ready,
+    /// Accepts no more, finishes what is open.
+    Draining,
+    /// Ended; will be started again after a delay.
+    Backoff,
+    /// Ended and will not be started again by itself.
+    Failed,
+    /// Ended on request.
+    Stopped,
+}
+
+impl State {
+    /// The state's name in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Draining => "draining",
+            Self::Backoff => "backoff",
+            Self::Failed => "failed",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Whether an endpoint can be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EndpointState {
+    /// Listens locally.
+    Bound,
+    /// Listens locally; its onion address is being published.
+    Publishing,
+    /// Can be reached by its onion address.
+    Published,
+    /// Works in part: listens locally, cannot be reached by its onion address.
+    Degraded,
+    /// Does not work.
+    Failed,
+}
+
+impl EndpointState {
+    /// The state's name in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bound => "bound",
+            Self::Publishing => "publishing",
+            Self::Published => "published",
+            Self::Degraded => "degraded",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl fmt::Display for EndpointState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}

@@ -1,0 +1,106 @@
+//! Programs of others that take part in the tests.
+
+use crate::{TempDir, until};
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+fn output(command: &mut Command) -> Output {
+    let name = command.get_program().to_string_lossy().into_owned();
+    command.stdin(Stdio::null()).output().unwrap_or_else(|e| panic!("{name}: {e}; tests/run installs it"))
+}
+
+/// Runs `curl ARGS…`, with a time limit, and gives back what it printed. Panics when curl fails.
+pub fn curl(args: &[&str]) -> String {
+    let out = output(Command::new("curl").args(["-sS", "--max-time", "30", "--noproxy", "*"]).args(args));
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(out.status.success(), "curl {args:?}: {}\n{text}", String::from_utf8_lossy(&out.stderr));
+    text
+}
+
+/// Runs a script of `tests/clients` with the Python that has the clients' packages; panics when it fails.
+pub fn python(script: &str, args: &[&str]) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let python = std::env::var("JACKFIELD_TEST_PYTHON")
+        .map_or_else(|_| root.join("../target/test-venv/bin/python"), PathBuf::from);
+    let out = output(Command::new(python).arg(root.join("clients").join(script)).args(args));
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(out.status.success(), "{script} {args:?}\n{text}{}", String::from_utf8_lossy(&out.stderr));
+    text
+}
+
+/// Opens a page in headless Chromium with a profile of its own: gives back the document after its scripts
+/// ran, and leaves a picture at `screenshot`.
+pub fn chromium(url: &str, screenshot: &Path) -> String {
+    let profile = TempDir::new();
+    let profile_arg = format!("--user-data-dir={}", profile.path().display());
+    let common = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-dev-shm-usage",
+        "--hide-scrollbars",
+        "--window-size=1100,1000",
+        "--virtual-time-budget=6000",
+        &profile_arg,
+    ];
+    let shot = format!("--screenshot={}", screenshot.display());
+    let out = output(Command::new("chromium").args(common).args([&shot, "--dump-dom", url]));
+    assert!(out.status.success(), "chromium: {}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8_lossy(&out.stdout).into_owned()
+}
+
+/// nginx as a backend, in the foreground, killed when it goes out of scope.
+#[derive(Debug)]
+pub struct Nginx {
+    dir: TempDir,
+    child: Child,
+}
+
+impl Nginx {
+    /// Serves the files of its [`root`](Self::root) on a port, and a Unix socket `nginx.sock` beside them.
+    pub fn start(addr: Ipv4Addr, port: u16) -> Self {
+        let dir = TempDir::new();
+        let path = dir.path().display();
+        let config = format!(
+            "daemon off; master_process off; pid {path}/pid; error_log {path}/error.log;
+             events {{ worker_connections 1024; }}
+             http {{ access_log off; client_body_temp_path {path}/b; proxy_temp_path {path}/p;
+               fastcgi_temp_path {path}/f; uwsgi_temp_path {path}/u; scgi_temp_path {path}/s;
+               server {{ listen {addr}:{port}; listen unix:{path}/nginx.sock; root {path}/www; }} }}"
+        );
+        dir.write("nginx.conf", config);
+        dir.write("www/index.html", "from nginx\n");
+        let child = Command::new("/usr/sbin/nginx")
+            .args(["-p", &path.to_string(), "-c", "nginx.conf"])
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("start nginx; tests/run installs it");
+        let nginx = Self { dir, child };
+        until("nginx to listen", || TcpStream::connect((addr, port)).ok());
+        nginx
+    }
+
+    /// The directory whose files it serves.
+    pub fn root(&self) -> PathBuf {
+        self.dir.path().join("www")
+    }
+
+    /// Its Unix socket.
+    pub fn socket(&self) -> PathBuf {
+        self.dir.path().join("nginx.sock")
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,68 @@
+//! What people see, in a real browser.
+
+use jackfield_tests::{Node, TempDir, chromium, curl, python, signal_pid, until};
+use rustix::process::Signal;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+
+/// Pictures of the pages, for people to look at.
+fn screenshot(name: &str) -> std::path::PathBuf {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/screenshots");
+    std::fs::create_dir_all(&dir).unwrap();
+    dir.join(name)
+}
+
+#[test]
+fn the_built_in_node_serves_four_kinds_on_one_port() {
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port().to_string();
+    let node = Node::launch(TempDir::new(), Ipv4Addr::LOCALHOST, &[], &[("JACKFIELD_PORT", &port)]);
+    let status = node.ready();
+    let cpus = std::thread::available_parallelism().unwrap().get();
+    assert_eq!(status["workers"][0]["processes"].as_array().unwrap().len(), cpus);
+    assert_eq!(status["node"]["config"], "built-in");
+    let url = format!("http://127.0.0.1:{port}");
+    assert!(curl(&[&format!("{url}/info")]).contains("\"generation\""));
+    assert!(python("ws_echo.py", &[&format!("ws://127.0.0.1:{port}/ws")]).starts_with("ok"));
+
+    let picture = screenshot("status.png");
+    let page = chromium(&url, &picture);
+    let pid = status["workers"][0]["processes"][0]["pid"].to_string();
+    for wanted in ["worker001", "ready", &pid, "/ws", &format!("127.0.0.1:{port}")] {
+        assert!(page.contains(wanted), "{wanted} is missing in\n{page}");
+    }
+    assert!(std::fs::metadata(&picture).unwrap().len() > 10_000);
+    let ws_page = chromium(&format!("{url}/ws"), &screenshot("websocket-address.png"));
+    assert!(ws_page.contains("WebSocket"), "{ws_page}");
+    assert!(chromium(&format!("{url}/none"), &screenshot("not-found.png")).contains("404"));
+
+    signal_pid(pid.parse().unwrap(), Signal::KILL);
+    until("the page to show the new process", || {
+        let page = curl(&["-H", "Accept: text/html", &url]);
+        (!page.contains(&format!(">{pid}<")) && !page.contains("starting") && !page.contains("backoff"))
+            .then_some(())
+    });
+    assert!(node.dir.path().join(".jackfield").exists());
+    node.stop();
+}
+
+#[test]
+fn a_page_opens_a_websocket_and_hears_its_echo() {
+    let dir = TempDir::new();
+    dir.write(
+        "www/index.html",
+        r#"<!doctype html><title>echo</title><p id="out">waiting</p><script>
+        const ws = new WebSocket(`ws://${location.host}/ws`);
+        ws.onopen = () => ws.send("from the browser");
+        ws.onmessage = (m) => { document.getElementById("out").textContent = "heard: " + m.data; };
+        </script>"#,
+    );
+    let node = Node::start_in(
+        dir,
+        r#"{"version": 2, "workers": [{"type": "router", "transports": [{"type": "web",
+            "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8080}, "paths": {
+              "/": {"type": "static", "directory": "../www"}, "ws": {"type": "websocket.testee"}}}]}]}"#,
+    );
+    let page = chromium(&format!("http://{}:8080/", node.addr), &screenshot("echo.png"));
+    assert!(page.contains("heard: from the browser"), "{page}");
+    node.stop();
+}

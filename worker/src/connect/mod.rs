@@ -1,0 +1,111 @@
+//! Connections to others: connecting endpoints of the configuration.
+
+mod race;
+mod tcp;
+mod unix;
+
+use crate::net::stream::Stream;
+use jackfield_shared::config::{ConnectingEndpoint, TcpConnecting, UnixConnecting};
+use race::Attempts;
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConnectError {
+    /// The host's name has no address, or nobody could be asked.
+    #[error("{host}: the name can't be resolved: {source}")]
+    Resolve {
+        host: String,
+        #[source]
+        source: io::Error,
+    },
+    /// It has addresses, but none of the IP version wanted.
+    #[error("{host}: the name has no address of IP version {version}")]
+    NoAddress { host: String, version: u8 },
+    /// No address answered.
+    #[error("{host}:{port}: {attempts}")]
+    Tcp { host: String, port: u16, attempts: Attempts },
+    /// There was no connection in time.
+    #[error("{to}: no connection within {} s{attempts}", .timeout.as_secs_f64())]
+    Timeout { to: String, timeout: Duration, attempts: Tried },
+    /// A Unix socket doesn't answer.
+    #[error("unix:{}: {source}", .path.display())]
+    Unix {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// What had been tried when the time was over.
+#[derive(Debug)]
+pub(crate) struct Tried(Attempts);
+
+impl fmt::Display for Tried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, " ({})", self.0) }
+    }
+}
+
+/// A connecting endpoint this release can connect to.
+#[derive(Debug)]
+pub(crate) enum Connector {
+    Tcp(TcpConnecting),
+    Unix(UnixConnecting),
+}
+
+impl Connector {
+    /// Takes an endpoint of the configuration, or says what this release lacks for it.
+    pub(crate) fn new(endpoint: &ConnectingEndpoint) -> Result<Self, String> {
+        let (connector, tls, proxy_protocol) = match endpoint {
+            ConnectingEndpoint::Tcp(tcp) => (Self::Tcp(tcp.clone()), &tcp.tls, tcp.proxy_protocol),
+            ConnectingEndpoint::Unix(unix) => (Self::Unix(unix.clone()), &unix.tls, unix.proxy_protocol),
+            ConnectingEndpoint::Tor(tor) => {
+                return Err(format!(
+                    "{}:{}: connecting through Tor is not in this release",
+                    tor.host, tor.port
+                ));
+            }
+            ConnectingEndpoint::Twisted(_) => {
+                return Err("connecting to a `twisted` endpoint is not in this release".into());
+            }
+        };
+        if tls.is_some() {
+            return Err(format!("{connector}: `tls` of a connecting endpoint is not in this release"));
+        }
+        if proxy_protocol.is_some() {
+            return Err(format!("{connector}: `proxy_protocol` is not in this release"));
+        }
+        Ok(connector)
+    }
+
+    /// Connects, within the endpoint's time limit.
+    pub(crate) async fn connect(&self) -> Result<Stream, ConnectError> {
+        match self {
+            Self::Tcp(endpoint) => tcp::connect(endpoint).await.map(Stream::Tcp),
+            Self::Unix(endpoint) => unix::connect(endpoint).await.map(Stream::Unix),
+        }
+    }
+}
+
+/// What to call it in a message.
+impl fmt::Display for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(tcp) => write!(f, "{}:{}", tcp.host, tcp.port),
+            Self::Unix(unix) => write!(f, "unix:{}", unix.path.display()),
+        }
+    }
+}
+
+/// Runs `connecting` within `limit`; zero is no limit. `None` when the time is over.
+async fn within<T>(limit: Duration, connecting: impl Future<Output = T>) -> Option<T> {
+    if limit.is_zero() {
+        return Some(connecting.await);
+    }
+    tokio::time::timeout(limit, connecting).await.ok()
+}

@@ -1,0 +1,105 @@
+//! Connecting by TCP.
+
+use super::race::{Attempts, race};
+use super::{ConnectError, Tried, within};
+use crate::net::listener::set_tcp_options;
+use jackfield_shared::config::{IpVersion, TcpConnecting};
+use std::net::{IpAddr, SocketAddr};
+use tokio::net::{TcpStream, lookup_host};
+
+pub(super) async fn connect(endpoint: &TcpConnecting) -> Result<TcpStream, ConnectError> {
+    let attempts = Attempts::default();
+    match within(endpoint.timeout, resolve_and_race(endpoint, &attempts)).await {
+        Some(Ok(Some(stream))) => Ok(stream),
+        Some(Ok(None)) => {
+            Err(ConnectError::Tcp { host: endpoint.host.clone(), port: endpoint.port, attempts })
+        }
+        Some(Err(e)) => Err(e),
+        None => Err(ConnectError::Timeout {
+            to: format!("{}:{}", endpoint.host, endpoint.port),
+            timeout: endpoint.timeout,
+            attempts: Tried(attempts),
+        }),
+    }
+}
+
+async fn resolve_and_race(
+    endpoint: &TcpConnecting,
+    attempts: &Attempts,
+) -> Result<Option<TcpStream>, ConnectError> {
+    let addresses = resolve(endpoint).await?;
+    let (nodelay, keepalive) = (endpoint.nodelay, endpoint.keepalive);
+    let connect = move |address| async move {
+        let stream = TcpStream::connect(address).await?;
+        set_tcp_options(&stream, nodelay, keepalive)?;
+        Ok(stream)
+    };
+    Ok(race(addresses, attempts, connect).await)
+}
+
+/// The host's addresses, as the system's resolver sorts them, of the IP version wanted. A name is looked up in a
+/// helper thread.
+async fn resolve(endpoint: &TcpConnecting) -> Result<Vec<SocketAddr>, ConnectError> {
+    if let Ok(address) = endpoint.host.parse::<IpAddr>() {
+        return Ok(vec![(address, endpoint.port).into()]); // its family counts, whatever `version` says
+    }
+    let host = || endpoint.host.clone();
+    let found = lookup_host((endpoint.host.as_str(), endpoint.port))
+        .await
+        .map_err(|source| ConnectError::Resolve { host: host(), source })?;
+    let (wanted, version): (fn(&SocketAddr) -> bool, u8) = match endpoint.version {
+        None => return Ok(found.collect()),
+        Some(IpVersion::V4) => (SocketAddr::is_ipv4, 4),
+        Some(IpVersion::V6) => (SocketAddr::is_ipv6, 6),
+    };
+    let addresses: Vec<_> = found.filter(wanted).collect();
+    if addresses.is_empty() {
+        return Err(ConnectError::NoAddress { host: host(), version });
+    }
+    Ok(addresses)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::net::TcpListener;
+
+    fn endpoint(host: &str, port: u16) -> TcpConnecting {
+        TcpConnecting {
+            host: host.into(),
+            port,
+            version: None,
+            timeout: Duration::from_secs(10),
+            keepalive: Some(Duration::from_secs(60)),
+            nodelay: true,
+            proxy_protocol: None,
+            tls: None,
+        }
+    }
+
+    #[tokio::test(flavor = "local")]
+    async fn a_name_leads_to_whichever_address_answers() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        // Where localhost is ::1, too, that address refuses.
+        let stream = connect(&endpoint("localhost", port)).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap().port(), port);
+        assert!(stream.nodelay().unwrap());
+        assert!(socket2::SockRef::from(&stream).keepalive().unwrap());
+    }
+
+    #[tokio::test(flavor = "local")]
+    async fn an_error_names_what_was_tried() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let error = connect(&endpoint("127.0.0.1", port)).await.unwrap_err().to_string();
+        assert!(
+            error.starts_with(&format!("127.0.0.1:{port}: 127.0.0.1:{port}: Connection refused")),
+            "{error}"
+        );
+        let error = connect(&endpoint("does-not-exist.invalid", 1)).await.unwrap_err().to_string();
+        assert!(error.starts_with("does-not-exist.invalid: the name can't be resolved"), "{error}");
+    }
+}

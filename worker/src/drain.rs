@@ -1,0 +1,86 @@
+//! How a process comes to its end: every connection holds a [`Drain`] and is told twice, first to finish what
+//! it is doing, then, at the deadline, to close.
+
+use tokio::sync::watch;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Serving,
+    Draining,
+    Closing,
+}
+
+/// Tells all holders of a [`Drain`] what is to be done.
+#[derive(Debug)]
+pub struct Drainer(watch::Sender<Phase>);
+
+impl Drainer {
+    /// A drainer and the first of its handles.
+    #[must_use]
+    pub fn new() -> (Self, Drain) {
+        let (tx, rx) = watch::channel(Phase::Serving);
+        (Self(tx), Drain(rx))
+    }
+
+    /// Take nothing new, finish what is open.
+    pub fn begin(&self) {
+        self.0.send_if_modified(|phase| std::mem::replace(phase, Phase::Draining.max(*phase)) != *phase);
+    }
+
+    /// The time is over: close.
+    pub fn close(&self) {
+        self.0.send_replace(Phase::Closing);
+    }
+
+    /// Completes when the last handle is gone, that is when the last connection has ended.
+    pub async fn finished(&self) {
+        self.0.closed().await;
+    }
+}
+
+/// A connection's view of the process's end.
+#[derive(Clone, Debug)]
+pub struct Drain(watch::Receiver<Phase>);
+
+impl Drain {
+    /// Completes once draining has begun (or the worker is gone).
+    pub async fn begun(&self) {
+        self.reached(Phase::Draining).await;
+    }
+
+    /// Completes at the deadline (or when the worker is gone).
+    pub async fn closing(&self) {
+        self.reached(Phase::Closing).await;
+    }
+
+    /// Whether draining has begun.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        *self.0.borrow() >= Phase::Draining
+    }
+
+    async fn reached(&self, phase: Phase) {
+        // An error means that the Drainer was dropped: the process ends.
+        let _ = self.0.clone().wait_for(|now| *now >= phase).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn handles_are_told_in_order_and_counted() {
+        let (drainer, drain) = Drainer::new();
+        let other = drain.clone();
+        assert!(!drain.has_begun());
+        drainer.begin();
+        drain.begun().await;
+        assert!(other.has_begun());
+        drainer.close();
+        drainer.begin();
+        other.closing().await;
+        drop((drain, other));
+        drainer.finished().await;
+    }
+}

@@ -1,0 +1,165 @@
+//! What becomes of `tracing` events in a worker process: each is turned into a record and put into a bounded
+//! queue, from which the IPC task sends it to the controller. A full queue drops the record and counts it; it
+//! never holds up the process.
+
+mod panics;
+mod preview;
+mod text;
+mod throttle;
+
+pub(crate) use panics::report_panics;
+pub(crate) use preview::Preview;
+pub(crate) use throttle::Throttle;
+
+use jackfield_shared::log::{Level, Record};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use tokio::sync::mpsc;
+use tracing::level_filters::LevelFilter;
+use tracing::subscriber::Interest;
+use tracing::{Event, Metadata, Subscriber, span};
+
+/// Records that wait for the controller; more are dropped.
+const QUEUE: usize = 1024;
+
+/// Whose events are records at every level; other crates are heard from [`Level::Warn`] up.
+const OWN: &str = "jackfield";
+
+#[derive(Debug)]
+struct Shared {
+    level: AtomicU8,
+    dropped: AtomicU64,
+}
+
+/// Governs the records of this process.
+#[derive(Clone, Debug)]
+pub(crate) struct Log(Arc<Shared>);
+
+impl Log {
+    /// A log, the subscriber that feeds it and the queue it fills.
+    pub(crate) fn new(level: Level) -> (Self, Forwarder, mpsc::Receiver<Record>) {
+        let (queue, records) = mpsc::channel(QUEUE);
+        let shared = Arc::new(Shared { level: AtomicU8::new(level as u8), dropped: AtomicU64::new(0) });
+        (Self(Arc::clone(&shared)), Forwarder { shared, queue }, records)
+    }
+
+    /// Writes records of this level and above from now on.
+    pub(crate) fn set_level(&self, level: Level) {
+        self.0.level.store(level as u8, Ordering::Relaxed);
+        // Every call site caches whether it is enabled, so that a disabled one costs one load.
+        tracing::callsite::rebuild_interest_cache();
+    }
+
+    /// How many records were dropped because the queue was full.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.0.dropped.load(Ordering::Relaxed)
+    }
+}
+
+/// The subscriber that turns events into records.
+#[derive(Debug)]
+pub(crate) struct Forwarder {
+    shared: Arc<Shared>,
+    queue: mpsc::Sender<Record>,
+}
+
+const fn level_of(level: tracing::Level) -> Level {
+    match level {
+        tracing::Level::ERROR => Level::Error,
+        tracing::Level::WARN => Level::Warn,
+        tracing::Level::INFO => Level::Info,
+        tracing::Level::DEBUG => Level::Debug,
+        tracing::Level::TRACE => Level::Trace,
+    }
+}
+
+impl Subscriber for Forwarder {
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if self.enabled(metadata) { Interest::always() } else { Interest::never() }
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        let level = level_of(*metadata.level()) as u8;
+        metadata.is_event()
+            && level <= self.shared.level.load(Ordering::Relaxed)
+            && (metadata.target().starts_with(OWN) || level <= Level::Warn as u8)
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        let level = self.shared.level.load(Ordering::Relaxed);
+        Some(match Level::ALL.get(usize::from(level)) {
+            Some(Level::Error) => LevelFilter::ERROR,
+            Some(Level::Warn) => LevelFilter::WARN,
+            Some(Level::Info) => LevelFilter::INFO,
+            Some(Level::Debug) => LevelFilter::DEBUG,
+            Some(Level::Trace) | None => LevelFilter::TRACE,
+        })
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let record = Record::now(level_of(*event.metadata().level()), text::of(event));
+        if self.queue.try_send(record).is_err() {
+            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    // Records have no spans; what an event is about stands in its text.
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tracing::{debug, error, info, trace};
+
+    #[test]
+    fn events_become_records_of_their_level() {
+        let (_log, forwarder, mut records) = Log::new(Level::Info);
+        tracing::subscriber::with_default(forwarder, || {
+            info!(port = 80, name = "a b", "listening on {}", "x");
+            debug!("not this one");
+            error!(target: "hyper::proto", "of another crate");
+            info!(target: "hyper::proto", "chatter of another crate");
+        });
+        let got: Vec<_> = std::iter::from_fn(|| records.try_recv().ok()).collect();
+        let seen: Vec<_> = got.iter().map(|r| (r.level, r.message.as_str())).collect();
+        assert_eq!(
+            seen,
+            [(Level::Info, "listening on x port=80 name=\"a b\""), (Level::Error, "of another crate"),]
+        );
+        assert_eq!(got[0].pid, std::process::id());
+    }
+
+    #[test]
+    fn the_level_can_be_changed_while_running() {
+        let (log, forwarder, mut records) = Log::new(Level::Error);
+        tracing::subscriber::with_default(forwarder, || {
+            let write = || trace!("step");
+            write();
+            log.set_level(Level::Trace);
+            write();
+            log.set_level(Level::Warn);
+            write();
+        });
+        assert_eq!(records.try_recv().unwrap().message, "step");
+        assert!(records.try_recv().is_err());
+    }
+
+    #[test]
+    fn a_full_queue_drops_and_counts() {
+        let (log, forwarder, mut records) = Log::new(Level::Info);
+        tracing::subscriber::with_default(forwarder, || {
+            for i in 0..QUEUE + 3 {
+                info!("{i}");
+            }
+        });
+        assert_eq!(log.dropped(), 3);
+        assert_eq!(records.try_recv().unwrap().message, "0");
+    }
+}

@@ -1,0 +1,194 @@
+//! The accept loop of one listener.
+
+use super::listener::Listener;
+use super::pressure::Pressure;
+use super::stream::{Peer, Stream};
+use crate::drain::Drain;
+use crate::log::Throttle;
+use jackfield_shared::ipc::ListenerCounters;
+use jackfield_shared::status::Connections;
+use rustix::io::Errno;
+use socket2::SockRef;
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+use tracing::{error, warn};
+
+/// How often a reached limit or a failing accept(2) is reported.
+const REPORT: Duration = Duration::from_secs(10);
+/// How long to wait after an error that says nothing of when it will be over.
+const AFTER_ERROR: Duration = Duration::from_secs(1);
+
+/// How many connections a transport has and may have in this process, over all of its listeners.
+#[derive(Debug)]
+pub(crate) struct Capacity {
+    open: Cell<u64>,
+    most: u64,
+    throttle: Throttle,
+}
+
+impl Capacity {
+    pub(crate) fn new(most: u64) -> Rc<Self> {
+        Rc::new(Self { open: Cell::new(0), most, throttle: Throttle::new(REPORT) })
+    }
+}
+
+/// What is counted on one listener.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    transport: String,
+    connections: Cell<Connections>,
+}
+
+impl Tally {
+    pub(crate) fn new(transport: String) -> Rc<Self> {
+        Rc::new(Self { transport, connections: Cell::default() })
+    }
+
+    pub(crate) fn counters(&self) -> ListenerCounters {
+        ListenerCounters { transport: self.transport.clone(), connections: self.connections.get() }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Connections)) {
+        let mut connections = self.connections.get();
+        change(&mut connections);
+        self.connections.set(connections);
+    }
+}
+
+/// An open connection: counted until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Open {
+    tally: Rc<Tally>,
+    capacity: Rc<Capacity>,
+    pressure: Rc<Pressure>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.tally.change(|c| c.open -= 1);
+        self.capacity.open.set(self.capacity.open.get() - 1);
+        self.pressure.freed();
+    }
+}
+
+/// A listener and what belongs to it.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    pub(crate) listener: Listener,
+    /// Where it listens, for people.
+    pub(crate) address: String,
+    pub(crate) tally: Rc<Tally>,
+    pub(crate) capacity: Rc<Capacity>,
+    pub(crate) pressure: Rc<Pressure>,
+}
+
+impl Endpoint {
+    /// Accepts connections and gives them to `serve` until draining begins. `serve` must not wait.
+    pub(crate) async fn run(self, drain: Drain, serve: impl Fn(Stream, Peer, Open)) {
+        tokio::select! {
+            biased;
+            () = drain.begun() => {}
+            () = self.accept(serve) => {}
+        }
+    }
+
+    async fn accept(&self, serve: impl Fn(Stream, Peer, Open)) {
+        let failing = Throttle::new(REPORT);
+        loop {
+            match self.next().await {
+                Ok((stream, peer)) => {
+                    if let Some(open) = self.admit(&stream) {
+                        serve(stream, peer, open);
+                    }
+                }
+                // The client went away, or a firewall turned it down, between connect(2) and accept(2).
+                Err(e) if is_of_the_client(&e) => {}
+                Err(e) => match Pressure::lacking(&e) {
+                    Some(lacking) => self.pressure.wait(&self.address, &lacking).await,
+                    None => {
+                        if failing.pass().is_some() {
+                            error!("{}: can't accept connections: {e}", self.address);
+                        }
+                        tokio::time::sleep(AFTER_ERROR).await;
+                    }
+                },
+            }
+        }
+    }
+
+    async fn next(&self) -> io::Result<(Stream, Peer)> {
+        poll_fn(|cx| {
+            let poll = self.listener.poll_accept(cx);
+            if poll.is_pending() && self.pressure.is_on() {
+                self.pressure.caught_up(&self.address);
+            }
+            poll
+        })
+        .await
+    }
+
+    /// Counts a connection; at the limit it is reset instead.
+    fn admit(&self, stream: &Stream) -> Option<Open> {
+        let Capacity { open, most, throttle } = &*self.capacity;
+        if open.get() >= *most {
+            self.tally.change(|c| {
+                c.accepted += 1;
+                c.refused += 1;
+            });
+            // Closing resets the connection instead of leaving it in TIME_WAIT.
+            let fd = stream.fd();
+            let _ = SockRef::from(&fd).set_linger(Some(Duration::ZERO));
+            if let Some(held_back) = throttle.pass() {
+                warn!(
+                    "{}: {most} connections are open (`max_connections`): new ones are refused{}",
+                    self.address,
+                    Also(held_back)
+                );
+            }
+            return None;
+        }
+        open.set(open.get() + 1);
+        self.tally.change(|c| {
+            c.accepted += 1;
+            c.open += 1;
+        });
+        Some(Open {
+            tally: Rc::clone(&self.tally),
+            capacity: Rc::clone(&self.capacity),
+            pressure: Rc::clone(&self.pressure),
+        })
+    }
+}
+
+/// How many more there were than were reported.
+struct Also(u64);
+
+impl std::fmt::Display for Also {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0 == 0 { Ok(()) } else { write!(f, " ({} more since the last report)", self.0) }
+    }
+}
+
+/// Errors of accept(2) that are about one connection, which is gone.
+fn is_of_the_client(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(
+            Errno::CONNABORTED
+                | Errno::PERM
+                | Errno::PROTO
+                | Errno::INTR
+                | Errno::NETDOWN
+                | Errno::NOPROTOOPT
+                | Errno::HOSTDOWN
+                | Errno::NONET
+                | Errno::HOSTUNREACH
+                | Errno::OPNOTSUPP
+                | Errno::NETUNREACH
+                | Errno::TIMEDOUT
+        )
+    )
+}

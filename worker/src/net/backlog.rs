@@ -1,0 +1,103 @@
+//! Reading and writing without a buffer per connection: octets are read into one buffer that the whole process
+//! shares and are written on at once. Only what the receiver doesn't take yet is kept.
+
+use std::cell::{RefCell, RefMut};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// The process's buffer: filled and emptied within one poll of one task, never held while waiting.
+#[derive(Debug)]
+pub(crate) struct Scratch(RefCell<Box<[u8]>>);
+
+impl Scratch {
+    /// Its size in octets. Fewer, longer system calls cost less; more than the caches hold costs more.
+    pub(crate) const SIZE: usize = 256 << 10;
+
+    pub(crate) fn new() -> Self {
+        // Comes from the kernel zeroed, and takes memory only as far as it is ever used.
+        Self(RefCell::new(vec![0; Self::SIZE].into_boxed_slice()))
+    }
+
+    pub(crate) fn borrow(&self) -> RefMut<'_, Box<[u8]>> {
+        self.0.borrow_mut()
+    }
+}
+
+/// Reads what is there into `into`; 0 octets mean the end.
+pub(crate) fn poll_read<R: AsyncRead + Unpin>(
+    cx: &mut Context<'_>,
+    from: &mut R,
+    into: &mut [u8],
+) -> Poll<io::Result<usize>> {
+    let mut buf = ReadBuf::new(into);
+    ready!(Pin::new(from).poll_read(cx, &mut buf))?;
+    Poll::Ready(Ok(buf.filled().len()))
+}
+
+/// What a receiver has not taken yet; owns no memory while that is nothing.
+#[derive(Debug)]
+pub(crate) struct Backlog {
+    octets: Vec<u8>,
+    written: usize,
+}
+
+impl From<Vec<u8>> for Backlog {
+    fn from(octets: Vec<u8>) -> Self {
+        Self { octets, written: 0 }
+    }
+}
+
+impl Backlog {
+    pub(crate) const EMPTY: Self = Self { octets: Vec::new(), written: 0 };
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.octets.is_empty()
+    }
+
+    /// Writes what is kept; ready when that is all written.
+    pub(crate) fn poll_flush<W: AsyncWrite + Unpin>(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: &mut W,
+    ) -> Poll<io::Result<()>> {
+        while self.written < self.octets.len() {
+            self.written += ready!(poll_write(cx, to, &self.octets[self.written..]))?;
+        }
+        *self = Self::EMPTY;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Writes `octets` on, after everything kept before was flushed; ready when they are all written. While
+    /// pending, the rest is kept: go on with [`Self::poll_flush`].
+    pub(crate) fn poll_pass<W: AsyncWrite + Unpin>(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: &mut W,
+        octets: &[u8],
+    ) -> Poll<io::Result<()>> {
+        let mut written = 0;
+        while written < octets.len() {
+            match poll_write(cx, to, &octets[written..]) {
+                Poll::Ready(count) => written += count?,
+                Poll::Pending => {
+                    self.octets.extend_from_slice(&octets[written..]);
+                    return Poll::Pending;
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn poll_write<W: AsyncWrite + Unpin>(
+    cx: &mut Context<'_>,
+    to: &mut W,
+    octets: &[u8],
+) -> Poll<io::Result<usize>> {
+    match ready!(Pin::new(to).poll_write(cx, octets))? {
+        0 => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+        count => Poll::Ready(Ok(count)),
+    }
+}

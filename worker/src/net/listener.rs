@@ -1,0 +1,68 @@
+//! A listening socket that the controller has bound.
+
+use super::stream::{Peer, Stream};
+use socket2::{Domain, SockRef, TcpKeepalive};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::net::{TcpListener, UnixListener};
+
+/// A listening socket registered with the runtime. Dropping it takes it out of the runtime's epoll instance
+/// before its descriptor is closed: other processes hold the same socket, so that closing alone would not.
+#[derive(Debug)]
+pub(crate) enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Listener {
+    /// Registers a socket that listens already.
+    pub(crate) fn new(fd: OwnedFd) -> io::Result<Self> {
+        let domain = SockRef::from(&fd).domain()?;
+        if domain == Domain::UNIX {
+            let listener = std::os::unix::net::UnixListener::from(fd);
+            listener.set_nonblocking(true)?;
+            return Ok(Self::Unix(UnixListener::from_std(listener)?));
+        }
+        let listener = std::net::TcpListener::from(fd);
+        listener.set_nonblocking(true)?;
+        Ok(Self::Tcp(TcpListener::from_std(listener)?))
+    }
+
+    /// Sets options that the kernel hands on to every connection it accepts here (tcp(7)); without effect
+    /// on a Unix socket.
+    pub(crate) fn set_options(&self, nodelay: bool, keepalive: Option<Duration>) -> io::Result<()> {
+        let Self::Tcp(listener) = self else {
+            return Ok(());
+        };
+        set_tcp_options(listener, nodelay, keepalive)
+    }
+
+    /// The next connection, without waiting in the kernel.
+    pub(crate) fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(Stream, Peer)>> {
+        Poll::Ready(match self {
+            Self::Tcp(listener) => {
+                ready!(listener.poll_accept(cx)).map(|(stream, from)| (Stream::Tcp(stream), Peer::Tcp(from)))
+            }
+            Self::Unix(listener) => {
+                ready!(listener.poll_accept(cx)).map(|(stream, _)| (Stream::Unix(stream), Peer::Unix))
+            }
+        })
+    }
+}
+
+/// Sets TCP_NODELAY and, where `keepalive` is given, SO_KEEPALIVE with probes after so much silence.
+pub(crate) fn set_tcp_options(
+    socket: &impl AsFd,
+    nodelay: bool,
+    keepalive: Option<Duration>,
+) -> io::Result<()> {
+    let fd = socket.as_fd();
+    let socket = SockRef::from(&fd);
+    socket.set_tcp_nodelay(nodelay)?;
+    if let Some(idle) = keepalive.filter(|idle| !idle.is_zero()) {
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,10 @@
+//! Connections and the sockets they come from.
+
+pub(crate) mod accept;
+pub(crate) mod backlog;
+pub(crate) mod close;
+pub(crate) mod idle;
+pub(crate) mod listener;
+pub(crate) mod prefixed;
+pub(crate) mod pressure;
+pub(crate) mod stream;

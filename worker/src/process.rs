@@ -1,0 +1,137 @@
+//! The life of a worker process: a plan, READY, serving, draining, the end.
+
+use crate::controller::Controller;
+use crate::drain::Drainer;
+use crate::log::Log;
+use crate::net::pressure::raise_file_limit;
+use crate::serving::Serving;
+use jackfield_shared::ipc::{self, Counters, FromWorker, Plan, ToWorker};
+use jackfield_shared::log::Record;
+use std::future::pending;
+use std::os::fd::OwnedFd;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::spawn_local;
+use tokio::time::{Instant, timeout};
+use tracing::{debug, error, info};
+
+/// What connections get to close after they have been told to.
+const CLOSING: Duration = Duration::from_secs(1);
+
+/// Runs the process to its end. Must be called within a local runtime.
+pub(crate) async fn live(ipc: OwnedFd, log: Log, records: mpsc::Receiver<Record>) -> ExitCode {
+    let (sender, mut receiver) = match ipc::split::<FromWorker, ToWorker>(ipc) {
+        Ok(halves) => halves,
+        Err(e) => {
+            eprintln!("jackfield: a worker process can't talk to its controller: {e}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let (controller, outbox) = Controller::new(records);
+    let mut sending = spawn_local(outbox.run(sender));
+    raise_file_limit();
+    let mut life = Life { log, controller: Rc::clone(&controller), serving: None, draining: None };
+    let end = loop {
+        let event = tokio::select! {
+            message = receiver.recv() => life.receive(message),
+            sent = &mut sending => Err(match sent {
+                Ok(Err(e)) => End::Orphaned(e.to_string()),
+                _ => End::Orphaned("the IPC connection is closed".into()),
+            }),
+            end = life.end() => Err(end),
+        };
+        if let Err(end) = event {
+            break end;
+        }
+    };
+    match &end {
+        End::Drained => debug!("drained"),
+        End::Orphaned(why) => error!("the controller is gone: {why}"),
+        End::Failed(reason) => controller.send(FromWorker::Failed { reason: reason.clone() }),
+    }
+    controller.flush().await;
+    if matches!(end, End::Drained) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Why a process ends.
+enum End {
+    /// As it was told to.
+    Drained,
+    /// There is no controller any longer, and nobody would look after this process.
+    Orphaned(String),
+    /// It can't do what it is for.
+    Failed(String),
+}
+
+struct Life {
+    log: Log,
+    controller: Rc<Controller>,
+    serving: Option<Serving>,
+    /// Until when open connections may end by themselves.
+    draining: Option<Instant>,
+}
+
+impl Life {
+    fn receive(&mut self, message: Result<Option<(ToWorker, Vec<OwnedFd>)>, ipc::Error>) -> Result<(), End> {
+        match message {
+            Ok(Some((ToWorker::Start(plan), sockets))) => return self.start(*plan, sockets),
+            Ok(Some((ToWorker::Drain { timeout_ms }, _))) => self.drain(Duration::from_millis(timeout_ms)),
+            Ok(Some((ToWorker::Ping { seq }, _))) => {
+                self.controller.send(FromWorker::Pong { seq, counters: self.counters() });
+            }
+            Ok(Some((ToWorker::Status { status, .. }, _))) => self.controller.answered(*status),
+            Ok(Some((ToWorker::LogLevel(level), _))) => self.log.set_level(level),
+            Ok(None) => return Err(End::Orphaned("it closed the IPC connection".into())),
+            Err(e) => return Err(End::Orphaned(e.to_string())),
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, plan: Plan, sockets: Vec<OwnedFd>) -> Result<(), End> {
+        if self.serving.is_some() {
+            return Err(End::Failed("a process was given a second plan".into()));
+        }
+        self.log.set_level(plan.log_level);
+        self.serving = Some(Serving::start(plan, sockets, &self.controller).map_err(End::Failed)?);
+        self.controller.send(FromWorker::Ready);
+        Ok(())
+    }
+
+    fn drain(&mut self, time: Duration) {
+        let deadline = Instant::now() + time;
+        // Told again, it may only become earlier.
+        self.draining = Some(self.draining.map_or(deadline, |before| before.min(deadline)));
+        if let Some(serving) = &self.serving {
+            info!("draining: {} connections are open", serving.open());
+            serving.drainer.begin();
+        }
+    }
+
+    fn counters(&self) -> Counters {
+        let listeners = self.serving.as_ref().map_or_else(Vec::new, Serving::counters);
+        Counters { listeners, logs_dropped: self.log.dropped() }
+    }
+
+    /// Completes when the process has done its work, or can't do it any longer. May be dropped and called again.
+    async fn end(&mut self) -> End {
+        match (self.draining, &mut self.serving) {
+            (None, None) => pending().await,
+            (Some(_), None) => End::Drained,
+            (None, Some(serving)) => End::Failed(serving.broken().await),
+            (Some(deadline), Some(serving)) => {
+                finish(&serving.drainer, deadline).await;
+                End::Drained
+            }
+        }
+    }
+}
+
+/// Waits for the last connection to end; those that are open at the deadline are closed.
+async fn finish(drainer: &Drainer, deadline: Instant) {
+    if tokio::time::timeout_at(deadline, drainer.finished()).await.is_err() {
+        drainer.close();
+        let _ = timeout(CLOSING, drainer.finished()).await;
+    }
+}

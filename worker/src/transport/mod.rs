@@ -1,0 +1,110 @@
+//! What a transport of the configuration does with a connection.
+
+mod rawsocket;
+mod relay;
+mod stream_testee;
+
+use crate::context::Context;
+use crate::drain::Drain;
+use crate::net::accept::Open;
+use crate::net::stream::{Peer, Stream};
+use jackfield_shared::config::{self, ListeningEndpoint, TransportKind};
+use std::fmt;
+use std::future::Future;
+use std::rc::Rc;
+use tokio::task::spawn_local;
+use tracing::debug;
+
+/// An accepted connection and what is known of it.
+pub(crate) struct Connection {
+    pub(crate) stream: Stream,
+    pub(crate) peer: Peer,
+    pub(crate) drain: Drain,
+    /// Counts the connection; kept by whoever serves it to the end.
+    pub(crate) open: Open,
+}
+
+/// A transport, ready to serve.
+#[derive(Clone)]
+pub(crate) enum Service {
+    StreamTestee { debug: bool },
+    Relay(Rc<relay::Relay>),
+    RawsocketTestee(Rc<config::RawsocketTestee>),
+}
+
+impl Service {
+    /// Prepares what the configuration asks for; the error says what can't be served, for people.
+    pub(crate) fn new(transport: &config::Transport, _context: &Rc<Context>) -> Result<Self, String> {
+        check_endpoint(&transport.endpoint)?;
+        match &transport.kind {
+            TransportKind::StreamTestee(testee) => Ok(Self::StreamTestee { debug: testee.debug }),
+            TransportKind::StreamRelay(config) => Ok(Self::Relay(relay::Relay::new(config)?)),
+            TransportKind::RawsocketTestee(testee) => Ok(Self::RawsocketTestee(Rc::new(testee.clone()))),
+            _ => Err("its type is not in this release".into()),
+        }
+    }
+
+    /// Begins what goes on beside the connections, until draining begins.
+    pub(crate) fn begin(&self, drain: &Drain) {
+        if let Self::Relay(relay) = self {
+            relay.begin(drain);
+        }
+    }
+
+    /// Serves a connection in a task of its own: a panic there ends no other.
+    pub(crate) fn spawn(&self, connection: Connection, context: &Rc<Context>) {
+        let Connection { stream, peer, drain, open } = connection;
+        let context = Rc::clone(context);
+        match self {
+            &Self::StreamTestee { debug } => {
+                task(peer, drain, open, async move {
+                    stream_testee::echo(stream, peer, debug, &context.scratch).await
+                });
+            }
+            Self::Relay(relay) => {
+                let relay = Rc::clone(relay);
+                task(peer, drain, open, async move { relay.serve(stream, peer, &context).await });
+            }
+            Self::RawsocketTestee(config) => {
+                let config = Rc::clone(config);
+                task(peer, drain, open, async move {
+                    let timeout = config.handshake_timeout;
+                    rawsocket::echo(stream, peer, &config.echo, timeout, &context.scratch).await
+                });
+            }
+        }
+    }
+}
+
+/// Whether this release can do all that a listening endpoint asks for; if not, what it lacks.
+fn check_endpoint(endpoint: &ListeningEndpoint) -> Result<(), String> {
+    let (tls, proxy_protocol) = match endpoint {
+        ListeningEndpoint::Tcp(tcp) => (tcp.tls.is_some(), tcp.proxy_protocol.is_some()),
+        ListeningEndpoint::Unix(unix) => (unix.tls.is_some(), unix.proxy_protocol.is_some()),
+        ListeningEndpoint::Onion(_) => return Err("`onion` endpoints are not in this release".into()),
+        ListeningEndpoint::Twisted(_) => return Err("`twisted` endpoints are not in this release".into()),
+    };
+    match (tls, proxy_protocol) {
+        (true, _) => Err("`tls` is not in this release".into()),
+        (_, true) => Err("`proxy_protocol` is not in this release".into()),
+        (false, false) => Ok(()),
+    }
+}
+
+/// Runs `serve` until it is done or the process closes what is open.
+fn task<E: fmt::Display>(
+    peer: Peer,
+    drain: Drain,
+    open: Open,
+    serve: impl Future<Output = Result<(), E>> + 'static,
+) {
+    spawn_local(async move {
+        tokio::select! {
+            result = serve => if let Err(e) = result {
+                debug!("{peer}: {e}");
+            },
+            () = drain.closing() => debug!("{peer}: closed, because the process ends"),
+        }
+        drop(open);
+    });
+}

@@ -1,0 +1,116 @@
+//! RawSocket's opening handshake (WAMP specification, "RawSocket Transport"): four octets each way.
+
+use std::fmt;
+
+/// The first octet of a RawSocket connection, in both directions.
+pub(crate) const MAGIC: u8 = 0x7F;
+
+/// The least a length nibble can say, as a power of two.
+const LEAST_EXPONENT: u32 = 9;
+/// The most a length nibble can say, as a power of two.
+const MOST_EXPONENT: u32 = 24;
+
+/// Serializers by their number in the handshake; 0 means none and is illegal.
+const SERIALIZERS: [(u8, &str); 4] = [(1, "json"), (2, "msgpack"), (3, "cbor"), (4, "ubjson")];
+
+/// What a client asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Request {
+    /// The longest message the client takes, in octets.
+    pub(crate) most: usize,
+    /// Number of the serializer it will use.
+    serializer: u8,
+}
+
+/// Why a handshake fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The serializer is none that is spoken here.
+    Serializer(u8),
+    /// One of the octets that are reserved for later versions isn't zero.
+    Reserved([u8; 2]),
+    /// RawSocket isn't spoken here.
+    NotServed,
+}
+
+impl Refusal {
+    /// The four octets that tell the client; the connection is closed after them.
+    pub(crate) const fn reply(self) -> [u8; 4] {
+        let code = match self {
+            // Where RawSocket isn't served, no serializer is.
+            Self::Serializer(_) | Self::NotServed => 1,
+            Self::Reserved(_) => 3,
+        };
+        [MAGIC, code << 4, 0, 0]
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Serializer(number) => {
+                write!(f, "the client asks for serializer {number}, which isn't spoken here")
+            }
+            Self::Reserved(octets) => {
+                write!(f, "reserved octets of the handshake are {octets:02x?}, expected zeros")
+            }
+            Self::NotServed => f.write_str("RawSocket isn't served here"),
+        }
+    }
+}
+
+impl Request {
+    /// Reads what follows [`MAGIC`].
+    pub(crate) fn parse([nibbles, reserved @ ..]: [u8; 3]) -> Result<Self, Refusal> {
+        if reserved != [0, 0] {
+            return Err(Refusal::Reserved(reserved));
+        }
+        let serializer = nibbles & 0x0F;
+        if SERIALIZERS.iter().all(|(number, _)| *number != serializer) {
+            return Err(Refusal::Serializer(serializer));
+        }
+        Ok(Self { most: 1 << (u32::from(nibbles >> 4) + LEAST_EXPONENT), serializer })
+    }
+
+    /// The four octets that accept the request and say that messages of up to `most` octets are taken: as a
+    /// power of two, so never more than that.
+    pub(crate) const fn reply(self, most: u32) -> [u8; 4] {
+        let exponent = match most.checked_ilog2() {
+            Some(exponent) if exponent > MOST_EXPONENT => MOST_EXPONENT,
+            Some(exponent) if exponent > LEAST_EXPONENT => exponent,
+            _ => LEAST_EXPONENT,
+        };
+        [MAGIC, ((exponent - LEAST_EXPONENT) as u8) << 4 | self.serializer, 0, 0]
+    }
+
+    /// The serializer's name.
+    pub(crate) fn serializer(self) -> &'static str {
+        SERIALIZERS.iter().find(|(number, _)| *number == self.serializer).map_or("none", |(_, name)| name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_powers_of_two_from_512_to_16_mebibytes() {
+        for (nibble, most) in [(0x01, 512), (0x71, 65536), (0xF1, 16 << 20)] {
+            let request = Request::parse([nibble, 0, 0]).unwrap();
+            assert_eq!((request.most, request.serializer()), (most, "json"));
+        }
+        let request = Request::parse([0xF2, 0, 0]).unwrap();
+        for (most, nibble) in [(512, 0x02), (1000, 0x02), (1024, 0x12), (65536, 0x72), (16 << 20, 0xF2)] {
+            assert_eq!(request.reply(most), [0x7F, nibble, 0, 0], "{most}");
+        }
+    }
+
+    #[test]
+    fn refusals_have_the_codes_of_the_specification() {
+        assert_eq!(Request::parse([0xF0, 0, 0]), Err(Refusal::Serializer(0)));
+        assert_eq!(Request::parse([0xF5, 0, 0]), Err(Refusal::Serializer(5)));
+        assert_eq!(Request::parse([0xF1, 0, 1]), Err(Refusal::Reserved([0, 1])));
+        assert_eq!(Refusal::Serializer(5).reply(), [0x7F, 0x10, 0, 0]);
+        assert_eq!(Refusal::Reserved([1, 0]).reply(), [0x7F, 0x30, 0, 0]);
+    }
+}

@@ -1,0 +1,7 @@
+//! RawSocket: WAMP's transport over a plain byte stream.
+
+mod frame;
+mod handshake;
+mod testee;
+
+pub(crate) use testee::echo;

@@ -1,0 +1,188 @@
+//! `rawsocket.testee`: RawSocket's handshake and framing, and every message comes back.
+
+use super::frame::{Decoder, FrameError, Kind, encode};
+use super::handshake::{MAGIC, Refusal, Request};
+use crate::log::Preview;
+use crate::net::backlog::{Backlog, Scratch, poll_read};
+use crate::net::close::close;
+use crate::net::stream::Peer;
+use jackfield_shared::config::RawsocketEcho;
+use std::future::poll_fn;
+use std::io;
+use std::task::{Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tracing::info;
+
+/// Why a connection ended other than by the client's wish.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("RawSocket: the handshake did not come within {} s", .0.as_secs_f64())]
+    Silent(Duration),
+    #[error("RawSocket: the first octet is {0:#04x}, expected 0x7f")]
+    Magic(u8),
+    #[error("RawSocket: {0}")]
+    Refused(Refusal),
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error("RawSocket: the client ended in the middle of a message")]
+    Truncated,
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+/// Does the handshake, then echoes messages and answers pings until the client ends.
+pub(crate) async fn echo<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    peer: Peer,
+    config: &RawsocketEcho,
+    handshake_timeout: Duration,
+    scratch: &Scratch,
+) -> Result<(), Error> {
+    let most = config.options.max_message_size;
+    let octets = receive(&mut stream, handshake_timeout).await?;
+    let request = match Request::parse(octets) {
+        Ok(request) => request,
+        Err(refusal) => return Err(reject(&mut stream, refusal).await),
+    };
+    stream.write_all(&request.reply(most)).await?;
+    if config.debug {
+        info!("{peer}: RawSocket with {}, messages of up to {} octets", request.serializer(), request.most);
+    }
+    let mut decoder = Decoder::new(most as usize);
+    let mut backlog = Backlog::EMPTY;
+    let mut fault = None;
+    poll_fn(|cx| {
+        let mut scratch = scratch.borrow();
+        loop {
+            ready!(backlog.poll_flush(cx, &mut stream))?;
+            if let Some(fault) = fault.take() {
+                return Poll::Ready(Err(Error::Frame(fault)));
+            }
+            let count = ready!(poll_read(cx, &mut stream, &mut scratch))?;
+            if count == 0 {
+                return Poll::Ready(if decoder.is_partial() { Err(Error::Truncated) } else { Ok(()) });
+            }
+            // All answers to what came at once go out at once.
+            let mut out = Vec::new();
+            let fed = decoder.feed(&scratch[..count], |kind, payload| {
+                if config.debug {
+                    info!("{peer}: received {kind:?} of {} octets: {}", payload.len(), Preview(payload));
+                }
+                match kind {
+                    Kind::Message => encode(Kind::Message, payload, request.most, &mut out),
+                    Kind::Ping => encode(Kind::Pong, payload, request.most, &mut out),
+                    Kind::Pong => Ok(()),
+                }
+            });
+            backlog = out.into();
+            fault = fed.err(); // what came before it is answered first
+        }
+    })
+    .await?;
+    Ok(stream.shutdown().await?)
+}
+
+/// Answers a client that speaks RawSocket where there is none; what it says is read, so that it gets the answer.
+pub(crate) async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    timeout: Duration,
+) -> Result<(), Error> {
+    receive(&mut stream, timeout).await?;
+    Err(reject(&mut stream, Refusal::NotServed).await)
+}
+
+/// What follows the first octet.
+async fn receive<S: AsyncRead + Unpin>(stream: &mut S, timeout: Duration) -> Result<[u8; 3], Error> {
+    let octets = async {
+        let first = stream.read_u8().await?;
+        if first != MAGIC {
+            return Err(Error::Magic(first));
+        }
+        let mut octets = [0; 3];
+        stream.read_exact(&mut octets).await?;
+        Ok(octets)
+    };
+    tokio::time::timeout(timeout, octets).await.map_err(|_| Error::Silent(timeout))?
+}
+
+/// Tells the client why, and closes.
+async fn reject<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, refusal: Refusal) -> Error {
+    let told = async {
+        stream.write_all(&refusal.reply()).await?;
+        close(stream).await
+    };
+    told.await.map_or_else(Error::Io, |()| Error::Refused(refusal))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jackfield_shared::config::RawsocketOptions;
+    use tokio::net::UnixStream;
+
+    const TIMEOUT: Duration = Duration::from_secs(10);
+    const CONFIG: RawsocketEcho =
+        RawsocketEcho { options: RawsocketOptions { max_message_size: 1000 }, debug: false };
+
+    /// What an echo with `CONFIG` sends back for these octets, and how it ends.
+    async fn says(octets: &[u8]) -> (Vec<u8>, Result<(), Error>) {
+        let (mut client, server) = UnixStream::pair().unwrap();
+        let scratch = Scratch::new();
+        let client = async {
+            client.write_all(octets).await.unwrap();
+            client.shutdown().await.unwrap();
+            let mut got = Vec::new();
+            let _ = client.read_to_end(&mut got).await; // a reset, where octets were left unread
+            got
+        };
+        tokio::join!(client, echo(server, Peer::Unix, &CONFIG, TIMEOUT, &scratch))
+    }
+
+    #[tokio::test]
+    async fn messages_and_pings_are_answered_and_pongs_are_not() {
+        let (got, ended) = says(b"\x7f\xf3\0\0\x00\0\0\x05hello\x01\0\0\x02hi\x02\0\0\x01?\x00\0\0\0").await;
+        assert_eq!(got, b"\x7f\x03\0\0\x00\0\0\x05hello\x02\0\0\x02hi\x00\0\0\0");
+        ended.unwrap();
+    }
+
+    #[tokio::test]
+    async fn handshakes_are_refused_with_the_reason() {
+        for (octets, reply, reason) in [
+            (&b"\x7f\xf0\0\0"[..], &b"\x7f\x10\0\0"[..], "serializer 0"),
+            (b"\x7f\xf1\0\x01more than the handshake", b"\x7f\x30\0\0", "expected zeros"),
+            (b"GET / HTTP/1.1\r\n\r\n", b"", "is 0x47"),
+            (b"\x7f\xf1", b"", "eof"),
+        ] {
+            let (got, ended) = says(octets).await;
+            assert_eq!(got, reply);
+            let error = ended.unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn limits_hold_in_both_directions() {
+        // Ours is 1000, of which the handshake announces 512; the client's is 512.
+        let (got, ended) = says(b"\x7f\x01\0\0\x00\0\0\x01x\x00\x00\x03\xe9").await;
+        assert_eq!(got, b"\x7f\x01\0\0\x00\0\0\x01x");
+        assert!(matches!(ended, Err(Error::Frame(FrameError::TooLong { length: 1001, most: 1000 }))));
+        let mut octets = b"\x7f\x01\0\0\x01\0\x02\x01".to_vec();
+        octets.extend([b'x'; 513]);
+        let (got, ended) = says(&octets).await;
+        assert_eq!(got, b"\x7f\x01\0\0");
+        assert!(matches!(ended, Err(Error::Frame(FrameError::TooLong { length: 513, most: 512 }))));
+    }
+
+    #[tokio::test]
+    async fn an_end_within_a_message_is_an_error() {
+        assert!(matches!(says(b"\x7f\x01\0\0\x00\0\0\x05hel").await.1, Err(Error::Truncated)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_client_is_not_waited_for() {
+        let (_client, server) = UnixStream::pair().unwrap();
+        let ended = echo(server, Peer::Unix, &CONFIG, TIMEOUT, &Scratch::new()).await;
+        assert!(matches!(ended, Err(Error::Silent(_))));
+    }
+}

@@ -1,0 +1,193 @@
+//! Which backend a connection goes to.
+
+use crate::connect::Connector;
+use crate::net::stream::Peer;
+use jackfield_shared::config::Balance;
+use std::cell::Cell;
+use std::cmp::Reverse;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::IpAddr;
+use std::time::Duration;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+/// How long a backend that refused a connection is asked last.
+const AVOIDED: Duration = Duration::from_secs(5);
+
+/// One of several servers of the same.
+#[derive(Debug)]
+pub(super) struct Backend {
+    pub(super) connector: Connector,
+    open: Cell<u32>,
+    /// Until when it is asked last, because it refused a connection.
+    avoided: Cell<Option<Instant>>,
+    /// Whether health checks find it well; without checks it always is.
+    pub(super) healthy: Cell<bool>,
+}
+
+impl Backend {
+    fn is_down(&self, now: Instant) -> bool {
+        !self.healthy.get() || self.avoided.get().is_some_and(|until| now < until)
+    }
+
+    /// It refused a connection.
+    pub(super) fn refused(&self) {
+        self.avoided.set(Some(Instant::now() + AVOIDED));
+    }
+
+    /// It accepted a connection.
+    pub(super) fn accepted(&self) {
+        self.avoided.set(None);
+    }
+
+    /// A connection to it begins; it ends when the guard is dropped.
+    pub(super) fn begin(&self) -> InUse<'_> {
+        self.open.set(self.open.get() + 1);
+        InUse(self)
+    }
+
+    pub(super) fn set_healthy(&self, healthy: bool, why: impl std::fmt::Display) {
+        if self.healthy.replace(healthy) != healthy {
+            match healthy {
+                true => info!("backend {}: up", self.connector),
+                false => warn!("backend {}: down: {why}", self.connector),
+            }
+        }
+    }
+}
+
+/// A connection to a backend.
+pub(super) struct InUse<'a>(&'a Backend);
+
+impl Drop for InUse<'_> {
+    fn drop(&mut self) {
+        self.0.open.set(self.0.open.get() - 1);
+    }
+}
+
+/// All backends of a relay, and how one is chosen.
+#[derive(Debug)]
+pub(super) struct Backends {
+    pub(super) list: Vec<Backend>,
+    balance: Balance,
+    /// Whose turn it is.
+    turn: Cell<usize>,
+}
+
+impl Backends {
+    pub(super) fn new(connectors: Vec<Connector>, balance: Balance) -> Self {
+        let backend = |connector| Backend {
+            connector,
+            open: Cell::new(0),
+            avoided: Cell::new(None),
+            healthy: Cell::new(true),
+        };
+        Self { list: connectors.into_iter().map(backend).collect(), balance, turn: Cell::new(0) }
+    }
+
+    /// The backends for a client, in the order in which they are to be asked. Those that are down come last, but
+    /// they come: nothing is lost by asking when nobody else is left.
+    pub(super) fn order(&self, client: Peer) -> Vec<&Backend> {
+        let now = Instant::now();
+        let turn = self.turn.get();
+        self.turn.set((turn + 1) % self.list.len().max(1));
+        let (before, after) = self.list.split_at(turn.min(self.list.len()));
+        let mut order: Vec<_> = after.iter().chain(before).collect();
+        match self.balance {
+            Balance::RoundRobin => {}
+            Balance::LeastConnections => order.sort_by_key(|backend| backend.open.get()),
+            Balance::Hash => {
+                order = self.list.iter().collect();
+                let address = match client {
+                    Peer::Tcp(address) => Some(address.ip()),
+                    Peer::Unix => None,
+                };
+                order.sort_by_cached_key(|backend| Reverse(weight(address, &backend.connector)));
+            }
+        }
+        order.sort_by_key(|backend| backend.is_down(now));
+        order
+    }
+}
+
+/// Rendezvous hashing: a backend that comes or goes moves only its own clients. The same in every process.
+fn weight(client: Option<IpAddr>, backend: &Connector) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    client.hash(&mut hasher);
+    backend.to_string().hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jackfield_shared::config::UnixConnecting;
+
+    fn backends(balance: Balance, count: usize) -> Backends {
+        let connector = |n| {
+            let path = format!("/{n}").into();
+            Connector::Unix(UnixConnecting { path, timeout: Duration::ZERO, proxy_protocol: None, tls: None })
+        };
+        Backends::new((0..count).map(connector).collect(), balance)
+    }
+
+    fn client(n: u8) -> Peer {
+        Peer::Tcp(([127, 0, 0, n], 1000 + u16::from(n)).into())
+    }
+
+    fn order(backends: &Backends, client: Peer) -> String {
+        let names = backends.order(client).into_iter().map(|b| b.connector.to_string().replace("unix:/", ""));
+        names.collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn turns_go_round() {
+        let backends = backends(Balance::RoundRobin, 3);
+        let orders: Vec<_> = (0..4).map(|_| order(&backends, client(1))).collect();
+        assert_eq!(orders, ["012", "120", "201", "012"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_least_used_is_first_and_equals_take_turns() {
+        let backends = backends(Balance::LeastConnections, 3);
+        let first = backends.list[0].begin();
+        let _second = [backends.list[1].begin(), backends.list[1].begin()];
+        assert_eq!(order(&backends, client(1)), "201");
+        drop(first);
+        assert_eq!(order(&backends, client(1)), "201");
+        assert_eq!(order(&backends, client(1)), "201");
+        assert_eq!(order(&backends, client(1)), "021");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_keeps_its_backend_whatever_its_port() {
+        let three = backends(Balance::Hash, 3);
+        let four = backends(Balance::Hash, 4);
+        let mut used = [0; 3];
+        for n in 0..=255 {
+            let before = order(&three, client(n));
+            assert_eq!(before, order(&three, Peer::Tcp(([127, 0, 0, n], 9).into())));
+            let after = order(&four, client(n)).replace('3', "");
+            assert_eq!(before, after, "only clients of the new backend move");
+            used[before[..1].parse::<usize>().unwrap()] += 1;
+        }
+        assert!(used.iter().all(|&n| n > 50), "{used:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_refused_comes_last_for_a_while() {
+        let backends = backends(Balance::RoundRobin, 2);
+        backends.list[0].refused();
+        assert_eq!(order(&backends, client(1)), "10");
+        assert_eq!(order(&backends, client(1)), "10");
+        tokio::time::advance(AVOIDED).await;
+        assert_eq!(order(&backends, client(1)), "01");
+        backends.list[0].refused();
+        backends.list[0].accepted();
+        backends.list[1].set_healthy(false, "test");
+        assert_eq!(order(&backends, client(1)), "01");
+        backends.list[1].set_healthy(true, "test");
+        assert_eq!(order(&backends, client(1)), "01");
+        assert_eq!(order(&backends, client(1)), "10");
+    }
+}

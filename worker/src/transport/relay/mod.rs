@@ -1,0 +1,99 @@
+//! `stream.relay`: every connection is carried to one of several backends.
+
+mod backends;
+mod health;
+mod pipes;
+mod pump;
+
+use crate::connect::Connector;
+use crate::context::Context;
+use crate::drain::Drain;
+use crate::log::Throttle;
+use crate::net::stream::{Peer, Stream};
+use backends::Backends;
+use jackfield_shared::config::{Health, StreamRelay};
+use pipes::Pipes;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::task::spawn_local;
+use tracing::error;
+
+/// How often it is reported that no backend answers.
+const REPORT: Duration = Duration::from_secs(1);
+
+/// A relay, ready to serve.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    backends: Backends,
+    health: Option<Health>,
+    idle_timeout: Duration,
+    pipes: Pipes,
+    failing: Throttle,
+}
+
+/// Why a relayed connection ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("no backend could be reached")]
+    NoBackend,
+    #[error("relayed to {backend}: {source}")]
+    Pump {
+        backend: String,
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl Relay {
+    pub(crate) fn new(config: &StreamRelay) -> Result<Rc<Self>, String> {
+        let connectors = config.backends.iter().map(Connector::new).collect::<Result<_, _>>()?;
+        Ok(Rc::new(Self {
+            backends: Backends::new(connectors, config.balance),
+            health: config.health.clone(),
+            idle_timeout: config.idle_timeout,
+            pipes: Pipes::default(),
+            failing: Throttle::new(REPORT),
+        }))
+    }
+
+    /// Begins to check the backends, until draining begins.
+    pub(crate) fn begin(self: &Rc<Self>, drain: &Drain) {
+        let Some(health) = &self.health else { return };
+        for index in 0..self.backends.list.len() {
+            let (relay, health, drain) = (Rc::clone(self), health.clone(), drain.clone());
+            spawn_local(async move {
+                tokio::select! {
+                    () = drain.begun() => {}
+                    () = health::watch(&relay.backends.list[index], &health) => {}
+                }
+            });
+        }
+    }
+
+    /// Carries a client's connection.
+    pub(crate) async fn serve(&self, mut client: Stream, peer: Peer, context: &Context) -> Result<(), Error> {
+        let mut failures = Vec::new();
+        for backend in self.backends.order(peer) {
+            let _use = backend.begin();
+            match backend.connector.connect().await {
+                Ok(mut stream) => {
+                    backend.accepted();
+                    let tools = pump::Tools { scratch: &context.scratch, pipes: &self.pipes };
+                    let pumped = pump::pump(&mut client, &mut stream, tools, self.idle_timeout).await;
+                    return pumped
+                        .map_err(|source| Error::Pump { backend: backend.connector.to_string(), source });
+                }
+                Err(e) => {
+                    backend.refused();
+                    failures.push(e.to_string());
+                }
+            }
+        }
+        if let Some(quiet) = self.failing.pass() {
+            let more = if quiet > 0 { format!(" ({quiet} more connections before)") } else { String::new() };
+            error!("{peer}: closed, no backend could be reached: {}{more}", failures.join("; "));
+        }
+        Err(Error::NoBackend)
+    }
+}

@@ -1,0 +1,226 @@
+//! Carries octets between two connections, with as little as possible per connection: octets pass through the
+//! process's scratch buffer, and a long transfer through a pipe inside of the kernel (splice(2)). A connection
+//! on which nothing moves owns neither.
+
+use super::pipes::{Pipe, Pipes, is_unsupported};
+use crate::net::backlog::{Backlog, Scratch, poll_read};
+use crate::net::idle::Activity;
+use crate::net::stream::Stream;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncWrite, Interest};
+
+/// What is read at once from a sender whose receiver has not shown that it keeps up.
+const LEAST_CHUNK: usize = 16 << 10;
+/// A read of so much counts as part of a long transfer.
+const BULKY: usize = 8 << 10;
+/// A transfer that has moved so much goes on by splice(2).
+const LONG: usize = 1 << 20;
+/// Reads of one direction before other tasks get a turn.
+const TURN: usize = 8;
+
+/// What all relayed connections of the process share.
+#[derive(Debug)]
+pub(crate) struct Tools<'a> {
+    pub(crate) scratch: &'a Scratch,
+    pub(crate) pipes: &'a Pipes,
+}
+
+/// Carries octets in both directions until both have ended, or nothing has moved for `idle_timeout` (zero: no
+/// limit). An end on one side is passed on as an end on the other.
+pub(crate) async fn pump(
+    client: &mut Stream,
+    backend: &mut Stream,
+    tools: Tools<'_>,
+    idle_timeout: Duration,
+) -> io::Result<()> {
+    let activity = Activity::new();
+    let (mut up, mut down) = (Direction::new(), Direction::new());
+    let carry = poll_fn(|cx| {
+        let (before_up, before_down) = (up.moves, down.moves);
+        let ended_up = up.poll(cx, client, backend, &tools)?;
+        let ended_down = down.poll(cx, backend, client, &tools)?;
+        if before_up != up.moves || before_down != down.moves {
+            activity.touch();
+        }
+        if ended_up.is_ready() && ended_down.is_ready() {
+            return Poll::Ready(io::Result::Ok(()));
+        }
+        Poll::Pending
+    });
+    tokio::select! {
+        biased;
+        result = carry => result,
+        () = activity.idle_for(idle_timeout) => Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            format!("nothing moved for {} s (`idle_timeout`)", idle_timeout.as_secs_f64()),
+        )),
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    /// The sender has ended; the receiver is to be told once it has everything.
+    Ending,
+    Ended,
+}
+
+/// One direction of a relayed connection.
+#[derive(Debug)]
+struct Direction {
+    state: State,
+    /// What the receiver doesn't take yet, as octets or in a pipe.
+    backlog: Backlog,
+    pipe: Option<Pipe>,
+    /// What is read at once.
+    chunk: usize,
+    /// How much was read lately by long reads; small ones wear it off.
+    bulk: usize,
+    /// Whether the kernel splices here.
+    spliceable: bool,
+    /// Counts reads and writes.
+    moves: u64,
+}
+
+impl Direction {
+    const fn new() -> Self {
+        Self {
+            state: State::Open,
+            backlog: Backlog::EMPTY,
+            pipe: None,
+            chunk: LEAST_CHUNK,
+            bulk: 0,
+            spliceable: true,
+            moves: 0,
+        }
+    }
+
+    /// Moves what can be moved; ready when the direction has ended and the receiver knows.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut Stream,
+        to: &mut Stream,
+        tools: &Tools<'_>,
+    ) -> Poll<io::Result<()>> {
+        for _ in 0..TURN {
+            ready!(self.poll_flush(cx, to, tools.pipes))?;
+            match self.state {
+                State::Open => {
+                    let count = if self.spliceable && self.bulk >= LONG {
+                        ready!(self.poll_splice(cx, from, tools.pipes))?
+                    } else {
+                        ready!(self.poll_pass(cx, from, to, tools.scratch))?
+                    };
+                    match count {
+                        Some(0) => self.state = State::Ending,
+                        Some(count) => self.note(count),
+                        None => {}
+                    }
+                }
+                State::Ending => {
+                    ready!(Pin::new(&mut *to).poll_shutdown(cx))?;
+                    self.state = State::Ended;
+                }
+                State::Ended => return Poll::Ready(Ok(())),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn note(&mut self, count: usize) {
+        self.moves += 1;
+        self.bulk = if count >= BULKY { (self.bulk + count).min(2 * LONG) } else { self.bulk / 2 };
+    }
+
+    /// Writes what the receiver had not taken.
+    fn poll_flush(&mut self, cx: &mut Context<'_>, to: &mut Stream, pipes: &Pipes) -> Poll<io::Result<()>> {
+        if let Some(pipe) = &mut self.pipe {
+            while pipe.filled > 0 {
+                ready!(to.poll_write_ready(cx))?;
+                match to.try_io(Interest::WRITABLE, || pipe.drain(to.fd())) {
+                    Ok(()) => self.moves += 1,
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(e) if is_unsupported(&e) => {
+                        self.spliceable = false;
+                        self.backlog = pipe.empty()?.into();
+                    }
+                    Err(e) => return Poll::Ready(Err(e)),
+                }
+            }
+            if let Some(pipe) = self.pipe.take() {
+                pipes.give(pipe);
+            }
+        }
+        if !self.backlog.is_empty() {
+            ready!(self.backlog.poll_flush(cx, to))?;
+            self.moves += 1;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads into the scratch buffer and writes on; the number of octets read.
+    fn poll_pass(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut Stream,
+        to: &mut Stream,
+        scratch: &Scratch,
+    ) -> Poll<io::Result<Option<usize>>> {
+        let mut scratch = scratch.borrow();
+        let count = ready!(poll_read(cx, from, &mut scratch[..self.chunk]))?;
+        match self.backlog.poll_pass(cx, to, &scratch[..count]) {
+            Poll::Ready(result) => result?,
+            // The rest is kept; what is read ahead of a slow receiver stays small.
+            Poll::Pending => self.chunk = LEAST_CHUNK,
+        }
+        if count == self.chunk {
+            self.chunk = (2 * self.chunk).min(Scratch::SIZE);
+        }
+        Poll::Ready(Ok(Some(count)))
+    }
+
+    /// Moves octets into a pipe; their number, or `None` if there can't be a pipe here.
+    fn poll_splice(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &Stream,
+        pipes: &Pipes,
+    ) -> Poll<io::Result<Option<usize>>> {
+        loop {
+            ready!(from.poll_read_ready(cx))?;
+            let Ok(mut pipe) = pipes.take() else {
+                self.spliceable = false; // out of descriptors
+                return Poll::Ready(Ok(None));
+            };
+            match from.try_io(Interest::READABLE, || pipe.fill(from.fd())) {
+                Ok(0) => {
+                    pipes.give(pipe);
+                    return Poll::Ready(Ok(Some(0)));
+                }
+                Ok(count) => {
+                    self.pipe = Some(pipe);
+                    return Poll::Ready(Ok(Some(count)));
+                }
+                Err(e) => {
+                    pipes.give(pipe);
+                    if is_unsupported(&e) {
+                        self.spliceable = false;
+                        return Poll::Ready(Ok(None));
+                    }
+                    if e.kind() != io::ErrorKind::WouldBlock {
+                        return Poll::Ready(Err(e));
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

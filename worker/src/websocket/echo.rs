@@ -1,0 +1,284 @@
+//! The driver of one connection that echoes its messages: `websocket.testee`.
+
+use super::decode::{Decoder, Event, Rules};
+use super::frame::{Opcode, encode, encode_close};
+use super::ping::{AutoPing, Due};
+use crate::drain::Drain;
+use jackfield_shared::config::WebsocketOptions;
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::time::timeout;
+
+/// Once so many octets wait to be written, no more are read: a client that does not read its echoes is
+/// slowed down instead of filling our memory.
+const HIGH_WATER: usize = 256 << 10;
+/// How long an end of ours may take where `close_handshake_timeout` sets no limit.
+const LINGER: Duration = Duration::from_secs(2);
+/// Close code of a server that is about to restart (IANA registry of RFC 6455 section 11.7).
+const SERVICE_RESTART: u16 = 1012;
+
+thread_local! {
+    /// One buffer to read into for all connections of the process: an idle connection owns none.
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; 64 << 10]);
+}
+
+/// Echoes messages until one side closes. Every ping is answered; at the deadline of `drain` the client is
+/// told with close code 1012.
+///
+/// # Errors
+/// When the connection fails or the client does not answer automatic pings in time.
+pub async fn echo<S>(mut io: S, options: &WebsocketOptions, drain: &Drain) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut session = Session::new(options);
+    let mut closing = std::pin::pin!(drain.closing());
+    while session.open {
+        tokio::select! {
+            result = poll_fn(|cx| session.poll(&mut io, cx)) => result?,
+            () = &mut closing => session.close(Some(SERVICE_RESTART), "the service restarts"),
+        }
+    }
+    let limit = match options.close_handshake_timeout {
+        Duration::ZERO => LINGER,
+        limit => limit,
+    };
+    // What is late is cut off; that is no failure of the connection.
+    let _ = timeout(limit, finish(&mut io, &session.out[session.written..])).await;
+    Ok(())
+}
+
+/// Sends the rest, then waits for the peer's end: closing a socket with unread octets would reset it, and
+/// the peer might lose our last frame.
+async fn finish<S: AsyncRead + AsyncWrite + Unpin>(io: &mut S, out: &[u8]) -> io::Result<()> {
+    io.write_all(out).await?;
+    io.shutdown().await?;
+    while poll_fn(|cx| with_scratch(|buffer| poll_read(Pin::new(&mut *io), cx, buffer))).await? > 0 {}
+    Ok(())
+}
+
+struct Session {
+    decoder: Decoder,
+    out: Vec<u8>,
+    /// Octets of `out` that have been written.
+    written: usize,
+    open: bool,
+    ping: AutoPing,
+}
+
+impl Session {
+    fn new(options: &WebsocketOptions) -> Self {
+        let rules = Rules {
+            max_frame: options.max_frame_size.into(),
+            max_message: options.max_message_size.into(),
+            require_mask: options.require_masked_client_frames,
+            validate_utf8: options.validate_utf8,
+        };
+        let ping = AutoPing::new(options);
+        Self { decoder: Decoder::new(rules), out: Vec::new(), written: 0, open: true, ping }
+    }
+
+    /// Writes what waits, reads and decodes what is there, looks at the clock; ready after each of them that
+    /// changed something.
+    fn poll<S>(&mut self, io: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<()>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        self.poll_flush(io, cx)?;
+        if self.out.len() - self.written < HIGH_WATER {
+            let read = with_scratch(|buffer| {
+                let count = ready!(poll_read(Pin::new(io), cx, buffer))?;
+                if count == 0 {
+                    self.open = false;
+                } else {
+                    self.take(&mut buffer[..count]);
+                }
+                Poll::Ready(io::Result::Ok(()))
+            });
+            if read.is_ready() {
+                return read;
+            }
+        }
+        match ready!(self.ping.poll_due(cx)) {
+            Due::Send => encode(Opcode::Ping, &self.ping.sent(), &mut self.out),
+            Due::GiveUp => {
+                let text = "no answer to a ping within auto_ping_timeout";
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, text)));
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_flush<S>(&mut self, io: &mut S, cx: &mut Context<'_>) -> io::Result<()>
+    where
+        S: AsyncWrite + Unpin,
+    {
+        while self.written < self.out.len() {
+            match Pin::new(&mut *io).poll_write(cx, &self.out[self.written..])? {
+                Poll::Ready(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(count) => self.written += count,
+                Poll::Pending => return Ok(()),
+            }
+        }
+        if self.written > 0 {
+            // Nothing waits: give the memory back.
+            self.out = Vec::new();
+            self.written = 0;
+        }
+        let _ = Pin::new(io).poll_flush(cx)?;
+        Ok(())
+    }
+
+    fn take(&mut self, octets: &mut [u8]) {
+        let Self { decoder, out, open, ping, .. } = self;
+        ping.traffic();
+        let result = decoder.feed(octets, &mut |event| match event {
+            Event::Text(payload) => encode(Opcode::Text, payload, out),
+            Event::Binary(payload) => encode(Opcode::Binary, payload, out),
+            Event::Ping(payload) => encode(Opcode::Pong, payload, out),
+            Event::Pong(payload) => ping.pong(payload),
+            Event::Close(close) => {
+                encode_close(close.map(|(code, _)| code), "", out);
+                *open = false;
+            }
+        });
+        if let Err(violation) = result {
+            self.close(Some(violation.code), violation.reason);
+        }
+    }
+
+    fn close(&mut self, code: Option<u16>, reason: &str) {
+        encode_close(code, reason, &mut self.out);
+        self.open = false;
+    }
+}
+
+fn with_scratch<R>(f: impl FnOnce(&mut [u8]) -> R) -> R {
+    SCRATCH.with_borrow_mut(|buffer| f(buffer))
+}
+
+fn poll_read<S: AsyncRead>(
+    io: Pin<&mut S>,
+    cx: &mut Context<'_>,
+    buffer: &mut [u8],
+) -> Poll<io::Result<usize>> {
+    let mut into = ReadBuf::new(buffer);
+    ready!(io.poll_read(cx, &mut into))?;
+    Poll::Ready(Ok(into.filled().len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::frame::unmask;
+    use super::*;
+    use crate::drain::Drainer;
+    use tokio::io::{AsyncReadExt, DuplexStream, duplex};
+
+    /// A client's frame, masked.
+    fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+        let mut out = vec![first, 0x80 | payload.len() as u8, 1, 2, 3, 4];
+        out.extend_from_slice(payload);
+        unmask(&mut out[6..], [1, 2, 3, 4], 0);
+        out
+    }
+
+    async fn read(client: &mut DuplexStream, count: usize) -> Vec<u8> {
+        let mut octets = vec![0; count];
+        client.read_exact(&mut octets).await.unwrap();
+        octets
+    }
+
+    #[tokio::test]
+    async fn echoes_until_the_client_closes() {
+        let (mut client, server) = duplex(64);
+        let (_drainer, drain) = Drainer::new();
+        let options = WebsocketOptions::default();
+        let talk = async {
+            client
+                .write_all(&[frame(0x81, b"one"), frame(0x89, b"p"), frame(0x82, b"\x02")].concat())
+                .await
+                .unwrap();
+            assert_eq!(read(&mut client, 5 + 3 + 3).await, b"\x81\x03one\x8a\x01p\x82\x01\x02");
+            client.write_all(&frame(0x88, b"\x03\xe8bye")).await.unwrap();
+            assert_eq!(read(&mut client, 4).await, b"\x88\x02\x03\xe8");
+            assert_eq!(client.read(&mut [0; 9]).await.unwrap(), 0);
+            drop(client);
+        };
+        let (result, ()) = tokio::join!(echo(server, &options, &drain), talk);
+        result.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_violation_is_named_and_the_end_is_bounded() {
+        let (mut client, server) = duplex(64);
+        let (_drainer, drain) = Drainer::new();
+        client.write_all(b"\x81\x01x").await.unwrap();
+        echo(server, &WebsocketOptions::default(), &drain).await.unwrap();
+        let mut octets = Vec::new();
+        client.read_to_end(&mut octets).await.unwrap();
+        assert_eq!(octets[2..4], 1002_u16.to_be_bytes());
+        assert!(octets.ends_with(b"must be masked"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn at_the_deadline_clients_are_told_of_the_restart() {
+        let (mut client, server) = duplex(64);
+        let (drainer, drain) = Drainer::new();
+        drainer.close();
+        echo(server, &WebsocketOptions::default(), &drain).await.unwrap();
+        assert_eq!(read(&mut client, 4).await[2..], 1012_u16.to_be_bytes());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_ping_that_is_not_answered_ends_the_connection() {
+        let options = WebsocketOptions {
+            auto_ping_interval: Duration::from_secs(10),
+            auto_ping_timeout: Duration::from_secs(3),
+            auto_ping_size: 20,
+            ..WebsocketOptions::default()
+        };
+        let (mut client, server) = duplex(64);
+        let (_drainer, drain) = Drainer::new();
+        let start = tokio::time::Instant::now();
+        let talk = async {
+            let ping = read(&mut client, 22).await;
+            assert_eq!((ping[0], ping[1], start.elapsed().as_secs()), (0x89, 20, 10));
+            client.write_all(&frame(0x8A, &ping[2..])).await.unwrap();
+            read(&mut client, 22).await;
+            assert_eq!(start.elapsed().as_secs(), 20);
+            client.write_all(&frame(0x81, b"x")).await.unwrap();
+            read(&mut client, 3 + 22).await;
+            assert_eq!(start.elapsed().as_secs(), 30);
+            client
+        };
+        let (result, _client) = tokio::join!(echo(server, &options, &drain), talk);
+        assert_eq!(result.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(start.elapsed().as_secs(), 33);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_read_is_not_buffered_without_end() {
+        let (mut client, server) = duplex(1024);
+        let (_drainer, drain) = Drainer::new();
+        let options = WebsocketOptions::default();
+        let message = frame(0x82, &[b'm'; 100]);
+        let flood = async {
+            let mut sent = 0;
+            let limit = Duration::from_millis(200);
+            while timeout(limit, client.write_all(&message)).await.is_ok() {
+                sent += message.len();
+                assert!(sent < 4 * HIGH_WATER, "the server reads on and on");
+            }
+            sent
+        };
+        tokio::select! {
+            sent = flood => assert!(sent > HIGH_WATER / 2),
+            result = echo(server, &options, &drain) => panic!("{result:?}"),
+        }
+    }
+}

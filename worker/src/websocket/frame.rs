@@ -1,0 +1,147 @@
+//! Frames on the wire (RFC 6455 section 5.2).
+
+/// What a frame is (RFC 6455 section 5.2, "Opcode").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Opcode {
+    Continuation,
+    Text,
+    Binary,
+    Close,
+    Ping,
+    Pong,
+}
+
+impl Opcode {
+    pub(super) fn from_bits(bits: u8) -> Option<Self> {
+        Some(match bits {
+            0x0 => Self::Continuation,
+            0x1 => Self::Text,
+            0x2 => Self::Binary,
+            0x8 => Self::Close,
+            0x9 => Self::Ping,
+            0xA => Self::Pong,
+            _ => return None,
+        })
+    }
+
+    pub(super) fn bits(self) -> u8 {
+        match self {
+            Self::Continuation => 0x0,
+            Self::Text => 0x1,
+            Self::Binary => 0x2,
+            Self::Close => 0x8,
+            Self::Ping => 0x9,
+            Self::Pong => 0xA,
+        }
+    }
+
+    pub(super) fn is_control(self) -> bool {
+        matches!(self, Self::Close | Self::Ping | Self::Pong)
+    }
+}
+
+/// Most octets a frame's header can have.
+pub(super) const MAX_HEADER: usize = 14;
+/// Most octets of payload in a control frame.
+pub(super) const MAX_CONTROL: usize = 125;
+
+/// How many octets the header has that starts with these two.
+pub(super) fn header_len(second: u8) -> usize {
+    let extended = match second & 0x7F {
+        126 => 2,
+        127 => 8,
+        _ => 0,
+    };
+    2 + extended + if second & 0x80 == 0 { 0 } else { 4 }
+}
+
+/// Appends one unmasked frame, as a server sends it, with FIN set.
+pub(super) fn encode(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
+    let first = 0x80 | opcode.bits();
+    match payload.len() {
+        short @ 0..=125 => out.extend_from_slice(&[first, short as u8]),
+        medium @ 126..=0xFFFF => {
+            out.extend_from_slice(&[first, 126]);
+            out.extend_from_slice(&(medium as u16).to_be_bytes());
+        }
+        long => {
+            out.extend_from_slice(&[first, 127]);
+            out.extend_from_slice(&(long as u64).to_be_bytes());
+        }
+    }
+    out.extend_from_slice(payload);
+}
+
+/// Appends a Close frame (RFC 6455 section 5.5.1); a reason over 123 octets is cut at a character.
+pub(super) fn encode_close(code: Option<u16>, reason: &str, out: &mut Vec<u8>) {
+    let mut payload = Vec::with_capacity(MAX_CONTROL);
+    if let Some(code) = code {
+        payload.extend_from_slice(&code.to_be_bytes());
+        let end = reason.floor_char_boundary(MAX_CONTROL - 2);
+        payload.extend_from_slice(&reason.as_bytes()[..end]);
+    }
+    encode(Opcode::Close, &payload, out);
+}
+
+/// Removes (or adds) the mask from octets that stand `at` octets after the start of the payload.
+pub(super) fn unmask(data: &mut [u8], mask: [u8; 4], at: u64) {
+    let mut mask = mask;
+    mask.rotate_left((at % 4) as usize);
+    let word = u64::from_ne_bytes([mask[0], mask[1], mask[2], mask[3], mask[0], mask[1], mask[2], mask[3]]);
+    let mut chunks = data.chunks_exact_mut(8);
+    for chunk in &mut chunks {
+        if let Ok(octets) = <[u8; 8]>::try_from(&*chunk) {
+            chunk.copy_from_slice(&(u64::from_ne_bytes(octets) ^ word).to_ne_bytes());
+        }
+    }
+    for (octet, key) in chunks.into_remainder().iter_mut().zip(mask.iter().cycle()) {
+        *octet ^= key;
+    }
+}
+
+/// Whether a peer may send this close code (RFC 6455 section 7.4 and the registry it created).
+pub(super) fn is_valid_close_code(code: u16) -> bool {
+    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unmasking_works_at_every_offset_and_length() {
+        let mask = [0x11, 0x22, 0x33, 0x44];
+        let plain: Vec<u8> = (0..100).collect();
+        let masked: Vec<u8> = plain.iter().zip(mask.iter().cycle()).map(|(p, m)| p ^ m).collect();
+        for cut in 0..masked.len() {
+            let mut data = masked.clone();
+            let (a, b) = data.split_at_mut(cut);
+            unmask(a, mask, 0);
+            unmask(b, mask, cut as u64);
+            assert_eq!(data, plain, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn lengths_take_the_shortest_form() {
+        for (len, head) in [
+            (125, vec![0x82, 125]),
+            (126, vec![0x82, 126, 0, 126]),
+            (65_536, vec![0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
+        ] {
+            let mut out = Vec::new();
+            encode(Opcode::Binary, &vec![0; len], &mut out);
+            assert_eq!(out[..head.len()], head);
+            assert_eq!(out.len(), head.len() + len);
+            assert_eq!(header_len(out[1]), head.len());
+        }
+    }
+
+    #[test]
+    fn a_long_reason_is_cut_at_a_character() {
+        let mut out = Vec::new();
+        encode_close(Some(1000), &"é".repeat(100), &mut out);
+        assert_eq!(out.len(), 2 + 2 + 122);
+        assert!(std::str::from_utf8(&out[4..]).is_ok());
+    }
+}

@@ -1,0 +1,209 @@
+//! The opening handshake, server side (RFC 6455 section 4.2).
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode, Version};
+use jackfield_shared::config::WebsocketOptions;
+use sha1::{Digest, Sha1};
+
+/// RFC 6455 section 1.3.
+const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// Why a request does not become a WebSocket connection.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It does not ask for one: answer 426 with a page for people.
+    NotWebSocket,
+    /// It asks for a version we don't speak: 426 with `Sec-WebSocket-Version: 13`.
+    Version,
+    /// It is malformed: 400.
+    Malformed(&'static str),
+    /// It comes from a page whose origin `allowed_origins` does not name: 403.
+    Origin(String),
+}
+
+/// Checks a request; the answer is the `101 Switching Protocols` to send before the connection is a
+/// WebSocket. Offered subprotocols: the first is taken, but none of WAMP's, which an echo does not speak.
+///
+/// # Errors
+/// The reason why the request must be refused.
+pub fn handshake<B>(request: &Request<B>, options: &WebsocketOptions) -> Result<Response<()>, Refusal> {
+    let headers = request.headers();
+    if !has_token(headers, &header::UPGRADE, "websocket") {
+        return Err(Refusal::NotWebSocket);
+    }
+    if request.method() != Method::GET || request.version() != Version::HTTP_11 {
+        return Err(Refusal::Malformed("a WebSocket handshake is a GET request of HTTP/1.1"));
+    }
+    if !has_token(headers, &header::CONNECTION, "upgrade") {
+        return Err(Refusal::Malformed("the header Connection does not name Upgrade"));
+    }
+    if !headers.contains_key(header::HOST) {
+        return Err(Refusal::Malformed("the header Host is missing"));
+    }
+    if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|v| v != "13") {
+        return Err(Refusal::Version);
+    }
+    let key = match single(headers, &header::SEC_WEBSOCKET_KEY) {
+        Some(key) if STANDARD.decode(key).is_ok_and(|k| k.len() == 16) => key,
+        _ => return Err(Refusal::Malformed("the header Sec-WebSocket-Key is not 16 octets in base64")),
+    };
+    check_origin(headers, options)?;
+
+    let mut response = Response::new(());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let answer = response.headers_mut();
+    answer.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    answer.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    if let Ok(accept) = HeaderValue::from_str(&accept_key(key)) {
+        answer.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    if let Some(protocol) = tokens(headers, &header::SEC_WEBSOCKET_PROTOCOL).find(|p| !p.starts_with("wamp."))
+        && let Ok(protocol) = HeaderValue::from_str(protocol)
+    {
+        answer.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
+    }
+    Ok(response)
+}
+
+/// RFC 6455 section 4.2.2, step 5.4.
+fn accept_key(key: &[u8]) -> String {
+    STANDARD.encode(Sha1::new().chain_update(key).chain_update(GUID).finalize())
+}
+
+fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
+    let mut values = headers.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none()).map(|v| v.as_bytes().trim_ascii())
+}
+
+fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    let values = headers.get_all(name).into_iter().filter_map(|v| v.to_str().ok());
+    values.flat_map(|v| v.split(',')).map(str::trim).filter(|t| !t.is_empty())
+}
+
+fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    tokens(headers, name).any(|t| t.eq_ignore_ascii_case(token))
+}
+
+/// Programs send no Origin; pages always do. A page from the endpoint's own host is always welcome.
+fn check_origin(headers: &HeaderMap, options: &WebsocketOptions) -> Result<(), Refusal> {
+    let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
+    let origin = origin.to_str().map_err(|_| Refusal::Malformed("the header Origin is not text"))?;
+    let allowed = if origin == "null" {
+        options.allow_null_origin
+    } else {
+        let own = headers.get(header::HOST).and_then(|h| h.to_str().ok());
+        let authority = origin.split_once("://").map_or("", |(_, authority)| authority);
+        own.is_some_and(|own| own.eq_ignore_ascii_case(authority))
+            || options.allowed_origins.iter().any(|pattern| origin_matches(pattern, origin))
+    };
+    if allowed { Ok(()) } else { Err(Refusal::Origin(origin.to_owned())) }
+}
+
+/// A pattern of `allowed_origins`: `*` stands for any text; the origin is compared as the browser wrote it
+/// and with its scheme's default port spelt out.
+fn origin_matches(pattern: &str, origin: &str) -> bool {
+    let default_port = match origin.split_once("://") {
+        Some(("http" | "ws", _)) => ":80",
+        Some(("https" | "wss", _)) => ":443",
+        _ => "",
+    };
+    wildcard(pattern, origin) || wildcard(pattern, &format!("{origin}{default_port}"))
+}
+
+fn wildcard(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.to_ascii_lowercase(), text.to_ascii_lowercase());
+    let Some((first, rest)) = pattern.split_once('*') else { return pattern == text };
+    let Some(mut text) = text.strip_prefix(first) else { return false };
+    let mut parts: Vec<&str> = rest.split('*').collect();
+    let last = parts.pop().unwrap_or_default();
+    for part in parts {
+        let Some(at) = text.find(part) else { return false };
+        text = &text[at + part.len()..];
+    }
+    text.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(extra: &[(&str, &str)]) -> Request<()> {
+        let mut request = Request::new(());
+        for (name, value) in [
+            ("host", "example.org:8080"),
+            ("upgrade", "WebSocket"),
+            ("connection", "keep-alive, Upgrade"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ]
+        .iter()
+        .chain(extra)
+        {
+            let name: HeaderName = name.parse().unwrap();
+            request.headers_mut().remove(&name);
+            if !value.is_empty() {
+                request.headers_mut().insert(name, value.parse().unwrap());
+            }
+        }
+        request
+    }
+
+    fn options(origins: &[&str]) -> WebsocketOptions {
+        WebsocketOptions {
+            allowed_origins: origins.iter().map(|o| (*o).to_owned()).collect(),
+            allow_null_origin: false,
+            ..WebsocketOptions::default()
+        }
+    }
+
+    #[test]
+    fn the_example_of_the_rfc() {
+        let response = handshake(&request(&[]), &WebsocketOptions::default()).unwrap();
+        assert_eq!(response.status(), 101);
+        assert_eq!(response.headers()[header::SEC_WEBSOCKET_ACCEPT], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        assert!(!response.headers().contains_key(header::SEC_WEBSOCKET_PROTOCOL));
+    }
+
+    #[test]
+    fn what_is_no_handshake_is_refused_with_its_reason() {
+        let refused =
+            |extra: &[(&str, &str)]| handshake(&request(extra), &WebsocketOptions::default()).unwrap_err();
+        assert_eq!(refused(&[("upgrade", "")]), Refusal::NotWebSocket);
+        assert_eq!(refused(&[("sec-websocket-version", "8")]), Refusal::Version);
+        assert_eq!(refused(&[("sec-websocket-version", "")]), Refusal::Version);
+        for (header, value) in [("connection", "close"), ("host", ""), ("sec-websocket-key", "c2hvcnQ=")] {
+            assert!(matches!(refused(&[(header, value)]), Refusal::Malformed(_)), "{header}");
+        }
+        let mut post = request(&[]);
+        *post.method_mut() = Method::POST;
+        assert!(matches!(handshake(&post, &WebsocketOptions::default()), Err(Refusal::Malformed(_))));
+    }
+
+    #[test]
+    fn an_echo_speaks_no_wamp() {
+        let chosen = |offer: &str| {
+            let r = handshake(&request(&[("sec-websocket-protocol", offer)]), &WebsocketOptions::default())
+                .unwrap();
+            r.headers().get(header::SEC_WEBSOCKET_PROTOCOL).map(|p| p.to_str().unwrap().to_owned())
+        };
+        assert_eq!(chosen("wamp.2.json, chat"), Some("chat".into()));
+        assert_eq!(chosen("wamp.2.json"), None);
+    }
+
+    #[test]
+    fn origins() {
+        let ok = |origin: &str, allowed: &[&str]| {
+            handshake(&request(&[("origin", origin)]), &options(allowed)).is_ok()
+        };
+        assert!(ok("https://any.org", &["*"]));
+        assert!(ok("http://example.org:8080", &[]));
+        assert!(!ok("http://evil.org", &[]));
+        assert!(!ok("null", &["*"]));
+        assert!(ok("https://a.example.com", &["https://*.example.com:443"]));
+        assert!(ok("https://a.example.com", &["https://*.example.com"]));
+        assert!(!ok("https://a.example.com.evil.org", &["https://*.example.com"]));
+        assert!(ok("http://127.0.0.1:9000", &["http://127.0.0.1:*"]));
+    }
+}

@@ -1,0 +1,14 @@
+//! WebSocket (RFC 6455): the server's side of the handshake, the frames, and the echo of `websocket.testee`.
+//!
+//! The protocol is our own code, not a library's: the options of Crossbar.io reach into every frame (masking
+//! rules, limits, close behaviour), and routing will send one encoded event to many subscribers.
+
+mod decode;
+mod echo;
+mod frame;
+mod handshake;
+mod ping;
+mod utf8;
+
+pub use echo::echo;
+pub use handshake::{Refusal, handshake};

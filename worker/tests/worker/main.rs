@@ -1,0 +1,6 @@
+//! A worker process as a thread, driven over its IPC socket and spoken to over loopback.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test that panics says so
+
+mod driver;
+mod life;
