@@ -1,3 +1,22 @@
-//! The `jackfield` executable.
+//! The `jackfield` executable: command line, controller, and the stages that make a process a worker.
 
-fn main() {}
+mod cli;
+mod control;
+mod lock_file;
+mod logs;
+mod node;
+mod sockets;
+mod stage;
+mod supervise;
+#[cfg(test)]
+mod testing;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == stage::ARGUMENT) {
+        return stage::run_exec(&arguments.next().unwrap_or_default());
+    }
+    if stage::is_worker() { stage::run_worker() } else { cli::run() }
+}

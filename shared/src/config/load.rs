@@ -101,7 +101,7 @@ pub fn parse(text: &str, format: Format, file: &str, node_dir: &FsPath, env: Env
     }
     let mut diagnostics = cx.diagnostics;
     if let Some(node) = &mut node {
-        node.number();
+        node.settle();
         diagnostics.extend(super::not_built::remarks(node).into_iter().map(|(severity, path, message)| {
             let span = path.span_in(&root);
             Diagnostic {

@@ -8,20 +8,25 @@
 //! The format is Crossbar.io's with additions; see docs/configuration.md.
 
 mod controller;
+mod convert;
 mod decode;
+mod describe;
 mod diagnostic;
 mod endpoint;
 mod load;
+mod locate;
 mod node;
 mod not_built;
 mod schema;
 mod service;
 mod source;
+mod templates;
 mod transport;
 mod wamp;
 mod worker;
 
 pub use controller::*;
+pub use convert::convert;
 pub use decode::Secret;
 pub use diagnostic::{Diagnostic, Path, Severity};
 pub use endpoint::*;
@@ -30,6 +35,7 @@ pub use node::Node;
 pub use schema::schema;
 pub use service::*;
 pub use source::Format;
+pub use templates::{Template, templates};
 pub use transport::*;
 pub use wamp::*;
 pub use worker::*;

@@ -54,8 +54,9 @@ impl Rule for Version {
 }
 
 impl Node {
-    /// Gives every worker and transport without an id the one Crossbar.io gives it: `worker001`, `transport001`.
-    pub(super) fn number(&mut self) {
+    /// Gives every worker and transport without an id the one Crossbar.io gives it: `worker001`, `transport001`;
+    /// and every transport the limits of its endpoint.
+    pub(super) fn settle(&mut self) {
         let mut next = 0;
         let taken: Vec<String> = self.workers.iter().map(|worker| worker.id.clone()).collect();
         for worker in &mut self.workers {
@@ -70,6 +71,7 @@ impl Node {
             let mut next = 0;
             for transport in transports {
                 name(&mut transport.id, "transport", &mut next, &taken);
+                transport.settle();
             }
         }
     }

@@ -1,11 +1,280 @@
 //! Valid features whose effect this release does not have. `check` warns of them, `start` refuses them: nothing is
 //! ever silently without effect. This list shrinks.
 
+use super::controller::Controller;
 use super::diagnostic::{Path, Severity};
+use super::endpoint::{ConnectingEndpoint, ListeningEndpoint};
 use super::node::Node;
+use super::service::PathService;
+use super::transport::{
+    RawsocketSection, StreamRelay, Transport, TransportKind, Universal, Web, WebsocketOptions, WebsocketPath,
+};
+use super::worker::{Limits, Proxy, Router, Sandbox, Worker, WorkerKind};
+
+/// One remark: a feature that is not built, or a warning that depends on that.
+pub(super) type Remark = (Severity, Path, String);
 
 /// What there is to say about `node` for that reason.
-pub(super) fn remarks(node: &Node) -> Vec<(Severity, Path, String)> {
-    let _ = node;
-    Vec::new()
+pub(super) fn remarks(node: &Node) -> Vec<Remark> {
+    let mut remarks = Remarks(Vec::new());
+    let root = Path::default();
+    remarks.controller(&node.controller, &root.key("controller"));
+    for (index, worker) in node.workers.iter().enumerate().filter(|(_, worker)| !worker.disabled()) {
+        remarks.worker(worker, &root.key("workers").index(index));
+    }
+    remarks.0
+}
+
+/// The WebSocket options that have their effect; any other is refused where it is not at its default.
+const WEBSOCKET_OPTIONS: [&str; 13] = [
+    "max_frame_size",
+    "max_message_size",
+    "auto_ping_interval",
+    "auto_ping_timeout",
+    "auto_ping_size",
+    "auto_ping_restart_on_any_traffic",
+    "open_handshake_timeout",
+    "close_handshake_timeout",
+    "require_masked_client_frames",
+    "validate_utf8",
+    "tcp_nodelay",
+    "allowed_origins",
+    "allow_null_origin",
+];
+
+const WAMP: &str = "WAMP routing is not built yet";
+const PYTHON: &str = "Python does not run inside of Jackfield";
+
+struct Remarks(Vec<Remark>);
+
+impl Remarks {
+    fn missing(&mut self, path: Path, message: impl Into<String>) {
+        self.0.push((Severity::NotBuilt, path, message.into()));
+    }
+
+    fn missing_if(&mut self, given: bool, path: Path, message: &str) {
+        if given {
+            self.missing(path, message);
+        }
+    }
+
+    fn controller(&mut self, controller: &Controller, at: &Path) {
+        self.missing_if(controller.manhole.is_some(), at.key("manhole"), "the manhole is not built yet");
+        self.missing_if(controller.keyring.is_some(), at.key("keyring"), "keyrings are not built yet");
+        self.missing_if(controller.tor.is_some(), at.key("tor"), "the embedded Arti is not built yet");
+        self.missing_if(
+            controller.options.shutdown.is_some(),
+            at.key("options").key("shutdown"),
+            "ending the node because of its workers is not built yet; they are restarted",
+        );
+    }
+
+    fn worker(&mut self, worker: &Worker, at: &Path) {
+        let common = &worker.common;
+        self.missing_if(common.user.is_some(), at.key("user"), "running as another user is not built yet");
+        self.missing_if(common.group.is_some(), at.key("group"), "running as another group is not built yet");
+        self.missing_if(common.sandbox == Sandbox::On, at.key("sandbox"), "the sandbox is not built yet");
+        let Limits { memory, cpu, nofile: _ } = &common.limits;
+        self.missing_if(
+            memory.is_some(),
+            at.key("limits").key("memory"),
+            "limits of memory are not built yet",
+        );
+        self.missing_if(cpu.is_some(), at.key("limits").key("cpu"), "limits of CPU time are not built yet");
+        match &worker.kind {
+            WorkerKind::Router(router) => self.router(router, at),
+            WorkerKind::Proxy(proxy) => self.proxy(proxy, at),
+            WorkerKind::WebsocketTestee(testee) => self.transport(&testee.transport, &at.key("transport")),
+            WorkerKind::Guest(_) => self.missing(at.key("type"), "guest workers are not built yet"),
+            WorkerKind::Container(_) => {
+                self.missing(
+                    at.key("type"),
+                    format!("container workers are not built; {PYTHON}: start the components as guests"),
+                );
+            }
+        }
+    }
+
+    fn router(&mut self, router: &Router, at: &Path) {
+        self.missing_if(router.manhole.is_some(), at.key("manhole"), "the manhole is not built yet");
+        for index in 0..router.components.len() {
+            let message = format!("{PYTHON}; start the component as a guest worker");
+            self.missing(at.key("components").index(index), message);
+        }
+        for (index, transport) in router.transports.iter().enumerate() {
+            self.transport(transport, &at.key("transports").index(index));
+        }
+        if !router.realms.is_empty() && !router.transports.iter().any(speaks_wamp) {
+            let message = "has no effect: no transport of this worker speaks WAMP";
+            self.0.push((Severity::Warning, at.key("realms"), message.into()));
+        }
+    }
+
+    fn proxy(&mut self, proxy: &Proxy, at: &Path) {
+        let message = "passing WAMP on to routers is not built yet";
+        self.missing_if(!proxy.connections.is_empty(), at.key("connections"), message);
+        self.missing_if(!proxy.routes.is_empty(), at.key("routes"), message);
+        for (index, transport) in proxy.transports.iter().enumerate() {
+            self.transport(transport, &at.key("transports").index(index));
+        }
+    }
+
+    fn transport(&mut self, transport: &Transport, at: &Path) {
+        self.listening(&transport.endpoint, &at.key("endpoint"));
+        match &transport.kind {
+            TransportKind::Universal(universal) => self.universal(universal, at),
+            TransportKind::Web(web) => self.web(web, at),
+            TransportKind::Websocket(_) | TransportKind::Rawsocket(_) | TransportKind::Mqtt(_) => {
+                self.missing(at.key("type"), format!("{WAMP}; until then there are the testees"));
+            }
+            TransportKind::WebsocketTestee(testee) => self.websocket_options(&testee.options, at),
+            TransportKind::Flashpolicy(_) => self.missing(at.key("type"), "Flash's policy file is not built"),
+            TransportKind::StreamRelay(relay) => self.relay(relay, at),
+            TransportKind::RawsocketTestee(_) | TransportKind::StreamTestee(_) => {}
+        }
+    }
+
+    fn universal(&mut self, universal: &Universal, at: &Path) {
+        if let Some(RawsocketSection::Rawsocket(_)) = universal.rawsocket {
+            self.missing(at.key("rawsocket"), format!("{WAMP}; \"type\": \"rawsocket.testee\" is"));
+        }
+        for (path, section) in universal.websocket.iter().flatten() {
+            let at = at.key("websocket").key(path);
+            match section {
+                WebsocketPath::Websocket(_) => {
+                    self.missing(at, format!("{WAMP}; \"type\": \"websocket.testee\" is"));
+                }
+                WebsocketPath::WebsocketTestee(testee) => self.websocket_options(&testee.options, &at),
+            }
+        }
+        self.missing_if(universal.mqtt.is_some(), at.key("mqtt"), "MQTT is not built yet");
+        if let Some(web) = &universal.web {
+            self.web(web, &at.key("web"));
+        }
+    }
+
+    fn web(&mut self, web: &Web, at: &Path) {
+        for (path, service) in &web.paths {
+            self.service(service, &at.key("paths").key(path));
+        }
+    }
+
+    fn service(&mut self, service: &PathService, at: &Path) {
+        let kind = at.key("type");
+        match service {
+            PathService::Json(_)
+            | PathService::Redirect(_)
+            | PathService::Nodeinfo(_)
+            | PathService::None(_) => {}
+            PathService::Static(service) => {
+                let message = "files of Python packages are not built; name their directory";
+                self.missing_if(service.package.is_some(), at.key("package"), message);
+            }
+            PathService::Path(nested) => {
+                for (path, service) in &nested.paths {
+                    self.service(service, &at.key("paths").key(path));
+                }
+            }
+            PathService::WebsocketTestee(testee) => self.websocket_options(&testee.options, at),
+            PathService::Wsgi(_) | PathService::Resource(_) => {
+                self.missing(kind, format!("{PYTHON}; run it as a guest worker behind \"reverseproxy\""));
+            }
+            PathService::Websocket(_) => {
+                self.missing(kind, format!("{WAMP}; \"type\": \"websocket.testee\" is"));
+            }
+            PathService::Longpoll(_)
+            | PathService::Publisher(_)
+            | PathService::Caller(_)
+            | PathService::Webhook(_)
+            | PathService::Wap(_) => self.missing(kind, WAMP),
+            PathService::Reverseproxy(_)
+            | PathService::WebsocketReverseproxy(_)
+            | PathService::Cgi(_)
+            | PathService::Archive(_)
+            | PathService::Catalog(_) => self.missing(kind, "this path service is not built yet"),
+        }
+    }
+
+    fn websocket_options(&mut self, options: &WebsocketOptions, at: &Path) {
+        // Compared as JSON, in which an option's name is its key in the configuration.
+        let (Ok(given), Ok(default)) = (as_object(options), as_object(&WebsocketOptions::default())) else {
+            return;
+        };
+        for (name, value) in &given {
+            if !WEBSOCKET_OPTIONS.contains(&name.as_str()) && default.get(name) != Some(value) {
+                self.missing(at.key("options").key(name), "this WebSocket option is not built yet");
+            }
+        }
+    }
+
+    fn relay(&mut self, relay: &StreamRelay, at: &Path) {
+        self.missing_if(relay.health.is_some(), at.key("health"), "health checks are not built yet");
+        for (index, backend) in relay.backends.iter().enumerate() {
+            self.connecting(backend, &at.key("backends").index(index));
+        }
+    }
+
+    fn listening(&mut self, endpoint: &ListeningEndpoint, at: &Path) {
+        let (tls, proxied) = match endpoint {
+            ListeningEndpoint::Tcp(tcp) => (tcp.tls.is_some(), tcp.proxy_protocol.is_some()),
+            ListeningEndpoint::Unix(unix) => (unix.tls.is_some(), unix.proxy_protocol.is_some()),
+            ListeningEndpoint::Onion(_) => {
+                return self.missing(at.key("type"), "onion services are not built yet");
+            }
+            ListeningEndpoint::Twisted(_) => {
+                return self.missing(at.key("server_string"), "sockets from systemd are not built yet");
+            }
+        };
+        self.missing_if(tls, at.key("tls"), "TLS is not built yet");
+        self.missing_if(proxied, at.key("proxy_protocol"), "the PROXY protocol is not built yet");
+    }
+
+    fn connecting(&mut self, endpoint: &ConnectingEndpoint, at: &Path) {
+        let (tls, proxied) = match endpoint {
+            ConnectingEndpoint::Tcp(tcp) => (tcp.tls.is_some(), tcp.proxy_protocol.is_some()),
+            ConnectingEndpoint::Unix(unix) => (unix.tls.is_some(), unix.proxy_protocol.is_some()),
+            ConnectingEndpoint::Tor(_) | ConnectingEndpoint::Twisted(_) => {
+                return self.missing(at.key("type"), "connections through Tor are not built yet");
+            }
+        };
+        self.missing_if(tls, at.key("tls"), "TLS is not built yet");
+        self.missing_if(proxied, at.key("proxy_protocol"), "the PROXY protocol is not built yet");
+    }
+}
+
+fn as_object<T: serde::Serialize>(
+    value: &T,
+) -> serde_json::Result<serde_json::Map<String, serde_json::Value>> {
+    serde_json::from_value(serde_json::to_value(value)?)
+}
+
+fn speaks_wamp(transport: &Transport) -> bool {
+    match &transport.kind {
+        TransportKind::Websocket(_) | TransportKind::Rawsocket(_) | TransportKind::Mqtt(_) => true,
+        TransportKind::Universal(universal) => {
+            universal.mqtt.is_some()
+                || matches!(universal.rawsocket, Some(RawsocketSection::Rawsocket(_)))
+                || universal
+                    .websocket
+                    .iter()
+                    .flatten()
+                    .any(|(_, path)| matches!(path, WebsocketPath::Websocket(_)))
+                || universal.web.iter().any(|web| web.paths.values().any(serves_wamp))
+        }
+        TransportKind::Web(web) => web.paths.values().any(serves_wamp),
+        _ => false,
+    }
+}
+
+fn serves_wamp(service: &PathService) -> bool {
+    match service {
+        PathService::Path(nested) => nested.paths.values().any(serves_wamp),
+        PathService::Websocket(_)
+        | PathService::Longpoll(_)
+        | PathService::Publisher(_)
+        | PathService::Caller(_)
+        | PathService::Webhook(_)
+        | PathService::Wap(_) => true,
+        _ => false,
+    }
 }

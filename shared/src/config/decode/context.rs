@@ -1,8 +1,10 @@
 //! What decoding knows besides the value at hand, and where it leaves what it finds.
 
+use std::collections::HashMap;
 use std::path::{Path as FsPath, PathBuf};
 
 use super::super::diagnostic::{Diagnostic, Path, Severity};
+use super::super::endpoint::Address;
 use super::super::source::Span;
 
 /// Looks up an environment variable. Injected, so that a configuration can be judged for another environment.
@@ -25,7 +27,7 @@ pub(crate) struct Context<'a> {
     /// Everything found so far.
     pub(crate) diagnostics: Vec<Diagnostic>,
     /// The listening endpoints seen, each with whether it may be shared.
-    pub(crate) listeners: Vec<Claim<super::super::endpoint::Address>>,
+    pub(crate) listeners: Vec<Claim<Address>>,
     /// The ids seen: the scope they are unique in, and the id.
     pub(crate) ids: Vec<Claim<(Path, String)>>,
 }
@@ -124,31 +126,34 @@ impl Context<'_> {
     /// Reports ids and listening addresses that are claimed twice.
     pub(crate) fn compare_claims(&mut self) {
         let ids = std::mem::take(&mut self.ids);
-        for (index, claim) in ids.iter().enumerate() {
-            if let Some(first) = ids.iter().take(index).find(|other| other.what == claim.what) {
-                let message = format!(
-                    "the id {:?} is given twice, first in line {}; each needs its own",
-                    claim.what.1, first.span.line
-                );
+        let mut first: HashMap<(String, &str), Span> = HashMap::new();
+        for claim in &ids {
+            let (scope, id) = &claim.what;
+            let earlier = *first.entry((scope.to_string(), id)).or_insert(claim.span);
+            if earlier != claim.span {
                 self.path = claim.path.clone();
-                self.error(claim.span, message);
+                let line = earlier.line;
+                self.error(
+                    claim.span,
+                    format!("the id {id:?} is given twice, first in line {line}; each needs its own"),
+                );
             }
         }
         let listeners = std::mem::take(&mut self.listeners);
-        for (index, claim) in listeners.iter().enumerate() {
-            if let Some(first) =
-                listeners.iter().take(index).find(|other| other.what.conflicts_with(&claim.what))
-            {
-                let hint = match claim.what {
-                    super::super::endpoint::Address::Tcp { .. } => {
-                        "; choose another, or set \"shared\": true on both"
-                    }
-                    _ => "; choose another",
-                };
-                let message =
-                    format!("{} listens there already, in line {}{hint}", first.path, first.span.line);
-                self.path = claim.path.clone();
-                self.error(claim.span, message);
+        let mut seen: HashMap<String, Vec<&Claim<Address>>> = HashMap::new();
+        for claim in &listeners {
+            let others = seen.entry(claim.what.place()).or_default();
+            match others.iter().find(|other| other.what.conflicts_with(&claim.what)) {
+                None => others.push(claim),
+                Some(first) => {
+                    let hint = match claim.what {
+                        Address::Tcp { .. } => "choose another, or set \"shared\": true on both",
+                        Address::Unix(_) | Address::Onion(_) => "choose another",
+                    };
+                    let (path, line) = (&first.path, first.span.line);
+                    self.path = claim.path.clone();
+                    self.error(claim.span, format!("{path} listens there already, in line {line}; {hint}"));
+                }
             }
         }
         self.path = Path::default();

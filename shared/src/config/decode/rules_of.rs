@@ -256,9 +256,9 @@ impl<A: Rule, B: Rule<Out = A::Out>> Rule for Either<A, B> {
         // Wrong for both: say what either would have been.
         if read.is_none()
             && let [only] = cx.diagnostics.get_mut(before..).unwrap_or_default()
-            && let Some((found, _)) = only.message.split_once(", expected ")
+            && let Some(found) = only.message.strip_suffix(&self.second.expected())
         {
-            only.message = format!("{found}, expected {}", self.expected());
+            only.message = format!("{found}{}", self.expected());
         }
         read
     }

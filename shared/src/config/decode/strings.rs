@@ -5,6 +5,11 @@ use std::borrow::Cow;
 use super::super::source::{Kind, Span, Value};
 use super::Context;
 
+/// `text` without one newline at its end: `$` in the patterns of Crossbar.io lets it pass.
+pub(crate) fn until_dollar(text: &str) -> &str {
+    text.strip_suffix('\n').unwrap_or(text)
+}
+
 /// A variable's name: `[A-Za-z_][A-Za-z0-9_]*`
 pub(crate) fn is_variable(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')

@@ -91,7 +91,7 @@ impl Rule for NumberOrVariable {
 
     fn read(&self, value: &Value, cx: &mut Context<'_>) -> Option<u16> {
         let Kind::String(text) = &value.kind else { return port().read(value, cx) };
-        let Some(name) = text.strip_prefix('$').filter(|name| is_variable(name)) else {
+        let Some(name) = text.strip_prefix('$').map(until_dollar).filter(|name| is_variable(name)) else {
             return port().read(value, cx);
         };
         let Some(found) = cx.env(name) else {

@@ -151,6 +151,15 @@ pub(crate) enum Address {
 }
 
 impl Address {
+    /// Only addresses of the same place can conflict.
+    pub(crate) fn place(&self) -> String {
+        match self {
+            Self::Tcp { ports: (first, last), .. } => format!("tcp {first} {last}"),
+            Self::Unix(path) => format!("unix {}", path.display()),
+            Self::Onion(path) => format!("onion {}", path.display()),
+        }
+    }
+
     /// Whether both cannot be had at once.
     pub(crate) fn conflicts_with(&self, other: &Self) -> bool {
         match (self, other) {

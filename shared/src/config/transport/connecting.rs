@@ -52,6 +52,11 @@ object! {
 
 fn rawsocket_url() -> Text {
     matching("a URL like rs://host:port or rss://…", Some("^(rss?://|$)"), |url| {
-        url.is_empty() || is_url(url, &["rs", "rss"])
+        url.is_empty() || (is_url(url, &["rs", "rss"]) && (url.contains("://unix:") || !has_path(url)))
     })
+}
+
+/// RawSocket has no paths; only a Unix socket's stands in a URL.
+fn has_path(url: &str) -> bool {
+    url.split_once("://").is_some_and(|(_, rest)| rest.contains(['/', '?']))
 }

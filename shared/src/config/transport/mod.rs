@@ -58,17 +58,39 @@ object! {
         pub id as "id": String = id(), default(json!("transport001"), String::new());
         /// Where it listens.
         pub endpoint as "endpoint": ListeningEndpoint = nested(), required;
-        /// Connections open at a time, in each process; more are refused.
+        /// Connections open at a time, in each process; more are refused. Testees and Flash's policy take it in
+        /// their endpoint only.
         pub max_connections as "max_connections": u32 = int(1..=4294967295), default(DEFAULT_MAX_CONNECTIONS);
         /// What is spoken, decided by `type`.
         pub kind as "type": TransportKind = nested::<TransportKind>(), flatten;
     }
-    check Transport::claim;
+    check Transport::check;
 }
 
 impl Transport {
-    fn claim(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
+    fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
         claim_id(&self.id, 2, fields, cx);
+        let testee = matches!(
+            self.kind,
+            TransportKind::WebsocketTestee(_)
+                | TransportKind::StreamTestee(_)
+                | TransportKind::Flashpolicy(_)
+        );
+        if testee && fields.has("max_connections") {
+            let span = fields.span_of("max_connections");
+            cx.error_at("max_connections", span, "unknown attribute of this transport; its endpoint has one");
+        }
+    }
+
+    /// Gives the transport the limit of its endpoint, if that has one.
+    pub(super) fn settle(&mut self) {
+        let limit = match &self.endpoint {
+            ListeningEndpoint::Tcp(tcp) => tcp.max_connections,
+            ListeningEndpoint::Unix(unix) => unix.max_connections,
+            ListeningEndpoint::Onion(onion) => onion.max_connections,
+            ListeningEndpoint::Twisted(_) => None,
+        };
+        self.max_connections = limit.unwrap_or(self.max_connections);
     }
 }
 
@@ -82,6 +104,7 @@ pub(crate) fn id() -> Text {
 }
 
 pub(crate) fn is_id(text: &str) -> bool {
+    let text = until_dollar(text);
     (3..=64).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_lowercase())
         && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'))
@@ -100,9 +123,9 @@ pub(crate) fn claim_id(id: &str, levels: usize, fields: &Fields<'_>, cx: &mut Co
     }
 }
 
-/// Whether `key` is one path segment, or `/`. Python's `$` lets one newline behind it pass, and so do we.
+/// Whether `key` is one path segment, or `/`.
 pub(crate) fn is_path_key(key: &str) -> bool {
-    let key = key.strip_suffix('\n').unwrap_or(key);
+    let key = until_dollar(key);
     key == "/"
         || (!key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')))
 }

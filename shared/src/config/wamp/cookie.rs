@@ -28,6 +28,7 @@ object! {
 }
 
 fn is_cookie_name(text: &str) -> bool {
+    let text = until_dollar(text);
     text.len() > 1
         && text.starts_with(|c: char| c.is_ascii_lowercase())
         && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'))

@@ -6,13 +6,13 @@ use serde_json::{Value as Json, json};
 
 use super::super::decode::*;
 use super::super::source::{Kind, Value};
-use super::{realm_name, uri, uri_pattern};
+use super::{is_realm_name, realm_name, uri, uri_pattern};
 
 object! {
     /// A realm: who may do what in it.
     pub struct Realm as "a realm" {
         /// Its name.
-        pub name as "name": Option<String> = realm_name(), optional;
+        pub name as "name": Option<String> = declared_realm(), optional;
         /// A name for the configuration alone.
         pub id as "id": Option<String> = text(), optional;
         /// Its roles.
@@ -25,6 +25,19 @@ object! {
         pub inventory as "inventory": Option<Json> = object_value(), optional;
     }
     open true;
+}
+
+/// Crossbar.io finds out about a wrong name only when it starts.
+fn declared_realm() -> impl Rule<Out = String> {
+    then(named("a realm name", text()), |name, value, cx| {
+        if !is_realm_name(&name) {
+            cx.warn(
+                value.span,
+                format!("found {name:?}, no client can join it; expected {}", realm_name().expected()),
+            );
+        }
+        Some(name)
+    })
 }
 
 /// An object that is handed on as it is.

@@ -2,7 +2,7 @@
 
 use super::super::decode::*;
 
-/// A realm's name: letters, digits, `_`, `-`, `@`, `.`, at least 3 of them, a letter first; or `eth.`-style names.
+/// A realm's name: letters, digits, `_`, `-`, `@`, `.`, at least 3 of them, a letter first.
 pub(crate) fn realm_name() -> Text {
     matching("a realm name: 3 to 255 letters, digits and _ - @ . with a letter first", None, is_realm_name)
 }
@@ -13,6 +13,7 @@ pub(crate) fn realm_name_loose() -> Text {
 }
 
 pub(crate) fn is_realm_name(text: &str) -> bool {
+    let text = until_dollar(text);
     (3..=255).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'@' | b'.'))
@@ -24,7 +25,7 @@ pub(crate) fn uri() -> Text {
         "a WAMP URI: parts of a-z, 0-9 and _, joined by points",
         Some("^([0-9a-z_]+\\.)*([0-9a-z_]+)$"),
         |text| {
-            text.split('.').all(|part| {
+            until_dollar(text).split('.').all(|part| {
                 !part.is_empty() && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'z' | b'_'))
             })
         },

@@ -1,0 +1,51 @@
+//! Speaking to the running node.
+
+use super::failure::Failure;
+use super::output::progress;
+use crate::control::{Client, ConnectError, Request, Response};
+use crate::node::Directory;
+use jackfield_shared::status::Status;
+use std::io;
+
+/// Connects to the node that runs in the directory.
+pub(super) fn connect(directory: &Directory) -> Result<Client, Failure> {
+    let shown = directory.shown.display();
+    Client::connect(&directory.run()).map_err(|e| match e {
+        ConnectError::NoNode => Failure::no_node(format!("no node runs in {shown}")),
+        ConnectError::Io(e) if e.kind() == io::ErrorKind::PermissionDenied => Failure::new(format!(
+            "the node in {shown} belongs to another user: only that user and root may command it"
+        )),
+        ConnectError::Io(e) => Failure::new(format!("cannot reach the node in {shown}: {e}")),
+    })
+}
+
+/// Asks for something that takes time; shows progress until it is done.
+pub(super) fn carry_out(client: &mut Client, request: &Request) -> Result<(), Failure> {
+    client.send(request)?;
+    loop {
+        match client.next()? {
+            Some(Response::Progress(text)) => progress(&text),
+            Some(Response::Done) => return Ok(()),
+            Some(Response::Error(reason)) => return Err(Failure::new(reason)),
+            Some(_) => return Err(unexpected()),
+            None => return Err(Failure::new("the node ended before it was done")),
+        }
+    }
+}
+
+/// The status of the node that runs in the directory.
+pub(super) fn status(directory: &Directory) -> Result<Status, Failure> {
+    let mut client = connect(directory)?;
+    client.send(&Request::Status)?;
+    match client.next()? {
+        Some(Response::Status(status)) => Ok(*status),
+        Some(Response::Error(reason)) => Err(Failure::new(reason)),
+        Some(_) => Err(unexpected()),
+        // It ended just now.
+        None => Err(Failure::no_node(format!("no node runs in {}", directory.shown.display()))),
+    }
+}
+
+fn unexpected() -> Failure {
+    Failure::new("the node gave an answer that this command does not understand")
+}

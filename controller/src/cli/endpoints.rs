@@ -1,0 +1,72 @@
+//! `jackfield endpoints`
+
+use super::client;
+use super::failure::Failure;
+use super::output::{print, print_json};
+use super::table::Table;
+use crate::node::Directory;
+use clap::Args;
+use jackfield_shared::status::{Endpoint, EndpointState, Status};
+
+/// Lists every listening endpoint
+#[derive(Debug, Args)]
+pub(super) struct Endpoints {
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Endpoints {
+    pub(super) fn run(self, directory: &Directory) -> Result<(), Failure> {
+        let status = client::status(directory)?;
+        if self.json { print_json(&status.endpoints) } else { print(&table(&status)) }
+    }
+}
+
+fn table(status: &Status) -> String {
+    let mut table = Table::new([
+        "ADDRESS",
+        "ONION",
+        "WORKER",
+        "TRANSPORT",
+        "TYPE",
+        "STATE",
+        "ACCEPT",
+        "OPEN",
+        "ACCEPTED",
+        "REFUSED",
+    ]);
+    for endpoint in &status.endpoints {
+        let Endpoint { worker, transport, kind, address, onion, state, connections, .. } = endpoint;
+        table.row([
+            address.clone(),
+            onion.clone().unwrap_or_else(|| "-".into()),
+            worker.clone(),
+            transport.clone(),
+            if endpoint.tls { format!("{kind} (TLS)") } else { kind.clone() },
+            state_of(*state),
+            accepting(status, endpoint),
+            connections.open.to_string(),
+            connections.accepted.to_string(),
+            connections.refused.to_string(),
+        ]);
+    }
+    table.render()
+}
+
+fn state_of(state: EndpointState) -> String {
+    state.to_string()
+}
+
+/// Who accepts: the ids of the processes.
+fn accepting(status: &Status, endpoint: &Endpoint) -> String {
+    use jackfield_shared::status::State;
+    let worker = status.workers.iter().find(|worker| worker.id == endpoint.worker);
+    let processes = worker.into_iter().flat_map(|worker| &worker.processes);
+    let pids: Vec<_> = processes
+        .filter(|p| p.state == State::Ready)
+        .filter_map(|p| p.pid)
+        .map(|pid| pid.to_string())
+        .collect();
+    if pids.is_empty() { "nobody".into() } else { pids.join(",") }
+}

@@ -1,0 +1,59 @@
+//! Why a command ends with another exit code than 0.
+
+use std::io;
+
+/// Failed.
+const FAILED: u8 = 1;
+/// EX_UNAVAILABLE of sysexits.h: no node runs there.
+const NO_NODE: u8 = 69;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(super) struct Failure {
+    /// The exit code.
+    pub(super) code: u8,
+    /// What is written to standard error; nothing if everything has been said.
+    pub(super) messages: Vec<String>,
+}
+
+impl Failure {
+    /// It failed for this reason.
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self { code: FAILED, messages: vec![message.into()] }
+    }
+
+    /// It failed for these reasons.
+    pub(super) fn all(messages: Vec<String>) -> Self {
+        Self { code: FAILED, messages }
+    }
+
+    /// It failed, and why has been said already.
+    pub(super) fn silent() -> Self {
+        Self::all(Vec::new())
+    }
+
+    /// The exit code of another process that has said why.
+    pub(super) fn passed_on(code: u8) -> Self {
+        Self { code, messages: Vec::new() }
+    }
+
+    /// Whether it failed because no node runs there.
+    pub(super) fn is_no_node(&self) -> bool {
+        self.code == NO_NODE
+    }
+
+    /// No node runs there.
+    pub(super) fn no_node(message: impl Into<String>) -> Self {
+        Self { code: NO_NODE, messages: vec![message.into()] }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        // Whoever reads our output has seen enough (`| head`): nothing is wrong.
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::passed_on(0);
+        }
+        Self::new(error.to_string())
+    }
+}

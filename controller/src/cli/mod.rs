@@ -1,0 +1,91 @@
+//! The command line: one file for each command.
+
+mod check;
+mod client;
+mod completions;
+mod convert;
+mod endpoints;
+mod failure;
+mod init;
+mod logs;
+mod man;
+mod output;
+mod schema;
+mod start;
+mod status;
+mod stop;
+mod table;
+mod version;
+mod worker;
+
+use crate::node::Directory;
+use crate::stage::{arguments, name_thread};
+use clap::{Parser, Subcommand};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Runs network endpoints on all cores of a machine.
+///
+/// Every command works on the node of one directory: --dir, else $JACKFIELD_DIR, $CROSSBAR_DIR, ./.jackfield,
+/// ./.crossbar.
+#[derive(Debug, Parser)]
+#[command(name = "jackfield", version, arg_required_else_help = true, disable_help_subcommand = true)]
+struct Arguments {
+    /// The node's directory
+    #[arg(long, visible_alias = "cbdir", global = true, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Start(start::Start),
+    Stop(stop::Stop),
+    Status(status::Status),
+    Check(check::Check),
+    Worker(worker::Worker),
+    Endpoints(endpoints::Endpoints),
+    Logs(logs::Logs),
+    Init(init::Init),
+    Convert(convert::Convert),
+    Schema(schema::Schema),
+    Completions(completions::Completions),
+    Man(man::Man),
+    Version(version::Version),
+}
+
+/// Runs the command that was typed.
+pub(crate) fn run() -> ExitCode {
+    let (arguments, has_title) = arguments();
+    if has_title {
+        name_thread();
+    }
+    let Arguments { dir, command } = Arguments::parse_from(arguments);
+    let directory = Directory::choose(dir.as_deref());
+    let result = match command {
+        Command::Start(start) => start.run(&directory, has_title),
+        Command::Stop(stop) => stop.run(&directory),
+        Command::Status(status) => status.run(&directory),
+        Command::Check(check) => check.run(&directory),
+        Command::Worker(worker) => worker.run(&directory),
+        Command::Endpoints(endpoints) => endpoints.run(&directory),
+        Command::Logs(logs) => logs.run(&directory),
+        Command::Init(init) => init.run(&directory),
+        Command::Convert(convert) => convert.run(),
+        Command::Schema(schema) => schema.run(),
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
+        Command::Version(version) => version.run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            for message in failure.messages {
+                let _ = writeln!(anstream::stderr(), "jackfield: {message}");
+            }
+            ExitCode::from(failure.code)
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! `jackfield start`
+
+use super::failure::Failure;
+use super::output::remark;
+use crate::logs::Format;
+use crate::node::{Configuration, Directory, Options, Waiting, launch, start_and_wait};
+use crate::stage::set_title;
+use clap::Args;
+use jackfield_shared::log::Level;
+use std::path::PathBuf;
+
+/// Runs the node in the foreground
+///
+/// Without any configuration file the built-in node runs: `jackfield init` writes a configuration to start
+/// from. SIGTERM and SIGINT drain and stop the node; a second one stops it at once.
+#[derive(Debug, Args)]
+pub(super) struct Start {
+    /// The configuration file in the node's directory, in place of config.yaml or config.json
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Run in the background; return when every worker is ready. The log then goes to node.log
+    #[arg(long)]
+    detach: bool,
+    /// How the log is written to the terminal
+    #[arg(long, value_enum, default_value_t)]
+    log_format: Format,
+    /// Least important records that are logged: error, warn, info, debug or trace
+    #[arg(long, value_name = "LEVEL", default_value_t = Level::Info)]
+    log_level: Level,
+}
+
+impl Start {
+    pub(super) fn run(self, directory: &Directory, has_title: bool) -> Result<(), Failure> {
+        if self.detach && !Waiting::is_expected() {
+            return match start_and_wait() {
+                Ok(0) => Ok(()),
+                Ok(code) => Err(Failure::passed_on(code)),
+                Err(e) => Err(Failure::new(format!("cannot start a process: {e}"))),
+            };
+        }
+        let shown = directory.shown.display();
+        let base = directory.make().map_err(|e| Failure::new(format!("the node directory {shown}: {e}")))?;
+        let configuration = Configuration::read(&directory.shown, &base, self.config.as_deref());
+        if let Some(title) = configuration.title().filter(|_| !has_title) {
+            let error = set_title(title);
+            return Err(Failure::new(format!("controller.options.title: {error}")));
+        }
+        let terminal = |e| Failure::new(format!("cannot leave the terminal: {e}"));
+        let waiting = if self.detach { Some(Waiting::new(&base).map_err(terminal)?) } else { None };
+        for warning in configuration.warnings() {
+            remark(&warning);
+        }
+        let options = Options { level: self.log_level, format: self.log_format, waiting };
+        match launch(directory, &base, &configuration, options) {
+            Ok(true) => Ok(()),
+            // The log has said why.
+            Ok(false) => Err(Failure::silent()),
+            Err(reasons) => Err(Failure::all(reasons)),
+        }
+    }
+}

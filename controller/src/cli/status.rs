@@ -1,0 +1,118 @@
+//! `jackfield status`
+
+use super::client;
+use super::failure::Failure;
+use super::output::{print, print_json};
+use super::table::{Table, duration, octets};
+use crate::node::Directory;
+use clap::{Args, ValueEnum};
+use jackfield_shared::status::{self, Process, State};
+use std::io::{self, IsTerminal as _};
+use std::thread::sleep;
+use std::time::Duration;
+
+/// Shows what the node is doing
+#[derive(Debug, Args)]
+pub(super) struct Status {
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+    /// Again and again, once a second
+    #[arg(long)]
+    watch: bool,
+    /// Print nothing; succeed if it is so
+    #[arg(long, value_name = "STATE", conflicts_with_all = ["json", "watch"])]
+    assert: Option<Assertion>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Assertion {
+    /// A node runs
+    Running,
+    /// No node runs
+    Stopped,
+}
+
+impl Status {
+    pub(super) fn run(self, directory: &Directory) -> Result<(), Failure> {
+        match self.assert {
+            Some(Assertion::Running) => client::connect(directory).map(|_| ()),
+            Some(Assertion::Stopped) => match client::connect(directory) {
+                Ok(_) => Err(Failure::new(format!("a node runs in {}", directory.shown.display()))),
+                Err(failure) if failure.is_no_node() => Ok(()),
+                Err(failure) => Err(failure),
+            },
+            None => self.show(directory),
+        }
+    }
+
+    fn show(&self, directory: &Directory) -> Result<(), Failure> {
+        loop {
+            let status = client::status(directory)?;
+            // Home, and away with what is below: a screen that is cleared first would flicker.
+            if self.watch && io::stdout().is_terminal() && !self.json {
+                print("\x1b[H\x1b[J")?;
+            }
+            if self.json {
+                print_json(&status)?
+            } else {
+                print(&table(&status))?
+            }
+            if !self.watch {
+                return Ok(());
+            }
+            sleep(Duration::from_secs(1));
+        }
+    }
+}
+
+fn table(status: &status::Status) -> String {
+    let node = &status.node;
+    let mut text = format!(
+        "node {}  pid {}  up {}  jackfield {}  {}\n\n",
+        node.id,
+        node.pid,
+        duration(node.uptime_s),
+        node.version,
+        node.config
+    );
+    let mut table = Table::new([
+        "WORKER", "TYPE", "PROCESS", "PID", "STATE", "UP", "RESTARTS", "OPEN", "MEMORY", "CPU", "WHY",
+    ]);
+    for worker in &status.workers {
+        for process in &worker.processes {
+            let Process { index, state, uptime_s, restarts, connections, rss_bytes, cpu_s, .. } = process;
+            let runs = process.pid.is_some();
+            let if_runs = |text: String| if runs { text } else { "-".into() };
+            table.row([
+                worker.id.clone(),
+                worker.kind.clone(),
+                index.to_string(),
+                process.pid.map_or_else(|| "-".into(), |pid| pid.to_string()),
+                state.to_string(),
+                if_runs(duration(*uptime_s)),
+                restarts.to_string(),
+                if_runs(connections.to_string()),
+                if_runs(octets(*rss_bytes)),
+                if_runs(format!("{cpu_s:.2}s")),
+                why(worker, process),
+            ]);
+        }
+    }
+    text += &table.render();
+    if status.logs.dropped > 0 {
+        text += &format!("\n{} log records were dropped\n", status.logs.dropped);
+    }
+    text
+}
+
+/// Why a process is not ready, as far as it is known.
+fn why(worker: &status::Worker, process: &Process) -> String {
+    match process.state {
+        State::Ready | State::Draining | State::Starting | State::Stopped => String::new(),
+        State::Failed | State::Backoff => {
+            let of_worker = worker.reason.clone().filter(|_| worker.state == process.state);
+            of_worker.or_else(|| process.last_exit.as_ref().map(ToString::to_string)).unwrap_or_default()
+        }
+    }
+}

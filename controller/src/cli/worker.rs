@@ -1,0 +1,87 @@
+//! `jackfield worker`
+
+use super::client::{self, carry_out, connect};
+use super::failure::Failure;
+use super::output::{print, print_json};
+use super::table::Table;
+use crate::control::{Action, Request};
+use crate::node::Directory;
+use clap::{Args, Subcommand};
+use jackfield_shared::status::{self, State};
+
+/// Lists, starts, stops and restarts workers
+#[derive(Debug, Args)]
+pub(super) struct Worker {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Lists workers
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        ids: Ids,
+    },
+    /// Starts the processes that don't run; returns when they are ready
+    Start(Ids),
+    /// Drains and ends all processes of workers; their sockets stay open
+    Stop(Ids),
+    /// Replaces every process, one after the other: the new one is ready before the old one drains
+    Restart(Ids),
+}
+
+#[derive(Debug, Args)]
+struct Ids {
+    /// Ids of the workers; all, if there are none
+    #[arg(value_name = "ID")]
+    ids: Vec<String>,
+}
+
+impl Worker {
+    pub(super) fn run(self, directory: &Directory) -> Result<(), Failure> {
+        let (action, ids) = match self.command {
+            Command::List { json, ids } => return list(directory, json, &ids.ids),
+            Command::Start(ids) => (Action::Start, ids.ids),
+            Command::Stop(ids) => (Action::Stop, ids.ids),
+            Command::Restart(ids) => (Action::Restart, ids.ids),
+        };
+        carry_out(&mut connect(directory)?, &Request::Worker { action, ids })
+    }
+}
+
+fn list(directory: &Directory, json: bool, ids: &[String]) -> Result<(), Failure> {
+    let mut workers = client::status(directory)?.workers;
+    if let Some(unknown) = ids.iter().find(|id| workers.iter().all(|worker| worker.id != **id)) {
+        let known: Vec<_> = workers.iter().map(|worker| worker.id.as_str()).collect();
+        return Err(Failure::new(format!(
+            "there is no worker \"{unknown}\" (workers: {})",
+            known.join(", ")
+        )));
+    }
+    workers.retain(|worker| ids.is_empty() || ids.contains(&worker.id));
+    if json { print_json(&workers) } else { print(&table(&workers)) }
+}
+
+fn table(workers: &[status::Worker]) -> String {
+    let mut table = Table::new(["ID", "TYPE", "STATE", "READY", "RESTARTS", "OPEN", "WHY"]);
+    for worker in workers {
+        let places: std::collections::BTreeSet<_> = worker.processes.iter().map(|p| p.index).collect();
+        let ready = worker.processes.iter().filter(|p| p.state == State::Ready).count();
+        // A slot that is being restarted has several processes and one number of restarts.
+        let restarts = places.iter().filter_map(|index| worker.processes.iter().find(|p| p.index == *index));
+        table.row([
+            worker.id.clone(),
+            worker.kind.clone(),
+            worker.state.to_string(),
+            format!("{ready}/{}", places.len()),
+            restarts.map(|p| p.restarts).sum::<u64>().to_string(),
+            worker.processes.iter().map(|p| p.connections).sum::<u64>().to_string(),
+            worker.reason.clone().unwrap_or_default(),
+        ]);
+    }
+    table.render()
+}

@@ -1,0 +1,13 @@
+//! The control socket, by which `jackfield status`, `worker`, `logs` and `stop` speak to the running node:
+//! one JSON object a line, a request from the client, then responses until the controller closes.
+
+mod address;
+mod client;
+mod frame;
+mod protocol;
+mod server;
+
+pub(crate) use address::{Address, SOCKET};
+pub(crate) use client::{Client, ConnectError};
+pub(crate) use protocol::{Action, Envelope, Request, Response, VERSION};
+pub(crate) use server::{Call, Server};

@@ -1,0 +1,84 @@
+//! What is said on the control socket.
+
+use crate::logs::Filter;
+use jackfield_shared::log::Record;
+use jackfield_shared::status::Status;
+use serde::{Deserialize, Serialize};
+
+/// Version of the protocol; a request of another one is refused.
+pub(crate) const VERSION: u32 = 1;
+
+/// The line that a client sends.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Envelope {
+    /// [`VERSION`] of the client.
+    pub version: u32,
+    /// What it wants; read only if the version is right.
+    pub request: serde_json::Value,
+}
+
+/// What a client may want.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Request {
+    /// The node at this moment: [`Response::Status`].
+    Status,
+    /// Drain all workers and end: [`Response::Progress`] until [`Response::Done`].
+    Stop {
+        /// Seconds that open connections get, in place of each worker's `drain_timeout`.
+        timeout_s: Option<f64>,
+    },
+    /// Do something with workers: [`Response::Progress`] until [`Response::Done`].
+    Worker {
+        /// What to do.
+        action: Action,
+        /// With which; empty: with all.
+        ids: Vec<String>,
+    },
+    /// Records: [`Response::Record`] and [`Response::Dropped`], then [`Response::Done`] unless followed.
+    Logs {
+        /// Which.
+        filter: Filter,
+        /// How many of the newest ones; absent: all that are kept.
+        last: Option<usize>,
+        /// Whether to go on with those to come.
+        follow: bool,
+    },
+}
+
+/// What can be done with a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Action {
+    /// Start the processes that don't run.
+    Start,
+    /// Drain and end all processes.
+    Stop,
+    /// Replace every process, one after the other: the new one is ready before the old one drains.
+    Restart,
+}
+
+/// What the controller answers.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Response {
+    /// The node.
+    Status(Box<Status>),
+    /// A log record.
+    Record(Record),
+    /// So many records were left out here: the client reads too slowly.
+    Dropped(u64),
+    /// What has just happened, for people.
+    Progress(String),
+    /// The last response: it is done.
+    Done,
+    /// The last response: it could not be done, and why.
+    Error(String),
+}
+
+impl Response {
+    /// Whether nothing follows.
+    pub(crate) fn is_last(&self) -> bool {
+        matches!(self, Self::Done | Self::Error(_))
+    }
+}

@@ -1,0 +1,113 @@
+//! A file whose lock (flock(2)) says that somebody is at work. The lock goes with its process, however that
+//! ends; the file is removed by whoever holds the lock.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// A lock that is held. Dropping it removes the file.
+#[derive(Debug)]
+pub(crate) struct LockFile {
+    file: File,
+    path: PathBuf,
+}
+
+impl LockFile {
+    /// Takes the lock, or returns `None` if somebody else holds it.
+    ///
+    /// # Errors
+    /// When the file can't be made, opened or locked.
+    pub(crate) fn try_take(path: &Path) -> io::Result<Option<Self>> {
+        loop {
+            let file = open(path)?;
+            match file.try_lock() {
+                Ok(()) if is_at(&file, path)? => return Ok(Some(Self { file, path: path.into() })),
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(e)) => return Err(e),
+            }
+        }
+    }
+
+    /// Takes the lock, after those who hold it. Only for locks that nobody holds for long.
+    ///
+    /// # Errors
+    /// As [`Self::try_take`].
+    pub(crate) fn take(path: &Path) -> io::Result<Self> {
+        loop {
+            let file = open(path)?;
+            file.lock()?;
+            if is_at(&file, path)? {
+                return Ok(Self { file, path: path.into() });
+            }
+        }
+    }
+
+    /// The file.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+}
+
+impl Drop for LockFile {
+    fn drop(&mut self) {
+        // It is still ours. If it can't be removed it is an empty lock that the next one takes.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+/// Whether the file is still the one at this path: its former holder may have removed it while we waited,
+/// and then our lock means nothing to others.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let ours = file.metadata()?;
+    match std::fs::metadata(path) {
+        Ok(there) => Ok((there.dev(), there.ino()) == (ours.dev(), ours.ino())),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TempDir;
+
+    #[test]
+    fn one_holder_at_a_time_and_nothing_left() {
+        let temp = TempDir::new();
+        let path = temp.path().join("lock");
+        let held = LockFile::try_take(&path).unwrap().unwrap();
+        assert!(LockFile::try_take(&path).unwrap().is_none());
+        drop(held);
+        assert!(!path.exists());
+        std::fs::write(&path, "left by a killed process").unwrap();
+        drop(LockFile::try_take(&path).unwrap().unwrap());
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_removed_file_is_not_mistaken_for_the_lock() {
+        let temp = TempDir::new();
+        let path = temp.path().join("lock");
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                let (path, counter) = (path.clone(), temp.path().join("counter"));
+                std::thread::spawn(move || {
+                    for _ in 0..50 {
+                        let held = LockFile::take(&path).unwrap();
+                        let count = std::fs::read(&counter).map_or(0, |octets| octets.len());
+                        std::fs::write(&counter, vec![0; count + 1]).unwrap();
+                        drop(held);
+                    }
+                })
+            })
+            .collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(std::fs::read(temp.path().join("counter")).unwrap().len(), 200);
+    }
+}

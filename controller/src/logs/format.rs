@@ -1,0 +1,132 @@
+//! A record as text: aligned columns for people, or a line of JSON for programs.
+
+use super::time::rfc3339;
+use clap::ValueEnum;
+use jackfield_shared::log::{Level, Record};
+use owo_colors::OwoColorize as _;
+use std::fmt::Write as _;
+
+/// How records are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Columns for people: time, level, source, text.
+    #[default]
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Format {
+    /// The record as lines, each ended by a newline. May hold ANSI colours: write it to a stream that
+    /// removes them where they are not wanted.
+    pub(crate) fn render(self, record: &Record) -> String {
+        match self {
+            Self::Pretty => pretty(record),
+            Self::Json => serde_json::to_string(record).map_or_else(|_| String::new(), |line| line + "\n"),
+        }
+    }
+}
+
+/// Where a record comes from: `worker001[0]` or `controller`.
+pub(crate) fn source(record: &Record) -> String {
+    match (&record.worker, record.process) {
+        (Some(worker), Some(process)) => format!("{worker}[{process}]"),
+        (Some(worker), None) => worker.clone(),
+        (None, _) => "controller".into(),
+    }
+}
+
+const SOURCE_WIDTH: usize = 14;
+
+fn pretty(record: &Record) -> String {
+    let source = escape(&source(record));
+    let time = rfc3339(record.time_us);
+    let level = format!("{:<5}", record.level);
+    // Continuation lines stand below the text, so that a record is seen to be one.
+    let indent = time.len() + 1 + level.len() + 1 + source.chars().count().max(SOURCE_WIDTH) + 1;
+    let mut text = format!("{} {} {source:<SOURCE_WIDTH$} ", time.dimmed(), paint(record.level, &level));
+    for (n, line) in record.message.trim_end_matches('\n').split('\n').enumerate() {
+        if n > 0 {
+            let _ = write!(text, "{:indent$}", "");
+        }
+        text += &escape(line);
+        text.push('\n');
+    }
+    text
+}
+
+fn paint(level: Level, text: &str) -> String {
+    match level {
+        Level::Error => text.red().bold().to_string(),
+        Level::Warn => text.yellow().to_string(),
+        Level::Info => text.green().to_string(),
+        Level::Debug => text.blue().to_string(),
+        Level::Trace => text.dimmed().to_string(),
+    }
+}
+
+/// Control characters as escapes: what a worker or its client wrote must not steer the terminal.
+pub(crate) fn escape(text: &str) -> String {
+    let is_harmless = |c: char| !c.is_control() || c == '\t';
+    if text.chars().all(is_harmless) {
+        return text.into();
+    }
+    let mut escaped = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if is_harmless(c) {
+            escaped.push(c);
+        } else {
+            escaped.extend(c.escape_default());
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(message: &str) -> Record {
+        Record {
+            time_us: 1_709_251_199_999_000,
+            level: Level::Warn,
+            worker: Some("worker001".into()),
+            process: Some(2),
+            pid: 7,
+            message: message.into(),
+        }
+    }
+
+    fn plain(record: &Record) -> String {
+        anstream::adapter::strip_str(&Format::Pretty.render(record)).to_string()
+    }
+
+    #[test]
+    fn lines_of_a_record_stand_below_each_other() {
+        assert_eq!(
+            plain(&record("first\nsecond\n")),
+            "2024-02-29T23:59:59.999Z warn  worker001[2]   first\n\
+             \u{20}                                             second\n"
+        );
+    }
+
+    #[test]
+    fn control_characters_are_shown_and_not_obeyed() {
+        let text = plain(&record("a\x1b[2Jb\rc\u{9b}d\te"));
+        assert!(text.ends_with("a\\u{1b}[2Jb\\rc\\u{9b}d\te\n"), "{text:?}");
+    }
+
+    #[test]
+    fn json_is_the_record_on_one_line() {
+        let record = record("a\nb");
+        let line = Format::Json.render(&record);
+        assert_eq!(line.matches('\n').count(), 1);
+        assert_eq!(serde_json::from_str::<Record>(&line).unwrap(), record);
+    }
+
+    #[test]
+    fn the_controller_is_a_source_too() {
+        let record = Record { worker: None, process: None, ..record("x") };
+        assert!(plain(&record).contains(" controller     x\n"));
+    }
+}

@@ -1,0 +1,64 @@
+//! The node's configuration: its file, or the built-in one where there is none.
+
+use jackfield_shared::config::{self, Diagnostic, Format, Loaded, Severity};
+use std::path::Path;
+
+/// What the status calls a configuration that comes from no file.
+const BUILT_IN: &str = "built-in";
+
+/// A configuration, read.
+#[derive(Debug)]
+pub(crate) struct Configuration {
+    /// What was read, and what there is to say about it.
+    pub loaded: Loaded,
+    /// Whether there was no file, and it is the built-in one.
+    pub is_builtin: bool,
+}
+
+impl Configuration {
+    /// Reads the file of this name in the directory, or `config.yaml`, or `config.json`; without any file the
+    /// built-in node is meant. `base` is the directory as relative paths in the configuration mean it.
+    pub(crate) fn read(directory: &Path, base: &Path, file: Option<&Path>) -> Self {
+        let variable = |name: &str| std::env::var(name).ok();
+        match config::find(directory, file) {
+            Some(path) => Self { loaded: config::load(&path, base, &variable), is_builtin: false },
+            None => {
+                let loaded = config::parse(config::builtin(), Format::Json, BUILT_IN, base, &variable);
+                Self { loaded, is_builtin: true }
+            }
+        }
+    }
+
+    /// Absolute path of the file, or `built-in`.
+    pub(crate) fn name(&self) -> String {
+        match Path::new(&self.loaded.file).canonicalize() {
+            Ok(path) if !self.is_builtin => path.display().to_string(),
+            _ => self.loaded.file.clone(),
+        }
+    }
+
+    /// What `ps` is to show as the controller's command line, if the node can be started.
+    pub(crate) fn title(&self) -> Option<&str> {
+        let node = self.loaded.node.as_ref().filter(|_| self.loaded.can_start())?;
+        node.controller.options.title.as_deref()
+    }
+
+    /// Why the node can't be started, one text each; nothing if it can.
+    pub(crate) fn obstacles(&self) -> Vec<String> {
+        let stops = |d: &&Diagnostic| matches!(d.severity, Severity::Error | Severity::NotBuilt);
+        self.loaded.diagnostics.iter().filter(stops).map(|d| self.render(d)).collect()
+    }
+
+    /// The warnings.
+    pub(crate) fn warnings(&self) -> impl Iterator<Item = String> {
+        self.loaded.of(Severity::Warning).map(|diagnostic| self.render(diagnostic))
+    }
+
+    /// A diagnostic with the line it is about; a feature that is not built takes one line.
+    pub(crate) fn render(&self, diagnostic: &Diagnostic) -> String {
+        match diagnostic.severity {
+            Severity::NotBuilt => diagnostic.to_string(),
+            Severity::Error | Severity::Warning => diagnostic.render(&self.loaded.text),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Which directory a command works on.
+
+use std::env;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Variables that name the directory, the first that is set and not empty.
+const VARIABLES: [&str; 2] = ["JACKFIELD_DIR", "CROSSBAR_DIR"];
+/// Directories that are looked for where nothing is said. The first is the one that is made.
+const NAMES: [&str; 2] = [".jackfield", ".crossbar"];
+
+/// A node's directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Directory {
+    /// As the user knows it: for messages, and to open files in it.
+    pub shown: PathBuf,
+}
+
+impl Directory {
+    /// The directory of `--dir`, or of the environment, or the one that is there; else `./.jackfield`. As
+    /// Crossbar.io does, a file stands for the directory it is in.
+    pub(crate) fn choose(argument: Option<&Path>) -> Self {
+        let from_environment =
+            || VARIABLES.iter().filter_map(env::var_os).find(|value| !value.is_empty()).map(PathBuf::from);
+        let from_disk = || NAMES.iter().map(PathBuf::from).find(|path| path.is_dir());
+        let path = argument.map(PathBuf::from).or_else(from_environment).or_else(from_disk);
+        let path = path.unwrap_or_else(|| NAMES[0].into());
+        let shown = if path.is_file() { parent_of(&path) } else { path };
+        Self { shown }
+    }
+
+    /// Makes it, if it is not there, and returns it as an absolute path without symbolic links.
+    ///
+    /// # Errors
+    /// When it can't be made or is no directory.
+    pub(crate) fn make(&self) -> io::Result<PathBuf> {
+        std::fs::create_dir_all(&self.shown)?;
+        self.shown.canonicalize()
+    }
+
+    /// Its runtime directory.
+    pub(crate) fn run(&self) -> PathBuf {
+        self.shown.join("run")
+    }
+}
+
+fn parent_of(file: &Path) -> PathBuf {
+    match file.parent() {
+        Some(parent) if parent != Path::new("") => parent.into(),
+        _ => ".".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TempDir;
+
+    #[test]
+    fn a_file_stands_for_its_directory() {
+        let temp = TempDir::new();
+        let file = temp.path().join("config.json");
+        std::fs::write(&file, "{}").unwrap();
+        assert_eq!(Directory::choose(Some(&file)).shown, temp.path());
+        assert_eq!(Directory::choose(Some(temp.path())).shown, temp.path());
+        assert_eq!(parent_of(Path::new("config.json")), Path::new("."));
+    }
+
+    #[test]
+    fn it_is_made_where_it_is_not() {
+        let temp = TempDir::new();
+        let directory = Directory::choose(Some(&temp.path().join("a/b")));
+        assert!(directory.make().unwrap().is_absolute());
+        assert!(directory.shown.is_dir());
+        assert_eq!(directory.run(), temp.path().join("a/b/run"));
+    }
+}

@@ -1,0 +1,13 @@
+//! The node as one thing: its directory, its runtime directory, its configuration, its start.
+
+mod banner;
+mod configuration;
+mod detach;
+mod directory;
+mod launch;
+mod run_dir;
+
+pub(crate) use configuration::Configuration;
+pub(crate) use detach::{Waiting, start_and_wait};
+pub(crate) use directory::Directory;
+pub(crate) use launch::{Options, launch};

@@ -1,0 +1,88 @@
+//! The runtime directory, `run` in the node's directory. Who holds the lock on `node.pid` in it is the node's
+//! controller; whatever else is there without that was left by one that was killed.
+
+use crate::lock_file::LockFile;
+use std::fs::{self, DirBuilder, Permissions};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+const PID_FILE: &str = "node.pid";
+
+/// The runtime directory, claimed by this process until it is dropped.
+#[derive(Debug)]
+pub(crate) struct RunDir {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Whether the last controller did not end as it should.
+    pub was_killed: bool,
+    _lock: LockFile,
+}
+
+/// The result of a claim.
+#[derive(Debug)]
+pub(crate) enum Claim {
+    /// It is ours.
+    Ours(RunDir),
+    /// A node runs here, and this is its process id, if it can be read.
+    Taken(Option<u32>),
+}
+
+impl RunDir {
+    /// Makes the directory, readable by nobody else, and claims it.
+    ///
+    /// # Errors
+    /// When it can't be made or the lock can't be had.
+    pub(crate) fn claim(path: &Path) -> io::Result<Claim> {
+        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        fs::set_permissions(path, Permissions::from_mode(0o700))?;
+        let pid_file = path.join(PID_FILE);
+        let Some(lock) = LockFile::try_take(&pid_file)? else {
+            return Ok(Claim::Taken(pid_in(&pid_file)));
+        };
+        let mut before = Vec::new();
+        let mut file = lock.file();
+        file.read_to_end(&mut before)?;
+        file.rewind()?;
+        file.set_len(0)?;
+        writeln!(file, "{}", std::process::id())?;
+        Ok(Claim::Ours(Self { path: path.into(), was_killed: !before.is_empty(), _lock: lock }))
+    }
+}
+
+fn pid_in(file: &Path) -> Option<u32> {
+    fs::read_to_string(file).ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TempDir;
+
+    fn claim(path: &Path) -> Claim {
+        RunDir::claim(path).unwrap()
+    }
+
+    #[test]
+    fn one_controller_at_a_time() {
+        let temp = TempDir::new();
+        let path = temp.path().join("node/run");
+        let Claim::Ours(ours) = claim(&path) else { panic!("not ours") };
+        assert!(!ours.was_killed);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+        let Claim::Taken(pid) = claim(&path) else { panic!("claimed twice") };
+        assert_eq!(pid, Some(std::process::id()));
+        drop(ours);
+        assert!(!path.join(PID_FILE).exists());
+        assert!(matches!(claim(&path), Claim::Ours(_)));
+    }
+
+    #[test]
+    fn what_a_killed_controller_left_is_taken_over() {
+        let temp = TempDir::new();
+        fs::write(temp.path().join(PID_FILE), "4194304 and more than the new one writes\n").unwrap();
+        let Claim::Ours(ours) = claim(temp.path()) else { panic!("not ours") };
+        assert!(ours.was_killed);
+        assert_eq!(pid_in(&temp.path().join(PID_FILE)), Some(std::process::id()));
+    }
+}

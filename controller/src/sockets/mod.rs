@@ -1,0 +1,77 @@
+//! Every listening socket of the node. They belong to the controller, which binds them all before any worker
+//! starts, keeps them, and gives duplicates to the processes: a process may end, but the queue of
+//! connections that are not accepted yet waits unharmed.
+
+mod error;
+mod holder;
+pub(crate) mod short_path;
+mod tcp;
+mod unix;
+
+pub(crate) use error::BindError;
+
+use jackfield_shared::config::ListeningEndpoint;
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use unix::Name;
+
+/// An endpoint that is bound.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    /// Id of the worker.
+    pub worker: String,
+    /// Id of the transport, unique in the worker.
+    pub transport: String,
+    /// Where it listens: `tcp://127.0.0.1:8080`.
+    pub address: String,
+    /// Whether each process has a socket of its own.
+    pub shared: bool,
+    sockets: Vec<OwnedFd>,
+    // Removes the socket's name from the file system.
+    _name: Option<Name>,
+}
+
+impl Bound {
+    /// Binds and listens: one socket for each of so many processes if the endpoint is `shared`, else one for
+    /// all.
+    ///
+    /// # Errors
+    /// When the address can't be had.
+    pub(crate) fn bind(
+        worker: &str,
+        transport: &str,
+        endpoint: &ListeningEndpoint,
+        processes: u16,
+    ) -> Result<Self, BindError> {
+        let (address, shared, sockets, name) = match endpoint {
+            ListeningEndpoint::Tcp(tcp) => {
+                let (address, sockets) = tcp::bind(tcp, processes)?;
+                (address, tcp.shared, sockets, None)
+            }
+            ListeningEndpoint::Unix(unix) => {
+                let (socket, name) = unix::bind(unix)?;
+                (unix::address(&unix.path), false, vec![socket], Some(name))
+            }
+            other => return Err(BindError::not_a_socket(other)),
+        };
+        let (worker, transport) = (worker.to_owned(), transport.to_owned());
+        Ok(Self { worker, transport, address, shared, sockets, _name: name })
+    }
+
+    /// The socket that the process with this index accepts from.
+    pub(crate) fn socket(&self, process: u16) -> Option<BorrowedFd<'_>> {
+        let index = if self.shared { usize::from(process) } else { 0 };
+        self.sockets.get(index).map(|socket| socket.as_fd())
+    }
+
+    /// Inode of each socket and the index of the process it belongs to, if it belongs to one.
+    ///
+    /// # Errors
+    /// As fstat(2).
+    pub(crate) fn inodes(&self) -> io::Result<Vec<(u64, Option<u16>)>> {
+        let numbered = self.sockets.iter().zip(0u16..);
+        numbered
+            .map(|(socket, index)| Ok((rustix::fs::fstat(socket)?.st_ino, self.shared.then_some(index))))
+            .collect()
+    }
+}

@@ -1,0 +1,295 @@
+//! Listening Unix sockets. What is at the path is removed only if it is a socket on which nobody answers.
+
+use super::BindError;
+use super::short_path::ShortPath;
+use crate::lock_file::LockFile;
+use jackfield_shared::config::UnixListening;
+use nix::unistd::{Group, User};
+use rustix::fs::{AtFlags, CWD, Gid, Mode, Uid, chmod, chownat};
+use rustix::io::Errno;
+use rustix::net::sockopt::socket_peercred;
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind as bind_fd, connect, listen, socket_with,
+};
+use rustix::process::umask;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+
+/// The address as text: `unix:///run/x.sock`.
+pub(super) fn address(path: &Path) -> String {
+    format!("unix://{}", path.display())
+}
+
+/// A socket's name in the file system, removed when this value is dropped, if it is still this socket's.
+#[derive(Debug)]
+pub(super) struct Name {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl Name {
+    fn of(path: &Path) -> io::Result<Self> {
+        let there = fs::symlink_metadata(path)?;
+        Ok(Self { path: path.into(), device: there.dev(), inode: there.ino() })
+    }
+}
+
+impl Drop for Name {
+    fn drop(&mut self) {
+        // Under the lock, so that nobody puts their own socket there between the look and the removal.
+        let Ok(_lock) = LockFile::take(&lock_path(&self.path)) else { return };
+        let is_ours =
+            fs::symlink_metadata(&self.path).is_ok_and(|t| (t.dev(), t.ino()) == (self.device, self.inode));
+        if is_ours {
+            // A name that stays is found dead by the next start.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn lock_path(path: &Path) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(".lock");
+    name.into()
+}
+
+/// Binds the endpoint's socket and listens.
+pub(super) fn bind(unix: &UnixListening) -> Result<(OwnedFd, Name), BindError> {
+    let path = unix.path.as_path();
+    let error = |reason: String| BindError::new(address(path), reason);
+    let owner = unix.owner.as_deref().map(user_id).transpose().map_err(error)?;
+    let group = unix.group.as_deref().map(group_id).transpose().map_err(error)?;
+    let short = ShortPath::new(path).map_err(|e| error(format!("{}: {e}", parent(path).display())))?;
+    let _lock = LockFile::take(&lock_path(path)).map_err(|e| {
+        error(format!("{} must be a directory that the node may write: {e}", parent(path).display()))
+    })?;
+    make_room(path, &short)?;
+
+    let call = |what: &'static str| move |e: Errno| error(format!("{what}: {e}"));
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+        .map_err(call("socket"))?;
+    let name = SocketAddrUnix::new(short.as_path()).map_err(call("the path"))?;
+    // Nobody may connect until owner, group and mode are right; only the main thread makes files.
+    let usual = umask(Mode::from_raw_mode(0o777));
+    let bound = bind_fd(&socket, &name);
+    umask(usual);
+    bound.map_err(call("bind"))?;
+    let prepare = || {
+        if owner.is_some() || group.is_some() {
+            chownat(CWD, path, owner, group, AtFlags::SYMLINK_NOFOLLOW).map_err(|e| {
+                error(format!("its owner and group can't be set (only root may give files away): {e}"))
+            })?;
+        }
+        chmod(path, Mode::from_raw_mode(unix.mode)).map_err(call("its mode can't be set"))?;
+        listen(&socket, unix.backlog.try_into().unwrap_or(i32::MAX)).map_err(call("listen"))?;
+        Name::of(path).map_err(|e| error(e.to_string()))
+    };
+    match prepare() {
+        Ok(name) => Ok((socket, name)),
+        Err(e) => {
+            let _ = fs::remove_file(path);
+            Err(e)
+        }
+    }
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("/"))
+}
+
+fn user_id(name: &str) -> Result<Uid, String> {
+    let number = name.parse().ok();
+    let id = number.or_else(|| User::from_name(name).ok().flatten().map(|user| user.uid.as_raw()));
+    id.map(Uid::from_raw).ok_or_else(|| format!("there is no user \"{name}\" on this machine"))
+}
+
+fn group_id(name: &str) -> Result<Gid, String> {
+    let number = name.parse().ok();
+    let id = number.or_else(|| Group::from_name(name).ok().flatten().map(|group| group.gid.as_raw()));
+    id.map(Gid::from_raw).ok_or_else(|| format!("there is no group \"{name}\" on this machine"))
+}
+
+/// Looks at what is at the path and removes a socket that is dead.
+fn make_room(path: &Path, short: &ShortPath) -> Result<(), BindError> {
+    let error = |reason: String| BindError::new(address(path), reason);
+    let kind = match fs::symlink_metadata(path) {
+        Ok(there) => there.file_type(),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(error(e.to_string())),
+    };
+    if !kind.is_socket() {
+        let what = if kind.is_dir() {
+            "a directory"
+        } else if kind.is_symlink() {
+            "a symbolic link"
+        } else if kind.is_file() {
+            "a file"
+        } else {
+            "something that is no socket"
+        };
+        return Err(error(format!(
+            "there is {what}, which is left alone; remove it, or choose another path"
+        )));
+    }
+    match probe(short).map_err(|e| error(format!("cannot find out whether somebody listens there: {e}")))? {
+        Probe::Dead => {
+            fs::remove_file(path).map_err(|e| error(format!("the dead socket can't be removed: {e}")))
+        }
+        Probe::Gone => Ok(()),
+        Probe::Alive(pid) => {
+            let who = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
+            let reason = format!("{who} listens there; stop it, or choose another path");
+            Err(BindError { in_use: true, ..error(reason) })
+        }
+    }
+}
+
+enum Probe {
+    /// Nobody listens.
+    Dead,
+    /// The socket has just been removed.
+    Gone,
+    /// Somebody listens, and this is their process id, if the kernel tells.
+    Alive(Option<i32>),
+}
+
+fn probe(short: &ShortPath) -> rustix::io::Result<Probe> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    match connect(&socket, &SocketAddrUnix::new(short.as_path())?) {
+        Ok(()) => Ok(Probe::Alive(socket_peercred(&socket).ok().map(|peer| peer.pid.as_raw_pid()))),
+        // A full queue is one that somebody is to accept from; another type of socket is in use, too.
+        Err(Errno::AGAIN | Errno::PROTOTYPE) => Ok(Probe::Alive(None)),
+        Err(Errno::CONNREFUSED) => Ok(Probe::Dead),
+        Err(Errno::NOENT) => Ok(Probe::Gone),
+        Err(e) => Err(e),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TempDir;
+    use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+
+    fn at(path: PathBuf) -> UnixListening {
+        UnixListening {
+            path,
+            backlog: 50,
+            mode: 0o660,
+            owner: None,
+            group: None,
+            max_connections: None,
+            proxy_protocol: None,
+            tls: None,
+        }
+    }
+
+    fn files(dir: &Path) -> Vec<String> {
+        let mut names: Vec<_> =
+            fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn bound_with_its_mode_and_removed_in_the_end() {
+        let temp = TempDir::new();
+        let path = temp.path().join("s");
+        let (_socket, name) = bind(&UnixListening { mode: 0o604, ..at(path.clone()) }).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o604);
+        assert_eq!(files(temp.path()), ["s"]);
+        UnixStream::connect(&path).unwrap();
+        drop(name);
+        assert_eq!(files(temp.path()), [""; 0]);
+    }
+
+    #[test]
+    fn owner_and_group_by_name_or_number() {
+        let temp = TempDir::new();
+        let uid = rustix::process::geteuid().as_raw();
+        let unix = UnixListening { owner: Some(uid.to_string()), ..at(temp.path().join("s")) };
+        bind(&unix).unwrap();
+        assert_eq!(user_id("root"), Ok(Uid::ROOT));
+        let unix = UnixListening { group: Some("no such group".into()), ..unix };
+        let error = bind(&unix).unwrap_err().to_string();
+        assert!(error.contains("no group \"no such group\""), "{error}");
+    }
+
+    #[test]
+    fn a_dead_socket_is_replaced() {
+        let temp = TempDir::new();
+        let path = temp.path().join("s");
+        drop(UnixListener::bind(&path).unwrap());
+        assert!(path.exists());
+        let _bound = bind(&at(path.clone())).unwrap();
+        UnixStream::connect(&path).unwrap();
+    }
+
+    #[test]
+    fn a_socket_that_somebody_listens_on_is_left_alone() {
+        let temp = TempDir::new();
+        let path = temp.path().join("s");
+        let _listener = UnixListener::bind(&path).unwrap();
+        let error = bind(&at(path.clone())).unwrap_err();
+        assert!(error.in_use);
+        let text = error.to_string();
+        assert!(text.contains(path.to_str().unwrap()), "{text}");
+        assert!(text.contains(&format!("process {} listens there", std::process::id())), "{text}");
+        assert_eq!(files(temp.path()), ["s"]);
+        UnixStream::connect(&path).unwrap();
+    }
+
+    #[test]
+    fn a_full_queue_is_somebody_who_listens() {
+        let temp = TempDir::new();
+        let (_first, _name) = bind(&UnixListening { backlog: 1, ..at(temp.path().join("s")) }).unwrap();
+        let mut results = (0..8).map(|_| bind(&at(temp.path().join("s"))));
+        assert!(results.all(|result| result.unwrap_err().in_use));
+    }
+
+    #[test]
+    fn what_is_no_listener_is_never_removed() {
+        let temp = TempDir::new();
+        let path = |name: &str| temp.path().join(name);
+        fs::write(path("file"), "precious").unwrap();
+        fs::create_dir(path("directory")).unwrap();
+        std::os::unix::fs::symlink(path("file"), path("link")).unwrap();
+        let _datagram = UnixDatagram::bind(path("datagram")).unwrap();
+        for name in ["file", "directory", "link", "datagram"] {
+            let error = bind(&at(path(name))).unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+        }
+        assert_eq!(files(temp.path()), ["datagram", "directory", "file", "link"]);
+        assert_eq!(fs::read(path("file")).unwrap(), b"precious");
+    }
+
+    #[test]
+    fn the_end_removes_only_what_is_ours() {
+        let temp = TempDir::new();
+        let path = temp.path().join("s");
+        let (_socket, name) = bind(&at(path.clone())).unwrap();
+        fs::remove_file(&path).unwrap();
+        let _other = UnixListener::bind(&path).unwrap();
+        drop(name);
+        UnixStream::connect(&path).unwrap();
+    }
+
+    #[test]
+    fn a_long_path_works_and_a_missing_directory_is_named() {
+        let temp = TempDir::new();
+        let dir = temp.path().join("d".repeat(120));
+        let error = bind(&at(dir.join("s"))).unwrap_err().to_string();
+        assert!(error.contains("must be a directory") || error.contains("No such file"), "{error}");
+        fs::create_dir(&dir).unwrap();
+        let (_socket, name) = bind(&at(dir.join("s"))).unwrap();
+        UnixStream::connect(ShortPath::new(&dir.join("s")).unwrap().as_path()).unwrap();
+        drop(name);
+        assert_eq!(files(&dir), [""; 0]);
+    }
+}

@@ -1,0 +1,71 @@
+//! The second stage: `jackfield __exec SPEC`. It has one thread and no runtime, sets what must hold before
+//! the worker's first instruction, then execs the same image with the worker's title as its only argument.
+
+use super::{EXECUTABLE, VARIABLE, worker_value};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit};
+use rustix::thread::{CpuSet, sched_setaffinity};
+use serde::{Deserialize, Serialize};
+use std::convert::Infallible;
+use std::ffi::OsStr;
+use std::io::{self, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, ExitCode};
+
+/// The first argument of this stage.
+pub(crate) const ARGUMENT: &str = "__exec";
+
+/// EX_OSERR of sysexits.h: the system refused something.
+const EXIT_OS_ERROR: u8 = 71;
+
+/// What is to be set before the worker starts.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Spec {
+    /// Process id of the controller, which must be the parent and stay so.
+    pub controller: u32,
+    /// What `ps` shows as the worker's command line.
+    pub title: String,
+    /// Processors the worker may run on; absent: those of the controller.
+    pub cpus: Option<Vec<usize>>,
+    /// Most open files; absent: as the controller.
+    pub open_files: Option<u64>,
+}
+
+/// Runs the stage: returns only if it fails.
+pub(crate) fn run(spec: &OsStr) -> ExitCode {
+    let Err(reason) = prepare_and_exec(spec);
+    // The controller reads this from the pipe and records it as the reason of the exit.
+    let _ = writeln!(io::stderr(), "jackfield: cannot start the worker: {reason}");
+    ExitCode::from(EXIT_OS_ERROR)
+}
+
+fn prepare_and_exec(spec: &OsStr) -> Result<Infallible, String> {
+    let spec: Spec =
+        serde_json::from_slice(spec.as_encoded_bytes()).map_err(|e| format!("{ARGUMENT}: {e}"))?;
+    let still_ours = || {
+        let parent = getppid().map_or(0, Pid::as_raw_pid);
+        if i64::from(parent) == i64::from(spec.controller) {
+            Ok(())
+        } else {
+            Err(format!("the controller (pid {}) is gone", spec.controller))
+        }
+    };
+    still_ours()?;
+    if let Some(cpus) = &spec.cpus {
+        let mut set = CpuSet::new();
+        for &cpu in cpus.iter().filter(|&&cpu| cpu < CpuSet::MAX_CPU) {
+            set.set(cpu);
+        }
+        sched_setaffinity(None, &set).map_err(|e| format!("processors {cpus:?}: {e}"))?;
+    }
+    if let Some(count) = spec.open_files {
+        let limit = Rlimit { current: Some(count), maximum: Some(count) };
+        setrlimit(Resource::Nofile, limit).map_err(|e| format!("limits.nofile: {count}: {e}"))?;
+    }
+    // After this the kernel kills the worker when the controller's main thread ends; the second look closes
+    // the gap between the first one and the call.
+    set_parent_process_death_signal(Some(Signal::KILL)).map_err(|e| format!("PR_SET_PDEATHSIG: {e}"))?;
+    still_ours()?;
+    let error =
+        Command::new(EXECUTABLE).arg0(&spec.title).env(VARIABLE, worker_value(spec.controller)).exec();
+    Err(format!("exec of {EXECUTABLE}: {error}"))
+}

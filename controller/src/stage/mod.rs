@@ -1,0 +1,38 @@
+//! The stages of the one executable: the command line and controller (no stage), `__exec`, which prepares a
+//! fresh process and turns it into a worker, and the worker itself.
+//!
+//! Fork without exec is never used: a forked tokio runtime is broken by design. Between the controller's
+//! spawn and the worker stands `__exec`, single-threaded, so that what must be set before the worker exists
+//! can be set by safe code.
+
+mod exec;
+mod title;
+mod worker;
+
+pub(crate) use exec::{ARGUMENT, Spec, run as run_exec};
+pub(crate) use title::{ARGUMENTS, arguments, name_thread, set_title};
+pub(crate) use worker::run as run_worker;
+
+use rustix::process::{Pid, getppid};
+
+/// Environment variable that names the stage.
+pub(crate) const VARIABLE: &str = "JACKFIELD_STAGE";
+
+/// The running executable itself, also after its file was replaced by another release.
+pub(crate) const EXECUTABLE: &str = "/proc/self/exe";
+
+/// The value of [`VARIABLE`] that makes a child of `controller` a worker.
+///
+/// The process id keeps the variable from having any influence on a program that the worker starts.
+pub(crate) fn worker_value(controller: u32) -> String {
+    format!("worker:{controller}")
+}
+
+/// Whether this process is to be a worker.
+pub(crate) fn is_worker() -> bool {
+    let parent = getppid().map(Pid::as_raw_nonzero).and_then(|pid| u32::try_from(pid.get()).ok());
+    match (std::env::var(VARIABLE), parent) {
+        (Ok(value), Some(parent)) => value == worker_value(parent),
+        _ => false,
+    }
+}

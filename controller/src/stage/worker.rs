@@ -1,0 +1,28 @@
+//! The third stage: the worker. Standard input is the IPC socket.
+
+use super::name_thread;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::process::ExitCode;
+
+/// Runs the worker and returns what the process exits with.
+pub(crate) fn run() -> ExitCode {
+    match take_stdin() {
+        Ok(ipc) => {
+            name_thread();
+            jackfield_worker::run(ipc)
+        }
+        Err(e) => {
+            let _ = writeln!(io::stderr(), "jackfield: the worker's connection to the controller: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Moves the socket away from descriptor 0, which a library may want to read from.
+fn take_stdin() -> io::Result<OwnedFd> {
+    let ipc = io::stdin().as_fd().try_clone_to_owned()?;
+    rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
+    Ok(ipc)
+}

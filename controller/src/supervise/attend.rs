@@ -1,0 +1,119 @@
+//! The tasks around a process: they carry its messages and its output, and wait for its end.
+
+use super::event::{Event, Output, Source};
+use super::group::Group;
+use super::lines::Lines;
+use jackfield_shared::ipc::{FromWorker, Receiver, Sender, ToWorker};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal as ProcessSignal, WaitId, WaitIdOptions, waitid};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::process::{Child, ExitStatus};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::unix::pipe;
+use tokio::signal::unix::Signal;
+use tokio::sync::mpsc;
+use tokio::task::spawn_local;
+use tokio::time::timeout;
+
+/// Messages that wait for a process to read them. One that doesn't read is stuck, and is soon found to be.
+const OUTBOX: usize = 64;
+/// How long to wait, after a process has ended, for the ends of its pipes: something it has started and that
+/// left its process group may hold them for ever.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// A process that was spawned, with all that belongs to it.
+#[derive(Debug)]
+pub(super) struct Spawned {
+    pub(super) child: Child,
+    /// SIGCHLD, listened to since before the spawn.
+    pub(super) children: Signal,
+    pub(super) group: Rc<Group>,
+    pub(super) stdout: pipe::Receiver,
+    pub(super) stderr: pipe::Receiver,
+    pub(super) ipc: (Sender<ToWorker>, Receiver<FromWorker>),
+}
+
+/// Starts the tasks; returns where messages to the process are put. `first` is the first of them, with its
+/// descriptors.
+pub(super) fn attend(
+    spawned: Spawned,
+    source: &Arc<Source>,
+    first: (ToWorker, Vec<OwnedFd>),
+    events: &mpsc::Sender<Event>,
+) -> mpsc::Sender<ToWorker> {
+    let Spawned { child, children, group, stdout, stderr, ipc: (to, from) } = spawned;
+    let (outbox, messages) = mpsc::channel(OUTBOX);
+    spawn_local(send(to, first, messages));
+    let last_words = [
+        spawn_local(receive(from, Arc::clone(source), events.clone())),
+        spawn_local(read(stdout, Output::Stdout, Arc::clone(source), events.clone())),
+        spawn_local(read(stderr, Output::Stderr, Arc::clone(source), events.clone())),
+    ];
+    let (source, events) = (Arc::clone(source), events.clone());
+    spawn_local(async move {
+        let status = reap(child, children, &group).await;
+        let all_said = async {
+            for task in last_words {
+                let _ = task.await;
+            }
+        };
+        let _ = timeout(LAST_WORDS, all_said).await;
+        let _ = events.send(Event::Exited(source, status)).await;
+    });
+    outbox
+}
+
+async fn send(
+    mut to: Sender<ToWorker>,
+    first: (ToWorker, Vec<OwnedFd>),
+    mut messages: mpsc::Receiver<ToWorker>,
+) {
+    let (message, fds) = first;
+    let borrowed: Vec<_> = fds.iter().map(|fd| fd.as_fd()).collect();
+    // A process that can't be reached is one that has ended, or will be found to be silent.
+    let mut sent = to.send(&message, &borrowed).await;
+    drop(fds);
+    while sent.is_ok() {
+        let Some(message) = messages.recv().await else { return };
+        sent = to.send(&message, &[]).await;
+    }
+}
+
+async fn receive(mut from: Receiver<FromWorker>, source: Arc<Source>, events: mpsc::Sender<Event>) {
+    let error = loop {
+        match from.recv().await {
+            Ok(Some((message, _))) => {
+                if events.send(Event::Message(Arc::clone(&source), message)).await.is_err() {
+                    return;
+                }
+            }
+            Ok(None) => break None,
+            Err(e) => break Some(e),
+        }
+    };
+    let _ = events.send(Event::Closed(source, error)).await;
+}
+
+async fn read(pipe: pipe::Receiver, output: Output, source: Arc<Source>, events: mpsc::Sender<Event>) {
+    let mut lines = Lines::new(pipe);
+    while let Some(line) = lines.next().await {
+        if events.send(Event::Line(Arc::clone(&source), output, line)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Waits for the end of the process, ends what it has started, reaps it.
+async fn reap(mut child: Child, mut children: Signal, group: &Group) -> Option<ExitStatus> {
+    // Looked at and not reaped: until the group is killed its id must stay in use.
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    while let Ok(None) | Err(Errno::INTR) = waitid(WaitId::Pid(Pid::from_child(&child)), look) {
+        children.recv().await;
+    }
+    group.signal(ProcessSignal::KILL);
+    let status = child.wait();
+    group.set_reaped();
+    status.ok()
+}

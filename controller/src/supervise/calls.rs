@@ -1,0 +1,96 @@
+//! What clients of the control socket want.
+
+use super::Supervisor;
+use super::operation::{Caller, Kind, Operation};
+use super::rolling::Rolling;
+use super::stop::Phase;
+use crate::control::{Action, Call, Request, Response};
+use jackfield_shared::log::Level;
+use jackfield_shared::status::State;
+use std::time::Duration;
+
+impl Supervisor {
+    /// Begins to do what a client wants.
+    pub(super) fn called(&mut self, Call { request, responses }: Call) {
+        match request {
+            Request::Status => self.gather_for_client(responses),
+            Request::Logs { filter, last, follow } => {
+                if let Some(unknown) = filter.workers.iter().find(|id| self.worker_index(id).is_none()) {
+                    let _ = responses.try_send(Response::Error(self.unknown(unknown)));
+                    return;
+                }
+                self.hub.serve(filter, last, follow, responses.clone());
+                if !follow {
+                    let _ = responses.try_send(Response::Done);
+                }
+            }
+            Request::Stop { timeout_s } => {
+                self.hub.log(Level::Info, "`jackfield stop`: draining");
+                let time = timeout_s.and_then(|s| Duration::try_from_secs_f64(s).ok());
+                self.stop_node(true, Some(Caller(responses)), time);
+            }
+            Request::Worker { action, ids } => {
+                let caller = Caller(responses);
+                match self.begin(action, &ids) {
+                    Ok(kind) => self.operations.push(Operation { kind, caller }),
+                    Err(reason) => caller.finish(Err(reason)),
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self, action: Action, ids: &[String]) -> Result<Kind, String> {
+        if matches!(self.phase, Phase::Stopping { .. }) {
+            return Err("the node is being stopped".into());
+        }
+        let mut workers = Vec::new();
+        for id in ids {
+            workers.push(self.worker_index(id).ok_or_else(|| self.unknown(id))?);
+        }
+        if ids.is_empty() {
+            workers.extend(0..self.workers.len());
+        }
+        let slots: Vec<_> = workers
+            .iter()
+            .flat_map(|&worker| (0..self.workers[worker].slots.len()).map(move |slot| (worker, slot)))
+            .collect();
+        match action {
+            Action::Start => {
+                for (worker, slot) in slots {
+                    let place = &mut self.workers[worker].slots[slot];
+                    if !matches!(place.state(), State::Starting | State::Ready) {
+                        place.backoff.reset();
+                        self.start_slot(worker, slot);
+                    }
+                }
+                Ok(Kind::Start(workers))
+            }
+            Action::Stop => {
+                for (worker, slot) in slots {
+                    self.stop_slot(worker, slot, None);
+                }
+                Ok(Kind::Stop(workers, 0))
+            }
+            Action::Restart => {
+                let busy = |worker: &&usize| {
+                    let mut kinds = self.operations.iter().map(|operation| &operation.kind);
+                    kinds.any(|kind| matches!(kind, Kind::Restart(rolling) if rolling.concerns(**worker)))
+                };
+                if let Some(&busy) = workers.iter().find(busy) {
+                    return Err(format!("{} is being restarted already", self.workers[busy].id()));
+                }
+                Ok(Kind::Restart(Rolling::new(slots)))
+            }
+        }
+    }
+
+    fn worker_index(&self, id: &str) -> Option<usize> {
+        self.workers.iter().position(|worker| worker.id() == id)
+    }
+
+    fn unknown(&self, id: &str) -> String {
+        let ids: Vec<_> = self.workers.iter().map(super::Worker::id).collect();
+        let known = if ids.is_empty() { "the node has none".into() } else { ids.join(", ") };
+        format!("there is no worker \"{id}\" (workers: {known})")
+    }
+}

@@ -1,0 +1,97 @@
+//! What happens when a time has come.
+
+use super::Supervisor;
+use super::event::Key;
+use super::heartbeat;
+use super::slot::Role;
+use jackfield_shared::ipc::ToWorker;
+use jackfield_shared::log::Level;
+use jackfield_shared::status::State;
+use rustix::process::Signal;
+use std::time::{Duration, Instant};
+
+/// How long a process may take to be ready.
+pub(super) const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// Something to do. Each looks first whether it still has a meaning.
+#[derive(Debug)]
+pub(super) enum Due {
+    /// The process must be ready by now.
+    StartLimit(Key),
+    /// The process is to be asked whether it is alive.
+    Heartbeat(Key),
+    /// A process is to be started, if the slot's state has not changed since.
+    Restart { worker: usize, slot: usize, changes: u64 },
+    /// The process must have drained by now: SIGTERM.
+    Terminate(Key),
+    /// The process must have ended by now: SIGKILL, and why.
+    Kill(Key, &'static str),
+    /// Answers to a status question have been waited for long enough.
+    Gather,
+}
+
+impl Supervisor {
+    /// Does everything whose time has come.
+    pub(super) fn do_what_is_due(&mut self, now: Instant) {
+        while let Some((due, thing)) = self.deadlines.pop_due(now) {
+            match thing {
+                Due::StartLimit(key) => self.start_limit(key),
+                Due::Heartbeat(key) => self.heartbeat(key, due, now),
+                Due::Restart { worker, slot, changes } => self.restart(worker, slot, changes),
+                Due::Terminate(key) => self.terminate(key),
+                Due::Kill(key, reason) => self.kill(key, reason),
+                Due::Gather => self.end_gathers(now),
+            }
+        }
+    }
+
+    fn start_limit(&mut self, key: Key) {
+        if let Some(process) = self.process_mut(key).filter(|process| process.ready.is_none()) {
+            process.kill(format!("not ready after {} s", START_LIMIT.as_secs()));
+        }
+    }
+
+    fn heartbeat(&mut self, key: Key, due: Instant, now: Instant) {
+        let Some(&(worker, slot)) = self.places.get(&key) else { return };
+        // One that drains has its own deadlines.
+        if self.workers[worker].slots[slot].role(key) == Some(Role::Leaving) {
+            return;
+        }
+        let watchdog = self.workers[worker].config.common.watchdog;
+        let seq = self.gathers.next_seq();
+        let Some(process) = self.process_mut(key) else { return };
+        if let Some(silent) = process.heartbeat.beat(watchdog, due, now) {
+            process.kill(format!("did not answer for {:.1} s: its loop is stuck", silent.as_secs_f64()));
+            return;
+        }
+        process.tell(ToWorker::Ping { seq });
+        self.deadlines.push(now + heartbeat::interval(watchdog), Due::Heartbeat(key));
+    }
+
+    fn restart(&mut self, worker: usize, slot: usize, changes: u64) {
+        let place = &mut self.workers[worker].slots[slot];
+        if place.state() == State::Backoff && place.changes == changes {
+            place.restarts += 1;
+            self.start_slot(worker, slot);
+        }
+    }
+
+    fn terminate(&mut self, key: Key) {
+        let Some(&(worker, _)) = self.places.get(&key) else { return };
+        let time = self.workers[worker].config.common.stop.kill_timeout;
+        let Some(process) = self.process_mut(key) else { return };
+        process.reason.get_or_insert_with(|| "did not end after draining".into());
+        process.signal(Signal::TERM);
+        let record = process.source.record(Level::Warn, "has not drained in time: SIGTERM");
+        self.hub.publish(record);
+        self.deadlines.push(Instant::now() + time, Due::Kill(key, "did not end after SIGTERM"));
+    }
+
+    fn kill(&mut self, key: Key, reason: &'static str) {
+        if let Some(process) = self.process_mut(key) {
+            process.kill(reason);
+            let record = process.source.record(Level::Warn, format!("{reason}: SIGKILL"));
+            self.hub.publish(record);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What the supervisor is told by the tasks around a process.
+
+use jackfield_shared::ipc::{self, FromWorker};
+use jackfield_shared::log::{Level, Record};
+use std::process::ExitStatus;
+use std::sync::Arc;
+
+/// Names a process for as long as the controller runs; process ids are used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Key(pub u64);
+
+/// A process of a worker.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// Its name.
+    pub key: Key,
+    /// Id of its worker.
+    pub worker: String,
+    /// Its index in the worker.
+    pub index: u16,
+    /// Its process id.
+    pub pid: u32,
+}
+
+impl Source {
+    /// A record of now that comes from this process.
+    pub(crate) fn record(&self, level: Level, message: impl Into<String>) -> Record {
+        self.claim(Record::now(level, message))
+    }
+
+    /// The record as one of this process, whatever it says of itself.
+    pub(crate) fn claim(&self, record: Record) -> Record {
+        Record { worker: Some(self.worker.clone()), process: Some(self.index), pid: self.pid, ..record }
+    }
+}
+
+/// Which of its two outputs a process has written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// Something that happened.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// A process sent a message.
+    Message(Arc<Source>, FromWorker),
+    /// The IPC connection has ended, cleanly or not.
+    Closed(Arc<Source>, Option<ipc::Error>),
+    /// A process wrote a line.
+    Line(Arc<Source>, Output, String),
+    /// A process has ended and was reaped (the status is absent if the kernel doesn't tell); what it had said
+    /// before was sent before this.
+    Exited(Arc<Source>, Option<ExitStatus>),
+}

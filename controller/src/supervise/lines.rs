@@ -1,0 +1,114 @@
+//! Lines of a process's standard output or standard error, to the very end.
+
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+
+/// Most octets of a line; what is longer becomes several records.
+const MAX_LINE: usize = 64 << 10;
+
+/// Splits a stream into lines, each at most [`MAX_LINE`] octets.
+#[derive(Debug)]
+pub(crate) struct Lines<R> {
+    from: R,
+    octets: Vec<u8>,
+    /// Octets of `octets` in which no line's end was found.
+    searched: usize,
+    ended: bool,
+}
+
+impl<R: AsyncRead + Unpin> Lines<R> {
+    /// The lines of this stream.
+    pub(crate) fn new(from: R) -> Self {
+        Self { from, octets: Vec::new(), searched: 0, ended: false }
+    }
+
+    /// The next line without its end, octets that are not UTF-8 replaced; `None` at the end of the stream.
+    /// A stream that fails has ended.
+    pub(crate) async fn next(&mut self) -> Option<String> {
+        loop {
+            if let Some(end) = self.octets[self.searched..].iter().position(|&octet| octet == b'\n') {
+                return Some(self.take(self.searched + end, 1));
+            }
+            self.searched = self.octets.len();
+            if self.searched >= MAX_LINE {
+                return Some(self.take(cut(&self.octets), 0));
+            }
+            if self.ended {
+                return (!self.octets.is_empty()).then(|| self.take(self.octets.len(), 0));
+            }
+            let room = MAX_LINE - self.searched;
+            let read = (&mut self.from).take(room as u64).read_buf(&mut self.octets).await;
+            self.ended = matches!(read, Ok(0) | Err(_));
+        }
+    }
+
+    fn take(&mut self, length: usize, separator: usize) -> String {
+        let line = &self.octets[..length];
+        let line = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)).into_owned();
+        self.octets.drain(..length + separator);
+        self.searched = 0;
+        line
+    }
+}
+
+/// Where to cut a line that is too long: not within a character, if it is UTF-8.
+fn cut(octets: &[u8]) -> usize {
+    let is_continuation = |octet: u8| octet & 0xC0 == 0x80;
+    let tail = octets.iter().rev().take(3).take_while(|&&octet| is_continuation(octet)).count();
+    let start = octets.len() - tail - 1;
+    let complete = match octets[start] {
+        0xC0..=0xDF => 2,
+        0xE0..=0xEF => 3,
+        0xF0..=0xF7 => 4,
+        _ => 1,
+    };
+    if start > 0 && tail + 1 < complete { start } else { octets.len() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn all(octets: &[u8]) -> Vec<String> {
+        let mut lines = Lines::new(octets);
+        let mut all = Vec::new();
+        while let Some(line) = lines.next().await {
+            all.push(line);
+        }
+        all
+    }
+
+    #[tokio::test]
+    async fn lines_are_split_and_the_last_needs_no_end() {
+        assert_eq!(all(b"").await, [""; 0]);
+        assert_eq!(all(b"a\r\n\nb\xffc\nlast").await, ["a", "", "b\u{fffd}c", "last"]);
+    }
+
+    #[tokio::test]
+    async fn a_long_line_becomes_several_without_tearing_a_character() {
+        let text = format!("{}\nshort\n", "€".repeat(MAX_LINE));
+        let lines = all(text.as_bytes()).await;
+        assert!(lines.iter().all(|line| line.len() <= MAX_LINE && !line.contains('\u{fffd}')));
+        assert_eq!(lines.concat(), text.replace('\n', ""));
+        assert_eq!(lines.last().unwrap(), "short");
+
+        let binary = vec![0xBF; 3 * MAX_LINE];
+        assert_eq!(all(&binary).await.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn octets_one_at_a_time() {
+        let (mut tx, rx) = tokio::io::duplex(1);
+        let text = "one\ntwo\n".repeat(50);
+        let expected = text.clone();
+        let writer = tokio::spawn(async move {
+            tokio::io::AsyncWriteExt::write_all(&mut tx, text.as_bytes()).await.unwrap();
+        });
+        let mut lines = Lines::new(rx);
+        let mut got = String::new();
+        while let Some(line) = lines.next().await {
+            got += &(line + "\n");
+        }
+        writer.await.unwrap();
+        assert_eq!(got, expected);
+    }
+}

@@ -1,0 +1,173 @@
+//! The supervisor: one actor that owns the whole state of the node. What happens (messages and ends of
+//! processes, requests on the control socket, signals, deadlines) comes to it one at a time, so nothing is
+//! locked and nothing is half done.
+
+mod attend;
+mod backoff;
+mod calls;
+mod deadlines;
+mod due;
+mod event;
+mod exit;
+mod gather;
+mod group;
+mod heartbeat;
+mod life;
+mod lines;
+mod oom;
+mod operation;
+mod process;
+mod report;
+mod rolling;
+mod setup;
+mod slot;
+mod startup;
+mod state;
+mod stop;
+mod usage;
+mod worker;
+
+pub(crate) use setup::{Cpus, worker as set_up};
+pub(crate) use startup::Startup;
+pub(crate) use worker::Worker;
+
+use crate::control::Call;
+use crate::logs::Hub;
+use crate::sockets::Bound;
+use deadlines::Deadlines;
+use due::Due;
+use event::{Event, Key};
+use gather::Gathers;
+use jackfield_shared::config::NodeShutdown;
+use jackfield_shared::ipc::NodeInfo;
+use jackfield_shared::log::Level;
+use oom::OomWatch;
+use operation::Operation;
+use std::collections::HashMap;
+use std::future::pending;
+use std::io;
+use std::time::Instant;
+use stop::Phase;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::sleep_until;
+
+/// Events that wait. When the queue is full their senders wait, down to the worker that writes too much.
+const EVENTS: usize = 1024;
+
+/// What the node is.
+#[derive(Debug)]
+pub(crate) struct Node {
+    /// What workers are told of it.
+    pub info: NodeInfo,
+    /// Path of the configuration file, or `built-in`.
+    pub config: String,
+    /// When the controller started.
+    pub started: Instant,
+    /// When the node ends because of its workers; absent: never.
+    pub shutdown: Option<Vec<NodeShutdown>>,
+}
+
+/// The actor.
+#[derive(Debug)]
+pub(crate) struct Supervisor {
+    node: Node,
+    workers: Vec<Worker>,
+    endpoints: Vec<Bound>,
+    hub: Hub,
+    startup: Option<Startup>,
+    phase: Phase,
+    /// Where each process is: index of its worker, index of its slot.
+    places: HashMap<Key, (usize, usize)>,
+    next_key: u64,
+    deadlines: Deadlines<Due>,
+    operations: Vec<Operation>,
+    gathers: Gathers,
+    oom: OomWatch,
+    events: mpsc::Sender<Event>,
+    incoming: mpsc::Receiver<Event>,
+}
+
+/// How the node ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// Whether it ended as it was told to, and not for a fault.
+    pub well: bool,
+    /// The hub, for last words.
+    pub hub: Hub,
+    // The sockets live until the caller is done.
+    _endpoints: Vec<Bound>,
+}
+
+impl Supervisor {
+    /// A supervisor of workers that have no processes yet.
+    pub(crate) fn new(
+        node: Node,
+        workers: Vec<Worker>,
+        endpoints: Vec<Bound>,
+        hub: Hub,
+        startup: Startup,
+    ) -> Self {
+        let (events, incoming) = mpsc::channel(EVENTS);
+        Self {
+            node,
+            workers,
+            endpoints,
+            hub,
+            startup: Some(startup),
+            phase: Phase::Running,
+            places: HashMap::new(),
+            next_key: 0,
+            deadlines: Deadlines::default(),
+            operations: Vec::new(),
+            gathers: Gathers::default(),
+            oom: OomWatch::new(),
+            events,
+            incoming,
+        }
+    }
+
+    /// Runs the node to its end. Must be called in a local runtime, in the main thread: workers die with the
+    /// thread that spawned them.
+    ///
+    /// # Errors
+    /// When signals can't be handled.
+    pub(crate) async fn run(mut self, mut calls: mpsc::Receiver<Call>) -> io::Result<Ended> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        self.start_all();
+        self.advance();
+        while !self.is_over() {
+            let next = self.deadlines.next();
+            tokio::select! {
+                Some(event) = self.incoming.recv() => self.happened(event),
+                Some(call) = calls.recv() => self.called(call),
+                () = received(&mut terminate) => self.stop_by_signal("SIGTERM"),
+                () = received(&mut interrupt) => self.stop_by_signal("SIGINT"),
+                () = received(&mut hangup) => {
+                    self.hub.log(Level::Warn, "SIGHUP: reloading is not built yet; nothing was changed");
+                }
+                () = at(next) => {}
+            }
+            self.do_what_is_due(Instant::now());
+            self.advance();
+        }
+        let well = self.say_goodbye().await;
+        Ok(Ended { well, hub: self.hub, _endpoints: self.endpoints })
+    }
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time.into()).await,
+        None => pending().await,
+    }
+}
+
+async fn received(signal: &mut Signal) {
+    // `None` means that no more can come.
+    if signal.recv().await.is_none() {
+        pending::<()>().await;
+    }
+}

@@ -1,0 +1,173 @@
+//! A process of a worker, from its spawn to its end.
+
+use super::attend::{Spawned, attend};
+use super::event::{Event, Key, Source};
+use super::group::Group;
+use super::heartbeat::Heartbeat;
+use crate::stage::{ARGUMENT, EXECUTABLE, Spec};
+use jackfield_shared::ipc::{self, Counters, Plan, ToWorker};
+use rustix::process::{Pid, Signal};
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{ChildStderr, ChildStdout, Command, Stdio};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::net::unix::pipe;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+/// How many of the last lines on standard error are kept for the record of the exit.
+const KEPT_LINES: usize = 10;
+/// Most characters of each of them.
+const KEPT_CHARACTERS: usize = 1024;
+
+/// How a worker's processes are started: the same for all of them.
+#[derive(Debug)]
+pub(crate) struct Launch {
+    /// What `ps` shows as the command line.
+    pub title: String,
+    /// Processors it may run on; absent: those of the controller.
+    pub cpus: Option<Vec<usize>>,
+    /// Most open files of it; absent: as the controller.
+    pub open_files: Option<u64>,
+    /// Its whole environment.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Its working directory.
+    pub directory: PathBuf,
+}
+
+/// A running process.
+#[derive(Debug)]
+pub(crate) struct Process {
+    /// Who it is.
+    pub source: Arc<Source>,
+    /// When it was spawned.
+    pub spawned: Instant,
+    /// When it said READY.
+    pub ready: Option<Instant>,
+    /// What it has counted, as far as it has told.
+    pub counters: Counters,
+    /// Why it ends, as it has said itself or as we have decided.
+    pub reason: Option<String>,
+    /// Whether its loop is alive.
+    pub heartbeat: Heartbeat,
+    stderr: VecDeque<String>,
+    outbox: mpsc::Sender<ToWorker>,
+    group: Rc<Group>,
+}
+
+impl Process {
+    /// Spawns the process and sends it its plan with its sockets.
+    ///
+    /// Must be called in the controller's main thread: when the thread that spawned it ends, the kernel kills
+    /// it.
+    ///
+    /// # Errors
+    /// When the system has no room for another process.
+    pub(crate) fn spawn(
+        key: Key,
+        launch: &Launch,
+        plan: Plan,
+        sockets: Vec<OwnedFd>,
+        events: &mpsc::Sender<Event>,
+    ) -> io::Result<Self> {
+        let (ours, theirs) = ipc::pair()?;
+        let ipc = ipc::split(ours)?;
+        let children = signal(SignalKind::child())?;
+        let spec = Spec {
+            controller: std::process::id(),
+            title: launch.title.clone(),
+            cpus: launch.cpus.clone(),
+            open_files: launch.open_files,
+        };
+        let mut child = Command::new(EXECUTABLE)
+            .arg(ARGUMENT)
+            .arg(serde_json::to_string(&spec)?)
+            .env_clear()
+            .envs(launch.environment.iter().map(|(name, value)| (name, value)))
+            .current_dir(&launch.directory)
+            .process_group(0)
+            .stdin(theirs)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let pid = Pid::from_child(&child);
+        let group = Rc::new(Group::new(pid));
+        let stdout = pipe_end(child.stdout.take().map(ChildStdout::into));
+        let stderr = pipe_end(child.stderr.take().map(ChildStderr::into));
+        let ends = stdout.and_then(|stdout| Ok((stdout, stderr?)));
+        let (stdout, stderr) = match ends {
+            Ok(ends) => ends,
+            Err(e) => {
+                // It has no plan yet, so nothing is lost.
+                group.signal(Signal::KILL);
+                let _ = child.wait();
+                return Err(e);
+            }
+        };
+        let worker = plan.worker.id.clone();
+        let source = Arc::new(Source { key, worker, index: plan.process, pid: child.id() });
+        let spawned = Spawned { child, children, group: Rc::clone(&group), stdout, stderr, ipc };
+        let first = (ToWorker::Start(Box::new(plan)), sockets);
+        let outbox = attend(spawned, &source, first, events);
+        Ok(Self {
+            source,
+            spawned: Instant::now(),
+            ready: None,
+            counters: Counters::default(),
+            reason: None,
+            heartbeat: Heartbeat::default(),
+            stderr: VecDeque::new(),
+            outbox,
+            group,
+        })
+    }
+
+    /// Its name.
+    pub(crate) fn key(&self) -> Key {
+        self.source.key
+    }
+
+    /// Puts a message into its queue; false if that is full or the process is gone.
+    pub(crate) fn tell(&self, message: ToWorker) -> bool {
+        self.outbox.try_send(message).is_ok()
+    }
+
+    /// Sends a signal to it and to all it has started.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.group.signal(signal);
+    }
+
+    /// Kills it, for a reason that its exit will be recorded with.
+    pub(crate) fn kill(&mut self, reason: impl Into<String>) {
+        self.reason.get_or_insert(reason.into());
+        self.signal(Signal::KILL);
+    }
+
+    /// For how long it was ready by `now`.
+    pub(crate) fn ready_for(&self, now: Instant) -> Duration {
+        self.ready.map_or(Duration::ZERO, |at| now.duration_since(at))
+    }
+
+    /// Keeps a line that it wrote on standard error.
+    pub(crate) fn keep_line(&mut self, line: &str) {
+        if self.stderr.len() == KEPT_LINES {
+            self.stderr.pop_front();
+        }
+        self.stderr.push_back(line.chars().take(KEPT_CHARACTERS).collect());
+    }
+
+    /// The last lines it wrote on standard error.
+    pub(crate) fn last_lines(&self) -> Vec<String> {
+        self.stderr.iter().cloned().collect()
+    }
+}
+
+fn pipe_end(end: Option<OwnedFd>) -> io::Result<pipe::Receiver> {
+    pipe::Receiver::from_owned_fd(end.ok_or(io::ErrorKind::BrokenPipe)?)
+}

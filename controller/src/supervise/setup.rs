@@ -1,0 +1,126 @@
+//! From the configuration to what the supervisor works with.
+
+use super::process::Launch;
+use super::worker::Worker;
+use crate::stage::{ARGUMENTS, VARIABLE, worker_value};
+use jackfield_shared::config::{self, Inherit, NativeOptions, Processes};
+use rustix::thread::{CpuSet, sched_getaffinity};
+use std::ffi::OsString;
+use std::path::Path;
+
+/// The processors that the controller may use, in order.
+#[derive(Clone, Debug)]
+pub(crate) struct Cpus(Vec<usize>);
+
+impl Cpus {
+    /// Asks the kernel.
+    ///
+    /// # Errors
+    /// When it doesn't tell, as on machines with more than 1024 processors.
+    pub(crate) fn usable() -> Result<Self, String> {
+        let set = sched_getaffinity(None).map_err(|e| format!("the usable processors are not known: {e}"))?;
+        Ok(Self((0..CpuSet::MAX_CPU).filter(|&cpu| set.is_set(cpu)).collect()))
+    }
+
+    /// The processors at these places of the list; a negative place counts from the end.
+    fn at(&self, places: &[i32]) -> Result<Option<Vec<usize>>, String> {
+        let count = self.0.len();
+        let at = |place: i32| {
+            let from_start = usize::try_from(place).ok();
+            let from_end = || count.checked_sub(place.unsigned_abs() as usize);
+            let index = if place < 0 { from_end() } else { from_start };
+            index.and_then(|index| self.0.get(index).copied()).ok_or_else(|| {
+                format!(
+                    "options.cpu_affinity: there is no processor {place}: the node may use {count}, \
+                     so the places are {} to {}",
+                    -(count as i64),
+                    count as i64 - 1
+                )
+            })
+        };
+        let cpus: Vec<_> = places.iter().map(|&place| at(place)).collect::<Result<_, _>>()?;
+        Ok((!cpus.is_empty()).then_some(cpus))
+    }
+
+    /// How many processes a worker has.
+    pub(crate) fn processes(&self, processes: Processes) -> u16 {
+        match processes {
+            Processes::Count(count) => count,
+            Processes::Auto => u16::try_from(self.0.len()).unwrap_or(u16::MAX).max(1),
+        }
+    }
+}
+
+/// A worker as the configuration wants it, with no process yet.
+///
+/// # Errors
+/// When its options can't be met on this machine.
+pub(crate) fn worker(config: config::Worker, directory: &Path, cpus: &Cpus) -> Result<Worker, String> {
+    let Some(options) = config.native_options() else {
+        return Err(format!("workers of type \"{}\" are not built yet", config.kind_name()));
+    };
+    let title = options.title.clone();
+    let launch = Launch {
+        title: title.unwrap_or_else(|| format!("jackfield {} {}", config.kind_name(), config.id)),
+        cpus: cpus.at(&options.cpu_affinity)?,
+        open_files: config.common.limits.nofile,
+        environment: environment(options, std::env::vars_os()),
+        directory: directory.into(),
+    };
+    let processes = cpus.processes(config.common.processes);
+    Ok(Worker::new(config, launch, processes))
+}
+
+/// The variables inherited, then those set, then the one that makes the process a worker.
+fn environment(
+    options: &NativeOptions,
+    ours: impl Iterator<Item = (OsString, OsString)>,
+) -> Vec<(OsString, OsString)> {
+    let inherited = |name: &OsString| match &options.env.inherit {
+        _ if name == ARGUMENTS => false,
+        Inherit::All => true,
+        Inherit::None => false,
+        Inherit::Only(names) => names.iter().any(|wanted| name == wanted.as_str()),
+    };
+    let mut environment: Vec<_> = ours.filter(|(name, _)| inherited(name)).collect();
+    environment.extend(options.env.vars.iter().map(|(name, value)| (name.into(), value.into())));
+    environment.push((VARIABLE.into(), worker_value(std::process::id()).into()));
+    environment
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn affinity_counts_among_the_usable_processors() {
+        let cpus = Cpus(vec![2, 3, 8]);
+        assert_eq!(cpus.at(&[]), Ok(None));
+        assert_eq!(cpus.at(&[0, 2]), Ok(Some(vec![2, 8])));
+        assert_eq!(cpus.at(&[-1, -3]), Ok(Some(vec![8, 2])));
+        for place in [3, -4, i32::MIN, i32::MAX] {
+            let error = cpus.at(&[place]).unwrap_err();
+            assert!(error.contains(&format!("no processor {place}: the node may use 3")), "{error}");
+        }
+        assert_eq!((cpus.processes(Processes::Auto), cpus.processes(Processes::Count(7))), (3, 7));
+    }
+
+    #[test]
+    fn the_environment_is_inherited_as_configured_and_then_set() {
+        let ours = || [("A", "1"), ("B", "2")].map(|(n, v)| (n.into(), v.into())).into_iter();
+        let of = |inherit| {
+            let mut options = NativeOptions::default();
+            options.env.inherit = inherit;
+            options.env.vars.insert("B".into(), "set".into());
+            let mut names: Vec<_> = environment(&options, ours())
+                .into_iter()
+                .map(|(name, value)| format!("{}={}", name.display(), value.display()))
+                .collect();
+            assert!(names.pop().unwrap().starts_with("JACKFIELD_STAGE=worker:"));
+            names.join(" ")
+        };
+        assert_eq!(of(Inherit::All), "A=1 B=2 B=set");
+        assert_eq!(of(Inherit::None), "B=set");
+        assert_eq!(of(Inherit::Only(vec!["A".into(), "C".into()])), "A=1 B=set");
+    }
+}

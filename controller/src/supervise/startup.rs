@@ -1,0 +1,51 @@
+//! The end of the start: every worker is ready, or it is known which are not.
+
+use super::Supervisor;
+use super::stop::Phase;
+use jackfield_shared::log::Level;
+use jackfield_shared::status::State;
+
+/// What is to be done when the start has ended.
+#[derive(Debug)]
+pub(crate) struct Startup {
+    /// Printed on standard output when every worker is ready.
+    pub banner: String,
+    /// The command that waits for a node which detaches from its terminal.
+    pub waiting: Option<crate::node::Waiting>,
+}
+
+impl Supervisor {
+    /// Looks whether the start has ended.
+    pub(super) fn watch_startup(&mut self) {
+        if self.startup.is_none() || !matches!(self.phase, Phase::Running) {
+            return;
+        }
+        let mut failed = false;
+        for slot in self.workers.iter().flat_map(|worker| &worker.slots) {
+            match slot.state() {
+                State::Starting | State::Backoff | State::Draining => return,
+                State::Failed => failed = true,
+                // Ready, or ended well, or stopped by somebody already.
+                State::Ready | State::Stopped => {}
+            }
+        }
+        let Some(Startup { banner, waiting }) = self.startup.take() else { return };
+        match waiting {
+            None if failed => self.hub.log(Level::Error, "not every worker could be started"),
+            None => self.hub.print(banner),
+            Some(_) if failed => {
+                // Whoever waits is told by our end, and has read the reasons.
+                self.hub.log(Level::Error, "not every worker could be started: stopping");
+                self.stop_node(false, None, None);
+            }
+            Some(waiting) => {
+                self.hub.print(banner);
+                self.hub.flush();
+                if let Err(e) = waiting.detach() {
+                    self.hub.log(Level::Error, format!("cannot leave the terminal: {e}; stopping"));
+                    self.stop_node(false, None, None);
+                }
+            }
+        }
+    }
+}

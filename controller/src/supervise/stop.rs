@@ -1,0 +1,165 @@
+//! Draining processes, and the end of the node.
+
+use super::Supervisor;
+use super::due::Due;
+use super::exit;
+use super::operation::Caller;
+use super::process::Process;
+use jackfield_shared::config::NodeShutdown;
+use jackfield_shared::ipc::ToWorker;
+use jackfield_shared::log::Level;
+use jackfield_shared::status::{Exit, State};
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
+
+/// A worker closes what is open at the end of the time itself; this is what it gets for doing so.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long a client of the control socket may take to read the last response.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Whether the node runs or is about to end.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// It runs.
+    Running,
+    /// It drains.
+    Stopping {
+        /// Whether it was told to, or has a fault.
+        well: bool,
+        /// Who wait for the end.
+        callers: Vec<Caller>,
+        /// Processes that are left, as last told.
+        told: usize,
+    },
+}
+
+impl Supervisor {
+    /// Asks a process, which is taken from its slot, to finish what is open.
+    pub(super) fn drain(&mut self, worker: usize, process: Process, time: Option<Duration>) {
+        let Some(&(_, slot)) = self.places.get(&process.key()) else { return };
+        let time = time.unwrap_or(self.workers[worker].config.common.stop.drain_timeout);
+        let timeout_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let now = Instant::now();
+        if process.tell(ToWorker::Drain { timeout_ms }) {
+            self.deadlines.push(now + time + GRACE, Due::Terminate(process.key()));
+        } else {
+            self.deadlines.push(now, Due::Terminate(process.key()));
+        }
+        self.workers[worker].slots[slot].leaving.push(process);
+    }
+
+    /// Stops the processes of a slot, which drain for so long, or as long as configured.
+    pub(super) fn stop_slot(&mut self, worker: usize, slot: usize, time: Option<Duration>) {
+        let place = &mut self.workers[worker].slots[slot];
+        let (current, replacement) = (place.current.take(), place.replacement.take());
+        match (place.state(), &current) {
+            (State::Starting | State::Ready, Some(_)) => place.enter(State::Draining, None),
+            (State::Draining | State::Stopped, _) => {}
+            _ => place.enter(State::Stopped, None),
+        }
+        for process in current.into_iter().chain(replacement) {
+            self.drain(worker, process, time);
+        }
+    }
+
+    /// Begins to stop the node, or with a shorter time goes on to do so.
+    pub(super) fn stop_node(&mut self, well: bool, caller: Option<Caller>, time: Option<Duration>) {
+        match &mut self.phase {
+            Phase::Stopping { callers, .. } => {
+                callers.extend(caller);
+                if let Some(time) = time {
+                    self.hurry(time);
+                }
+            }
+            Phase::Running => {
+                self.phase = Phase::Stopping { well, callers: caller.into_iter().collect(), told: 0 };
+                for worker in 0..self.workers.len() {
+                    for slot in 0..self.workers[worker].slots.len() {
+                        self.stop_slot(worker, slot, time);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives processes that drain already only so long.
+    fn hurry(&mut self, time: Duration) {
+        let timeout_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let now = Instant::now();
+        for process in self.workers.iter().flat_map(super::Worker::processes) {
+            process.tell(ToWorker::Drain { timeout_ms });
+            self.deadlines.push(now + time + GRACE, Due::Terminate(process.key()));
+        }
+    }
+
+    /// SIGTERM and SIGINT: the first one drains, the second one ends at once.
+    pub(super) fn stop_by_signal(&mut self, name: &str) {
+        if matches!(self.phase, Phase::Running) {
+            self.hub.log(Level::Info, format!("{name}: draining; send it again to stop at once"));
+            self.stop_node(true, None, None);
+            return;
+        }
+        self.hub.log(Level::Warn, format!("{name} again: stopping at once"));
+        for process in
+            self.workers.iter_mut().flat_map(|w| &mut w.slots).flat_map(super::slot::Slot::processes_mut)
+        {
+            process.kill("stopped at once");
+        }
+    }
+
+    /// Whether the end of this process, by itself, is the end of the node (`controller.options.shutdown`).
+    pub(super) fn ends_node(&mut self, worker: usize, exit: &Exit, reason: &str) -> bool {
+        let clean = exit::is_clean(exit);
+        let others = self.workers.iter().flat_map(super::Worker::processes).count();
+        let ends = self.node.shutdown.iter().flatten().any(|shutdown| match shutdown {
+            NodeShutdown::OnShutdownRequested => false,
+            NodeShutdown::OnWorkerExit => true,
+            NodeShutdown::OnWorkerExitWithError => !clean,
+            NodeShutdown::OnLastWorkerExit => others == 0,
+        });
+        if ends {
+            let id = self.workers[worker].id();
+            let why = format!("{id} {reason}: stopping the node, as controller.options.shutdown says");
+            self.hub.log(if clean { Level::Info } else { Level::Error }, why);
+            self.stop_node(clean, None, None);
+        }
+        ends
+    }
+
+    /// Tells those who wait how many processes are left, when that has changed.
+    pub(super) fn tell_of_stopping(&mut self) {
+        let left = self.workers.iter().flat_map(super::Worker::processes).count();
+        let open: u64 = self
+            .workers
+            .iter()
+            .flat_map(super::Worker::processes)
+            .flat_map(|process| &process.counters.listeners)
+            .map(|listener| listener.connections.open)
+            .sum();
+        if let Phase::Stopping { callers, told, .. } = &mut self.phase
+            && *told != left
+        {
+            *told = left;
+            for caller in callers {
+                caller.progress(format!("draining: {left} processes, {open} connections when last counted"));
+            }
+        }
+    }
+
+    /// Whether everything has ended that was to end.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Stopping { .. }) && self.places.is_empty()
+    }
+
+    /// Tells those who have waited for the end; returns whether it was a good one.
+    pub(super) async fn say_goodbye(&mut self) -> bool {
+        self.hub.log(Level::Info, "stopped");
+        let Phase::Stopping { well, callers, .. } = std::mem::replace(&mut self.phase, Phase::Running) else {
+            return true;
+        };
+        for caller in callers {
+            let _ = timeout(FAREWELL, caller.farewell()).await;
+        }
+        well
+    }
+}

@@ -1,0 +1,81 @@
+//! A worker of the configuration, as the supervisor sees it.
+
+use super::backoff::Limits;
+use super::process::{Launch, Process};
+use super::slot::Slot;
+use super::state::least_healthy;
+use jackfield_shared::config;
+use jackfield_shared::status::{Connections, State};
+use std::collections::HashMap;
+
+/// A worker and its places for processes.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    /// Its part of the configuration.
+    pub config: config::Worker,
+    /// How its processes are started.
+    pub launch: Launch,
+    /// Its places.
+    pub slots: Vec<Slot>,
+    /// What ended processes had counted: a node's counters never go down.
+    ended: HashMap<String, Connections>,
+    ended_dropped: u64,
+}
+
+impl Worker {
+    /// A worker with so many empty places.
+    pub(crate) fn new(config: config::Worker, launch: Launch, processes: u16) -> Self {
+        let slots = (0..processes).map(Slot::new).collect();
+        Self { config, launch, slots, ended: HashMap::new(), ended_dropped: 0 }
+    }
+
+    /// Its id.
+    pub(crate) fn id(&self) -> &str {
+        &self.config.id
+    }
+
+    /// The state of its least healthy process.
+    pub(crate) fn state(&self) -> State {
+        least_healthy(self.slots.iter().map(Slot::state))
+    }
+
+    /// How often a process may be started again.
+    pub(crate) fn restart_limits(&self) -> Limits {
+        let restart = &self.config.common.restart;
+        Limits {
+            max_restarts: restart.max_restarts,
+            period: restart.period,
+            first: restart.backoff,
+            longest: restart.backoff_max,
+        }
+    }
+
+    /// All its processes.
+    pub(crate) fn processes(&self) -> impl Iterator<Item = &Process> {
+        self.slots.iter().flat_map(Slot::processes)
+    }
+
+    /// Keeps what a process, which has ended, had counted.
+    pub(crate) fn keep_counters(&mut self, process: &Process) {
+        for listener in &process.counters.listeners {
+            let kept = self.ended.entry(listener.transport.clone()).or_default();
+            *kept += Connections { open: 0, ..listener.connections };
+        }
+        self.ended_dropped += process.counters.logs_dropped;
+    }
+
+    /// The counters of a transport, over all processes there are and were.
+    pub(crate) fn connections(&self, transport: &str) -> Connections {
+        let mut total = self.ended.get(transport).copied().unwrap_or_default();
+        let listeners = self.processes().flat_map(|process| &process.counters.listeners);
+        for listener in listeners.filter(|listener| listener.transport == transport) {
+            total += listener.connections;
+        }
+        total
+    }
+
+    /// Records that the processes there are and were had to drop.
+    pub(crate) fn logs_dropped(&self) -> u64 {
+        self.ended_dropped + self.processes().map(|process| process.counters.logs_dropped).sum::<u64>()
+    }
+}

@@ -1,0 +1,49 @@
+//! The node directories of `examples/`, carried along for `jackfield init --template NAME`.
+
+/// An example: a node directory that can be started as it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Template {
+    /// Its name, the directory's in `examples/`.
+    pub name: &'static str,
+    /// What it shows, in one line.
+    pub about: &'static str,
+    /// Its files: the path in the directory, and the text.
+    pub files: &'static [(&'static str, &'static str)],
+}
+
+macro_rules! template {
+    ($name:literal, $about:literal, [$($file:literal),+]) => {
+        Template {
+            name: $name,
+            about: $about,
+            files: &[$(($file, include_str!(concat!("../../../examples/", $name, "/", $file)))),+],
+        }
+    };
+}
+
+/// The examples; the first is what `jackfield init` writes when no name is given.
+pub fn templates() -> &'static [Template] {
+    const TEMPLATES: &[Template] = &[
+        template!(
+            "universal",
+            "RawSocket, WebSocket and web services on one port, on every core",
+            [".jackfield/config.yaml", "web/index.html", "README.md"]
+        ),
+        template!(
+            "web",
+            "files, JSON, redirects and nested paths over HTTP",
+            [".jackfield/config.yaml", "web/index.html", "README.md"]
+        ),
+        template!(
+            "echo",
+            "echoes to test clients with: bytes, WebSocket, RawSocket",
+            [".jackfield/config.yaml", "README.md"]
+        ),
+        template!(
+            "relay",
+            "TCP connections spread over several backends",
+            [".jackfield/config.json", "README.md"]
+        ),
+    ];
+    TEMPLATES
+}
