@@ -3,19 +3,19 @@
 //! A worker process runs one single-threaded runtime: what serves connections shares its state by `Rc`, without
 //! locks. Only files and name lookups, which the kernel can't do without blocking, go to helper threads.
 
-#![allow(dead_code)] // until the transports that use it are there
-
 mod connect;
 mod context;
 mod controller;
 pub mod drain;
 mod log;
 mod net;
+mod offers;
 mod process;
 mod serving;
 #[cfg(test)]
 mod testing;
 mod transport;
+mod web;
 pub mod websocket;
 
 use jackfield_shared::log::Level;
@@ -23,7 +23,7 @@ use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::task::JoinError;
+use tokio::task::spawn_local;
 
 /// Threads for files and name lookups, at most; more work waits.
 const HELPER_THREADS: usize = 64;
@@ -54,13 +54,11 @@ pub fn run(ipc: OwnedFd) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let code = runtime.block_on(process::live(ipc, log, records));
+    let life = runtime.block_on(async { spawn_local(process::live(ipc, log, records)).await });
     // A helper that hangs in a name lookup must not hold up the end.
     runtime.shutdown_background();
-    code
-}
-
-/// Whether a task ended by a panic, which is a fault of ours and is in the log already.
-fn panicked<T>(result: &Result<T, JoinError>) -> bool {
-    result.as_ref().is_err_and(JoinError::is_panic)
+    life.unwrap_or_else(|panic| {
+        eprintln!("jackfield: a worker process failed: {panic}");
+        ExitCode::FAILURE
+    })
 }

@@ -7,6 +7,7 @@ use crate::net::accept::{Capacity, Endpoint, Tally};
 use crate::net::backlog::Scratch;
 use crate::net::listener::Listener;
 use crate::net::pressure::Pressure;
+use crate::offers::Offers;
 use crate::transport::{Connection, Service};
 use jackfield_shared::config::{ListeningEndpoint, Transport};
 use jackfield_shared::ipc::{ListenerCounters, Plan};
@@ -40,12 +41,15 @@ impl Serving {
             let (found, expected) = (sockets.len(), plan.slots.len());
             return Err(format!("the plan came with {found} listening sockets, expected {expected}"));
         }
-        let context =
-            Rc::new(Context { node: plan.node, controller: Rc::clone(controller), scratch: Scratch::new() });
+        let context = Rc::new(Context {
+            offers: Offers::of(&plan.worker),
+            controller: Rc::clone(controller),
+            scratch: Scratch::new(),
+        });
         let mut transports = HashMap::new();
         for transport in plan.worker.transports() {
-            let service = Service::new(transport, &context)
-                .map_err(|e| format!("transport \"{}\": {e}", transport.id))?;
+            let service =
+                Service::new(transport).map_err(|e| format!("transport \"{}\": {e}", transport.id))?;
             let capacity = Capacity::new(most_connections(transport).into());
             transports.insert(transport.id.as_str(), (transport, Prepared { service, capacity }));
         }
@@ -104,7 +108,7 @@ impl Serving {
 async fn serve(endpoint: Endpoint, service: Service, context: Rc<Context>, drain: Drain) {
     let connections = drain.clone();
     let accepted = move |stream, peer, open| {
-        service.spawn(Connection { stream, peer, drain: connections.clone(), open }, &context);
+        service.spawn(Connection { stream, peer, drain: connections.clone(), open: Rc::new(open) }, &context);
     };
     endpoint.run(drain, accepted).await;
 }

@@ -2,18 +2,22 @@
 
 mod rawsocket;
 mod relay;
+mod sniff;
 mod stream_testee;
+mod universal;
 
 use crate::context::Context;
 use crate::drain::Drain;
 use crate::net::accept::Open;
 use crate::net::stream::{Peer, Stream};
+use crate::web::Client;
 use jackfield_shared::config::{self, ListeningEndpoint, TransportKind};
 use std::fmt;
 use std::future::Future;
 use std::rc::Rc;
 use tokio::task::spawn_local;
 use tracing::debug;
+use universal::Universal;
 
 /// An accepted connection and what is known of it.
 pub(crate) struct Connection {
@@ -21,26 +25,38 @@ pub(crate) struct Connection {
     pub(crate) peer: Peer,
     pub(crate) drain: Drain,
     /// Counts the connection; kept by whoever serves it to the end.
-    pub(crate) open: Open,
+    pub(crate) open: Rc<Open>,
 }
 
 /// A transport, ready to serve.
 #[derive(Clone)]
 pub(crate) enum Service {
-    StreamTestee { debug: bool },
+    StreamTestee {
+        debug: bool,
+    },
     Relay(Rc<relay::Relay>),
     RawsocketTestee(Rc<config::RawsocketTestee>),
+    /// HTTP, or whatever the first octets tell.
+    Universal(Rc<Universal>),
 }
 
 impl Service {
     /// Prepares what the configuration asks for; the error says what can't be served, for people.
-    pub(crate) fn new(transport: &config::Transport, _context: &Rc<Context>) -> Result<Self, String> {
+    pub(crate) fn new(transport: &config::Transport) -> Result<Self, String> {
         check_endpoint(&transport.endpoint)?;
         match &transport.kind {
             TransportKind::StreamTestee(testee) => Ok(Self::StreamTestee { debug: testee.debug }),
             TransportKind::StreamRelay(config) => Ok(Self::Relay(relay::Relay::new(config)?)),
             TransportKind::RawsocketTestee(testee) => Ok(Self::RawsocketTestee(Rc::new(testee.clone()))),
-            _ => Err("its type is not in this release".into()),
+            TransportKind::Universal(config) => Ok(Self::Universal(Rc::new(Universal::new(config)?))),
+            TransportKind::Web(config) => Ok(Self::Universal(Rc::new(Universal::web(config)?))),
+            TransportKind::WebsocketTestee(config) => {
+                Ok(Self::Universal(Rc::new(Universal::websocket(config)?)))
+            }
+            TransportKind::Websocket(_)
+            | TransportKind::Rawsocket(_)
+            | TransportKind::Mqtt(_)
+            | TransportKind::Flashpolicy(_) => Err("its type is not in this release".into()),
         }
     }
 
@@ -72,6 +88,17 @@ impl Service {
                     rawsocket::echo(stream, peer, &config.echo, timeout, &context.scratch).await
                 });
             }
+            Self::Universal(universal) => {
+                let universal = Rc::clone(universal);
+                let client = Client {
+                    site: Rc::clone(&universal.site),
+                    context,
+                    peer,
+                    drain: drain.clone(),
+                    _open: Rc::clone(&open),
+                };
+                task(peer, drain, open, async move { universal.serve(stream, client).await });
+            }
         }
     }
 }
@@ -95,7 +122,7 @@ fn check_endpoint(endpoint: &ListeningEndpoint) -> Result<(), String> {
 fn task<E: fmt::Display>(
     peer: Peer,
     drain: Drain,
-    open: Open,
+    open: Rc<Open>,
     serve: impl Future<Output = Result<(), E>> + 'static,
 ) {
     spawn_local(async move {

@@ -4,4 +4,5 @@ mod frame;
 mod handshake;
 mod testee;
 
-pub(crate) use testee::echo;
+pub(crate) use handshake::MAGIC;
+pub(crate) use testee::{Error, echo, refuse};

@@ -1,0 +1,125 @@
+//! What the transports of this process answer, in words for people: the status page shows it beside each address.
+
+use jackfield_shared::config::{
+    PathService, RawsocketSection, Transport, TransportKind, Web, WebsocketPath, Worker,
+};
+use std::collections::HashMap;
+
+/// One thing that an address answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Offer {
+    /// What it is.
+    pub(crate) what: String,
+    /// The path it is at, where a browser can go there.
+    pub(crate) path: Option<String>,
+}
+
+/// The offers of the transports of one worker, by the ids of worker and transport.
+#[derive(Debug, Default)]
+pub(crate) struct Offers {
+    worker: String,
+    transports: HashMap<String, Vec<Offer>>,
+}
+
+impl Offers {
+    pub(crate) fn of(worker: &Worker) -> Self {
+        let offers = |transport: &Transport| (transport.id.clone(), offers(&transport.kind));
+        Self { worker: worker.id.clone(), transports: worker.transports().iter().map(offers).collect() }
+    }
+
+    /// What a transport offers; `None` where that is another worker's business.
+    pub(crate) fn get(&self, worker: &str, transport: &str) -> Option<&[Offer]> {
+        self.transports.get(transport).filter(|_| worker == self.worker).map(Vec::as_slice)
+    }
+}
+
+fn plain(what: impl Into<String>) -> Offer {
+    Offer { what: what.into(), path: None }
+}
+
+fn offers(kind: &TransportKind) -> Vec<Offer> {
+    match kind {
+        TransportKind::Universal(universal) => {
+            let mut offers = Vec::new();
+            match &universal.rawsocket {
+                Some(RawsocketSection::RawsocketTestee(_)) => offers.push(plain("RawSocket echo")),
+                Some(RawsocketSection::Rawsocket(_)) => offers.push(plain("WAMP over RawSocket")),
+                None => {}
+            }
+            for (path, section) in universal.websocket.iter().flatten() {
+                let what = match section {
+                    WebsocketPath::WebsocketTestee(_) => "WebSocket echo",
+                    WebsocketPath::Websocket(_) => "WAMP over WebSocket",
+                };
+                offers.push(Offer { what: what.into(), path: Some(address(path)) });
+            }
+            universal.web.iter().for_each(|web| add_web(web, &mut offers));
+            offers
+        }
+        TransportKind::Web(web) => {
+            let mut offers = Vec::new();
+            add_web(web, &mut offers);
+            offers
+        }
+        TransportKind::StreamRelay(relay) => {
+            let count = relay.backends.len();
+            vec![plain(format!("relayed to {count} backend{}", if count == 1 { "" } else { "s" }))]
+        }
+        TransportKind::StreamTestee(_) => vec![plain("echo")],
+        TransportKind::RawsocketTestee(_) => vec![plain("RawSocket echo")],
+        TransportKind::WebsocketTestee(_) => vec![plain("WebSocket echo")],
+        TransportKind::Websocket(_) => vec![plain("WAMP over WebSocket")],
+        TransportKind::Rawsocket(_) => vec![plain("WAMP over RawSocket")],
+        TransportKind::Mqtt(_) => vec![plain("MQTT")],
+        TransportKind::Flashpolicy(_) => vec![plain("Flash policy")],
+    }
+}
+
+fn add_web(web: &Web, offers: &mut Vec<Offer>) {
+    for (path, service) in &web.paths {
+        let what = match service {
+            PathService::Static(_) => "files",
+            PathService::Json(_) => "JSON",
+            PathService::Redirect(_) => "redirect",
+            PathService::Nodeinfo(_) => "node information",
+            PathService::Path(_) => "more paths",
+            PathService::WebsocketTestee(_) => "WebSocket echo",
+            PathService::None(_) => continue,
+            _ => "web service",
+        };
+        offers.push(Offer { what: what.into(), path: Some(address(path)) });
+    }
+}
+
+fn address(key: &str) -> String {
+    if key == "/" { "/".into() } else { format!("/{}", key.trim_end()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jackfield_shared::config::{Format, builtin, parse};
+    use std::path::Path;
+
+    #[test]
+    fn the_built_in_node_says_what_it_answers() {
+        let node = parse(builtin(), Format::Json, "built-in", Path::new("/"), &|_| None).node.unwrap();
+        let offers = Offers::of(&node.workers[0]);
+        let found: Vec<_> = offers
+            .get("worker001", "transport001")
+            .unwrap()
+            .iter()
+            .map(|o| (o.what.as_str(), o.path.as_deref()))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("RawSocket echo", None),
+                ("WebSocket echo", Some("/ws")),
+                ("node information", Some("/")),
+                ("node information", Some("/info"))
+            ]
+        );
+        assert!(offers.get("worker002", "transport001").is_none());
+    }
+}

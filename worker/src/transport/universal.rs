@@ -1,0 +1,100 @@
+//! `universal`, and the transports that are a part of it: what a connection is, its first octets tell.
+
+use super::rawsocket;
+use super::sniff::{self, Protocol, sniff};
+use crate::net::prefixed::Prefixed;
+use crate::net::stream::Stream;
+use crate::web::{self, Client, Http, Site};
+use jackfield_shared::config::{
+    self, DEFAULT_HANDSHAKE_TIMEOUT, RawsocketEcho, RawsocketSection, Web, WebsocketPath, WebsocketTestee,
+};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// RawSocket, WebSocket and web services on one endpoint.
+#[derive(Debug)]
+pub(crate) struct Universal {
+    rawsocket: Option<RawsocketEcho>,
+    pub(crate) site: Rc<Site>,
+    /// How long a client may take to say what it speaks, and to send a request's head.
+    handshake_timeout: Duration,
+}
+
+/// Why a connection ended other than by the client's wish.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    Sniff(#[from] sniff::Error),
+    #[error("closed: the first octet is {octet:#04x}{meaning}, which is not spoken here")]
+    Unknown { octet: u8, meaning: &'static str },
+    #[error(transparent)]
+    Rawsocket(#[from] rawsocket::Error),
+    #[error(transparent)]
+    Web(#[from] web::Error),
+}
+
+impl Universal {
+    /// All that the configuration asks for; the error says what is not in this release.
+    pub(crate) fn new(config: &config::Universal) -> Result<Self, String> {
+        if config.mqtt.is_some() {
+            return Err("MQTT is not in this release".into());
+        }
+        let rawsocket = match &config.rawsocket {
+            None => None,
+            Some(RawsocketSection::RawsocketTestee(echo)) => Some(echo.clone()),
+            Some(RawsocketSection::Rawsocket(_)) => {
+                return Err("section `rawsocket`: WAMP is not in this release".into());
+            }
+        };
+        let mut paths = Vec::new();
+        for (path, section) in config.websocket.iter().flatten() {
+            match section {
+                WebsocketPath::WebsocketTestee(testee) => paths.push((path.as_str(), testee)),
+                WebsocketPath::Websocket(_) => {
+                    return Err(format!("section `websocket`, path \"{path}\": WAMP is not in this release"));
+                }
+            }
+        }
+        let site = Site::new(paths, config.web.as_ref())?;
+        Ok(Self { rawsocket, site, handshake_timeout: config.handshake_timeout })
+    }
+
+    /// The transport `web`.
+    pub(crate) fn web(config: &Web) -> Result<Self, String> {
+        let site = Site::new([], Some(config))?;
+        Ok(Self { rawsocket: None, site, handshake_timeout: DEFAULT_HANDSHAKE_TIMEOUT })
+    }
+
+    /// The transport `websocket.testee`: WebSocket on every path.
+    pub(crate) fn websocket(config: &WebsocketTestee) -> Result<Self, String> {
+        let handshake_timeout = match config.options.open_handshake_timeout {
+            Duration::ZERO => DEFAULT_HANDSHAKE_TIMEOUT,
+            limit => limit,
+        };
+        Ok(Self { rawsocket: None, site: Site::new([("/", config)], None)?, handshake_timeout })
+    }
+
+    /// Finds out what the client speaks, and answers.
+    pub(crate) async fn serve(&self, mut stream: Stream, client: Client) -> Result<(), Error> {
+        let limit = self.handshake_timeout;
+        let (protocol, ahead) = sniff(&mut stream, &client.context.scratch, limit).await?;
+        let stream = Prefixed::new(ahead, stream);
+        match (protocol, &self.rawsocket) {
+            (Protocol::Http1, _) => web::serve(stream, Http::One, client, limit).await?,
+            (Protocol::Http2, _) => web::serve(stream, Http::Two, client, limit).await?,
+            (Protocol::Rawsocket, Some(config)) => {
+                rawsocket::echo(stream, client.peer, config, limit, &client.context.scratch).await?;
+            }
+            (Protocol::Rawsocket, None) => rawsocket::refuse(stream, limit).await?,
+            (Protocol::Unknown(octet), _) => {
+                let meaning = match octet {
+                    0x10 => " (MQTT)",
+                    0x16 => " (TLS)",
+                    _ => "",
+                };
+                return Err(Error::Unknown { octet, meaning });
+            }
+        }
+        Ok(())
+    }
+}

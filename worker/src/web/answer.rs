@@ -1,0 +1,58 @@
+//! Responses.
+
+use super::accept::wants_page;
+use super::body::Body;
+use super::pages;
+use bytes::Bytes;
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::{HeaderMap, Method, Response, StatusCode};
+
+/// What a service says to a request.
+pub(crate) type Answer = Response<Body>;
+
+/// A page.
+pub(crate) const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+/// Text for programs and terminals.
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+/// Methods of services that are only read.
+const READING: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
+
+/// A response with content.
+pub(crate) fn content(kind: HeaderValue, content: impl Into<Bytes>) -> Answer {
+    let mut response = Response::new(Body::Full(content.into()));
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
+}
+
+/// Something went other than the client wished: a page for people, a line for programs. `explanation` is a
+/// sentence.
+pub(crate) fn failure(asked: &HeaderMap, status: StatusCode, explanation: &str) -> Answer {
+    let mut response = if wants_page(asked) {
+        content(HTML, pages::failure(status, explanation))
+    } else {
+        let reason = status.canonical_reason().unwrap_or("Error");
+        content(TEXT, format!("{} {reason}: {explanation}\n", status.as_u16()))
+    };
+    *response.status_mut() = status;
+    response
+}
+
+/// There is nothing.
+pub(crate) fn not_found(asked: &HeaderMap) -> Answer {
+    failure(asked, StatusCode::NOT_FOUND, "There is nothing at this address.")
+}
+
+/// What to say to a method other than GET and HEAD, where only those make sense.
+pub(crate) fn unless_reading(method: &Method, asked: &HeaderMap) -> Option<Answer> {
+    let mut response = match *method {
+        Method::GET | Method::HEAD => return None,
+        Method::OPTIONS => {
+            let mut response = Response::new(Body::Empty);
+            *response.status_mut() = StatusCode::NO_CONTENT;
+            response
+        }
+        _ => failure(asked, StatusCode::METHOD_NOT_ALLOWED, "This address can only be read (GET, HEAD)."),
+    };
+    response.headers_mut().insert(ALLOW, READING);
+    Some(response)
+}

@@ -1,0 +1,56 @@
+//! What is sent behind a response's head.
+
+use super::files::FileBody;
+use bytes::Bytes;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// The content of a response.
+#[derive(Debug, Default)]
+pub(crate) enum Body {
+    #[default]
+    Empty,
+    Full(Bytes),
+    File(FileBody),
+}
+
+impl Body {
+    /// Its length in octets.
+    pub(crate) fn length(&self) -> u64 {
+        match self {
+            Self::Empty => 0,
+            Self::Full(octets) => octets.len() as u64,
+            Self::File(file) => file.remaining(),
+        }
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        match &mut *self {
+            Self::Empty => Poll::Ready(None),
+            Self::Full(octets) => {
+                let octets = std::mem::take(octets);
+                *self = Self::Empty;
+                Poll::Ready(Some(Ok(Frame::data(octets))))
+            }
+            Self::File(file) => file.poll_chunk(cx).map(|chunk| chunk.map(|octets| octets.map(Frame::data))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.length() == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.length())
+    }
+}

@@ -1,0 +1,117 @@
+//! How long an HTTP connection waits for its client: for a request's head that has begun, or for any request.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What the client may take its time for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// From the first octet of a request to the end of its head.
+    pub(super) head: Duration,
+    /// From one request to the next.
+    pub(super) idle: Option<Duration>,
+}
+
+/// What a connection is waiting for. Atomic because hyper wants what it reads from to be `Send`; there is one
+/// thread.
+#[derive(Debug)]
+pub(super) struct Clock {
+    start: Instant,
+    /// Requests that are being answered.
+    busy: AtomicU32,
+    /// Whether the head of a request has begun. HTTP/2 has other octets between requests, and limits of its own.
+    head: AtomicBool,
+    watch_heads: bool,
+    /// When the wait began: milliseconds after `start`.
+    since: AtomicU64,
+}
+
+impl Clock {
+    /// The clock of a connection whose first request has begun to arrive.
+    pub(super) fn new(watch_heads: bool) -> Arc<Self> {
+        Arc::new(Self {
+            start: Instant::now(),
+            busy: AtomicU32::new(0),
+            head: AtomicBool::new(watch_heads),
+            watch_heads,
+            since: AtomicU64::new(0),
+        })
+    }
+
+    fn wait_from_now(&self) {
+        self.since.store(self.start.elapsed().as_millis() as u64, Relaxed);
+    }
+
+    /// Octets have arrived.
+    pub(super) fn received(&self) {
+        if self.watch_heads && self.busy.load(Relaxed) == 0 && !self.head.swap(true, Relaxed) {
+            self.wait_from_now();
+        }
+    }
+
+    /// A request's head is complete; the request is over when the guard is dropped.
+    pub(super) fn begin(self: &Arc<Self>) -> Busy {
+        self.head.store(false, Relaxed);
+        self.busy.fetch_add(1, Relaxed);
+        Busy(Arc::clone(self))
+    }
+
+    /// Whether it is a request's head that is waited for.
+    pub(super) fn is_in_head(&self) -> bool {
+        self.head.load(Relaxed)
+    }
+
+    /// When the patience ends, if it does.
+    pub(super) fn deadline(&self, limits: Limits) -> Option<Instant> {
+        if self.busy.load(Relaxed) > 0 {
+            return None;
+        }
+        let limit = if self.head.load(Relaxed) { limits.head } else { limits.idle? };
+        Some(self.start + Duration::from_millis(self.since.load(Relaxed)) + limit)
+    }
+}
+
+/// A request that is being answered.
+#[derive(Debug)]
+pub(super) struct Busy(Arc<Clock>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        if self.0.busy.fetch_sub(1, Relaxed) == 1 {
+            self.0.head.store(false, Relaxed);
+            self.0.wait_from_now();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::advance;
+
+    const LIMITS: Limits = Limits { head: Duration::from_secs(10), idle: Some(Duration::from_secs(60)) };
+
+    #[tokio::test(start_paused = true)]
+    async fn heads_and_pauses_are_limited_and_answers_are_not() {
+        let clock = Clock::new(true);
+        let start = Instant::now();
+        let at = |seconds| Some(start + Duration::from_secs(seconds));
+        assert_eq!(clock.deadline(LIMITS), at(10));
+        advance(Duration::from_secs(5)).await;
+        clock.received();
+        assert_eq!(clock.deadline(LIMITS), at(10), "a head that comes slowly");
+        let (first, second) = (clock.begin(), clock.begin());
+        assert_eq!(clock.deadline(LIMITS), None);
+        clock.received(); // the content of the request
+        drop(first);
+        assert_eq!(clock.deadline(LIMITS), None);
+        drop(second);
+        assert_eq!(clock.deadline(LIMITS), at(65));
+        assert_eq!(clock.deadline(Limits { idle: None, ..LIMITS }), None);
+        advance(Duration::from_secs(20)).await;
+        clock.received();
+        assert_eq!(clock.deadline(LIMITS), at(35), "the next head");
+    }
+}

@@ -1,0 +1,128 @@
+//! The content of a file, sent piece by piece.
+
+use bytes::Bytes;
+use rustix::io::{Errno, ReadWriteFlags, preadv2};
+use std::future::Future;
+use std::io::{self, IoSliceMut};
+use std::os::fd::OwnedFd;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::task::{JoinHandle, spawn_blocking};
+
+/// Octets read at once.
+const CHUNK: u64 = 128 << 10;
+
+/// A part of a file. What the kernel has in its cache is read at once; for the disk, a helper thread waits.
+#[derive(Debug)]
+pub(crate) struct FileBody {
+    file: Arc<OwnedFd>,
+    at: u64,
+    end: u64,
+    reading: Option<JoinHandle<io::Result<Bytes>>>,
+}
+
+impl FileBody {
+    /// The octets of `file` from `start` up to `end`.
+    pub(crate) fn new(file: OwnedFd, start: u64, end: u64) -> Self {
+        Self { file: Arc::new(file), at: start, end, reading: None }
+    }
+
+    /// Octets that have not been sent yet.
+    pub(crate) const fn remaining(&self) -> u64 {
+        self.end - self.at
+    }
+
+    pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        if self.at >= self.end {
+            return Poll::Ready(None);
+        }
+        let octets = match ready!(self.poll_read(cx)) {
+            Ok(octets) => octets,
+            Err(e) => {
+                self.at = self.end;
+                return Poll::Ready(Some(Err(e)));
+            }
+        };
+        self.at += octets.len() as u64;
+        Poll::Ready(Some(Ok(octets)))
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
+        loop {
+            if let Some(reading) = &mut self.reading {
+                let octets = ready!(Pin::new(reading).poll(cx));
+                self.reading = None;
+                return Poll::Ready(octets.map_err(io::Error::other).flatten());
+            }
+            let length = self.remaining().min(CHUNK) as usize;
+            match read(&self.file, self.at, length, ReadWriteFlags::NOWAIT) {
+                Err(e)
+                    if matches!(
+                        Errno::from_io_error(&e),
+                        Some(Errno::AGAIN | Errno::OPNOTSUPP | Errno::NOSYS)
+                    ) =>
+                {
+                    let (file, at) = (Arc::clone(&self.file), self.at);
+                    let read = move || read(&file, at, length, ReadWriteFlags::empty());
+                    self.reading = Some(spawn_blocking(read));
+                }
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+}
+
+/// Up to `length` octets, at least one.
+fn read(file: &OwnedFd, at: u64, length: usize, flags: ReadWriteFlags) -> io::Result<Bytes> {
+    let mut octets = vec![0; length];
+    let count = loop {
+        match preadv2(file, &mut [IoSliceMut::new(&mut octets)], at, flags) {
+            Err(Errno::INTR) => {}
+            result => break result?,
+        }
+    };
+    if count == 0 {
+        let text = "the file has become shorter while it was sent";
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
+    }
+    octets.truncate(count);
+    Ok(octets.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Directory;
+    use std::fs::{self, File};
+    use std::future::poll_fn;
+
+    async fn content(mut body: FileBody) -> io::Result<Vec<u8>> {
+        let mut got = Vec::new();
+        while let Some(octets) = poll_fn(|cx| body.poll_chunk(cx)).await {
+            got.extend_from_slice(&octets?);
+        }
+        Ok(got)
+    }
+
+    #[tokio::test]
+    async fn a_part_is_sent_whole() {
+        let dir = Directory::new();
+        let path = dir.path().join("file");
+        let octets: Vec<u8> = (0..1_000_000u32).map(|i| (i % 251) as u8).collect();
+        fs::write(&path, &octets).unwrap();
+        let open = || OwnedFd::from(File::open(&path).unwrap());
+        assert!(content(FileBody::new(open(), 0, 1_000_000)).await.unwrap() == octets);
+        assert!(content(FileBody::new(open(), 5, 200_005)).await.unwrap() == octets[5..200_005]);
+        assert!(content(FileBody::new(open(), 7, 7)).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_file_that_shrinks_is_an_error_and_not_padded() {
+        let dir = Directory::new();
+        let path = dir.path().join("file");
+        fs::write(&path, "short").unwrap();
+        let body = FileBody::new(File::open(&path).unwrap().into(), 0, 10);
+        assert_eq!(content(body).await.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+}

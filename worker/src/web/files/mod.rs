@@ -1,0 +1,139 @@
+//! The path service `static`: files of a directory, and nothing outside of it.
+
+mod body;
+mod kind;
+mod listing;
+mod open;
+mod range;
+mod respond;
+
+pub(crate) use body::FileBody;
+
+use super::answer::{Answer, HTML, content, failure, not_found, unless_reading};
+use super::router::Rest;
+use hyper::header::{HeaderValue, LOCATION};
+use hyper::{Request, StatusCode};
+use jackfield_shared::config::{StaticOptions, StaticService};
+use kind::Kinds;
+use open::{Kind, Opened, open};
+use rustix::io::Errno;
+use std::io;
+use std::path::{Path, PathBuf};
+use tracing::{debug, error};
+
+/// A directory, ready to serve.
+#[derive(Debug)]
+pub(crate) struct Files {
+    directory: PathBuf,
+    kinds: Kinds,
+    cache_control: Option<HeaderValue>,
+    options: StaticOptions,
+}
+
+impl Files {
+    pub(crate) fn new(config: &StaticService) -> Result<Self, String> {
+        let Some(directory) = config.directory.clone() else {
+            return Err(
+                "`package` and `resource` name files of a Python package, which is not in this release; \
+                        name their `directory`"
+                    .into(),
+            );
+        };
+        let cache_control = config.options.cache_timeout.map(|seconds| {
+            let value = format!("public, max-age={}", seconds.max(0));
+            HeaderValue::from_str(&value).unwrap_or(HeaderValue::from_static("no-cache"))
+        });
+        let kinds = Kinds::new(&config.options.mime_types)?;
+        Ok(Self { directory, kinds, cache_control, options: config.options.clone() })
+    }
+
+    /// Answers a request for `rest`, the path below the service's own.
+    pub(crate) async fn answer<B>(&self, request: &Request<B>, rest: Rest<'_>) -> Answer {
+        let asked = request.headers();
+        if let Some(answer) = unless_reading(request.method(), asked) {
+            return answer;
+        }
+        let Some(path) = rest.file() else { return not_found(asked) };
+        let found = match self.open(&path).await {
+            Ok(found) => found,
+            Err(e) => return self.not_opened(request, &path, &e),
+        };
+        match found.kind {
+            Kind::File if rest.is_directory() => not_found(asked),
+            Kind::File => self.file(request, &path, found),
+            Kind::Directory if !rest.is_directory() => with_slash(request),
+            Kind::Directory => self.directory(request, &path, rest).await,
+        }
+    }
+
+    async fn open(&self, path: &Path) -> io::Result<Opened> {
+        open(&self.directory, path).await
+    }
+
+    fn file<B>(&self, request: &Request<B>, path: &Path, file: Opened) -> Answer {
+        let mut answer = respond::file(request.headers(), file, self.kinds.of(path));
+        if let Some(cache_control) = &self.cache_control
+            && answer.status() != StatusCode::RANGE_NOT_SATISFIABLE
+        {
+            answer.headers_mut().insert(hyper::header::CACHE_CONTROL, cache_control.clone());
+        }
+        answer
+    }
+
+    async fn directory<B>(&self, request: &Request<B>, path: &Path, rest: Rest<'_>) -> Answer {
+        let default = path.join(&self.options.default_file);
+        match self.open(&default).await {
+            Ok(file) if file.kind == Kind::File => return self.file(request, &default, file),
+            Ok(_) => {}
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return self.not_opened(request, &default, &e),
+        }
+        if !self.options.enable_directory_listing {
+            return not_found(request.headers());
+        }
+        match listing::read(&self.directory, path).await {
+            Ok(entries) => content(HTML, listing::page_of(request.uri().path(), rest.is_root(), &entries)),
+            Err(e) => self.not_opened(request, path, &e),
+        }
+    }
+
+    fn not_opened<B>(&self, request: &Request<B>, path: &Path, error: &io::Error) -> Answer {
+        let asked = request.headers();
+        let full = self.directory.join(path);
+        match Errno::from_io_error(error) {
+            Some(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::NXIO) => not_found(asked),
+            // Leads out of the directory, or round in circles.
+            Some(Errno::XDEV | Errno::LOOP) => {
+                debug!("{}: not served: it leads out of the directory ({error})", full.display());
+                not_found(asked)
+            }
+            Some(Errno::ACCESS | Errno::PERM) => {
+                failure(asked, StatusCode::FORBIDDEN, "The server may not read this file.")
+            }
+            _ => {
+                error!("{}: can't be read: {error}", full.display());
+                failure(asked, StatusCode::INTERNAL_SERVER_ERROR, "The server can't read this file now.")
+            }
+        }
+    }
+}
+
+/// Sends the client to the directory's own address, from which relative links lead to what is in it.
+fn with_slash<B>(request: &Request<B>) -> Answer {
+    let uri = request.uri();
+    // More than one slash at the start would name another host.
+    let path = uri.path().trim_start_matches('/');
+    let query = uri.query().map_or(String::new(), |query| format!("?{query}"));
+    let mut answer =
+        failure(request.headers(), StatusCode::FOUND, "This directory's address ends with a slash.");
+    match HeaderValue::from_str(&format!("/{path}/{query}")) {
+        Ok(location) => {
+            answer.headers_mut().insert(LOCATION, location);
+            answer
+        }
+        Err(_) => not_found(request.headers()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

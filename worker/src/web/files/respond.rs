@@ -1,0 +1,109 @@
+//! The response for a file: whether it has to be sent, and which part of it (RFC 9110, sections 13 and 14).
+
+use super::body::FileBody;
+use super::open::Opened;
+use super::range::Range;
+use crate::web::answer::{Answer, failure};
+use crate::web::body::Body;
+use hyper::header::{
+    ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE,
+    IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE,
+};
+use hyper::{Response, StatusCode};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What tells one state of a file from another.
+struct Validators {
+    etag: String,
+    modified: SystemTime,
+}
+
+impl Validators {
+    fn of(file: &Opened) -> Self {
+        let age = file.modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { etag: format!("\"{:x}-{:x}\"", file.size, age.as_nanos()), modified: file.modified }
+    }
+
+    /// Whether one of the client's tags is this file's; weak ones count, too (section 13.1.2).
+    fn is_named_in(&self, tags: &str) -> bool {
+        tags.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == self.etag)
+    }
+
+    /// Whether the file has not changed since a date of the client's, which has whole seconds.
+    fn is_not_newer_than(&self, date: &str) -> bool {
+        httpdate::parse_http_date(date).is_ok_and(|date| seconds(self.modified) <= seconds(date))
+    }
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// Whether the client has the file as it is.
+fn is_fresh(asked: &HeaderMap, validators: &Validators) -> bool {
+    match (text(asked, &IF_NONE_MATCH), text(asked, &IF_MODIFIED_SINCE)) {
+        (Some(tags), _) => validators.is_named_in(tags),
+        (None, Some(date)) => validators.is_not_newer_than(date),
+        (None, None) => false,
+    }
+}
+
+/// Which part the client asks for, given that it wants a part only of the state that it knows (section 13.1.5).
+fn range(asked: &HeaderMap, validators: &Validators, size: u64) -> Range {
+    let known = text(asked, &IF_RANGE).is_none_or(|condition| {
+        condition == validators.etag
+            || httpdate::parse_http_date(condition).is_ok_and(|d| seconds(d) == seconds(validators.modified))
+    });
+    match text(asked, &RANGE) {
+        Some(range) if known => Range::parse(range, size),
+        _ => Range::Whole,
+    }
+}
+
+/// The response for `file`, whose media type is `kind`.
+pub(super) fn file(asked: &HeaderMap, file: Opened, kind: HeaderValue) -> Answer {
+    let validators = Validators::of(&file);
+    let size = file.size;
+    let mut response = if is_fresh(asked, &validators) {
+        status(StatusCode::NOT_MODIFIED)
+    } else {
+        let (mut response, start, end) = match range(asked, &validators, size) {
+            Range::Whole => (status(StatusCode::OK), 0, size),
+            Range::Part(start, end) => {
+                let mut response = status(StatusCode::PARTIAL_CONTENT);
+                insert(&mut response, CONTENT_RANGE, &format!("bytes {start}-{}/{size}", end - 1));
+                (response, start, end)
+            }
+            Range::Unsatisfiable => {
+                let text = format!("The file has {size} octets, none of which is in the range asked for.");
+                let mut response = failure(asked, StatusCode::RANGE_NOT_SATISFIABLE, &text);
+                insert(&mut response, CONTENT_RANGE, &format!("bytes */{size}"));
+                return response;
+            }
+        };
+        *response.body_mut() = Body::File(FileBody::new(file.fd, start, end));
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+        response
+    };
+    response.headers_mut().insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    insert(&mut response, ETAG, &validators.etag);
+    insert(&mut response, LAST_MODIFIED, &httpdate::fmt_http_date(validators.modified));
+    response
+}
+
+fn status(status: StatusCode) -> Answer {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = status;
+    response
+}
+
+/// Sets a header whose value is made of digits and letters of ours.
+fn insert(response: &mut Answer, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}

@@ -1,0 +1,105 @@
+//! The path service `json`.
+
+use super::answer::{Answer, content, unless_reading};
+use bytes::Bytes;
+use hyper::Request;
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_REQUEST_HEADERS, CACHE_CONTROL, HeaderValue, ORIGIN, VARY,
+};
+use jackfield_shared::config::{JsonOptions, JsonService};
+
+/// JSON, and that it is.
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+/// What keeps caches from keeping an answer.
+pub(crate) const UNCACHED: HeaderValue =
+    HeaderValue::from_static("no-store, no-cache, must-revalidate, max-age=0");
+
+/// A value, ready to serve.
+#[derive(Debug)]
+pub(crate) struct Json {
+    text: Bytes,
+    options: JsonOptions,
+}
+
+impl Json {
+    pub(crate) fn new(config: &JsonService) -> Self {
+        let text =
+            if config.options.prettify { format!("{:#}\n", config.value) } else { config.value.to_string() };
+        Self { text: text.into(), options: config.options.clone() }
+    }
+
+    pub(crate) fn answer<B>(&self, request: &Request<B>) -> Answer {
+        let asked = request.headers();
+        let mut response =
+            unless_reading(request.method(), asked).unwrap_or_else(|| content(JSON, self.text.clone()));
+        let headers = response.headers_mut();
+        if self.options.discourage_caching {
+            headers.insert(CACHE_CONTROL, UNCACHED);
+        }
+        if self.options.allow_cross_origin {
+            // As Crossbar.io does: the page's origin is named, so that it may send credentials.
+            let origin = asked.get(ORIGIN).filter(|origin| *origin != "null");
+            let any = HeaderValue::from_static("*");
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.unwrap_or(&any).clone());
+            headers.insert(VARY, ORIGIN.into());
+            if origin.is_some() {
+                headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+            }
+            if let Some(wanted) = asked.get(ACCESS_CONTROL_REQUEST_HEADERS) {
+                headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
+            }
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::{Method, StatusCode};
+    use serde_json::json;
+
+    fn service(options: JsonOptions) -> Json {
+        Json::new(&JsonService { value: json!({"b": [1], "a": null}), options })
+    }
+
+    fn get(origin: Option<&'static str>) -> Request<()> {
+        let mut request = Request::new(());
+        if let Some(origin) = origin {
+            request.headers_mut().insert(ORIGIN, HeaderValue::from_static(origin));
+        }
+        request
+    }
+
+    #[test]
+    fn options_have_their_effects() {
+        let plain = JsonOptions { prettify: false, allow_cross_origin: false, discourage_caching: false };
+        let answer = service(plain.clone()).answer(&get(Some("https://a.example")));
+        assert_eq!(answer.headers().len(), 1);
+        assert_eq!(service(plain.clone()).text, r#"{"b":[1],"a":null}"#);
+
+        let pretty = service(JsonOptions { prettify: true, ..plain.clone() });
+        assert_eq!(pretty.text, "{\n  \"b\": [\n    1\n  ],\n  \"a\": null\n}\n");
+
+        let answer = service(JsonOptions { discourage_caching: true, ..plain.clone() }).answer(&get(None));
+        assert!(answer.headers()[CACHE_CONTROL].to_str().unwrap().contains("no-store"));
+
+        let cross = service(JsonOptions { allow_cross_origin: true, ..plain });
+        for (origin, expected) in
+            [(None, "*"), (Some("null"), "*"), (Some("https://a.example"), "https://a.example")]
+        {
+            assert_eq!(cross.answer(&get(origin)).headers()[ACCESS_CONTROL_ALLOW_ORIGIN], expected);
+        }
+    }
+
+    #[test]
+    fn it_can_only_be_read() {
+        let service = service(JsonOptions::default());
+        let mut request = get(None);
+        *request.method_mut() = Method::POST;
+        assert_eq!(service.answer(&request).status(), StatusCode::METHOD_NOT_ALLOWED);
+        *request.method_mut() = Method::OPTIONS;
+        assert_eq!(service.answer(&request).status(), StatusCode::NO_CONTENT);
+    }
+}

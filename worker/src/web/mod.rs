@@ -1,0 +1,20 @@
+//! The web server: HTTP/1.1 and HTTP/2, routing by path, services.
+
+mod accept;
+mod access;
+mod answer;
+mod body;
+mod clock;
+mod connection;
+mod files;
+mod json;
+mod nodeinfo;
+mod pages;
+mod redirect;
+mod router;
+mod site;
+mod upgrade;
+mod watched;
+
+pub(crate) use connection::{Client, Error, Http, serve};
+pub(crate) use site::Site;

@@ -1,0 +1,278 @@
+//! The status page of the node.
+
+use super::{Escaped, page};
+use crate::offers::{Offer, Offers};
+use jackfield_shared::status::{Endpoint, EndpointState, Process, State, Status, Worker};
+use std::fmt::{self, Display, Write};
+
+/// Keeps the page up to date: by itself where there are scripts, by loading it again where there are none.
+const HEAD: &str = concat!(
+    "<noscript><meta http-equiv=\"refresh\" content=\"5\"></noscript>\n<script>\n",
+    include_str!("status.js"),
+    "</script>\n"
+);
+
+/// The page.
+pub(crate) fn status(status: &Status, offers: &Offers) -> String {
+    let title = format!("{} · Jackfield", status.node.id);
+    page(&title, HEAD, &Main { status, offers }.to_string())
+}
+
+struct Main<'a> {
+    status: &'a Status,
+    offers: &'a Offers,
+}
+
+impl Display for Main<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Status { node, workers, endpoints, logs } = self.status;
+        writeln!(f, "<main>\n<h1>{}</h1>\n<dl class=\"facts\">", Escaped(&node.id))?;
+        fact(f, "Jackfield", &node.version)?;
+        fact(f, "pid", node.pid)?;
+        fact(f, "up", Time(node.uptime_s))?;
+        fact(f, "configuration", &node.config)?;
+        fact(f, "generation", node.generation)?;
+        if logs.dropped > 0 {
+            fact(f, "log records lost", logs.dropped)?;
+        }
+        f.write_str("</dl>\n<h2>Endpoints</h2>\n<div class=\"panel\"><table>\n<thead><tr><th>address</th><th>state</th>\
+            <th class=\"number\">open</th><th class=\"number\">accepted</th><th class=\"number\">refused</th></tr></thead>\n<tbody>\n")?;
+        for endpoint in endpoints {
+            self.endpoint(f, endpoint)?;
+        }
+        f.write_str("</tbody></table></div>\n<h2>Workers</h2>\n<div class=\"panel\"><table>\n<thead><tr><th>process</th>\
+            <th>state</th><th class=\"number\">pid</th><th class=\"number\">connections</th><th class=\"number\">memory</th>\
+            <th class=\"number\">CPU</th><th class=\"number\">up</th><th class=\"number\">restarts</th></tr></thead>\n<tbody>\n")?;
+        for worker in workers {
+            for process in &worker.processes {
+                self.process(f, worker, process)?;
+            }
+        }
+        f.write_str("</tbody></table></div>\n</main>\n")
+    }
+}
+
+impl Main<'_> {
+    fn endpoint(&self, f: &mut fmt::Formatter<'_>, endpoint: &Endpoint) -> fmt::Result {
+        let Endpoint { worker, transport, kind, address, onion, state, connections, .. } = endpoint;
+        write!(f, "<tr><td class=\"address\"><code>{}</code>", Escaped(address))?;
+        if let Some(onion) = onion {
+            write!(f, "<br><code>{}</code>", Escaped(onion))?;
+        }
+        f.write_str("<div class=\"quiet\">")?;
+        match self.offers.get(worker, transport) {
+            Some(offers) => {
+                for (i, offer) in offers.iter().enumerate() {
+                    f.write_str(if i > 0 { ", " } else { "" })?;
+                    write_offer(f, offer, address)?;
+                }
+            }
+            None => write!(f, "{}", Escaped(kind))?,
+        }
+        let class = match state {
+            EndpointState::Bound | EndpointState::Published => "good",
+            EndpointState::Publishing => "busy",
+            EndpointState::Degraded | EndpointState::Failed => "bad",
+        };
+        write!(
+            f,
+            "</div></td><td class=\"{class}\" data-label=\"state\"><span class=\"state\">{state}</span></td>"
+        )?;
+        number(f, "open", connections.open)?;
+        number(f, "accepted", connections.accepted)?;
+        number(f, "refused", connections.refused)?;
+        f.write_str("</tr>\n")
+    }
+
+    fn process(&self, f: &mut fmt::Formatter<'_>, worker: &Worker, process: &Process) -> fmt::Result {
+        write!(
+            f,
+            "<tr><td class=\"address\">{} <span class=\"quiet\">{}</span>",
+            Escaped(&worker.id),
+            process.index
+        )?;
+        if process.index == 0 {
+            write!(f, "<div class=\"quiet\">{}</div>", Escaped(&worker.kind))?;
+        }
+        if let (true, Some(reason)) = (process.state != State::Ready, &worker.reason) {
+            write!(f, "<div class=\"bad\">{}</div>", Escaped(reason))?;
+        }
+        if let Some(exit) = &process.last_exit {
+            write!(f, "<div class=\"quiet\">before: {}</div>", Escaped(exit))?;
+        }
+        let class = match process.state {
+            State::Ready => "good",
+            State::Starting | State::Draining | State::Backoff => "busy",
+            State::Failed => "bad",
+            State::Stopped => "quiet",
+        };
+        let state = process.state;
+        write!(
+            f,
+            "</td><td class=\"{class}\" data-label=\"state\"><span class=\"state\">{state}</span></td>"
+        )?;
+        match process.pid {
+            Some(pid) => number(f, "pid", pid)?,
+            None => number(f, "pid", "–")?,
+        }
+        number(f, "connections", process.connections)?;
+        number(f, "memory", Size(process.rss_bytes))?;
+        number(f, "CPU", format_args!("{:.1} s", process.cpu_s))?;
+        number(f, "up", Time(process.uptime_s))?;
+        number(f, "restarts", process.restarts)?;
+        f.write_str("</tr>\n")
+    }
+}
+
+fn fact(f: &mut fmt::Formatter<'_>, name: &str, value: impl Display) -> fmt::Result {
+    writeln!(f, "<div><dt>{name}</dt><dd>{}</dd></div>", Escaped(value))
+}
+
+fn number(f: &mut fmt::Formatter<'_>, label: &str, value: impl Display) -> fmt::Result {
+    write!(f, "<td class=\"number\" data-label=\"{label}\">{value}</td>")
+}
+
+/// A link, where a browser can go there: not to an address that stands for many.
+fn write_offer(f: &mut fmt::Formatter<'_>, offer: &Offer, address: &str) -> fmt::Result {
+    f.write_str(&Escaped(&offer.what).to_string())?;
+    let Some(path) = &offer.path else { return Ok(()) };
+    let host = address
+        .strip_prefix("tcp://")
+        .filter(|host| !host.starts_with("0.0.0.0") && !host.starts_with("[::]"));
+    f.write_char(' ')?;
+    match host {
+        Some(host) => {
+            write!(
+                f,
+                "<a href=\"http://{}{}\"><code>{}</code></a>",
+                Escaped(host),
+                Escaped(path),
+                Escaped(path)
+            )
+        }
+        None => write!(f, "<code>{}</code>", Escaped(path)),
+    }
+}
+
+/// A time in seconds, as people say it.
+struct Time(f64);
+
+impl Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let s = self.0.max(0.0) as u64;
+        match (s / 86400, s / 3600 % 24, s / 60 % 60, s % 60) {
+            (0, 0, 0, s) => write!(f, "{s} s"),
+            (0, 0, min, s) => write!(f, "{min} min {s} s"),
+            (0, h, min, _) => write!(f, "{h} h {min} min"),
+            (d, h, _, _) => write!(f, "{d} d {h} h"),
+        }
+    }
+}
+
+/// A size in octets, as people say it.
+struct Size(u64);
+
+impl Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MIB: u64 = 1 << 20;
+        match self.0 {
+            0 => f.write_str("–"),
+            octets if octets < 10 * MIB => write!(f, "{:.1} MiB", octets as f64 / MIB as f64),
+            octets => write!(f, "{} MiB", octets / MIB),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jackfield_shared::status::{Connections, Exit, Listener, Logs, Node};
+
+    fn sample() -> Status {
+        let exit = Exit { code: None, signal: Some("SIGKILL".into()), oom: true, at: 0.0, stderr: vec![] };
+        let process = Process {
+            index: 0,
+            pid: Some(4711),
+            state: State::Backoff,
+            generation: 1,
+            uptime_s: 3723.0,
+            restarts: 3,
+            rss_bytes: 7 << 20,
+            cpu_s: 1.25,
+            connections: 5,
+            last_exit: Some(exit),
+        };
+        Status {
+            node: Node {
+                id: "<b>node</b>".into(),
+                pid: 1,
+                version: "0.1.0".into(),
+                dir: "/".into(),
+                config: "built-in".into(),
+                uptime_s: 90061.0,
+                generation: 2,
+            },
+            workers: vec![Worker {
+                id: "worker001".into(),
+                kind: "router".into(),
+                state: State::Backoff,
+                reason: Some("because <of> it".into()),
+                processes: vec![process],
+            }],
+            endpoints: vec![Endpoint {
+                worker: "worker001".into(),
+                transport: "transport001".into(),
+                kind: "universal".into(),
+                address: "tcp://127.0.0.1:8080".into(),
+                onion: None,
+                state: EndpointState::Bound,
+                shared: true,
+                tls: false,
+                listeners: vec![Listener { inode: 1, process: Some(0) }],
+                connections: Connections { open: 5, accepted: 77, refused: 2 },
+            }],
+            logs: Logs { dropped: 9 },
+        }
+    }
+
+    #[test]
+    fn everything_is_shown_and_nothing_is_markup() {
+        let page = status(&sample(), &Offers::default());
+        for text in [
+            "&lt;b&gt;node&lt;/b&gt;",
+            "1 d 1 h",
+            "built-in",
+            "4711",
+            "backoff",
+            "because &lt;of&gt; it",
+            "killed by SIGKILL (out of memory)",
+            "1 h 2 min",
+            "7.0 MiB",
+            ">77<",
+            "log records lost",
+            "universal",
+            "tcp://127.0.0.1:8080",
+            "http-equiv=\"refresh\"",
+        ] {
+            assert!(page.contains(text), "{text}\n{page}");
+        }
+        assert!(!page.contains("<b>"));
+    }
+
+    #[test]
+    fn offers_are_links_where_a_browser_can_go() {
+        struct Show<'a>(&'a str);
+        impl Display for Show<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write_offer(f, &Offer { what: "JSON".into(), path: Some("/a".into()) }, self.0)
+            }
+        }
+        assert_eq!(
+            Show("tcp://[::1]:80").to_string(),
+            "JSON <a href=\"http://[::1]:80/a\"><code>/a</code></a>"
+        );
+        for address in ["tcp://0.0.0.0:80", "tcp://[::]:80", "unix:///run/x"] {
+            assert_eq!(Show(address).to_string(), "JSON <code>/a</code>");
+        }
+    }
+}

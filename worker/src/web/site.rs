@@ -1,0 +1,94 @@
+//! Everything that one transport serves over HTTP.
+
+use super::answer::{Answer, not_found};
+use super::connection::Client;
+use super::router::{Rest, Route, Routes};
+use super::upgrade::Websocket;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::header::{HeaderValue, STRICT_TRANSPORT_SECURITY, UPGRADE};
+use jackfield_shared::config::{Web, WebOptions, WebsocketTestee};
+use std::rc::Rc;
+
+/// The WebSocket paths and web services of a transport.
+#[derive(Debug)]
+pub(crate) struct Site {
+    websocket: Routes,
+    web: Routes,
+    pub(crate) options: WebOptions,
+    hsts: Option<HeaderValue>,
+}
+
+impl Site {
+    /// Prepares WebSocket paths, each with its configuration, and web services.
+    pub(crate) fn new<'a>(
+        websocket: impl IntoIterator<Item = (&'a str, &'a WebsocketTestee)>,
+        web: Option<&Web>,
+    ) -> Result<Rc<Self>, String> {
+        let mut routes = Routes::default();
+        for (path, config) in websocket {
+            routes.insert(path, Route::Websocket(Rc::new(Websocket::new(config))));
+        }
+        let options = web.map_or_else(WebOptions::default, |web| web.options.clone());
+        let hsts = format!("max-age={}", options.hsts_max_age);
+        let hsts =
+            options.hsts.then(|| HeaderValue::from_str(&hsts)).transpose().map_err(|e| e.to_string())?;
+        let web = web.map_or_else(|| Ok(Routes::default()), |web| Routes::new(&web.paths))?;
+        Ok(Rc::new(Self { websocket: routes, web, options, hsts }))
+    }
+
+    /// Answers a request.
+    pub(crate) async fn answer(&self, request: &mut Request<Incoming>, client: &Rc<Client>) -> Answer {
+        let path = request.uri().path().to_owned();
+        let upgrade = request.headers().contains_key(UPGRADE);
+        let mut answer = match self.find(Rest::of(&path), upgrade) {
+            Some((route, rest)) => route.answer(request, rest, client).await,
+            None => not_found(request.headers()),
+        };
+        if let Some(hsts) = &self.hsts {
+            answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
+        }
+        answer
+    }
+
+    /// WebSocket paths first, then web paths, then what serves the rest: of both kinds, the one that fits the
+    /// request.
+    fn find<'a>(&self, path: Rest<'a>, upgrade: bool) -> Option<(&Route, Rest<'a>)> {
+        if let Some(found) = self.websocket.named(path).or_else(|| self.web.named(path)) {
+            return Some(found);
+        }
+        let route = match (self.websocket.others(), self.web.others()) {
+            (Some(websocket), Some(web)) => {
+                if upgrade {
+                    websocket
+                } else {
+                    web
+                }
+            }
+            (websocket, web) => websocket.or(web)?,
+        };
+        Some((route, path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jackfield_shared::config::{NoService, PathService};
+
+    #[test]
+    fn websocket_paths_come_before_web_paths() {
+        let testee = WebsocketTestee { url: None, debug: false, options: Default::default() };
+        let paths = ["/", "a", "b"].map(|path| (path.to_owned(), PathService::None(NoService {})));
+        let web = Web { paths: paths.into(), options: WebOptions::default() };
+        let site = Site::new([("/", &testee), ("a", &testee)], Some(&web)).unwrap();
+        let is_websocket =
+            |path, upgrade| matches!(site.find(Rest::of(path), upgrade), Some((Route::Websocket(_), _)));
+        assert!(is_websocket("/a/x", false));
+        assert!(!is_websocket("/b", true));
+        assert!(is_websocket("/c", true));
+        assert!(!is_websocket("/c", false));
+        let only = Site::new([("/", &testee)], None).unwrap();
+        assert!(matches!(only.find(Rest::of("/"), false), Some((Route::Websocket(_), _))));
+    }
+}

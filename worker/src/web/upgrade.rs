@@ -1,0 +1,106 @@
+//! HTTP connections that go on as WebSocket.
+
+use super::accept::wants_page;
+use super::answer::{Answer, HTML, content, failure};
+use super::body::Body;
+use super::connection::Client;
+use super::pages;
+use super::watched::Watched;
+use crate::net::prefixed::Prefixed;
+use crate::net::stream::Stream;
+use crate::websocket::{self, Refusal};
+use bytes::{Bytes, BytesMut};
+use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HOST, HeaderName, HeaderValue, SEC_WEBSOCKET_VERSION, UPGRADE};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use jackfield_shared::config::{WebsocketOptions, WebsocketTestee};
+use std::io;
+use std::rc::Rc;
+use tokio::task::spawn_local;
+use tracing::debug;
+
+/// An address that speaks WebSocket.
+#[derive(Debug)]
+pub(crate) struct Websocket {
+    options: WebsocketOptions,
+}
+
+impl Websocket {
+    pub(crate) fn new(config: &WebsocketTestee) -> Self {
+        Self { options: config.options.clone() }
+    }
+
+    /// Answers a handshake, and serves the connection in a task of its own from then on.
+    pub(crate) fn answer(self: &Rc<Self>, request: &mut Request<Incoming>, client: &Rc<Client>) -> Answer {
+        match websocket::handshake(request, &self.options) {
+            Ok(response) => {
+                let upgrade = hyper::upgrade::on(request);
+                spawn_local(Rc::clone(self).serve(upgrade, Rc::clone(client)));
+                response.map(|()| Body::Empty)
+            }
+            Err(refusal) => self.refuse(request, refusal),
+        }
+    }
+
+    async fn serve(self: Rc<Self>, upgrade: OnUpgrade, client: Rc<Client>) {
+        let echoed = async {
+            let stream = stream_of(upgrade.await.map_err(io::Error::other)?)?;
+            websocket::echo(stream, &self.options, &client.drain).await
+        };
+        if let Err(e) = echoed.await {
+            debug!("{}: WebSocket: {e}", client.peer);
+        }
+    }
+
+    fn refuse<B>(&self, request: &Request<B>, refusal: Refusal) -> Answer {
+        let asked = request.headers();
+        let websocket = (UPGRADE, HeaderValue::from_static("websocket"));
+        let upgrade = (CONNECTION, HeaderValue::from_static("Upgrade"));
+        let required = StatusCode::UPGRADE_REQUIRED;
+        let (mut answer, headers): (_, Vec<(HeaderName, HeaderValue)>) = match refusal {
+            Refusal::NotWebSocket if self.options.enable_webstatus && wants_page(asked) => {
+                let host = asked.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+                let mut answer = content(HTML, pages::websocket(host, request.uri().path()));
+                *answer.status_mut() = required;
+                (answer, vec![websocket, upgrade])
+            }
+            Refusal::NotWebSocket => {
+                (failure(asked, required, "This address speaks WebSocket."), vec![websocket, upgrade])
+            }
+            Refusal::Version => {
+                let version = (SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+                let text = "This address speaks version 13 of WebSocket.";
+                (failure(asked, required, text), vec![websocket, upgrade, version])
+            }
+            Refusal::Malformed(why) => {
+                let text = format!("This is no WebSocket handshake: {why}.");
+                (failure(asked, StatusCode::BAD_REQUEST, &text), vec![])
+            }
+            Refusal::Origin(origin) => {
+                let text = format!("Pages from {origin} may not connect to this address.");
+                (failure(asked, StatusCode::FORBIDDEN, &text), vec![])
+            }
+        };
+        answer.headers_mut().extend(headers);
+        answer
+    }
+}
+
+/// The connection as it was before hyper, with what hyper has read beyond the handshake in front.
+fn stream_of(upgraded: Upgraded) -> io::Result<Prefixed<Stream>> {
+    let parts = upgraded
+        .downcast::<TokioIo<Watched>>()
+        .map_err(|_| io::Error::other("the connection below HTTP is of an unknown kind"))?;
+    let (unread, stream) = parts.io.into_inner().into_inner().into_parts();
+    let ahead = if unread.is_empty() { parts.read_buf } else { join(&parts.read_buf, &unread) };
+    Ok(Prefixed::new(ahead, stream))
+}
+
+fn join(first: &Bytes, second: &Bytes) -> Bytes {
+    let mut both = BytesMut::with_capacity(first.len() + second.len());
+    both.extend_from_slice(first);
+    both.extend_from_slice(second);
+    both.freeze()
+}
