@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 const ECHO: &str = r#"{"version": 2, "workers": [{"type": "router", "transports": [{"type": "stream.testee",
-  "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8080, "backlog": 1000}, "max_connections": MAX}]}]}"#;
+  "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8080, "backlog": 1000, "max_connections": MAX}}]}]}"#;
 
 fn connect(node: &Node) -> TcpStream {
     let stream = TcpStream::connect((node.addr, 8080)).unwrap();

@@ -1,0 +1,175 @@
+//! What is not built yet: each with a configuration that proves it, and the place of the reference that says it.
+
+use jackfield_shared::config::{Format, Severity, parse};
+use serde_json::{Value, json};
+
+/// `TYPE.attribute`, or `TYPE:variant`, and a configuration in which it is the only thing that is not built.
+pub(crate) fn features() -> Vec<(&'static str, Value)> {
+    let mut features = vec![
+        ("Controller.manhole", controller(json!({"manhole": {"endpoint": tcp(), "users": []}}))),
+        ("Controller.keyring", controller(json!({"keyring": {"type": "file", "path": "k"}}))),
+        ("Controller.tor", controller(json!({"tor": {}}))),
+        (
+            "ControllerOptions.shutdown",
+            controller(json!({"options": {"shutdown": "shutdown_on_worker_exit"}})),
+        ),
+        ("Worker:guest", worker(json!({"type": "guest", "executable": "sh"}))),
+        ("Worker:container", worker(json!({"type": "container"}))),
+        ("Worker.user", worker(json!({"type": "router", "user": "nobody"}))),
+        ("Worker.group", worker(json!({"type": "router", "group": "nogroup"}))),
+        ("Worker.sandbox", worker(json!({"type": "router", "sandbox": true}))),
+        ("Limits.memory", worker(json!({"type": "router", "limits": {"memory": 100_000_000}}))),
+        ("Limits.cpu", worker(json!({"type": "router", "limits": {"cpu": 0.5}}))),
+        ("Worker.manhole", worker(json!({"type": "router", "manhole": {"endpoint": tcp(), "users": []}}))),
+        (
+            "Worker.components",
+            worker(
+                json!({"type": "router", "components": [{"type": "class", "classname": "a.B", "realm": "r"}]}),
+            ),
+        ),
+        (
+            "Worker.routes",
+            worker(
+                json!({"type": "proxy", "connections": {"c": {"transport": rawsocket()}}, "routes": {"r": {"a": "c"}}}),
+            ),
+        ),
+        (
+            "Worker.connections",
+            worker(json!({"type": "proxy", "connections": {"c": {"transport": rawsocket()}}})),
+        ),
+        ("Transport:websocket", transport(json!({"type": "websocket"}))),
+        ("Transport:rawsocket", transport(json!({"type": "rawsocket"}))),
+        ("Transport:mqtt", transport(json!({"type": "mqtt", "options": {"realm": "realm1"}}))),
+        ("Transport:flashpolicy", transport(json!({"type": "flashpolicy"}))),
+        ("Transport.mqtt", transport(json!({"type": "universal", "mqtt": {"options": {"realm": "realm1"}}}))),
+        (
+            "WebsocketPath:websocket",
+            transport(json!({"type": "universal", "websocket": {"ws": {"type": "websocket"}}})),
+        ),
+        ("RawsocketSection:rawsocket", transport(json!({"type": "universal", "rawsocket": {}}))),
+        ("Transport.health", relay(json!({"type": "tcp", "host": "h", "port": 1}), Some(json!({})))),
+        ("ConnectingEndpoint:tor", relay(json!({"type": "tor", "host": "h", "port": 1}), None)),
+        (
+            "ConnectingEndpoint.tls",
+            relay(json!({"type": "tcp", "host": "h", "port": 1, "tls": {"hostname": "h"}}), None),
+        ),
+        (
+            "ConnectingEndpoint.proxy_protocol",
+            relay(json!({"type": "unix", "path": "s", "proxy_protocol": "v2"}), None),
+        ),
+        ("ListeningEndpoint:onion", endpoint(json!({"type": "onion", "port": 80, "private_key_file": "k"}))),
+        (
+            "ListeningEndpoint.tls",
+            endpoint(json!({"type": "tcp", "port": 443, "tls": {"key": "k.pem", "certificate": "c.pem"}})),
+        ),
+        (
+            "ListeningEndpoint.proxy_protocol",
+            endpoint(json!({"type": "tcp", "port": 80, "proxy_protocol": "v2", "trusted": ["10.0.0.0/8"]})),
+        ),
+        ("PathService.package", service(json!({"type": "static", "package": "p", "resource": "r"}))),
+        ("PathService:websocket", service(json!({"type": "websocket"}))),
+        (
+            "PathService:websocket-reverseproxy",
+            service(
+                json!({"type": "websocket-reverseproxy", "backend": {"type": "websocket", "endpoint": {"type": "tcp", "host": "h", "port": 1}, "url": "ws://h"}}),
+            ),
+        ),
+        ("PathService:reverseproxy", service(json!({"type": "reverseproxy", "host": "h", "port": 1}))),
+        ("PathService:cgi", service(json!({"type": "cgi", "directory": ".", "processor": "sh"}))),
+        ("PathService:wsgi", service(json!({"type": "wsgi", "module": "m", "object": "o"}))),
+        ("PathService:resource", service(json!({"type": "resource", "classname": "c"}))),
+        ("PathService:longpoll", service(json!({"type": "longpoll"}))),
+        ("PathService:publisher", service(json!({"type": "publisher", "realm": "r", "role": "r"}))),
+        ("PathService:caller", service(json!({"type": "caller", "realm": "r", "role": "r"}))),
+        (
+            "PathService:webhook",
+            service(json!({"type": "webhook", "realm": "r", "role": "r", "options": {}})),
+        ),
+        (
+            "PathService:archive",
+            service(json!({"type": "archive", "archive": "a.zip", "origin": "http://h/"})),
+        ),
+        (
+            "PathService:wap",
+            service(
+                json!({"type": "wap", "templates": ".", "routes": [], "wamp": {"realm": "r", "authrole": "a"}}),
+            ),
+        ),
+        ("PathService:catalog", service(json!({"type": "catalog", "filename": "k.pem"}))),
+    ];
+    for (option, value) in [
+        ("WebsocketOptions.external_port", json!(443)),
+        ("WebsocketOptions.enable_hybi10", json!(false)),
+        ("WebsocketOptions.enable_rfc6455", json!(false)),
+        ("WebsocketOptions.enable_webstatus", json!(false)),
+        ("WebsocketOptions.mask_server_frames", json!(true)),
+        ("WebsocketOptions.apply_mask", json!(false)),
+        ("WebsocketOptions.auto_fragment_size", json!(4096)),
+        ("WebsocketOptions.fail_by_drop", json!(true)),
+        ("WebsocketOptions.echo_close_codereason", json!(true)),
+        ("WebsocketOptions.enable_flash_policy", json!(true)),
+        ("WebsocketOptions.flash_policy", json!("x")),
+        ("WebsocketOptions.compression", json!({"deflate": {}})),
+        ("WebsocketOptions.require_websocket_subprotocol", json!(false)),
+        ("WebsocketOptions.show_server_version", json!(false)),
+    ] {
+        let name = option.rsplit('.').next().unwrap();
+        features.push((option, transport(json!({"type": "websocket.testee", "options": {name: value}}))));
+    }
+    features
+}
+
+fn tcp() -> Value {
+    json!({"type": "tcp", "port": 8080})
+}
+
+fn rawsocket() -> Value {
+    json!({"type": "rawsocket", "serializer": "cbor", "endpoint": {"type": "unix", "path": "s"}})
+}
+
+fn controller(controller: Value) -> Value {
+    json!({"controller": controller})
+}
+
+fn worker(worker: Value) -> Value {
+    json!({"workers": [worker]})
+}
+
+fn transport(mut transport: Value) -> Value {
+    transport["endpoint"] = tcp();
+    worker(json!({"type": "router", "transports": [transport]}))
+}
+
+fn endpoint(endpoint: Value) -> Value {
+    worker(json!({"type": "router", "transports": [{"type": "stream.testee", "endpoint": endpoint}]}))
+}
+
+fn relay(backend: Value, health: Option<Value>) -> Value {
+    let mut relay = json!({"type": "stream.relay", "backends": [backend]});
+    if let Some(health) = health {
+        relay["health"] = health;
+    }
+    transport(relay)
+}
+
+fn service(service: Value) -> Value {
+    transport(json!({"type": "web", "paths": {"/": service}}))
+}
+
+#[test]
+fn each_is_valid_and_refused_at_start() {
+    let dir = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("not_built");
+    std::fs::create_dir_all(&dir).unwrap();
+    for file in ["k.pem", "c.pem"] {
+        std::fs::write(dir.join(file), "").unwrap();
+    }
+    for (name, config) in features() {
+        let loaded = parse(&config.to_string(), Format::Json, "config.json", &dir, &|_| None);
+        assert!(loaded.is_valid() && !loaded.can_start(), "{name}: {:?}", loaded.diagnostics);
+        let last = name.rsplit(['.', ':']).next().unwrap();
+        let named = loaded
+            .of(Severity::NotBuilt)
+            .any(|found| name.contains(':') || found.path.trim_end_matches("[0]").ends_with(last));
+        assert!(named, "{name}: {:?}", loaded.diagnostics);
+    }
+}
