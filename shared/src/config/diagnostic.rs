@@ -55,14 +55,15 @@ impl fmt::Display for Diagnostic {
 /// Longer source lines are not quoted: they are generated, and a caret under them helps nobody.
 const QUOTED_LINE: usize = 160;
 
+/// Lines with one of these are not quoted either: where the syntax is broken, nobody knows what is secret.
+const SECRET: [&str; 6] = ["secret", "ticket", "password", "stored-key", "server-key", "token"];
+
 impl Diagnostic {
     /// The diagnostic as one line, with the source line and a caret below it where that helps.
     pub fn render(&self, text: &str) -> String {
         let line = usize::try_from(self.line).ok().and_then(|line| text.lines().nth(line.checked_sub(1)?));
         match line {
-            Some(line)
-                if !self.sensitive && !line.trim().is_empty() && line.chars().count() <= QUOTED_LINE =>
-            {
+            Some(line) if !self.sensitive && is_quotable(line) => {
                 let number = self.line.to_string();
                 let before = line.chars().take(self.column.saturating_sub(1) as usize);
                 // Tabs stay tabs, so that the caret stands under its character whatever their width.
@@ -72,6 +73,12 @@ impl Diagnostic {
             _ => self.to_string(),
         }
     }
+}
+
+fn is_quotable(line: &str) -> bool {
+    !line.trim().is_empty()
+        && line.chars().count() <= QUOTED_LINE
+        && !SECRET.iter().any(|name| line.to_ascii_lowercase().contains(name))
 }
 
 /// The way to an attribute, from the top of the document.

@@ -100,6 +100,7 @@ pub fn parse(text: &str, format: Format, file: &str, node_dir: &FsPath, env: Env
         node = None;
     }
     let mut diagnostics = cx.diagnostics;
+    let secret = cx.secret_lines;
     if let Some(node) = &mut node {
         node.settle();
         diagnostics.extend(super::not_built::remarks(node).into_iter().map(|(severity, path, message)| {
@@ -114,6 +115,9 @@ pub fn parse(text: &str, format: Format, file: &str, node_dir: &FsPath, env: Env
                 sensitive: false,
             }
         }));
+    }
+    for diagnostic in &mut diagnostics {
+        diagnostic.sensitive = secret.contains(&diagnostic.line);
     }
     diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
     Loaded { node, diagnostics, text: text.to_owned(), file: file.to_owned() }

@@ -37,8 +37,13 @@ impl Rule for Version {
         match &substituted.kind {
             Kind::Int(2) => return Some(()),
             Kind::Float(version) if *version == 2.0 => return Some(()),
-            Kind::String(version) if matches!(substituted, std::borrow::Cow::Owned(_)) && version == "2" => return Some(()),
-            Kind::Int(1) => cx.error(value.span, "found 1, expected 2; version 1 is the format of Crossbar.io before 2015, which `crossbar upgrade` converts"),
+            Kind::String(version) if matches!(substituted, std::borrow::Cow::Owned(_)) && version == "2" => {
+                return Some(());
+            }
+            Kind::Int(1) => cx.error(
+                value.span,
+                "found 1, expected 2; version 1 is an old format, which `crossbar upgrade` converts",
+            ),
             _ => cx.error(value.span, format!("found {}, expected 2", describe(&substituted))),
         }
         None

@@ -1,6 +1,6 @@
 //! What decoding knows besides the value at hand, and where it leaves what it finds.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path as FsPath, PathBuf};
 
 use super::super::diagnostic::{Diagnostic, Path, Severity};
@@ -26,6 +26,8 @@ pub(crate) struct Context<'a> {
     errors: usize,
     /// Everything found so far.
     pub(crate) diagnostics: Vec<Diagnostic>,
+    /// The lines that hold something secret.
+    pub(crate) secret_lines: BTreeSet<u32>,
     /// The listening endpoints seen, each with whether it may be shared.
     pub(crate) listeners: Vec<Claim<Address>>,
     /// The ids seen: the scope they are unique in, and the id.
@@ -41,6 +43,7 @@ impl<'a> Context<'a> {
             path: Path::default(),
             errors: 0,
             diagnostics: Vec::new(),
+            secret_lines: BTreeSet::new(),
             listeners: Vec::new(),
             ids: Vec::new(),
         }
@@ -87,17 +90,11 @@ impl<'a> Context<'a> {
     /// Reports an error at the current path.
     pub(crate) fn error(&mut self, span: Span, message: impl Into<String>) {
         self.errors += 1;
-        self.push(Severity::Error, span, message.into(), false);
-    }
-
-    /// Reports an error without ever quoting the source line.
-    pub(crate) fn sensitive_error(&mut self, span: Span, message: impl Into<String>) {
-        self.errors += 1;
-        self.push(Severity::Error, span, message.into(), true);
+        self.push(Severity::Error, span, message.into());
     }
 
     pub(crate) fn warn(&mut self, span: Span, message: impl Into<String>) {
-        self.push(Severity::Warning, span, message.into(), false);
+        self.push(Severity::Warning, span, message.into());
     }
 
     /// Reports an error at the attribute `key` of the current object.
@@ -109,7 +106,7 @@ impl<'a> Context<'a> {
         self.in_key(key, |cx| cx.warn(span, message));
     }
 
-    fn push(&mut self, severity: Severity, span: Span, message: String, sensitive: bool) {
+    fn push(&mut self, severity: Severity, span: Span, message: String) {
         self.diagnostics.push(Diagnostic {
             severity,
             file: self.file.to_owned(),
@@ -117,7 +114,7 @@ impl<'a> Context<'a> {
             column: span.column,
             path: self.path.to_string(),
             message,
-            sensitive,
+            sensitive: false,
         });
     }
 }

@@ -91,8 +91,9 @@ impl Made {
     }
 }
 
-fn refuse<T>(span: Span, text: &str, forms: &str, cx: &mut Context<'_>) -> Option<T> {
-    cx.error(span, format!("found the Twisted endpoint {text:?}, expected one of {forms} with arguments that have a meaning here"));
+fn refuse<T>(key: &str, span: Span, text: &str, forms: &str, cx: &mut Context<'_>) -> Option<T> {
+    let message = format!("found {text:?}, expected one of {forms} with arguments that have a meaning here");
+    cx.error_at(key, span, message);
     None
 }
 
@@ -158,7 +159,13 @@ impl TwistedListening {
             }
         }
         if !complete {
-            return refuse(span, &self.server_string, "tcp:, tcp6:, ssl:, unix:, onion:, systemd:", cx);
+            return refuse(
+                "server_string",
+                span,
+                &self.server_string,
+                "tcp:, tcp6:, ssl:, unix:, onion:, systemd:",
+                cx,
+            );
         }
         if parts.scheme == "ssl" {
             // One file may hold both, and is then named once.
@@ -221,7 +228,13 @@ impl TwistedConnecting {
             }
         }
         if !complete {
-            return refuse(span, &self.client_string, "tcp:, tcp6:, ssl:, tls:, unix:, tor:", cx);
+            return refuse(
+                "client_string",
+                span,
+                &self.client_string,
+                "tcp:, tcp6:, ssl:, tls:, unix:, tor:",
+                cx,
+            );
         }
         if let Some(timeout) = timeout.filter(|_| parts.scheme != "tor") {
             made.number("timeout", &timeout);

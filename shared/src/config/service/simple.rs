@@ -56,14 +56,15 @@ impl StaticService {
 object! {
     /// How files are served.
     pub struct StaticOptions as "options of a static service" {
-        /// Lists a directory that has no `default_file`.
+        /// Lists a directory that has no `index.html`.
         pub enable_directory_listing as "enable_directory_listing": bool = boolean(), default(false);
         /// File name extension (with its point) → MIME type, before the built-in ones.
         pub mime_types as "mime_types": BTreeMap<String, String> = map(text()), default(json!({}), BTreeMap::new());
         /// Seconds a browser may keep a file; null: it is not told. Less than 0 counts as 0.
         pub cache_timeout as "cache_timeout": Option<i64> = nullable(int(i128::from(i64::MIN)..=i128::from(i64::MAX))), default(json!(43200), Some(43200));
-        /// The file served for a directory.
-        pub default_file as "default_file": String = text(), default(json!("index.html"), "index.html".to_owned());
+        /// The file of the directory that is served where there is none by the path asked for; absent: the answer is
+        /// 404. A directory itself is always answered by its `index.html`.
+        pub default_file as "default_file": Option<String> = text(), optional;
     }
     absent default;
 }

@@ -1,0 +1,267 @@
+//! Single rules, each by what it says about a small configuration.
+
+#![allow(clippy::unwrap_used)] // What a test cannot do without, it may ask for.
+
+use std::path::Path;
+
+use jackfield_shared::config::*;
+use serde_json::{Value, json};
+
+fn read(config: &Value) -> Loaded {
+    let env = |name: &str| match name {
+        "PORT" => Some(" 8_081 ".to_owned()),
+        "HOME" => Some("/home/user".to_owned()),
+        "EMPTY" => Some(String::new()),
+        _ => None,
+    };
+    parse(&config.to_string(), Format::Json, "config.json", Path::new("/node/.jackfield"), &env)
+}
+
+fn transport(transport: Value) -> Value {
+    json!({"workers": [{"type": "router", "transports": [transport]}]})
+}
+
+fn endpoint(endpoint: Value) -> Value {
+    transport(json!({"type": "stream.testee", "endpoint": endpoint}))
+}
+
+fn listening(endpoint_: Value) -> ListeningEndpoint {
+    let loaded = read(&endpoint(endpoint_));
+    let node = loaded.node.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics));
+    node.workers[0].transports()[0].endpoint.clone()
+}
+
+fn tcp(endpoint: Value) -> TcpListening {
+    match listening(endpoint) {
+        ListeningEndpoint::Tcp(tcp) => tcp,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The errors, without file, line and column.
+fn errors(config: &Value) -> Vec<String> {
+    read(config).of(Severity::Error).map(|error| format!("{}: {}", error.path, error.message)).collect()
+}
+
+#[test]
+fn all_errors_at_once_each_in_its_place() {
+    let text = r#"{
+  "version": 1,
+  "wrokers": [],
+  "workers": [
+    {"type": "router", "transports": [
+      {"type": "web", "endpoint": {"type": "tcp", "port": 70000, "Backlog": 1}, "path": {}},
+      {"type": "webb", "whatever": 1}
+    ]},
+    {"processes": 0}
+  ]
+}"#;
+    let loaded = parse(text, Format::Json, "config.json", Path::new("/"), &|_| None);
+    let found: Vec<String> = loaded.diagnostics.iter().map(ToString::to_string).collect();
+    let transports = "\"universal\", \"web\", \"websocket\", \"rawsocket\", \"mqtt\", \"websocket.testee\", \
+                      \"rawsocket.testee\", \"stream.testee\", \"stream.relay\" or \"flashpolicy\"";
+    assert_eq!(
+        found,
+        [
+            "config.json:2:14: version: found 1, expected 2; version 1 is an old format, which `crossbar upgrade` converts".to_owned(),
+            "config.json:3:3: wrokers: unknown attribute; accepted here: $schema, controller, version, workers".to_owned(),
+            "config.json:6:7: workers[0].transports[0]: the attribute \"paths\" is missing, expected an object: one path segment of A-Z, a-z, 0-9, _ and -, or \"/\" → a path service (an object)".to_owned(),
+            "config.json:6:59: workers[0].transports[0].endpoint.port: found 70000, expected an integer from 1 to 65535".to_owned(),
+            "config.json:6:66: workers[0].transports[0].endpoint.Backlog: unknown attribute; did you mean \"backlog\"?".to_owned(),
+            "config.json:6:81: workers[0].transports[0].path: unknown attribute; did you mean \"paths\"?".to_owned(),
+            "config.json:7:7: workers[0].transports[1]: the attribute \"endpoint\" is missing, expected a listening endpoint (an object)".to_owned(),
+            format!("config.json:7:16: workers[0].transports[1].type: found the string \"webb\", expected {transports}; did you mean \"web\"?"),
+            "config.json:9:5: workers[1]: the attribute \"type\" is missing, expected \"router\", \"container\", \"guest\", \"websocket-testee\" or \"proxy\"".to_owned(),
+            "config.json:9:19: workers[1].processes: found 0, expected an integer from 1 to 1024, or \"auto\"".to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn variables_stand_for_strings_and_numbers() {
+    assert_eq!(tcp(json!({"type": "tcp", "port": "$PORT"})).port, ListenPort::Port(8081));
+    assert_eq!(tcp(json!({"type": "tcp", "port": "${PORT}"})).port, ListenPort::Port(8081));
+    assert_eq!(tcp(json!({"type": "tcp", "port": "${UNSET:-99}", "backlog": "${EMPTY:-7}"})).backlog, 7);
+    let unset = errors(&endpoint(json!({"type": "tcp", "port": 80, "interface": "${UNSET}"})));
+    assert!(unset[0].contains("the environment variable UNSET is not set"), "{unset:?}");
+    assert!(errors(&endpoint(json!({"type": "tcp", "port": "8080"})))[0].contains("write it without quotes"));
+    assert!(errors(&endpoint(json!({"type": "tcp", "port": 80, "shared": "${PORT}"}))).len() == 1);
+}
+
+#[test]
+fn unix_paths_are_absolute_with_variables_expanded() {
+    let ListeningEndpoint::Unix(unix) = listening(json!({"type": "unix", "path": "../run/a$-${HOME}x.sock"}))
+    else {
+        panic!()
+    };
+    assert_eq!(unix.path.to_str(), Some("/node/.jackfield/../run/a$-/home/userx.sock"));
+}
+
+#[test]
+fn the_interface_and_the_version_agree() {
+    assert_eq!(tcp(json!({"type": "tcp", "port": 80, "host": " ::1 "})).interface, "::1");
+    assert_eq!(tcp(json!({"type": "tcp", "port": 80, "version": 6})).version, Some(IpVersion::V6));
+    assert!(
+        errors(&endpoint(json!({"type": "tcp", "port": 80, "version": 4, "interface": "::1"})))[0]
+            .contains("contradicts")
+    );
+    assert!(
+        errors(&endpoint(json!({"type": "tcp", "port": 80, "host": "a", "interface": "b"})))[0]
+            .contains("keep one")
+    );
+}
+
+#[test]
+fn twisted_strings_are_read_as_what_they_name() {
+    let named = tcp(json!({"type": "twisted", "server_string": "tcp:8080:interface=\\:\\:1:backlog=9"}));
+    assert_eq!((named.port, named.interface.as_str(), named.backlog), (ListenPort::Port(8080), "::1", 9));
+    assert_eq!(tcp(json!({"type": "twisted", "server_string": "tcp6:port=80"})).version, Some(IpVersion::V6));
+    assert!(matches!(
+        listening(json!({"type": "twisted", "server_string": "unix:/a:mode=660"})),
+        ListeningEndpoint::Unix(_)
+    ));
+    let wrong = errors(&endpoint(json!({"type": "twisted", "server_string": "tcp:99999"})));
+    assert!(wrong[0].contains("found 99999"), "{wrong:?}");
+    for nonsense in ["", "nope:1", "tcp:1:2", "unix:/a:wanted=yes", "systemd:1"] {
+        let wrong = errors(&endpoint(json!({"type": "twisted", "server_string": nonsense})));
+        assert_eq!(wrong.len(), 1, "{nonsense}: {wrong:?}");
+    }
+    let relay = |string: &str| {
+        transport(json!({"type": "stream.relay", "endpoint": {"type": "tcp", "port": 1},
+            "backends": [{"type": "twisted", "client_string": string}]}))
+    };
+    assert!(read(&relay("tcp:host=h:port=80:timeout=3")).can_start());
+    assert!(read(&relay("tls:h:443")).is_valid());
+    assert!(!read(&relay("systemd:domain=INET")).is_valid());
+}
+
+#[test]
+fn two_cannot_listen_on_one_address() {
+    let two = |first: Value, second: Value| {
+        json!({"workers": [
+            {"type": "router", "transports": [{"type": "stream.testee", "endpoint": first}]},
+            {"type": "router", "transports": [{"type": "stream.testee", "endpoint": second}]},
+        ]})
+    };
+    let tcp = |port: u16, more: Value| {
+        let mut endpoint = json!({"type": "tcp", "port": port});
+        endpoint.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        endpoint
+    };
+    let wrong = errors(&two(tcp(80, json!({})), tcp(80, json!({"interface": "127.0.0.1", "shared": true}))));
+    assert_eq!(
+        wrong,
+        [
+            "workers[1].transports[0].endpoint: workers[0].transports[0].endpoint listens there already, in line 1; \
+          choose another, or set \"shared\": true on both"
+        ]
+    );
+    assert_eq!(errors(&two(tcp(80, json!({"shared": true})), tcp(80, json!({"shared": true})))).len(), 0);
+    assert_eq!(errors(&two(tcp(80, json!({})), tcp(81, json!({})))).len(), 0);
+    assert_eq!(
+        errors(&two(tcp(80, json!({"interface": "::1"})), tcp(80, json!({"interface": "127.0.0.1"})))).len(),
+        0
+    );
+    let unix = json!({"type": "unix", "path": "s"});
+    assert_eq!(errors(&two(unix.clone(), unix)).len(), 1);
+}
+
+#[test]
+fn ids_are_unique_and_numbered_where_absent() {
+    let listen = |id: Option<&str>, port: u16| {
+        let mut transport = json!({"type": "stream.testee", "endpoint": {"type": "tcp", "port": port}});
+        if let Some(id) = id {
+            transport["id"] = json!(id);
+        }
+        transport
+    };
+    let same = json!({"workers": [
+        {"type": "router", "id": "one", "transports": [listen(Some("abc"), 1), listen(Some("abc"), 2)]},
+        {"type": "router", "id": "one"},
+        {"type": "router", "id": "two", "transports": [listen(Some("abc"), 3)]},
+    ]});
+    let wrong = errors(&same);
+    assert_eq!(wrong.len(), 2, "{wrong:?}");
+    assert!(
+        wrong
+            .iter()
+            .any(|error| error.starts_with("workers[0].transports[1].id: the id \"abc\" is given twice"))
+    );
+    assert!(wrong.iter().any(|error| error.starts_with("workers[1].id: the id \"one\" is given twice")));
+    let node = read(&json!({"workers": [
+        {"type": "router", "transports": [listen(None, 1), listen(Some("transport002"), 2), listen(None, 3)]},
+        {"type": "router", "id": "worker003"}, {"type": "router"}, {"type": "router"},
+    ]}));
+    let node = node.node.unwrap();
+    let names: Vec<&str> = node.workers.iter().map(|worker| worker.id.as_str()).collect();
+    assert_eq!(names, ["worker001", "worker003", "worker002", "worker004"]);
+    let names: Vec<&str> =
+        node.workers[0].transports().iter().map(|transport| transport.id.as_str()).collect();
+    assert_eq!(names, ["transport001", "transport002", "transport003"]);
+}
+
+#[test]
+fn secrets_are_never_shown() {
+    let text = r#"{"workers": [{"type": "router", "transports": [{"type": "websocket", "endpoint": {"type": "tcp", "port": 1},
+"auth": {"ticket": {"type": "static", "principals": {
+"joe": {"rol": "x",
+  "ticket": "hunter2"},
+"ann": {"rol": 1, "ticket": 4711}, "bob": {"ticket": "hunter3", "roles": 1}
+}}}}]}]}"#;
+    let loaded = parse(text, Format::Json, "config.json", Path::new("/"), &|_| None);
+    let said: String = loaded.diagnostics.iter().map(|found| found.render(text)).collect();
+    assert!(!said.contains("hunter") && !said.contains("4711"), "{said}");
+    assert!(said.contains("principals.ann.ticket: found a number, expected a string"), "{said}");
+    let broken = text.replace("\"hunter2\"}", "\"hunter2\"");
+    let loaded = parse(&broken, Format::Json, "config.json", Path::new("/"), &|_| None);
+    assert!(!loaded.diagnostics[0].render(&broken).contains("hunter"));
+    assert_eq!(format!("{:?}", Secret("hunter2".into())), "Secret(…)");
+}
+
+#[test]
+fn limits_of_an_endpoint_are_the_transports() {
+    let limited = read(&endpoint(json!({"type": "tcp", "port": 1, "max_connections": 5})));
+    assert_eq!(limited.node.unwrap().workers[0].transports()[0].max_connections, 5);
+    let absent = read(&endpoint(json!({"type": "tcp", "port": 1})));
+    assert_eq!(absent.node.unwrap().workers[0].transports()[0].max_connections, DEFAULT_MAX_CONNECTIONS);
+}
+
+#[test]
+fn a_disabled_worker_is_checked_and_may_hold_what_is_not_built() {
+    let guest = |disabled: Value| {
+        json!({"workers": [{"type": "router", "options": {"disabled": disabled},
+        "transports": [{"type": "mqtt", "endpoint": {"type": "tcp", "port": 1}, "options": {"realm": "realm1"}}]}]})
+    };
+    assert!(read(&guest(json!(true))).can_start());
+    assert!(read(&guest(json!("${HOME}"))).can_start());
+    assert!(!read(&guest(json!("${UNSET}"))).can_start());
+    assert!(!read(&guest(json!(""))).can_start());
+}
+
+#[test]
+fn python_has_no_effect_and_is_said_to() {
+    let loaded = read(&json!({"workers": [{"type": "router", "options": {"python": "/usr/bin/python3"},
+        "realms": [{"name": "realm1", "roles": [], "extra": 1}]}]}));
+    assert!(loaded.can_start());
+    let warnings: Vec<String> = loaded.of(Severity::Warning).map(|found| found.path.clone()).collect();
+    assert_eq!(warnings, ["workers[0].options.python", "workers[0].realms", "workers[0].realms[0].extra"]);
+}
+
+#[test]
+fn no_configuration_at_all_is_the_built_in_node() {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("find");
+    std::fs::create_dir_all(&dir).unwrap();
+    for file in ["config.json", "config.yaml"] {
+        let _ = std::fs::remove_file(dir.join(file));
+    }
+    assert_eq!(find(&dir, None), None);
+    std::fs::write(dir.join("config.json"), b"{\"workers\": []}").unwrap();
+    assert_eq!(find(&dir, None), Some(dir.join("config.json")));
+    std::fs::write(dir.join("config.yaml"), b"workers: []\nbad: \xff\n").unwrap();
+    assert_eq!(find(&dir, None), Some(dir.join("config.yaml")));
+    assert_eq!(find(&dir, Some(Path::new("other.json"))), Some(dir.join("other.json")));
+    assert!(load(&dir.join("config.json"), &dir, &|_| None).is_valid());
+    let bytes = load(&dir.join("config.yaml"), &dir, &|_| None);
+    assert_eq!((bytes.diagnostics[0].line, bytes.diagnostics[0].column), (2, 6));
+    assert!(load(&dir.join("other.json"), &dir, &|_| None).diagnostics[0].message.contains("cannot be read"));
+}
