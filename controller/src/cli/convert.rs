@@ -22,7 +22,7 @@ impl Convert {
             None => return Err(Failure::new(format!("{name}: the name must end in .json, .yaml or .yml"))),
         };
         let text = std::fs::read_to_string(&self.file).map_err(|e| Failure::new(format!("{name}: {e}")))?;
-        let converted = convert(&text, from, to, &name).map_err(|d| Failure::new(d.render(&text)))?;
+        let converted = convert(&text, from, to, &name).map_err(|d| Failure::all(vec![d.render(&text)]))?;
         print(&converted)
     }
 }

@@ -17,12 +17,12 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// It failed for this reason.
+    /// It failed for this reason, which has no place in a file.
     pub(super) fn new(message: impl Into<String>) -> Self {
-        Self { code: FAILED, messages: vec![message.into()] }
+        Self::all(vec![from_us(message)])
     }
 
-    /// It failed for these reasons.
+    /// It failed for these reasons, written as they are.
     pub(super) fn all(messages: Vec<String>) -> Self {
         Self { code: FAILED, messages }
     }
@@ -44,8 +44,12 @@ impl Failure {
 
     /// No node runs there.
     pub(super) fn no_node(message: impl Into<String>) -> Self {
-        Self { code: NO_NODE, messages: vec![message.into()] }
+        Self { code: NO_NODE, messages: vec![from_us(message)] }
     }
+}
+
+fn from_us(message: impl Into<String>) -> String {
+    format!("jackfield: {}", message.into())
 }
 
 impl From<io::Error> for Failure {

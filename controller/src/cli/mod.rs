@@ -83,7 +83,7 @@ pub(crate) fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             for message in failure.messages {
-                let _ = writeln!(anstream::stderr(), "jackfield: {message}");
+                let _ = writeln!(anstream::stderr(), "{message}");
             }
             ExitCode::from(failure.code)
         }

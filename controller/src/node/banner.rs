@@ -17,7 +17,7 @@ pub(super) fn banner(info: &NodeInfo, node: &config::Node, endpoints: &[Bound], 
         let Some(transport) = transport else { continue };
         let answers = answers(transport, &bound.address);
         let width = answers.iter().map(|(address, _)| address.chars().count()).max().unwrap_or(0);
-        let _ = writeln!(text, "\n  {}  {}", bound.address, transport.kind.name());
+        let _ = writeln!(text, "\n  {}  {}", bound.address, headline(transport));
         for (address, what) in answers {
             let _ = writeln!(text, "    {address:width$}  {what}");
         }
@@ -29,7 +29,16 @@ pub(super) fn banner(info: &NodeInfo, node: &config::Node, endpoints: &[Bound], 
     text
 }
 
-/// Addresses under which something answers, and what it is.
+fn headline(transport: &Transport) -> String {
+    let name = transport.kind.name();
+    match &transport.kind {
+        TransportKind::StreamTestee(_) => format!("{name}: sends every octet back"),
+        TransportKind::StreamRelay(relay) => format!("{name} to {} backends", relay.backends.len()),
+        _ => name.to_owned(),
+    }
+}
+
+/// URLs under which something answers, and what it is.
 fn answers(transport: &Transport, address: &str) -> Vec<(String, String)> {
     let mut answers = Vec::new();
     let urls = Urls { authority: address.strip_prefix("tcp://").map(reachable), tls: transport.has_tls() };
@@ -50,11 +59,9 @@ fn answers(transport: &Transport, address: &str) -> Vec<(String, String)> {
         TransportKind::Web(web) => web_answers(web, &urls, &mut answers),
         TransportKind::WebsocketTestee(_) => answers.push((urls.to("ws", "/"), "WebSocket echo".into())),
         TransportKind::RawsocketTestee(_) => answers.push((urls.to("rs", "/"), "RawSocket echo".into())),
-        TransportKind::StreamTestee(_) => answers.push((address.into(), "sends every octet back".into())),
-        TransportKind::StreamRelay(relay) => {
-            answers.push((address.into(), format!("relays to {} backends", relay.backends.len())));
-        }
-        TransportKind::Websocket(_)
+        TransportKind::StreamTestee(_)
+        | TransportKind::StreamRelay(_)
+        | TransportKind::Websocket(_)
         | TransportKind::Rawsocket(_)
         | TransportKind::Mqtt(_)
         | TransportKind::Flashpolicy(_) => {}

@@ -13,6 +13,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -34,8 +35,10 @@ pub(crate) struct Waiting {
 /// When the process can't be started.
 pub(crate) fn start_and_wait() -> io::Result<u8> {
     let (ours, theirs) = UnixStream::pair()?;
+    let mut arguments = env::args_os();
     let mut node = Command::new(EXECUTABLE)
-        .args(env::args_os().skip(1))
+        .arg0(arguments.next().unwrap_or_default())
+        .args(arguments)
         .env(VARIABLE, stage_value(std::process::id()))
         .stdin(OwnedFd::from(theirs))
         .spawn()?;

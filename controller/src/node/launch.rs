@@ -40,7 +40,7 @@ pub(crate) struct Options {
 /// Runs the node of this configuration to its end; returns whether it ended well.
 ///
 /// # Errors
-/// Why the node can't be started, all reasons.
+/// Why the node can't be started, all reasons as lines to be shown.
 pub(crate) fn launch(
     directory: &Directory,
     base: &Path,
@@ -48,7 +48,7 @@ pub(crate) fn launch(
     options: Options,
 ) -> Result<bool, Vec<String>> {
     let started = Instant::now();
-    let one = |reason: String| vec![reason];
+    let one = |reason: String| vec![format!("jackfield: {reason}")];
     let obstacles = configuration.obstacles();
     let Some(node) = configuration.loaded.node.as_ref().filter(|_| obstacles.is_empty()) else {
         return Err(obstacles);
@@ -72,7 +72,7 @@ pub(crate) fn launch(
     let banner = banner(&facts.info, node, &endpoints, configuration.is_builtin);
     let startup = Startup { banner, waiting: options.waiting };
     let supervisor = Supervisor::new(facts, workers, endpoints, hub, startup);
-    let Ended { well, mut hub, .. } = run(&run_dir, supervisor).map_err(one)?;
+    let Ended { well, mut hub } = run(&run_dir, supervisor).map_err(one)?;
     hub.leave_terminal();
     Ok(well)
 }

@@ -95,8 +95,6 @@ pub(crate) struct Ended {
     pub well: bool,
     /// The hub, for last words.
     pub hub: Hub,
-    // The sockets live until the caller is done.
-    _endpoints: Vec<Bound>,
 }
 
 impl Supervisor {
@@ -154,7 +152,7 @@ impl Supervisor {
             self.advance();
         }
         let well = self.say_goodbye().await;
-        Ok(Ended { well, hub: self.hub, _endpoints: self.endpoints })
+        Ok(Ended { well, hub: self.hub })
     }
 }
 

@@ -76,6 +76,7 @@ impl Process {
         sockets: Vec<OwnedFd>,
         events: &mpsc::Sender<Event>,
     ) -> io::Result<Self> {
+        let spawned_at = Instant::now();
         let (ours, theirs) = ipc::pair()?;
         let ipc = ipc::split(ours)?;
         let children = signal(SignalKind::child())?;
@@ -117,7 +118,7 @@ impl Process {
         let outbox = attend(spawned, &source, first, events);
         Ok(Self {
             source,
-            spawned: Instant::now(),
+            spawned: spawned_at,
             ready: None,
             counters: Counters::default(),
             reason: None,

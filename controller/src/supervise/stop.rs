@@ -78,6 +78,8 @@ impl Supervisor {
                         self.stop_slot(worker, slot, time);
                     }
                 }
+                // Nobody will accept any more: who comes now is refused instead of left waiting.
+                self.endpoints.clear();
             }
         }
     }
