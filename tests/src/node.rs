@@ -123,8 +123,9 @@ impl Node {
     /// Waits until every process of every worker is ready.
     pub fn ready(&self) -> Value {
         self.until("all workers ready", |status| {
-            let mut processes =
-                status["workers"].as_array().unwrap().iter().flat_map(|w| w["processes"].as_array().unwrap());
+            let workers = status["workers"].as_array().unwrap().iter();
+            let mut processes = workers.flat_map(|w| w["processes"].as_array().unwrap());
+            assert!(processes.clone().all(|p| p["state"] != "failed"), "{:#?}", self.log.all());
             processes.all(|p| p["state"] == "ready")
         })
     }

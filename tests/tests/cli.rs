@@ -68,7 +68,7 @@ fn broken_files_are_errors_with_a_place() {
     for (config, place) in [
         ("{\"version\": 2,", ":1:"),
         ("{\"version\": 2, \"version\": 2}", ":1:16"),
-        ("version: 2\n\tx: 1\n", ":2:"),
+        ("version: 2\nworkers: [\n", ":2:10"),
     ] {
         let output = check(config);
         assert_eq!(output.status.code(), Some(1));

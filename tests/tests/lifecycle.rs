@@ -33,7 +33,7 @@ fn status_tells_what_runs() {
     assert_eq!(status["node"]["generation"], 1);
     assert!(status["node"]["config"].as_str().unwrap().ends_with("/.jackfield/config.json"));
     let ids: Vec<_> = status["workers"].as_array().unwrap().iter().map(|w| &w["id"]).collect();
-    assert_eq!(ids, ["front", "worker002"]);
+    assert_eq!(ids, ["front", "worker001"]);
     assert_eq!(status["workers"][0]["type"], "router");
     assert_eq!(status["workers"][0]["state"], "ready");
     assert_eq!(pids(&status).len(), 3);
@@ -53,7 +53,7 @@ fn status_tells_what_runs() {
     assert!(inodes.len() == 2 && inodes[0] != inodes[1], "one socket for each process");
     assert_eq!(status["endpoints"][1]["listeners"][0]["process"], Value::Null, "a common socket");
     let table = text(&node.run(&["status"]));
-    assert!(table.contains("front") && table.contains("worker002") && table.contains("ready"), "{table}");
+    assert!(table.contains("front") && table.contains("worker001") && table.contains("ready"), "{table}");
     let endpoints = text(&node.run(&["endpoints"]));
     assert!(endpoints.contains(&format!("tcp://{}:8081", node.addr)), "{endpoints}");
     assert!(node.run(&["status", "--assert", "running"]).status.success());
@@ -169,11 +169,11 @@ fn workers_are_listed_stopped_started_and_restarted() {
     let node = Node::start(TWO);
     let before = pids(&node.ready());
     let list = text(&node.run(&["worker", "list"]));
-    assert!(list.contains("front") && list.contains("worker002"), "{list}");
-    assert!(node.run(&["worker", "stop", "worker002"]).status.success());
-    node.until("worker002 stopped", |s| s["workers"][1]["processes"][0]["state"] == "stopped");
+    assert!(list.contains("front") && list.contains("worker001"), "{list}");
+    assert!(node.run(&["worker", "stop", "worker001"]).status.success());
+    node.until("worker001 stopped", |s| s["workers"][1]["processes"][0]["state"] == "stopped");
     assert!(wait_for_end(before[2]));
-    assert!(node.run(&["worker", "start", "worker002"]).status.success());
+    assert!(node.run(&["worker", "start", "worker001"]).status.success());
     node.ready();
     let restart = node.run(&["worker", "restart", "front"]);
     assert!(restart.status.success(), "{}", text(&restart));
@@ -188,14 +188,14 @@ fn workers_are_listed_stopped_started_and_restarted() {
 #[test]
 fn logs_are_one_stream_that_can_be_read_and_followed() {
     let node = Node::start(TWO);
-    node.run(&["worker", "restart", "worker002"]);
+    node.run(&["worker", "restart", "worker001"]);
     let all = text(&node.run(&["logs", "--json", "-n", "1000"]));
     let records: Vec<Value> = all.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     assert!(records.iter().any(|r| r["worker"] == "front" && r["process"] == 1), "{all}");
     assert!(records.iter().any(|r| r.get("worker").is_none_or(Value::is_null)), "the controller's own");
-    let one = text(&node.run(&["logs", "--json", "--worker", "worker002", "-n", "1"]));
+    let one = text(&node.run(&["logs", "--json", "--worker", "worker001", "-n", "1"]));
     assert_eq!(one.lines().count(), 1);
-    assert!(one.contains("\"worker002\""), "{one}");
+    assert!(one.contains("\"worker001\""), "{one}");
     let follow = node.background(&["logs", "-f", "-n", "0", "--worker", "front"]);
     // The follower may connect after the first of these; each writes a record.
     until("a followed record", || {

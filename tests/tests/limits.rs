@@ -39,7 +39,7 @@ fn at_max_connections_a_new_one_is_reset() {
 fn without_descriptors_accepting_pauses_and_goes_on() {
     let node = Node::start_with_descriptors(&ECHO.replace("MAX", "50000"), 64);
     let mut open: Vec<_> = (0..100).map(|_| connect(&node)).collect();
-    let (_, seen) = node.log.wait(0, "descriptors");
+    let (_, seen) = node.log.wait(0, "accepting pauses");
     assert!(echoes(&mut open[0]));
     let before = node.status().unwrap();
     let cpu = |status: &serde_json::Value| status["workers"][0]["processes"][0]["cpu_s"].as_f64().unwrap();
@@ -51,7 +51,7 @@ fn without_descriptors_accepting_pauses_and_goes_on() {
     let mut last = open.pop().unwrap();
     drop(open);
     assert!(echoes(&mut last), "a connection that waited is served once there is room");
-    node.log.wait(seen, "accept");
+    node.log.wait(seen, "goes on");
     node.stop();
 }
 

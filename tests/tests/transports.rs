@@ -127,6 +127,7 @@ fn universal_is_right_when_octets_arrive_one_at_a_time() {
         ws.read_exact(&mut octet).unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&answer)));
         answer.push(octet[0]);
     }
+    drop((raw, h2, ws));
     node.stop();
 }
 

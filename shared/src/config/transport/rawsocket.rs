@@ -55,6 +55,8 @@ object! {
 object! {
     /// RawSocket's handshake and framing with an echo behind them: as the section of `universal`.
     pub struct RawsocketEcho as "a RawSocket testee section" {
+        /// The serializers a client may name in the handshake; absent: every one. The echo looks into no message.
+        pub serializers as "serializers": Option<Vec<Serializer>> = list(rawsocket_serializer()), optional;
         /// RawSocket's options.
         pub options as "options": RawsocketOptions = nested(), defaulted;
         /// Logs what is received and sent.

@@ -83,6 +83,11 @@ impl Request {
         [MAGIC, ((exponent - LEAST_EXPONENT) as u8) << 4 | self.serializer, 0, 0]
     }
 
+    /// What to answer where its serializer isn't wanted.
+    pub(crate) const fn refusal(self) -> Refusal {
+        Refusal::Serializer(self.serializer)
+    }
+
     /// The serializer's name.
     pub(crate) fn serializer(self) -> &'static str {
         SERIALIZERS.iter().find(|(number, _)| *number == self.serializer).map_or("none", |(_, name)| name)

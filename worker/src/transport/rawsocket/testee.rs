@@ -41,8 +41,13 @@ pub(crate) async fn echo<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> Result<(), Error> {
     let most = config.options.max_message_size;
     let octets = receive(&mut stream, handshake_timeout).await?;
+    let allowed = |request: &Request| match &config.serializers {
+        Some(list) => list.iter().any(|serializer| serializer.name() == request.serializer()),
+        None => true,
+    };
     let request = match Request::parse(octets) {
-        Ok(request) => request,
+        Ok(request) if allowed(&request) => request,
+        Ok(request) => return Err(reject(&mut stream, request.refusal()).await),
         Err(refusal) => return Err(reject(&mut stream, refusal).await),
     };
     stream.write_all(&request.reply(most)).await?;
@@ -122,8 +127,11 @@ mod tests {
     use tokio::net::UnixStream;
 
     const TIMEOUT: Duration = Duration::from_secs(10);
-    const CONFIG: RawsocketEcho =
-        RawsocketEcho { options: RawsocketOptions { max_message_size: 1000 }, debug: false };
+    const CONFIG: RawsocketEcho = RawsocketEcho {
+        serializers: None,
+        options: RawsocketOptions { max_message_size: 1000 },
+        debug: false,
+    };
 
     /// What an echo with `CONFIG` sends back for these octets, and how it ends.
     async fn says(octets: &[u8]) -> (Vec<u8>, Result<(), Error>) {
