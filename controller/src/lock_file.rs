@@ -1,10 +1,17 @@
 //! A file whose lock (flock(2)) says that somebody is at work. The lock goes with its process, however that
 //! ends; the file is removed by whoever holds the lock.
 
+use rustix::fs::OFlags;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How long a lock that is held briefly is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+const STEP: Duration = Duration::from_millis(1);
 
 /// A lock that is held. Dropping it removes the file.
 #[derive(Debug)]
@@ -30,17 +37,22 @@ impl LockFile {
         }
     }
 
-    /// Takes the lock, after those who hold it. Only for locks that nobody holds for long.
+    /// Takes the lock, after those who hold it. Only for locks that nobody holds for long, and only for a
+    /// while: in a directory that others may write to, anybody may hold it.
     ///
     /// # Errors
-    /// As [`Self::try_take`].
+    /// As [`Self::try_take`], and when somebody holds it for too long.
     pub(crate) fn take(path: &Path) -> io::Result<Self> {
+        let deadline = Instant::now() + PATIENCE;
         loop {
-            let file = open(path)?;
-            file.lock()?;
-            if is_at(&file, path)? {
-                return Ok(Self { file, path: path.into() });
+            if let Some(taken) = Self::try_take(path)? {
+                return Ok(taken);
             }
+            if Instant::now() >= deadline {
+                let text = format!("another process holds the lock {}", path.display());
+                return Err(io::Error::new(io::ErrorKind::WouldBlock, text));
+            }
+            sleep(STEP);
         }
     }
 
@@ -58,14 +70,17 @@ impl Drop for LockFile {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    // A symbolic link that somebody put there is not followed to their choice of a file.
+    options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(path)
 }
 
 /// Whether the file is still the one at this path: its former holder may have removed it while we waited,
 /// and then our lock means nothing to others.
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     let ours = file.metadata()?;
-    match std::fs::metadata(path) {
+    match std::fs::symlink_metadata(path) {
         Ok(there) => Ok((there.dev(), there.ino()) == (ours.dev(), ours.ino())),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(e) => Err(e),
@@ -88,6 +103,15 @@ mod tests {
         std::fs::write(&path, "left by a killed process").unwrap();
         drop(LockFile::try_take(&path).unwrap().unwrap());
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_link_is_not_followed() {
+        let temp = TempDir::new();
+        let (path, target) = (temp.path().join("lock"), temp.path().join("target"));
+        std::os::unix::fs::symlink(&target, &path).unwrap();
+        assert!(LockFile::try_take(&path).is_err());
+        assert!(!target.exists());
     }
 
     #[test]

@@ -50,6 +50,13 @@ impl Supervisor {
         if ids.is_empty() {
             workers.extend(0..self.workers.len());
         }
+        let what = match action {
+            Action::Start => "start",
+            Action::Stop => "stop",
+            Action::Restart => "restart",
+        };
+        let whom: Vec<_> = workers.iter().map(|&worker| self.workers[worker].id()).collect();
+        self.hub.log(Level::Info, format!("`jackfield worker {what}`: {}", whom.join(", ")));
         let slots: Vec<_> = workers
             .iter()
             .flat_map(|&worker| (0..self.workers[worker].slots.len()).map(move |slot| (worker, slot)))

@@ -134,6 +134,7 @@ impl Supervisor {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hangup = signal(SignalKind::hangup())?;
+        self.say_hello();
         self.start_all();
         self.advance();
         while !self.is_over() {

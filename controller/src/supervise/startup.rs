@@ -2,6 +2,8 @@
 
 use super::Supervisor;
 use super::stop::Phase;
+use crate::sockets::Bound;
+use jackfield_shared::ipc::NodeInfo;
 use jackfield_shared::log::Level;
 use jackfield_shared::status::State;
 
@@ -15,6 +17,18 @@ pub(crate) struct Startup {
 }
 
 impl Supervisor {
+    /// Begins the log.
+    pub(super) fn say_hello(&mut self) {
+        let NodeInfo { id, version, .. } = &self.node.info;
+        self.hub.log(
+            Level::Info,
+            format!("node {id} starts: jackfield {version}, configuration {}", self.node.config),
+        );
+        for Bound { worker, transport, address, .. } in &self.endpoints {
+            self.hub.log(Level::Info, format!("listening on {address} for {worker}, {transport}"));
+        }
+    }
+
     /// Looks whether the start has ended.
     pub(super) fn watch_startup(&mut self) {
         if self.startup.is_none() || !matches!(self.phase, Phase::Running) {
@@ -30,6 +44,10 @@ impl Supervisor {
             }
         }
         let Some(Startup { banner, waiting }) = self.startup.take() else { return };
+        if !failed {
+            let took = self.node.started.elapsed().as_millis();
+            self.hub.log(Level::Info, format!("every worker is ready {took} ms after the start"));
+        }
         match waiting {
             None if failed => self.hub.log(Level::Error, "not every worker could be started"),
             None => self.hub.print(banner),

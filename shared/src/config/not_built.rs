@@ -62,11 +62,6 @@ impl Remarks {
         self.missing_if(controller.manhole.is_some(), at.key("manhole"), "the manhole is not built yet");
         self.missing_if(controller.keyring.is_some(), at.key("keyring"), "keyrings are not built yet");
         self.missing_if(controller.tor.is_some(), at.key("tor"), "the embedded Arti is not built yet");
-        self.missing_if(
-            controller.options.shutdown.is_some(),
-            at.key("options").key("shutdown"),
-            "ending the node because of its workers is not built yet; they are restarted",
-        );
     }
 
     fn worker(&mut self, worker: &Worker, at: &Path) {
