@@ -21,6 +21,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use tracing::{debug, error};
 
+/// The file that stands for its directory.
+const INDEX: &str = "index.html";
+
 /// A directory, ready to serve.
 #[derive(Debug)]
 pub(crate) struct Files {
@@ -54,20 +57,47 @@ impl Files {
             return answer;
         }
         let Some(path) = rest.file() else { return not_found(asked) };
-        let found = match self.open(&path).await {
-            Ok(found) => found,
-            Err(e) => return self.not_opened(request, &path, &e),
-        };
+        match self.find(request, rest, path).await {
+            Ok(Some(answer)) => answer,
+            Ok(None) => self.otherwise(request).await,
+            Err(answer) => answer,
+        }
+    }
+
+    /// What there is at `path`: nothing, or an answer, or the answer that it can't be had.
+    async fn find<B>(
+        &self,
+        request: &Request<B>,
+        rest: Rest<'_>,
+        path: PathBuf,
+    ) -> Result<Option<Answer>, Answer> {
+        let Some(found) = self.open(request, &path).await? else { return Ok(None) };
         match found.kind {
-            Kind::File if rest.is_directory() => not_found(asked),
-            Kind::File => self.file(request, &path, found),
-            Kind::Directory if !rest.is_directory() => with_slash(request),
+            Kind::File if rest.is_directory() => Ok(None),
+            Kind::File => Ok(Some(self.file(request, &path, found))),
+            Kind::Directory if !rest.is_directory() => Ok(Some(with_slash(request))),
             Kind::Directory => self.directory(request, &path, rest).await,
         }
     }
 
-    async fn open(&self, path: &Path) -> io::Result<Opened> {
-        open(&self.directory, path).await
+    /// The answer where there is nothing by the path asked for.
+    async fn otherwise<B>(&self, request: &Request<B>) -> Answer {
+        if let Some(default) = &self.options.default_file {
+            let default = PathBuf::from(default);
+            match self.open(request, &default).await {
+                Ok(Some(file)) if file.kind == Kind::File => return self.file(request, &default, file),
+                Ok(_) => {}
+                Err(answer) => return answer,
+            }
+        }
+        not_found(request.headers())
+    }
+
+    async fn open<B>(&self, request: &Request<B>, path: &Path) -> Result<Option<Opened>, Answer> {
+        match open(&self.directory, path).await {
+            Ok(opened) => Ok(Some(opened)),
+            Err(e) => self.not_opened(request, path, &e).map_or(Ok(None), Err),
+        }
     }
 
     fn file<B>(&self, request: &Request<B>, path: &Path, file: Opened) -> Answer {
@@ -80,39 +110,47 @@ impl Files {
         answer
     }
 
-    async fn directory<B>(&self, request: &Request<B>, path: &Path, rest: Rest<'_>) -> Answer {
-        let default = path.join(&self.options.default_file);
-        match self.open(&default).await {
-            Ok(file) if file.kind == Kind::File => return self.file(request, &default, file),
-            Ok(_) => {}
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-            Err(e) => return self.not_opened(request, &default, &e),
+    async fn directory<B>(
+        &self,
+        request: &Request<B>,
+        path: &Path,
+        rest: Rest<'_>,
+    ) -> Result<Option<Answer>, Answer> {
+        let index = path.join(INDEX);
+        if let Some(file) = self.open(request, &index).await?
+            && file.kind == Kind::File
+        {
+            return Ok(Some(self.file(request, &index, file)));
         }
         if !self.options.enable_directory_listing {
-            return not_found(request.headers());
+            return Ok(None);
         }
         match listing::read(&self.directory, path).await {
-            Ok(entries) => content(HTML, listing::page_of(request.uri().path(), rest.is_root(), &entries)),
-            Err(e) => self.not_opened(request, path, &e),
+            Ok(entries) => {
+                Ok(Some(content(HTML, listing::page_of(request.uri().path(), rest.is_root(), &entries))))
+            }
+            Err(e) => self.not_opened(request, path, &e).map_or(Ok(None), Err),
         }
     }
 
-    fn not_opened<B>(&self, request: &Request<B>, path: &Path, error: &io::Error) -> Answer {
+    /// The answer to a failure, or `None` if it means that there is nothing.
+    fn not_opened<B>(&self, request: &Request<B>, path: &Path, error: &io::Error) -> Option<Answer> {
         let asked = request.headers();
         let full = self.directory.join(path);
         match Errno::from_io_error(error) {
-            Some(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::NXIO) => not_found(asked),
+            Some(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::NXIO) => None,
             // Leads out of the directory, or round in circles.
             Some(Errno::XDEV | Errno::LOOP) => {
                 debug!("{}: not served: it leads out of the directory ({error})", full.display());
-                not_found(asked)
+                None
             }
             Some(Errno::ACCESS | Errno::PERM) => {
-                failure(asked, StatusCode::FORBIDDEN, "The server may not read this file.")
+                Some(failure(asked, StatusCode::FORBIDDEN, "The server may not read this file."))
             }
             _ => {
                 error!("{}: can't be read: {error}", full.display());
-                failure(asked, StatusCode::INTERNAL_SERVER_ERROR, "The server can't read this file now.")
+                let text = "The server can't read this file now.";
+                Some(failure(asked, StatusCode::INTERNAL_SERVER_ERROR, text))
             }
         }
     }

@@ -129,14 +129,26 @@ async fn a_directory_shows_its_default_file_or_nothing() {
 }
 
 #[tokio::test]
+async fn a_default_file_answers_where_there_is_nothing() {
+    let site = site(|options| options.default_file = Some("ten.txt".into()));
+    for path in ["/absent", "/absent/deep", "/sub%20dir/", "/ten.txt/", "/out"] {
+        assert_eq!(text(site.get(path, &[]).await).await, "0123456789", "{path}");
+    }
+    assert_eq!(text(site.get("/", &[]).await).await, "<h1>root</h1>");
+    assert_eq!(site.get("/..", &[]).await.status(), StatusCode::NOT_FOUND);
+    fs::remove_file(site.dir.path().join("root/ten.txt")).unwrap();
+    assert_eq!(site.get("/absent", &[]).await.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn a_listing_names_what_can_be_had() {
     let site = site(|options| {
         options.enable_directory_listing = true;
-        options.default_file = "none".into();
     });
+    fs::remove_file(site.dir.path().join("root/index.html")).unwrap();
     let page = text(site.get("/", &[]).await).await;
     assert!(page.contains("<a href=\"./sub%20dir/\">sub dir/</a>"), "{page}");
-    assert!(page.find("sub dir/").unwrap() < page.find("index.html").unwrap(), "directories come first");
+    assert!(page.find("sub dir/").unwrap() < page.find("ten.txt").unwrap(), "directories come first");
     assert!(!page.contains(">out<") && !page.contains("../"), "{page}");
     let page = text(site.get("/sub%20dir/", &[]).await).await;
     assert!(page.contains("<a href=\"./%3Ca%3Ab%3E\">&lt;a:b&gt;</a>"), "{page}");
