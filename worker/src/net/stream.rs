@@ -48,6 +48,14 @@ impl Stream {
         each!(self, stream => stream.as_fd())
     }
 
+    /// Sets TCP_NODELAY; without effect on a Unix socket.
+    pub(crate) fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) if stream.nodelay()? != nodelay => stream.set_nodelay(nodelay),
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         each!(self, stream => stream.poll_read_ready(cx))
     }
