@@ -37,8 +37,10 @@ impl Supervisor {
                 slot.enter(State::Starting, None);
             }
             Err(e) => {
+                let reason = format!("cannot start a process: {e}");
+                self.hub.log(Level::Warn, format!("{}[{slot}]: {reason}", self.workers[worker].id()));
                 self.workers[worker].slots[slot].enter(State::Starting, None);
-                self.start_again_or_not(worker, slot, None, format!("cannot start a process: {e}"));
+                self.start_again_or_not(worker, slot, None, reason);
             }
         }
     }
