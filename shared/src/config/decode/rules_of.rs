@@ -264,7 +264,10 @@ impl<A: Rule, B: Rule<Out = A::Out>> Rule for Either<A, B> {
     }
 
     fn expected(&self) -> String {
-        format!("{}, or {}", self.first.expected(), self.second.expected())
+        match (self.first.expected(), self.second.expected()) {
+            (first, second) if first == second => first,
+            (first, second) => format!("{first}, or {second}"),
+        }
     }
 
     fn schema(&self, defs: &mut Defs) -> Json {

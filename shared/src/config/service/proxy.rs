@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::super::decode::*;
 use super::super::endpoint::{host, port};
-use super::super::transport::{WebsocketConnecting, WebsocketOptions, websocket_url};
+use super::super::transport::{WebsocketConnecting, WebsocketOptions, tell_type, websocket_url};
 
 choice! {
     /// The scheme clients see.
@@ -22,7 +22,7 @@ object! {
         /// The server's host.
         pub host as "host": String = host(), required;
         /// The server's port.
-        pub port as "port": u16 = port(), default(80);
+        pub port as "port": u16 = port(), required;
         /// The path put before the rest of the request's path.
         pub path as "path": String = text(), default(json!(""), String::new());
         /// The port clients see, told to the server.
@@ -32,16 +32,21 @@ object! {
     }
 }
 
-tagged! {
+object! {
     /// Where a WebSocket reverse proxy connects to.
-    pub enum WebsocketBackend as "a connecting WebSocket transport" by "type" {
+    pub struct WebsocketBackend as "a connecting WebSocket transport" {
         /// WebSocket.
-        Websocket(WebsocketConnecting) = "websocket",
+        pub websocket as "endpoint": WebsocketConnecting = nested::<WebsocketConnecting>(), flatten;
     }
     silent {
         /// A name.
         "id" = super::id();
     }
+    also {
+        /// `websocket`; not looked at.
+        "type" = any();
+    }
+    check |_: &Self, fields: &mut Fields<'_>, cx: &mut Context<'_>| tell_type(fields, "websocket", cx);
 }
 
 object! {

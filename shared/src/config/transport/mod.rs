@@ -94,6 +94,16 @@ impl Transport {
     }
 }
 
+/// Says that a `type` other than `name` is passed over, where Crossbar.io does not look at it.
+pub(crate) fn tell_type(fields: &mut Fields<'_>, name: &str, cx: &mut Context<'_>) {
+    if let Some(entry) = fields.entry("type")
+        && !matches!(&entry.value.kind, super::source::Kind::String(found) if found == name)
+    {
+        let message = format!("is not looked at here, and can only be {name:?}");
+        cx.warn_at("type", entry.value.span, message);
+    }
+}
+
 /// An id as Crossbar.io wants it.
 pub(crate) fn id() -> Text {
     matching(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::super::decode::*;
-use super::super::wamp::{Auth, realm_name};
+use super::super::wamp::realm_name;
 use super::Serializer;
 use super::rawsocket::rawsocket_serializer;
 
@@ -25,7 +25,7 @@ object! {
         /// The role of clients that do not authenticate.
         pub role as "role": Option<String> = text(), optional;
         /// How clients authenticate.
-        pub auth as "auth": Option<Auth> = nested(), optional;
+        pub auth as "auth": Option<BTreeMap<String, serde_json::Value>> = map(any()), optional;
         /// Topic → how payload becomes arguments.
         pub payload_mapping as "payload_mapping": BTreeMap<String, PayloadMapping> = map(nested()), default(json!({}), BTreeMap::new());
     }

@@ -6,8 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::decode::*;
-use super::super::endpoint::ListeningEndpoint;
-use super::super::source::Value;
+use super::super::source::{Kind, Value};
 use super::rawsocket::{DEFAULT_HANDSHAKE_TIMEOUT, handshake_timeout};
 use super::*;
 
@@ -21,7 +20,7 @@ object! {
         /// MQTT.
         pub mqtt as "mqtt": Option<MqttSection> = mqtt_section(), optional;
         /// Web services.
-        pub web as "web": Option<Web> = nested(), optional;
+        pub web as "web": Option<Web> = web_section(), optional;
         /// Seconds until a client must have said what it speaks.
         pub handshake_timeout as "handshake_timeout": Duration = handshake_timeout(), default(json!(10), DEFAULT_HANDSHAKE_TIMEOUT);
     }
@@ -58,64 +57,75 @@ tagged! {
     }
 }
 
-/// In this section alone `type` may be absent, as Crossbar.io never needed one; it then is `rawsocket`.
-struct RawsocketSectionRule;
-
-fn rawsocket_section() -> RawsocketSectionRule {
-    RawsocketSectionRule
+object! {
+    /// A RawSocket section that does not say `rawsocket.testee`.
+    pub struct RawsocketPlainSection as "a RawSocket section" {
+        /// WAMP.
+        pub wamp as "serializers": RawsocketWamp = nested::<RawsocketWamp>(), flatten;
+    }
+    silent {
+        /// A name.
+        "id" = id();
+    }
+    also {
+        /// `rawsocket`; not looked at.
+        "type" = any();
+    }
+    check |_: &Self, fields: &mut Fields<'_>, cx: &mut Context<'_>| tell_type(fields, "rawsocket", cx);
 }
 
-impl Rule for RawsocketSectionRule {
-    type Out = RawsocketSection;
-
-    fn read(&self, value: &Value, cx: &mut Context<'_>) -> Option<RawsocketSection> {
-        let mut fields = Fields::of(value, &self.expected(), cx)?;
-        let read = if fields.has("type") {
-            RawsocketSection::read(&mut fields, cx)
-        } else {
-            fields.given("id", &id(), cx);
-            RawsocketWamp::read(&mut fields, cx).map(RawsocketSection::Rawsocket)
-        };
-        fields.finish(cx);
-        read
-    }
-
-    fn expected(&self) -> String {
-        format!("{} (an object)", RawsocketSection::EXPECTED)
-    }
-
-    fn schema(&self, defs: &mut Defs) -> serde_json::Value {
-        json!({"anyOf": [defs.reference::<RawsocketWamp>(), defs.reference::<RawsocketSection>()]})
-    }
+fn rawsocket_section() -> impl Rule<Out = RawsocketSection> {
+    let is_testee = |value: &Value| match value.get("type").map(|entry| &entry.value.kind) {
+        Some(Kind::String(name)) => name == "rawsocket.testee",
+        _ => false,
+    };
+    let plain =
+        then(nested::<RawsocketPlainSection>(), |plain, _, _| Some(RawsocketSection::Rawsocket(plain.wamp)));
+    named("a RawSocket section (an object)", either(is_testee, nested::<RawsocketSection>(), plain))
 }
 
-/// An MQTT section may say `id`, `type` and even `endpoint`, none of which has an effect there.
-struct MqttSectionRule;
-
-fn mqtt_section() -> MqttSectionRule {
-    MqttSectionRule
+object! {
+    /// The web section of `universal`.
+    pub struct WebSection as "a web section" {
+        /// Web services.
+        pub web as "paths": Web = nested::<Web>(), flatten;
+    }
+    silent {
+        /// A name.
+        "id" = id();
+    }
+    also {
+        /// `web`; not looked at.
+        "type" = any();
+    }
+    check |_: &Self, fields: &mut Fields<'_>, cx: &mut Context<'_>| tell_type(fields, "web", cx);
 }
 
-impl Rule for MqttSectionRule {
-    type Out = MqttSection;
-
-    fn read(&self, value: &Value, cx: &mut Context<'_>) -> Option<MqttSection> {
-        let mut fields = Fields::of(value, &self.expected(), cx)?;
-        fields.given("id", &id(), cx);
-        fields.entry("type");
-        let before = cx.listeners.len();
-        fields.ignored("endpoint", &nested::<ListeningEndpoint>(), cx);
-        cx.listeners.truncate(before);
-        let read = MqttSection::read(&mut fields, cx);
-        fields.finish(cx);
-        read
+object! {
+    /// The MQTT section of `universal`.
+    pub struct MqttInUniversal as "an MQTT section" {
+        /// MQTT.
+        pub mqtt as "options": MqttSection = nested::<MqttSection>(), flatten;
     }
-
-    fn expected(&self) -> String {
-        format!("{} (an object)", MqttSection::EXPECTED)
+    ignored {
+        /// The endpoint is that of `universal`.
+        "endpoint" = any();
     }
-
-    fn schema(&self, defs: &mut Defs) -> serde_json::Value {
-        defs.reference::<MqttSection>()
+    silent {
+        /// A name.
+        "id" = id();
     }
+    also {
+        /// `mqtt`; not looked at.
+        "type" = any();
+    }
+    check |_: &Self, fields: &mut Fields<'_>, cx: &mut Context<'_>| tell_type(fields, "mqtt", cx);
+}
+
+fn web_section() -> impl Rule<Out = Web> {
+    then(nested::<WebSection>(), |section, _, _| Some(section.web))
+}
+
+fn mqtt_section() -> impl Rule<Out = MqttSection> {
+    then(nested::<MqttInUniversal>(), |section, _, _| Some(section.mqtt))
 }

@@ -154,23 +154,27 @@ object! {
     }
 }
 
-choice! {
-    /// What happens when a file changes.
-    pub enum WatchAction {
-        /// The guest is restarted.
-        Restart = "restart",
-    }
-}
-
 object! {
     /// Directories whose changes restart a guest.
     pub struct Watch as "what is watched" {
         /// The directories, relative to the node directory.
         pub directories as "directories": Vec<PathBuf> = list(path()), default(json!([]), Vec::new());
-        /// What happens.
-        pub action as "action": WatchAction = word(), default(json!("restart"), WatchAction::Restart);
         /// Seconds between two looks.
         pub timeout as "timeout": Duration = seconds(0.0..=86400.0), default(json!(1), Duration::from_secs(1));
     }
+    silent {
+        /// What happens: `restart` is all there is.
+        "action" = watch_action();
+    }
     open true;
+}
+
+/// Crossbar.io looks at it only when a file changes.
+fn watch_action() -> impl Rule<Out = ()> {
+    then(named("\"restart\"", text()), |action, value, cx| {
+        if action != "restart" {
+            cx.warn(value.span, format!("found {action:?}, which does nothing; expected \"restart\""));
+        }
+        Some(())
+    })
 }

@@ -156,41 +156,12 @@ impl ContainerOptions {
 /// The transport of a `websocket-testee` worker: a WebSocket transport, whose `type` Crossbar.io never looks at
 /// before it starts, and whose WAMP attributes it accepts without using them.
 pub(super) fn testee_transport() -> impl Rule<Out = Transport> {
-    struct TesteeTransport;
-    impl Rule for TesteeTransport {
-        type Out = Transport;
-
-        fn read(&self, value: &Value, cx: &mut Context<'_>) -> Option<Transport> {
-            let mut fields = Fields::of(value, &self.expected(), cx)?;
-            if let Some(Some(name)) = fields.given("type", &text(), cx)
-                && !matches!(name.as_str(), "websocket" | "websocket.testee")
-            {
-                let span = fields.span_of("type");
-                cx.warn_at(
-                    "type",
-                    span,
-                    "is not looked at: this worker's transport is a WebSocket testee; write \"websocket\"",
-                );
-            }
-            let transport = crate::config::worker::TesteeTransportFields::read(&mut fields, cx);
-            fields.finish(cx);
-            transport.map(TesteeTransportFields::into_transport)
-        }
-
-        fn expected(&self) -> String {
-            format!("{} (an object)", TesteeTransportFields::EXPECTED)
-        }
-
-        fn schema(&self, defs: &mut Defs) -> Json {
-            defs.reference::<TesteeTransportFields>()
-        }
-    }
-    TesteeTransport
+    then(nested::<TesteeTransport>(), |transport, _, _| Some(transport.into_transport()))
 }
 
 object! {
     /// The transport of a `websocket-testee` worker.
-    pub struct TesteeTransportFields as "a WebSocket transport" {
+    pub struct TesteeTransport as "a WebSocket transport" {
         /// A name, unique in its worker; absent: `transport001`.
         pub id as "id": String = super::super::transport::id(), default(json!("transport001"), String::new());
         /// Where it listens.
@@ -209,12 +180,17 @@ object! {
         "cookie" = nested::<super::super::wamp::Cookie>();
     }
     also {
-        /// `websocket`.
-        "type" = text();
+        /// `websocket`; not looked at.
+        "type" = any();
     }
+    check TesteeTransport::check;
 }
 
-impl TesteeTransportFields {
+impl TesteeTransport {
+    fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
+        super::super::transport::tell_type(fields, "websocket", cx);
+    }
+
     fn into_transport(self) -> Transport {
         Transport {
             id: self.id,
