@@ -228,8 +228,13 @@ impl Remarks {
         let (tls, proxied) = match endpoint {
             ConnectingEndpoint::Tcp(tcp) => (tcp.tls.is_some(), tcp.proxy_protocol.is_some()),
             ConnectingEndpoint::Unix(unix) => (unix.tls.is_some(), unix.proxy_protocol.is_some()),
-            ConnectingEndpoint::Tor(_) | ConnectingEndpoint::Twisted(_) => {
-                return self.missing(at.key("type"), "connections through Tor are not built yet");
+            ConnectingEndpoint::Tor(tor) => {
+                let message = "the embedded Arti is not built yet; name the SOCKS port of a tor daemon";
+                self.missing_if(tor.tor_socks_port.is_none(), at.key("tor_socks_port"), message);
+                (tor.tls.is_some(), tor.proxy_protocol.is_some())
+            }
+            ConnectingEndpoint::Twisted(_) => {
+                return self.missing(at.key("type"), "this kind of Twisted endpoint is not built yet");
             }
         };
         self.missing_if(tls, at.key("tls"), "TLS is not built yet");

@@ -1,11 +1,13 @@
 //! Connections to others: connecting endpoints of the configuration.
 
 mod race;
+mod socks;
 mod tcp;
+mod tor;
 mod unix;
 
 use crate::net::stream::Stream;
-use jackfield_shared::config::{ConnectingEndpoint, TcpConnecting, UnixConnecting};
+use jackfield_shared::config::{ConnectingEndpoint, TcpConnecting, TorConnecting, UnixConnecting};
 use race::Attempts;
 use std::fmt;
 use std::future::Future;
@@ -32,6 +34,20 @@ pub(crate) enum ConnectError {
     /// There was no connection in time.
     #[error("{to}: no connection within {} s{attempts}", .timeout.as_secs_f64())]
     Timeout { to: String, timeout: Duration, attempts: Tried },
+    /// The tor daemon doesn't answer.
+    #[error("127.0.0.1:{port}: no tor daemon answers at this SOCKS port (`tor_socks_port`): {source}")]
+    NoTor {
+        port: u16,
+        #[source]
+        source: io::Error,
+    },
+    /// Tor can't connect.
+    #[error("{to}: {source}")]
+    Tor {
+        to: String,
+        #[source]
+        source: socks::SocksError,
+    },
     /// A Unix socket doesn't answer.
     #[error("unix:{}: {source}", .path.display())]
     Unix {
@@ -42,7 +58,7 @@ pub(crate) enum ConnectError {
 }
 
 /// What had been tried when the time was over.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Tried(Attempts);
 
 impl fmt::Display for Tried {
@@ -56,6 +72,8 @@ impl fmt::Display for Tried {
 pub(crate) enum Connector {
     Tcp(TcpConnecting),
     Unix(UnixConnecting),
+    /// With the SOCKS port of the tor daemon.
+    Tor(TorConnecting, u16),
 }
 
 impl Connector {
@@ -65,10 +83,14 @@ impl Connector {
             ConnectingEndpoint::Tcp(tcp) => (Self::Tcp(tcp.clone()), &tcp.tls, tcp.proxy_protocol),
             ConnectingEndpoint::Unix(unix) => (Self::Unix(unix.clone()), &unix.tls, unix.proxy_protocol),
             ConnectingEndpoint::Tor(tor) => {
-                return Err(format!(
-                    "{}:{}: connecting through Tor is not in this release",
-                    tor.host, tor.port
-                ));
+                let Some(socks_port) = tor.tor_socks_port else {
+                    return Err(format!(
+                        "{}:{}: connecting by the embedded Arti is not in this release; name the `tor_socks_port` \
+                         of a tor daemon",
+                        tor.host, tor.port
+                    ));
+                };
+                (Self::Tor(tor.clone(), socks_port), &tor.tls, tor.proxy_protocol)
             }
             ConnectingEndpoint::Twisted(_) => {
                 return Err("connecting to a `twisted` endpoint is not in this release".into());
@@ -88,6 +110,7 @@ impl Connector {
         match self {
             Self::Tcp(endpoint) => tcp::connect(endpoint).await.map(Stream::Tcp),
             Self::Unix(endpoint) => unix::connect(endpoint).await.map(Stream::Unix),
+            Self::Tor(endpoint, port) => tor::connect(endpoint, *port).await.map(Stream::Tcp),
         }
     }
 }
@@ -98,6 +121,7 @@ impl fmt::Display for Connector {
         match self {
             Self::Tcp(tcp) => write!(f, "{}:{}", tcp.host, tcp.port),
             Self::Unix(unix) => write!(f, "unix:{}", unix.path.display()),
+            Self::Tor(tor, _) => write!(f, "tor:{}:{}", tor.host, tor.port),
         }
     }
 }
