@@ -123,7 +123,10 @@ async fn idle_connections_end_by_themselves_where_that_is_wanted_and_when_draini
         let mut stream = worker.say("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
         read_until(&mut stream, "\r\n\r\n1").await;
         if options == json!({}) {
+            let mut silent = worker.connect().await;
+            while worker.counters().await.listeners[0].connections.open < 2 {}
             worker.drain(60_000).await;
+            assert!(rest(&mut silent).await.is_empty());
         }
         assert!(rest(&mut stream).await.is_empty());
     }
