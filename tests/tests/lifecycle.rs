@@ -224,3 +224,52 @@ fn ps_shows_the_title_and_nothing_else() {
     assert!(!cpus.contains([',', '-']), "one CPU, not {cpus}");
     node.stop();
 }
+
+#[test]
+fn a_process_that_hangs_is_replaced() {
+    let node = Node::start(&TWO.replace(r#""id": "front","#, r#""id": "front", "watchdog": 1,"#));
+    let hanging = pids(&node.ready())[0];
+    signal_pid(hanging, Signal::STOP);
+    node.log.wait(0, "did not answer");
+    assert!(wait_for_end(hanging));
+    let status = node.until("the replacement", |s| s["workers"][0]["processes"][0]["restarts"] == 1);
+    assert_eq!(status["workers"][0]["processes"][1]["restarts"], 0);
+    node.ready();
+    node.stop();
+}
+
+#[test]
+fn a_process_that_ends_too_often_fails_and_its_siblings_serve_on() {
+    let node = Node::start(
+        &TWO.replace(r#"{"backoff": 0.1}"#, r#"{"max_restarts": 1, "period": 60, "backoff": 0.01}"#),
+    );
+    for restarts in 0..2 {
+        let status = node.until("a process to kill", |s| {
+            let process = &s["workers"][0]["processes"][0];
+            process["state"] == "ready" && process["restarts"] == restarts
+        });
+        signal_pid(pids(&status)[0], Signal::KILL);
+    }
+    let status = node.until("the failure", |s| s["workers"][0]["processes"][0]["state"] == "failed");
+    assert!(status["workers"][0]["reason"].as_str().unwrap().contains("SIGKILL"), "{status:#}");
+    assert_eq!(status["workers"][0]["processes"][1]["state"], "ready");
+    assert!(node.run(&["worker", "start", "front"]).status.success());
+    node.ready();
+    node.stop();
+}
+
+#[test]
+fn crossbars_directory_is_found_and_commands_work_from_anywhere() {
+    let dir = TempDir::new();
+    let addr = loopback();
+    dir.write(".crossbar/config.json", TWO.replace("ADDR", &addr.to_string()));
+    let node = Node::launch(dir, addr, &[], &[]);
+    node.ready();
+    let crossbar = node.dir.path().join(".crossbar");
+    let elsewhere = TempDir::new();
+    for option in ["--dir", "--cbdir"] {
+        let status = run(elsewhere.path(), &["status", option, crossbar.to_str().unwrap()]);
+        assert!(status.status.success(), "{}", text(&status));
+    }
+    node.stop();
+}

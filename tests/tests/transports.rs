@@ -96,6 +96,7 @@ fn universal_tells_four_protocols_apart() {
     let mut raw = connect(node.addr, 8080);
     exchange(&mut raw, b"\x7f\xf3\0\0", b"\x7f\xf3\0\0");
     exchange(&mut raw, b"\0\0\0\x05hello\x01\0\0\x02hi", b"\0\0\0\x05hello\x02\0\0\x02hi");
+    drop(raw);
     node.stop();
 }
 

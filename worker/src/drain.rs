@@ -1,7 +1,9 @@
 //! How a process comes to its end: every connection holds a [`Drain`] and is told twice, first to finish what
 //! it is doing, then, at the deadline, to close.
 
+use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
@@ -46,6 +48,12 @@ impl Drain {
     /// Completes once draining has begun (or the worker is gone).
     pub async fn begun(&self) {
         self.reached(Phase::Draining).await;
+    }
+
+    /// Completes so long after draining has begun: when a client that could have said something by then won't.
+    pub async fn begun_for(&self, time: Duration) {
+        self.begun().await;
+        sleep(time).await;
     }
 
     /// Completes at the deadline (or when the worker is gone).

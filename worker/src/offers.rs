@@ -1,7 +1,7 @@
 //! What the transports of this process answer, in words for people: the status page shows it beside each address.
 
 use jackfield_shared::config::{
-    PathService, RawsocketSection, Transport, TransportKind, Web, WebsocketPath, Worker,
+    NodeinfoFormat, PathService, RawsocketSection, Transport, TransportKind, Web, WebsocketPath, Worker,
 };
 use std::collections::HashMap;
 
@@ -81,7 +81,10 @@ fn add_web(web: &Web, offers: &mut Vec<Offer>) {
             PathService::Static(_) => "files",
             PathService::Json(_) => "JSON",
             PathService::Redirect(_) => "redirect",
-            PathService::Nodeinfo(_) => "node information",
+            PathService::Nodeinfo(config) if config.format == NodeinfoFormat::Json => {
+                "node information as JSON"
+            }
+            PathService::Nodeinfo(_) => "status page",
             PathService::Path(_) => "more paths",
             PathService::WebsocketTestee(_) => "WebSocket echo",
             PathService::None(_) => continue,
@@ -116,8 +119,8 @@ mod tests {
             [
                 ("RawSocket echo", None),
                 ("WebSocket echo", Some("/ws")),
-                ("node information", Some("/")),
-                ("node information", Some("/info"))
+                ("status page", Some("/")),
+                ("node information as JSON", Some("/info"))
             ]
         );
         assert!(offers.get("worker002", "transport001").is_none());

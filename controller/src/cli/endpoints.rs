@@ -6,7 +6,7 @@ use super::output::{print, print_json};
 use super::table::Table;
 use crate::node::Directory;
 use clap::Args;
-use jackfield_shared::status::{Endpoint, EndpointState, Status};
+use jackfield_shared::status::{Endpoint, State, Status};
 
 /// Lists every listening endpoint
 #[derive(Debug, Args)]
@@ -22,6 +22,9 @@ impl Endpoints {
         if self.json { print_json(&status.endpoints) } else { print(&table(&status)) }
     }
 }
+
+/// Process ids that fit into a column.
+const MOST_PIDS: usize = 4;
 
 fn table(status: &Status) -> String {
     let mut table = Table::new([
@@ -44,7 +47,7 @@ fn table(status: &Status) -> String {
             worker.clone(),
             transport.clone(),
             if endpoint.tls { format!("{kind} (TLS)") } else { kind.clone() },
-            state_of(*state),
+            state.to_string(),
             accepting(status, endpoint),
             connections.open.to_string(),
             connections.accepted.to_string(),
@@ -54,13 +57,8 @@ fn table(status: &Status) -> String {
     table.render()
 }
 
-fn state_of(state: EndpointState) -> String {
-    state.to_string()
-}
-
 /// Who accepts: the ids of the processes.
 fn accepting(status: &Status, endpoint: &Endpoint) -> String {
-    use jackfield_shared::status::State;
     let worker = status.workers.iter().find(|worker| worker.id == endpoint.worker);
     let processes = worker.into_iter().flat_map(|worker| &worker.processes);
     let pids: Vec<_> = processes
@@ -68,5 +66,9 @@ fn accepting(status: &Status, endpoint: &Endpoint) -> String {
         .filter_map(|p| p.pid)
         .map(|pid| pid.to_string())
         .collect();
-    if pids.is_empty() { "nobody".into() } else { pids.join(",") }
+    match pids.len() {
+        0 => "nobody".into(),
+        1..=MOST_PIDS => pids.join(","),
+        many => format!("{},… ({many})", pids[..MOST_PIDS - 1].join(",")),
+    }
 }

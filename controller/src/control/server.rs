@@ -157,3 +157,118 @@ async fn answer(
 async fn send(to: &mut (impl AsyncWrite + Unpin), response: &Response) -> io::Result<()> {
     to.write_all(&encode(response)?).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::{Client, ConnectError};
+    use crate::testing::TempDir;
+    use jackfield_shared::log::{Level, Record};
+    use std::io::{BufRead as _, BufReader as SyncReader, Write as _};
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::net::UnixStream;
+    use tokio::runtime::{Builder, LocalOptions};
+    use tokio::task::spawn_blocking;
+
+    /// Serves in `run_dir` while `client` runs in a thread; `answer` is called for each request.
+    fn serving<T: Send + 'static>(
+        run_dir: &Path,
+        answer: impl Fn(Call) + 'static,
+        client: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        let runtime =
+            Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).unwrap();
+        runtime.block_on(async {
+            let server = Server::bind(run_dir).unwrap();
+            let (calls, mut called) = mpsc::channel(8);
+            spawn_local(server.serve(calls));
+            spawn_local(async move {
+                while let Some(call) = called.recv().await {
+                    answer(call);
+                }
+            });
+            spawn_blocking(client).await.unwrap()
+        })
+    }
+
+    #[test]
+    fn several_responses_then_the_end() {
+        let temp = TempDir::new();
+        let dir = temp.path().to_owned();
+        let answer = |call: Call| {
+            assert!(matches!(call.request, Request::Stop { timeout_s: Some(2.5) }));
+            for response in [Response::Progress("a".into()), Response::Dropped(3), Response::Done] {
+                call.responses.try_send(response).unwrap();
+            }
+        };
+        let responses = serving(temp.path(), answer, move || {
+            let mut client = Client::connect(&dir).unwrap();
+            assert_eq!(client.controller_pid().unwrap(), std::process::id().cast_signed());
+            client.send(&Request::Stop { timeout_s: Some(2.5) }).unwrap();
+            let next = || client.next().unwrap().map(|response| format!("{response:?}"));
+            std::iter::from_fn(next).collect::<Vec<_>>()
+        });
+        assert_eq!(responses, ["Progress(\"a\")", "Dropped(3)", "Done"]);
+        assert!(!temp.path().join(SOCKET).exists(), "removed in the end");
+    }
+
+    #[test]
+    fn whatever_is_no_request_gets_an_error() {
+        let temp = TempDir::new();
+        let path = temp.path().join(SOCKET);
+        let unused = |call: Call| panic!("{call:?}");
+        let answers = serving(temp.path(), unused, move || {
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+            let long = [vec![b'x'; MAX_REQUEST + 1], b"\n".to_vec()].concat();
+            [
+                &b"hello\n"[..],
+                b"{\"version\":9,\"request\":{}}\n",
+                b"{\"version\":1,\"request\":\"dance\"}\n",
+                &long,
+            ]
+            .map(|octets| {
+                let mut stream = UnixStream::connect(&path).unwrap();
+                // The server may answer and close before it has read everything.
+                let _ = stream.write_all(octets);
+                let mut line = String::new();
+                SyncReader::new(stream).read_line(&mut line).unwrap();
+                line
+            })
+        });
+        for (answer, expected) in answers.iter().zip(["not a request", "version 1", "dance", "65536"]) {
+            assert!(answer.starts_with("{\"error\":") && answer.contains(expected), "{answer}");
+        }
+    }
+
+    #[test]
+    fn a_client_that_goes_away_closes_its_queue() {
+        let temp = TempDir::new();
+        let dir = temp.path().to_owned();
+        let (gone, was_gone) = std::sync::mpsc::channel();
+        let answer = move |call: Call| {
+            let gone = gone.clone();
+            call.responses.try_send(Response::Record(Record::now(Level::Info, "x"))).unwrap();
+            spawn_local(async move {
+                call.responses.closed().await;
+                gone.send(()).unwrap();
+            });
+        };
+        serving(temp.path(), answer, move || {
+            let mut client = Client::connect(&dir).unwrap();
+            client.send(&Request::Status).unwrap();
+            client.next().unwrap().unwrap();
+            drop(client);
+            was_gone.recv().unwrap();
+        });
+    }
+
+    #[test]
+    fn nobody_listens_or_only_a_dead_socket_is_there() {
+        let temp = TempDir::new();
+        assert!(matches!(Client::connect(temp.path()), Err(ConnectError::NoNode)));
+        assert!(matches!(Client::connect(&temp.path().join("missing")), Err(ConnectError::NoNode)));
+        drop(std::os::unix::net::UnixListener::bind(temp.path().join(SOCKET)).unwrap());
+        assert!(matches!(Client::connect(temp.path()), Err(ConnectError::NoNode)));
+        serving(temp.path(), |_| {}, || {});
+    }
+}

@@ -1,6 +1,7 @@
 //! The terminal: a thread of its own writes to it, so that a terminal that doesn't read (a paused pager, a
 //! full pipe) never stalls the controller. What doesn't fit into the queue is dropped and counted.
 
+use anstream::AutoStream;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,12 +33,17 @@ pub(crate) struct Sink {
 }
 
 impl Sink {
-    /// Starts the thread that writes to standard output and standard error.
+    /// Starts the thread that writes to standard output and standard error, in colour if they are terminals
+    /// and stay so (`is_terminal_kept`): a node that detaches writes to a file later.
     ///
     /// # Errors
     /// When no thread can be started.
-    pub(crate) fn start() -> io::Result<Self> {
-        Self::start_with(anstream::stdout(), anstream::stderr())
+    pub(crate) fn start(is_terminal_kept: bool) -> io::Result<Self> {
+        if is_terminal_kept {
+            Self::start_with(anstream::stdout(), anstream::stderr())
+        } else {
+            Self::start_with(AutoStream::never(io::stdout()), AutoStream::never(io::stderr()))
+        }
     }
 
     fn start_with(

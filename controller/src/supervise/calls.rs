@@ -50,6 +50,19 @@ impl Supervisor {
         if ids.is_empty() {
             workers.extend(0..self.workers.len());
         }
+        let slots: Vec<_> = workers
+            .iter()
+            .flat_map(|&worker| (0..self.workers[worker].slots.len()).map(move |slot| (worker, slot)))
+            .collect();
+        if action == Action::Restart {
+            let busy = |worker: &&usize| {
+                let mut kinds = self.operations.iter().map(|operation| &operation.kind);
+                kinds.any(|kind| matches!(kind, Kind::Restart(rolling) if rolling.concerns(**worker)))
+            };
+            if let Some(&busy) = workers.iter().find(busy) {
+                return Err(format!("{} is being restarted already", self.workers[busy].id()));
+            }
+        }
         let what = match action {
             Action::Start => "start",
             Action::Stop => "stop",
@@ -57,10 +70,6 @@ impl Supervisor {
         };
         let whom: Vec<_> = workers.iter().map(|&worker| self.workers[worker].id()).collect();
         self.hub.log(Level::Info, format!("`jackfield worker {what}`: {}", whom.join(", ")));
-        let slots: Vec<_> = workers
-            .iter()
-            .flat_map(|&worker| (0..self.workers[worker].slots.len()).map(move |slot| (worker, slot)))
-            .collect();
         match action {
             Action::Start => {
                 for (worker, slot) in slots {
@@ -78,16 +87,7 @@ impl Supervisor {
                 }
                 Ok(Kind::Stop(workers, 0))
             }
-            Action::Restart => {
-                let busy = |worker: &&usize| {
-                    let mut kinds = self.operations.iter().map(|operation| &operation.kind);
-                    kinds.any(|kind| matches!(kind, Kind::Restart(rolling) if rolling.concerns(**worker)))
-                };
-                if let Some(&busy) = workers.iter().find(busy) {
-                    return Err(format!("{} is being restarted already", self.workers[busy].id()));
-                }
-                Ok(Kind::Restart(Rolling::new(slots)))
-            }
+            Action::Restart => Ok(Kind::Restart(Rolling::new(slots))),
         }
     }
 

@@ -37,8 +37,10 @@ impl Supervisor {
                 slot.enter(State::Starting, None);
             }
             Err(e) => {
+                let reason = format!("cannot start a process: {e}");
+                self.hub.log(Level::Warn, format!("{}[{slot}]: {reason}", self.workers[worker].id()));
                 self.workers[worker].slots[slot].enter(State::Starting, None);
-                self.start_again_or_not(worker, slot, None, format!("cannot start a process: {e}"));
+                self.start_again_or_not(worker, slot, None, reason);
             }
         }
     }
@@ -128,18 +130,17 @@ impl Supervisor {
     fn lost_connection(&mut self, source: &Source, error: Option<&ipc::Error>) {
         let Some(&(worker, _)) = self.places.get(&source.key) else { return };
         match error {
+            // It is about to end, or has ended; if it doesn't, it is ended.
+            None | Some(ipc::Error::Io(_) | ipc::Error::Truncated) => {
+                let due = Instant::now() + self.workers[worker].config.common.stop.kill_timeout;
+                self.deadlines.push(due, Due::Kill(source.key, "it closed its IPC connection"));
+            }
             // What doesn't speak our language can't be looked after.
             Some(error) => {
                 let reason = error.to_string();
                 if let Some(process) = self.process_mut(source.key) {
                     process.kill(reason);
                 }
-            }
-            // It is about to end; if it doesn't, it is ended.
-            None => {
-                let time = self.workers[worker].config.common.stop.kill_timeout;
-                self.deadlines
-                    .push(Instant::now() + time, Due::Kill(source.key, "it closed its IPC connection"));
             }
         }
     }

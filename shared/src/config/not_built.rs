@@ -227,8 +227,13 @@ impl Remarks {
         let proxied = match endpoint {
             ConnectingEndpoint::Tcp(tcp) => tcp.proxy_protocol.is_some(),
             ConnectingEndpoint::Unix(unix) => unix.proxy_protocol.is_some(),
-            ConnectingEndpoint::Tor(_) | ConnectingEndpoint::Twisted(_) => {
-                return self.missing(at.key("type"), "connections through Tor are not built yet");
+            ConnectingEndpoint::Tor(tor) => {
+                let message = "the embedded Arti is not built yet; name the SOCKS port of a tor daemon";
+                self.missing_if(tor.tor_socks_port.is_none(), at.key("tor_socks_port"), message);
+                tor.proxy_protocol.is_some()
+            }
+            ConnectingEndpoint::Twisted(_) => {
+                return self.missing(at.key("type"), "this kind of Twisted endpoint is not built yet");
             }
         };
         self.missing_if(proxied, at.key("proxy_protocol"), "the PROXY protocol is not built yet");

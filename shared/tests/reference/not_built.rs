@@ -44,7 +44,10 @@ pub(crate) fn features() -> Vec<(&'static str, Value)> {
         ),
         ("RawsocketSection:rawsocket", transport(json!({"type": "universal", "rawsocket": {}}))),
         ("Transport.health", relay(json!({"type": "tcp", "host": "h", "port": 1}), Some(json!({})))),
-        ("ConnectingEndpoint:tor", relay(json!({"type": "tor", "host": "h", "port": 1}), None)),
+        (
+            "ConnectingEndpoint.tor_socks_port",
+            relay(json!({"type": "tor", "host": "h.onion", "port": 1}), None),
+        ),
         (
             "ConnectingEndpoint.proxy_protocol",
             relay(json!({"type": "unix", "path": "s", "proxy_protocol": "v2"}), None),

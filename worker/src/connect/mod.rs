@@ -1,12 +1,14 @@
 //! Connections to others: connecting endpoints of the configuration.
 
 mod race;
+mod socks;
 mod tcp;
+mod tor;
 mod unix;
 
 use crate::net::stream::Stream;
 use crate::tls;
-use jackfield_shared::config::{ConnectingEndpoint, TcpConnecting, UnixConnecting};
+use jackfield_shared::config::{ConnectingEndpoint, TcpConnecting, TorConnecting, UnixConnecting};
 use jackfield_shared::tls::Files;
 use race::Attempts;
 use std::fmt;
@@ -34,6 +36,20 @@ pub(crate) enum ConnectError {
     /// There was no connection in time.
     #[error("{to}: no connection within {} s{attempts}", .timeout.as_secs_f64())]
     Timeout { to: String, timeout: Duration, attempts: Tried },
+    /// The tor daemon doesn't answer.
+    #[error("127.0.0.1:{port}: no tor daemon answers at this SOCKS port (`tor_socks_port`): {source}")]
+    NoTor {
+        port: u16,
+        #[source]
+        source: io::Error,
+    },
+    /// Tor can't connect.
+    #[error("{to}: {source}")]
+    Tor {
+        to: String,
+        #[source]
+        source: socks::SocksError,
+    },
     /// A Unix socket doesn't answer.
     #[error("unix:{}: {source}", .path.display())]
     Unix {
@@ -50,7 +66,7 @@ pub(crate) enum ConnectError {
 }
 
 /// What had been tried when the time was over.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Tried(Attempts);
 
 impl fmt::Display for Tried {
@@ -71,6 +87,8 @@ pub(crate) struct Connector {
 enum Target {
     Tcp(TcpConnecting),
     Unix(UnixConnecting),
+    /// With the SOCKS port of the tor daemon.
+    Tor(TorConnecting, u16),
 }
 
 impl Connector {
@@ -80,10 +98,14 @@ impl Connector {
             ConnectingEndpoint::Tcp(tcp) => (Target::Tcp(tcp.clone()), tcp.proxy_protocol),
             ConnectingEndpoint::Unix(unix) => (Target::Unix(unix.clone()), unix.proxy_protocol),
             ConnectingEndpoint::Tor(tor) => {
-                return Err(format!(
-                    "{}:{}: connecting through Tor is not in this release",
-                    tor.host, tor.port
-                ));
+                let Some(socks_port) = tor.tor_socks_port else {
+                    return Err(format!(
+                        "{}:{}: connecting by the embedded Arti is not in this release; name the `tor_socks_port` \
+                         of a tor daemon",
+                        tor.host, tor.port
+                    ));
+                };
+                (Target::Tor(tor.clone(), socks_port), tor.proxy_protocol)
             }
             ConnectingEndpoint::Twisted(_) => {
                 return Err("connecting to a `twisted` endpoint is not in this release".into());
@@ -107,6 +129,9 @@ impl Connector {
         let (stream, timeout) = match &self.target {
             Target::Tcp(endpoint) => (tcp::connect(endpoint).await.map(Stream::Tcp)?, endpoint.timeout),
             Target::Unix(endpoint) => (unix::connect(endpoint).await.map(Stream::Unix)?, endpoint.timeout),
+            Target::Tor(endpoint, port) => {
+                (tor::connect(endpoint, *port).await.map(Stream::Tcp)?, tor::TIMEOUT)
+            }
         };
         let Some(tls) = &self.tls else { return Ok(stream) };
         let to = self.to_string();
@@ -130,6 +155,7 @@ impl fmt::Display for Target {
         match self {
             Self::Tcp(tcp) => write!(f, "{}:{}", tcp.host, tcp.port),
             Self::Unix(unix) => write!(f, "unix:{}", unix.path.display()),
+            Self::Tor(tor, _) => write!(f, "tor:{}:{}", tor.host, tor.port),
         }
     }
 }

@@ -105,8 +105,9 @@ impl Endpoint {
     async fn accept(&self, serve: impl Fn(Stream, Peer, Open)) {
         let failing = Throttle::new(REPORT);
         loop {
-            match self.next().await {
+            match poll_fn(|cx| self.listener.poll_accept(cx)).await {
                 Ok((stream, peer)) => {
+                    self.pressure.accepted(&self.address);
                     if let Some(open) = self.admit(&stream) {
                         serve(stream, peer, open);
                     }
@@ -124,17 +125,6 @@ impl Endpoint {
                 },
             }
         }
-    }
-
-    async fn next(&self) -> io::Result<(Stream, Peer)> {
-        poll_fn(|cx| {
-            let poll = self.listener.poll_accept(cx);
-            if poll.is_pending() && self.pressure.is_on() {
-                self.pressure.caught_up(&self.address);
-            }
-            poll
-        })
-        .await
     }
 
     /// Counts a connection; at the limit it is reset instead.

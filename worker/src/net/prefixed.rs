@@ -18,6 +18,11 @@ impl<S> Prefixed<S> {
         Self { ahead, stream }
     }
 
+    /// The stream.
+    pub(crate) const fn get_ref(&self) -> &S {
+        &self.stream
+    }
+
     /// What has not been read yet of the octets ahead, and the stream.
     pub(crate) fn into_parts(self) -> (Bytes, S) {
         (self.ahead, self.stream)

@@ -68,17 +68,12 @@ impl Pressure {
         }
     }
 
-    /// All connections that waited have been accepted.
-    pub(crate) fn caught_up(&self, address: &str) {
-        self.paused.set(false);
-        if self.reported.replace(false) {
+    /// A connection could be accepted. (That there is none to accept says nothing: accept(2) takes a descriptor
+    /// before it looks.)
+    pub(crate) fn accepted(&self, address: &str) {
+        if self.paused.replace(false) && self.reported.replace(false) {
             info!("{address}: accepting goes on");
         }
-    }
-
-    /// Whether somebody waits.
-    pub(crate) fn is_on(&self) -> bool {
-        self.paused.get()
     }
 }
 

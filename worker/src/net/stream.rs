@@ -61,6 +61,14 @@ impl Stream {
         }
     }
 
+    /// Sets TCP_NODELAY; without effect on a Unix socket.
+    pub(crate) fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) if stream.nodelay()? != nodelay => stream.set_nodelay(nodelay),
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Tcp(stream) => stream.poll_read_ready(cx),

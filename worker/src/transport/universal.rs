@@ -4,7 +4,7 @@ use super::rawsocket;
 use super::sniff::{self, Protocol, sniff};
 use crate::net::prefixed::Prefixed;
 use crate::net::stream::Stream;
-use crate::web::{self, Client, Http, Site};
+use crate::web::{self, Client, Http, LAST_REQUEST, Site};
 use jackfield_shared::config::{
     self, DEFAULT_HANDSHAKE_TIMEOUT, RawsocketEcho, RawsocketSection, Web, WebsocketPath, WebsocketTestee,
 };
@@ -25,6 +25,8 @@ pub(crate) struct Universal {
 pub(crate) enum Error {
     #[error(transparent)]
     Sniff(#[from] sniff::Error),
+    #[error("closed: the process ends, and the client has said nothing")]
+    Draining,
     #[error("closed: the first octet is {octet:#04x}{meaning}, which is not spoken here")]
     Unknown { octet: u8, meaning: &'static str },
     #[error(transparent)]
@@ -77,7 +79,11 @@ impl Universal {
     /// Finds out what the client speaks, and answers.
     pub(crate) async fn serve(&self, mut stream: Stream, client: Client) -> Result<(), Error> {
         let limit = self.handshake_timeout;
-        let (protocol, ahead) = sniff(&mut stream, &client.context.scratch, limit).await?;
+        let (protocol, ahead) = tokio::select! {
+            biased;
+            sniffed = sniff(&mut stream, &client.context.scratch, limit) => sniffed?,
+            () = client.drain.begun_for(LAST_REQUEST) => return Err(Error::Draining),
+        };
         let stream = Prefixed::new(ahead, stream);
         match (protocol, &self.rawsocket) {
             (Protocol::Http1, _) => web::serve(stream, Http::One, client, limit).await?,

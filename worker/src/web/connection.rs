@@ -25,7 +25,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{self, Poll};
 use std::time::Duration;
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::watched::Watched;
 
@@ -35,9 +35,9 @@ const HEAD: usize = 32 << 10;
 const BUFFER: usize = 64 << 10;
 /// Requests of one HTTP/2 connection that are answered at a time.
 const STREAMS: u32 = 128;
-/// How long a connection of HTTP/1 may stay idle once draining has begun. A client may be sending its next
-/// request just when we close; it gets an answer to that instead, with the word that it is the last.
-const LAST_REQUEST: Duration = Duration::from_secs(2);
+/// How long a connection may stay idle once draining has begun. A client may be sending a request just when we
+/// close; it gets an answer to that instead, with the word that it is the last.
+pub(crate) const LAST_REQUEST: Duration = Duration::from_secs(2);
 
 /// The HTTP version a connection begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,10 +144,7 @@ async fn drive<C: Graceful>(
     last_request: Duration,
 ) -> Result<(), Error> {
     let mut alarm = pin!(sleep_until(Instant::now() + limits.head));
-    let mut last = pin!(async {
-        drain.begun().await;
-        sleep(last_request).await;
-    });
+    let mut last = pin!(drain.begun_for(last_request));
     let mut finishing = false;
     loop {
         tokio::select! {

@@ -47,6 +47,7 @@ impl Websocket {
     async fn serve(self: Rc<Self>, upgrade: OnUpgrade, client: Rc<Client>) {
         let echoed = async {
             let stream = stream_of(upgrade.await.map_err(io::Error::other)?)?;
+            stream.get_ref().set_nodelay(self.options.tcp_nodelay)?;
             websocket::echo(stream, &self.options, &client.drain).await
         };
         if let Err(e) = echoed.await {

@@ -10,6 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::process::ExitCode;
 use std::thread::JoinHandle;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// A worker and the controller's end of its IPC connection.
@@ -121,6 +122,26 @@ impl Worker {
         TcpStream::connect(self.addresses[0]).await.unwrap()
     }
 
+    /// A connection to the first transport on which `octets` have been sent.
+    pub(crate) async fn say(&self, octets: impl AsRef<[u8]>) -> TcpStream {
+        let mut stream = self.connect().await;
+        stream.write_all(octets.as_ref()).await.unwrap();
+        stream
+    }
+
+    /// Everything the first transport answers to `octets`, until it closes.
+    pub(crate) async fn answer(&self, octets: impl AsRef<[u8]>) -> String {
+        let mut stream = self.say(octets).await;
+        let mut got = Vec::new();
+        stream.read_to_end(&mut got).await.unwrap();
+        String::from_utf8(got).unwrap()
+    }
+
+    /// The answer to a GET request with these header lines.
+    pub(crate) async fn get(&self, path: &str, headers: &str) -> String {
+        self.answer(format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{headers}\r\n")).await
+    }
+
     /// Waits for the end; whether it was a good one.
     pub(crate) async fn ended(mut self) -> bool {
         while let Ok(Some(_)) = self.from.recv().await {}
@@ -134,4 +155,20 @@ impl Worker {
         let code = tokio::task::spawn_blocking(|| self.thread.join().unwrap()).await.unwrap();
         code == ExitCode::SUCCESS
     }
+}
+
+/// Reads until `end` has come.
+pub(crate) async fn read_until(stream: &mut TcpStream, end: &str) -> String {
+    let mut got = Vec::new();
+    while !got.ends_with(end.as_bytes()) {
+        got.push(stream.read_u8().await.unwrap_or_else(|e| panic!("{e} after {}", got.escape_ascii())));
+    }
+    String::from_utf8(got).unwrap()
+}
+
+/// The peer's octets until it closes, which may be by a reset.
+pub(crate) async fn rest(stream: &mut TcpStream) -> Vec<u8> {
+    let mut got = Vec::new();
+    let _ = stream.read_to_end(&mut got).await;
+    got
 }

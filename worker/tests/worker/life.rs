@@ -9,8 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 fn echo(max_connections: u32) -> Value {
-    let endpoint = json!({"keepalive": 60, "nodelay": false});
-    json!([{"id": "echo", "type": "stream.testee", "max_connections": max_connections, "endpoint": endpoint}])
+    let endpoint = json!({"keepalive": 60, "nodelay": false, "max_connections": max_connections});
+    json!([{"id": "echo", "type": "stream.testee", "endpoint": endpoint}])
 }
 
 async fn echoes(stream: &mut TcpStream) {

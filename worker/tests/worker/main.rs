@@ -3,4 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test that panics says so
 
 mod driver;
+mod http;
 mod life;
+mod limits;
+mod nodeinfo;
+mod relay;
+mod universal;

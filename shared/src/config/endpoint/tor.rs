@@ -85,6 +85,27 @@ object! {
         /// TLS inside of the Tor connection.
         pub tls as "tls": Option<TlsConnecting> = nested(), optional;
     }
+    check TorConnecting::check;
+}
+
+impl TorConnecting {
+    /// A connection to an onion service is encrypted by Tor from end to end; any other is open to the exit.
+    fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
+        let host = self.host.to_ascii_lowercase();
+        let Some(onion) = host.strip_suffix(".onion") else {
+            if self.tls.is_none() {
+                let message =
+                    "this traffic leaves Tor unencrypted: the exit can read and change it; use \"tls\"";
+                cx.warn_at("host", fields.span_of("host"), message);
+            }
+            return;
+        };
+        let address = onion.rsplit('.').next().unwrap_or(onion);
+        if address.len() == 16 {
+            let message = "an onion address of version 2, which left the Tor network in 2021; version 3 has 56 characters";
+            cx.warn_at("host", fields.span_of("host"), message);
+        }
+    }
 }
 
 object! {

@@ -1,0 +1,55 @@
+//! The status page, with a controller that answers or doesn't.
+
+use crate::driver::Worker;
+use jackfield_shared::ipc::{FromWorker, ToWorker};
+use jackfield_shared::status::{Logs, Node, Status};
+use serde_json::json;
+
+fn status() -> Status {
+    let node = Node {
+        id: "mynode".into(),
+        pid: 42,
+        version: "0.1.0".into(),
+        dir: "/".into(),
+        config: "built-in".into(),
+        uptime_s: 1.0,
+        generation: 1,
+    };
+    Status { node, workers: vec![], endpoints: vec![], logs: Logs::default() }
+}
+
+async fn serving() -> Worker {
+    let paths = json!({"/": {"type": "nodeinfo"}, "info": {"type": "nodeinfo", "format": "json"}});
+    Worker::serving(json!([{"type": "universal", "web": {"paths": paths}}])).await
+}
+
+#[tokio::test]
+async fn the_page_and_the_json_tell_what_the_controller_says() {
+    let mut worker = serving().await;
+    let browser = "Accept: text/html\r\n";
+    for (path, headers, expected) in [
+        ("/", browser, "<h1>mynode</h1>"),
+        ("/", "", "\"id\": \"mynode\""),
+        ("/info", browser, "\"id\": \"mynode\""),
+    ] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{headers}\r\n");
+        let mut stream = worker.say(request).await;
+        let asked = worker.until(|message| matches!(message, FromWorker::AskStatus { .. })).await;
+        let FromWorker::AskStatus { seq } = asked else { unreachable!() };
+        worker.to.send(&ToWorker::Status { seq, status: Box::new(status()) }, &[]).await.unwrap();
+        let answer = String::from_utf8(crate::driver::rest(&mut stream).await).unwrap();
+        assert!(answer.contains(expected), "{answer}");
+        assert!(answer.contains("cache-control: no-store"), "{answer}");
+    }
+    assert!(worker.get("/favicon.ico", "").await.starts_with("HTTP/1.1 404"));
+}
+
+#[tokio::test]
+async fn a_controller_that_does_not_answer_is_an_error_with_a_reason() {
+    let worker = serving().await;
+    let (a, b) = tokio::join!(worker.get("/", ""), worker.get("/info", ""));
+    for answer in [a, b] {
+        assert!(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{answer}");
+        assert!(answer.contains("controller does not answer"), "{answer}");
+    }
+}
