@@ -10,6 +10,7 @@ mod stage;
 mod supervise;
 #[cfg(test)]
 mod testing;
+mod tls;
 
 use std::process::ExitCode;
 

@@ -7,3 +7,4 @@ pub mod config;
 pub mod ipc;
 pub mod log;
 pub mod status;
+pub mod tls;

@@ -149,6 +149,10 @@ pub struct Connections {
     pub accepted: u64,
     /// Of those accepted, closed at once because `max_connections` was reached.
     pub refused: u64,
+    /// Of those accepted, closed because what comes before the transport failed: the TLS handshake or the PROXY
+    /// protocol's header.
+    #[serde(default)]
+    pub failed: u64,
 }
 
 impl std::ops::AddAssign for Connections {
@@ -156,6 +160,7 @@ impl std::ops::AddAssign for Connections {
         self.open += other.open;
         self.accepted += other.accepted;
         self.refused += other.refused;
+        self.failed += other.failed;
     }
 }
 

@@ -4,11 +4,13 @@
 //! same ports. Nothing sleeps: tests wait for a line of the log, for a state, for the end of a process, and
 //! fail after [`DEADLINE`].
 
+mod certificates;
 mod node;
 mod peers;
 
+pub use certificates::{Authority, Wish, argument, new_key, openssl, owner_only, self_signed, write_pair};
 pub use node::{Background, Node, jackfield, run, signal_pid, wait_for_end};
-pub use peers::{Nginx, chromium, curl, python};
+pub use peers::{Nginx, chromium, curl, python, python_with};
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::Ipv4Addr;

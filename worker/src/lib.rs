@@ -14,6 +14,7 @@ mod process;
 mod serving;
 #[cfg(test)]
 mod testing;
+pub mod tls;
 mod transport;
 mod web;
 mod websocket;

@@ -87,6 +87,16 @@ impl Life {
             }
             Ok(Some((ToWorker::Status { status, .. }, _))) => self.controller.answered(*status),
             Ok(Some((ToWorker::LogLevel(level), _))) => self.log.set_level(level),
+            Ok(Some((ToWorker::TlsFiles(files), _))) => {
+                if let Some(serving) = &self.serving {
+                    serving.renew_tls(&files);
+                }
+            }
+            Ok(Some((ToWorker::TicketKeys(keys), _))) => {
+                if let Some(serving) = &self.serving {
+                    serving.renew_ticket_keys(keys);
+                }
+            }
             Ok(None) => return Err(End::Orphaned("it closed the IPC connection".into())),
             Err(e) => return Err(End::Orphaned(e.to_string())),
         }

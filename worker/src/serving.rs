@@ -5,16 +5,20 @@ use crate::controller::Controller;
 use crate::drain::{Drain, Drainer};
 use crate::net::accept::{Capacity, Endpoint, Tally};
 use crate::net::backlog::Scratch;
+use crate::net::front::Front;
 use crate::net::listener::Listener;
 use crate::net::pressure::Pressure;
 use crate::offers::Offers;
+use crate::tls::Tickets;
 use crate::transport::{Connection, Service};
 use jackfield_shared::config::{ListeningEndpoint, Transport};
 use jackfield_shared::ipc::{ListenerCounters, Plan};
+use jackfield_shared::tls::{Files, TicketKeys};
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use tokio::task::JoinSet;
+use tracing::error;
 
 /// What serves the connections of the process.
 pub(crate) struct Serving {
@@ -22,11 +26,22 @@ pub(crate) struct Serving {
     pub(crate) drainer: Drainer,
     tallies: Vec<Rc<Tally>>,
     accepting: JoinSet<()>,
+    /// What has files of TLS, each with its transport.
+    secured: Vec<Secured>,
+    tickets: Option<Tickets>,
+}
+
+/// A transport's parts that TLS files are made into.
+struct Secured {
+    transport: String,
+    front: Option<Rc<Front>>,
+    service: Service,
 }
 
 /// A transport of the plan and how many connections it may have.
 struct Prepared {
     service: Service,
+    front: Option<Rc<Front>>,
     capacity: Rc<Capacity>,
 }
 
@@ -46,12 +61,14 @@ impl Serving {
             controller: Rc::clone(controller),
             scratch: Scratch::new(),
         });
+        let tickets = plan.ticket_keys.map(Tickets::new);
         let mut transports = HashMap::new();
         for transport in plan.worker.transports() {
-            let service =
-                Service::new(transport).map_err(|e| format!("transport \"{}\": {e}", transport.id))?;
+            let named = |e| format!("transport \"{}\": {e}", transport.id);
+            let service = Service::new(transport, &plan.tls_files).map_err(named)?;
+            let front = Front::new(transport, &plan.tls_files, tickets.as_ref()).map_err(named)?;
             let capacity = Capacity::new(most_connections(transport).into());
-            transports.insert(transport.id.as_str(), (transport, Prepared { service, capacity }));
+            transports.insert(transport.id.as_str(), (transport, Prepared { service, front, capacity }));
         }
         let pressure = Rc::new(Pressure::new());
         // Everything that can fail comes before the first connection is accepted.
@@ -71,18 +88,40 @@ impl Serving {
                 capacity: Rc::clone(&prepared.capacity),
                 pressure: Rc::clone(&pressure),
             };
-            endpoints.push((endpoint, prepared.service.clone()));
+            endpoints.push((endpoint, prepared.front.clone(), prepared.service.clone()));
         }
         let (drainer, drain) = Drainer::new();
-        let tallies = endpoints.iter().map(|(endpoint, _)| Rc::clone(&endpoint.tally)).collect();
+        let tallies = endpoints.iter().map(|(endpoint, ..)| Rc::clone(&endpoint.tally)).collect();
         let mut accepting = JoinSet::new();
         for (_, prepared) in transports.values() {
             prepared.service.begin(&drain);
         }
-        for (endpoint, service) in endpoints {
-            accepting.spawn_local(serve(endpoint, service, Rc::clone(&context), drain.clone()));
+        for (endpoint, front, service) in endpoints {
+            accepting.spawn_local(serve(endpoint, front, service, Rc::clone(&context), drain.clone()));
         }
-        Ok(Self { drainer, tallies, accepting })
+        let secured = transports.into_iter().map(|(id, (_, prepared))| {
+            let Prepared { front, service, .. } = prepared;
+            Secured { transport: id.to_owned(), front, service }
+        });
+        let secured = secured.collect();
+        Ok(Self { drainer, tallies, accepting, secured, tickets })
+    }
+
+    /// Makes new connections with the files of TLS as they are now; where they are no good, with the ones before.
+    pub(crate) fn renew_tls(&self, files: &Files) {
+        for Secured { transport, front, service } in &self.secured {
+            let renewed = front.as_ref().map_or(Ok(()), |front| front.renew(files));
+            if let Err(e) = renewed.and_then(|()| service.renew(files)) {
+                error!("transport \"{transport}\": {e}; new connections are made as before");
+            }
+        }
+    }
+
+    /// Seals session tickets with these keys from now on.
+    pub(crate) fn renew_ticket_keys(&self, keys: TicketKeys) {
+        if let Some(tickets) = &self.tickets {
+            tickets.renew(keys);
+        }
     }
 
     /// What was counted so far, for each listener.
@@ -105,10 +144,23 @@ impl Serving {
     }
 }
 
-async fn serve(endpoint: Endpoint, service: Service, context: Rc<Context>, drain: Drain) {
+async fn serve(
+    endpoint: Endpoint,
+    front: Option<Rc<Front>>,
+    service: Service,
+    context: Rc<Context>,
+    drain: Drain,
+) {
     let connections = drain.clone();
     let accepted = move |stream, peer, open| {
-        service.spawn(Connection { stream, peer, drain: connections.clone(), open: Rc::new(open) }, &context);
+        let connection = Connection { stream, peer, drain: connections.clone(), open: Rc::new(open) };
+        match &front {
+            None => service.spawn(connection, &context),
+            Some(front) => {
+                let (service, context) = (service.clone(), Rc::clone(&context));
+                front.spawn(connection, move |connection| service.spawn(connection, &context));
+            }
+        }
     };
     endpoint.run(drain, accepted).await;
 }

@@ -1,6 +1,8 @@
 //! The node's configuration: its file, or the built-in one where there is none.
 
+use crate::tls::Store;
 use jackfield_shared::config::{self, Diagnostic, Format, Loaded, Severity};
+use jackfield_shared::tls::Remark;
 use std::path::Path;
 
 /// What the status calls a configuration that comes from no file.
@@ -13,6 +15,8 @@ pub(crate) struct Configuration {
     pub loaded: Loaded,
     /// Whether there was no file, and it is the built-in one.
     pub is_builtin: bool,
+    /// The files that its TLS sections name.
+    pub tls: Store,
 }
 
 impl Configuration {
@@ -20,13 +24,15 @@ impl Configuration {
     /// built-in node is meant. `base` is the directory as relative paths in the configuration mean it.
     pub(crate) fn read(directory: &Path, base: &Path, file: Option<&Path>) -> Self {
         let variable = |name: &str| std::env::var(name).ok();
-        match config::find(directory, file) {
-            Some(path) => Self { loaded: config::load(&path, base, &variable), is_builtin: false },
-            None => {
-                let loaded = config::parse(config::builtin(), Format::Json, BUILT_IN, base, &variable);
-                Self { loaded, is_builtin: true }
-            }
+        let (mut loaded, is_builtin) = match config::find(directory, file) {
+            Some(path) => (config::load(&path, base, &variable), false),
+            None => (config::parse(config::builtin(), Format::Json, BUILT_IN, base, &variable), true),
+        };
+        let (tls, remarks) = loaded.node.as_ref().map(Store::load).unwrap_or_default();
+        for Remark { severity, path, message } in remarks {
+            loaded.remark(severity, &path, message);
         }
+        Self { loaded, is_builtin, tls }
     }
 
     /// Absolute path of the file, or `built-in`.

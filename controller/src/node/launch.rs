@@ -72,7 +72,7 @@ pub(crate) fn launch(
     };
     let banner = banner(&facts.info, node, &endpoints, configuration.is_builtin);
     let startup = Startup { banner, waiting: options.waiting };
-    let supervisor = Supervisor::new(facts, workers, endpoints, hub, startup);
+    let supervisor = Supervisor::new(facts, workers, endpoints, configuration.tls.clone(), hub, startup);
     let Ended { well, mut hub } = run(&run_dir, supervisor).map_err(one)?;
     hub.leave_terminal();
     Ok(well)

@@ -26,6 +26,8 @@ pub(super) enum Due {
     Terminate(Key),
     /// The process must have ended by now: SIGKILL, and why.
     Kill(Key, &'static str),
+    /// Session tickets are to be sealed with new keys.
+    TicketKeys,
     /// Answers to a status question have been waited for long enough.
     Gather,
 }
@@ -40,6 +42,7 @@ impl Supervisor {
                 Due::Restart { worker, slot, changes } => self.restart(worker, slot, changes),
                 Due::Terminate(key) => self.terminate(key),
                 Due::Kill(key, reason) => self.kill(key, reason),
+                Due::TicketKeys => self.change_ticket_keys(now),
                 Due::Gather => self.end_gathers(now),
             }
         }

@@ -1,5 +1,6 @@
 //! What the supervisor is told by the tasks around a process.
 
+use crate::tls::News;
 use jackfield_shared::ipc::{self, FromWorker};
 use jackfield_shared::log::{Level, Record};
 use std::process::ExitStatus;
@@ -50,6 +51,8 @@ pub(crate) enum Event {
     Message(Arc<Source>, FromWorker),
     /// The IPC connection has ended, cleanly or not.
     Closed(Arc<Source>, Option<ipc::Error>),
+    /// Files of TLS have changed.
+    TlsFiles(News),
     /// A process wrote a line.
     Line(Arc<Source>, Output, String),
     /// A process has ended and was reaped (the status is absent if the kernel doesn't tell); what it had said

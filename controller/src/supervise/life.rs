@@ -74,6 +74,8 @@ impl Supervisor {
             process,
             log_level: self.hub.level(),
             slots,
+            tls_files: worker.tls_files(&self.tls.files),
+            ticket_keys: worker.ticket_keys.clone(),
         };
         Ok((plan, sockets))
     }
@@ -83,6 +85,7 @@ impl Supervisor {
         match event {
             Event::Message(source, message) => self.told(&source, message),
             Event::Line(source, output, line) => self.wrote(&source, output, &line),
+            Event::TlsFiles(news) => self.tls_renewed(news),
             Event::Closed(source, error) => self.lost_connection(&source, error.as_ref()),
             Event::Exited(source, status) => self.exited(&source, status),
         }

@@ -19,6 +19,7 @@ mod operation;
 mod process;
 mod report;
 mod rolling;
+mod secure;
 mod setup;
 mod slot;
 mod startup;
@@ -34,6 +35,7 @@ pub(crate) use worker::Worker;
 use crate::control::Call;
 use crate::logs::Hub;
 use crate::sockets::Bound;
+use crate::tls::Store;
 use deadlines::Deadlines;
 use due::Due;
 use event::{Event, Key};
@@ -74,6 +76,8 @@ pub(crate) struct Supervisor {
     node: Node,
     workers: Vec<Worker>,
     endpoints: Vec<Bound>,
+    /// The files of TLS that are in use.
+    tls: Store,
     hub: Hub,
     startup: Option<Startup>,
     phase: Phase,
@@ -103,6 +107,7 @@ impl Supervisor {
         node: Node,
         workers: Vec<Worker>,
         endpoints: Vec<Bound>,
+        tls: Store,
         hub: Hub,
         startup: Startup,
     ) -> Self {
@@ -111,6 +116,7 @@ impl Supervisor {
             node,
             workers,
             endpoints,
+            tls,
             hub,
             startup: Some(startup),
             phase: Phase::Running,
@@ -136,6 +142,7 @@ impl Supervisor {
         let mut hangup = signal(SignalKind::hangup())?;
         self.say_hello();
         self.start_all();
+        self.secure();
         self.advance();
         while !self.is_over() {
             let next = self.deadlines.next();

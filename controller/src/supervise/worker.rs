@@ -6,6 +6,7 @@ use super::slot::Slot;
 use super::state::least_healthy;
 use jackfield_shared::config;
 use jackfield_shared::status::{Connections, State};
+use jackfield_shared::tls::TicketKeys;
 use std::collections::HashMap;
 
 /// A worker and its places for processes.
@@ -17,6 +18,8 @@ pub(crate) struct Worker {
     pub launch: Launch,
     /// Its places.
     pub slots: Vec<Slot>,
+    /// What its processes seal session tickets with; absent where none has TLS.
+    pub ticket_keys: Option<TicketKeys>,
     /// What ended processes had counted: a node's counters never go down.
     ended: HashMap<String, Connections>,
     ended_dropped: u64,
@@ -26,7 +29,10 @@ impl Worker {
     /// A worker with so many empty places.
     pub(crate) fn new(config: config::Worker, launch: Launch, processes: u16) -> Self {
         let slots = (0..processes).map(Slot::new).collect();
-        Self { config, launch, slots, ended: HashMap::new(), ended_dropped: 0 }
+        let mut worker =
+            Self { config, launch, slots, ticket_keys: None, ended: HashMap::new(), ended_dropped: 0 };
+        worker.make_ticket_keys();
+        worker
     }
 
     /// Its id.

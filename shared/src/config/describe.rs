@@ -1,6 +1,5 @@
 //! What a transport is called in a status.
 
-use super::endpoint::ListeningEndpoint;
 use super::transport::{Transport, TransportKind};
 
 impl TransportKind {
@@ -24,10 +23,6 @@ impl TransportKind {
 impl Transport {
     /// Whether its connections are encrypted.
     pub fn has_tls(&self) -> bool {
-        match &self.endpoint {
-            ListeningEndpoint::Tcp(tcp) => tcp.tls.is_some(),
-            ListeningEndpoint::Unix(unix) => unix.tls.is_some(),
-            ListeningEndpoint::Onion(_) | ListeningEndpoint::Twisted(_) => false,
-        }
+        crate::tls::listening(&self.endpoint).is_some()
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path as FsPath, PathBuf};
 
 use super::decode::{Context, Environment, Rule, nested};
-use super::diagnostic::{Diagnostic, Severity};
+use super::diagnostic::{Diagnostic, Path, Severity};
 use super::node::Node;
 use super::source::{self, Format, Span};
 
@@ -34,6 +34,19 @@ impl Loaded {
     /// Whether the node can be started: valid, and everything in it is built.
     pub fn can_start(&self) -> bool {
         self.is_valid() && self.of(Severity::NotBuilt).next().is_none()
+    }
+
+    /// Adds what was found out about the attribute `path` after reading: an error makes the configuration invalid.
+    pub fn remark(&mut self, severity: Severity, path: &Path, message: String) {
+        let root = Format::of_file(&self.file).and_then(|format| source::parse(&self.text, format).ok());
+        let span = root.map_or(Span { line: 1, column: 1 }, |root| path.span_in(&root));
+        let (file, path, sensitive) = (self.file.clone(), path.to_string(), false);
+        let Span { line, column } = span;
+        self.diagnostics.push(Diagnostic { severity, file, line, column, path, message, sensitive });
+        self.diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
+        if severity == Severity::Error {
+            self.node = None;
+        }
     }
 
     fn failed(file: &str, text: String, span: Span, message: String) -> Self {

@@ -3,6 +3,7 @@
 use crate::config;
 use crate::log::{Level, Record};
 use crate::status::{Connections, Status};
+use crate::tls::{Files, TicketKeys};
 use serde::{Deserialize, Serialize};
 
 /// What the controller says to a worker process.
@@ -31,6 +32,10 @@ pub enum ToWorker {
     },
     /// Write records of this level and above from now on.
     LogLevel(Level),
+    /// Files of TLS sections have changed: these are all of the worker's now. New connections are made with them.
+    TlsFiles(Files),
+    /// Seal session tickets with these keys from now on.
+    TicketKeys(TicketKeys),
 }
 
 /// What a worker process says to the controller.
@@ -73,6 +78,10 @@ pub struct Plan {
     pub log_level: Level,
     /// The listening sockets that come with the plan, in the order of their descriptors.
     pub slots: Vec<Slot>,
+    /// The files that TLS sections of the configuration name.
+    pub tls_files: Files,
+    /// The keys of session tickets; absent where no transport of the worker has TLS.
+    pub ticket_keys: Option<TicketKeys>,
 }
 
 /// What a worker may tell others about its node.

@@ -45,18 +45,10 @@ pub(crate) fn features() -> Vec<(&'static str, Value)> {
         ("RawsocketSection:rawsocket", transport(json!({"type": "universal", "rawsocket": {}}))),
         ("ConnectingEndpoint.tor_socks_port", relay(json!({"type": "tor", "host": "h.onion", "port": 1}))),
         (
-            "ConnectingEndpoint.tls",
-            relay(json!({"type": "tcp", "host": "h", "port": 1, "tls": {"hostname": "h"}})),
-        ),
-        (
             "ConnectingEndpoint.proxy_protocol",
             relay(json!({"type": "unix", "path": "s", "proxy_protocol": "v2"})),
         ),
         ("ListeningEndpoint:onion", endpoint(json!({"type": "onion", "port": 80, "private_key_file": "k"}))),
-        (
-            "ListeningEndpoint.tls",
-            endpoint(json!({"type": "tcp", "port": 443, "tls": {"key": "k.pem", "certificate": "c.pem"}})),
-        ),
         (
             "ListeningEndpoint.proxy_protocol",
             endpoint(json!({"type": "tcp", "port": 80, "proxy_protocol": "v2", "trusted": ["10.0.0.0/8"]})),

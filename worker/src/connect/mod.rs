@@ -7,7 +7,9 @@ mod tor;
 mod unix;
 
 use crate::net::stream::Stream;
+use crate::tls;
 use jackfield_shared::config::{ConnectingEndpoint, TcpConnecting, TorConnecting, UnixConnecting};
+use jackfield_shared::tls::Files;
 use race::Attempts;
 use std::fmt;
 use std::future::Future;
@@ -55,6 +57,12 @@ pub(crate) enum ConnectError {
         #[source]
         source: io::Error,
     },
+    /// There is a connection, but no TLS on it.
+    #[error("{to}: TLS: {why}")]
+    Tls { to: String, why: String },
+    /// The peer did not go on with the handshake.
+    #[error("{to}: TLS: the handshake was not complete within {} s", .timeout.as_secs_f64())]
+    TlsTimeout { to: String, timeout: Duration },
 }
 
 /// What had been tried when the time was over.
@@ -69,7 +77,14 @@ impl fmt::Display for Tried {
 
 /// A connecting endpoint this release can connect to.
 #[derive(Debug)]
-pub(crate) enum Connector {
+pub(crate) struct Connector {
+    target: Target,
+    tls: Option<tls::Connector>,
+}
+
+/// Where it goes.
+#[derive(Debug)]
+enum Target {
     Tcp(TcpConnecting),
     Unix(UnixConnecting),
     /// With the SOCKS port of the tor daemon.
@@ -78,10 +93,10 @@ pub(crate) enum Connector {
 
 impl Connector {
     /// Takes an endpoint of the configuration, or says what this release lacks for it.
-    pub(crate) fn new(endpoint: &ConnectingEndpoint) -> Result<Self, String> {
-        let (connector, tls, proxy_protocol) = match endpoint {
-            ConnectingEndpoint::Tcp(tcp) => (Self::Tcp(tcp.clone()), &tcp.tls, tcp.proxy_protocol),
-            ConnectingEndpoint::Unix(unix) => (Self::Unix(unix.clone()), &unix.tls, unix.proxy_protocol),
+    pub(crate) fn new(endpoint: &ConnectingEndpoint, files: &Files) -> Result<Self, String> {
+        let (target, proxy_protocol) = match endpoint {
+            ConnectingEndpoint::Tcp(tcp) => (Target::Tcp(tcp.clone()), tcp.proxy_protocol),
+            ConnectingEndpoint::Unix(unix) => (Target::Unix(unix.clone()), unix.proxy_protocol),
             ConnectingEndpoint::Tor(tor) => {
                 let Some(socks_port) = tor.tor_socks_port else {
                     return Err(format!(
@@ -90,33 +105,52 @@ impl Connector {
                         tor.host, tor.port
                     ));
                 };
-                (Self::Tor(tor.clone(), socks_port), &tor.tls, tor.proxy_protocol)
+                (Target::Tor(tor.clone(), socks_port), tor.proxy_protocol)
             }
             ConnectingEndpoint::Twisted(_) => {
                 return Err("connecting to a `twisted` endpoint is not in this release".into());
             }
         };
-        if tls.is_some() {
-            return Err(format!("{connector}: `tls` of a connecting endpoint is not in this release"));
-        }
         if proxy_protocol.is_some() {
-            return Err(format!("{connector}: `proxy_protocol` is not in this release"));
+            return Err(format!("{target}: `proxy_protocol` is not in this release"));
         }
-        Ok(connector)
+        let tls = tls::Connector::new(endpoint, files).map_err(|e| format!("{target}: {e}"))?;
+        Ok(Self { target, tls })
     }
 
-    /// Connects, within the endpoint's time limit.
+    /// Takes the files of TLS as they are now.
+    pub(crate) fn renew(&self, files: &Files) -> Result<(), String> {
+        let renewed = self.tls.as_ref().map_or(Ok(()), |tls| tls.renew(files));
+        renewed.map_err(|e| format!("{self}: {e}"))
+    }
+
+    /// Connects, within the endpoint's time limit. TLS has as much time once more.
     pub(crate) async fn connect(&self) -> Result<Stream, ConnectError> {
-        match self {
-            Self::Tcp(endpoint) => tcp::connect(endpoint).await.map(Stream::Tcp),
-            Self::Unix(endpoint) => unix::connect(endpoint).await.map(Stream::Unix),
-            Self::Tor(endpoint, port) => tor::connect(endpoint, *port).await.map(Stream::Tcp),
+        let (stream, timeout) = match &self.target {
+            Target::Tcp(endpoint) => (tcp::connect(endpoint).await.map(Stream::Tcp)?, endpoint.timeout),
+            Target::Unix(endpoint) => (unix::connect(endpoint).await.map(Stream::Unix)?, endpoint.timeout),
+            Target::Tor(endpoint, port) => {
+                (tor::connect(endpoint, *port).await.map(Stream::Tcp)?, tor::TIMEOUT)
+            }
+        };
+        let Some(tls) = &self.tls else { return Ok(stream) };
+        let to = self.to_string();
+        match within(timeout, tls.connect(stream)).await {
+            Some(Ok(stream)) => Ok(stream),
+            Some(Err(e)) => Err(ConnectError::Tls { to, why: tls::explain(&e) }),
+            None => Err(ConnectError::TlsTimeout { to, timeout }),
         }
     }
 }
 
 /// What to call it in a message.
 impl fmt::Display for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.target.fmt(f)
+    }
+}
+
+impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(tcp) => write!(f, "{}:{}", tcp.host, tcp.port),

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 /// How long Tor may take: circuits to an onion service are built on demand. Tor itself gives up after this time
 /// (`SocksTimeout` of tor(1)).
-const TIMEOUT: Duration = Duration::from_secs(120);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(120);
 
 pub(super) async fn connect(endpoint: &TorConnecting, socks_port: u16) -> Result<TcpStream, ConnectError> {
     let TorConnecting { host, port, .. } = endpoint;

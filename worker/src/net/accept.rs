@@ -66,6 +66,13 @@ pub(crate) struct Open {
     pressure: Rc<Pressure>,
 }
 
+impl Open {
+    /// The connection was closed before it came to its transport.
+    pub(crate) fn failed(&self) {
+        self.tally.change(|c| c.failed += 1);
+    }
+}
+
 impl Drop for Open {
     fn drop(&mut self) {
         self.tally.change(|c| c.open -= 1);

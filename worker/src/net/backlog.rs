@@ -41,22 +41,24 @@ pub(crate) fn poll_read<R: AsyncRead + Unpin>(
 pub(crate) struct Backlog {
     octets: Vec<u8>,
     written: usize,
+    /// The receiver has taken everything, and passes it on later (as TLS does).
+    flushing: bool,
 }
 
 impl From<Vec<u8>> for Backlog {
     fn from(octets: Vec<u8>) -> Self {
-        Self { octets, written: 0 }
+        Self { octets, written: 0, flushing: false }
     }
 }
 
 impl Backlog {
-    pub(crate) const EMPTY: Self = Self { octets: Vec::new(), written: 0 };
+    pub(crate) const EMPTY: Self = Self { octets: Vec::new(), written: 0, flushing: false };
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.octets.is_empty()
+        self.octets.is_empty() && !self.flushing
     }
 
-    /// Writes what is kept; ready when that is all written.
+    /// Writes what is kept; ready when that is all on its way.
     pub(crate) fn poll_flush<W: AsyncWrite + Unpin>(
         &mut self,
         cx: &mut Context<'_>,
@@ -65,7 +67,10 @@ impl Backlog {
         while self.written < self.octets.len() {
             self.written += ready!(poll_write(cx, to, &self.octets[self.written..]))?;
         }
-        *self = Self::EMPTY;
+        if self.flushing || !self.octets.is_empty() {
+            ready!(Pin::new(to).poll_flush(cx))?;
+            *self = Self::EMPTY;
+        }
         Poll::Ready(Ok(()))
     }
 
@@ -87,6 +92,9 @@ impl Backlog {
                 }
             }
         }
+        self.flushing = true;
+        ready!(Pin::new(to).poll_flush(cx))?;
+        self.flushing = false;
         Poll::Ready(Ok(()))
     }
 }

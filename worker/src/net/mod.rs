@@ -3,6 +3,7 @@
 pub(crate) mod accept;
 pub(crate) mod backlog;
 pub(crate) mod close;
+pub(crate) mod front;
 pub(crate) mod idle;
 pub(crate) mod listener;
 pub(crate) mod prefixed;

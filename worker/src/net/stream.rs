@@ -8,12 +8,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsStream;
 
 /// A byte stream to a peer.
 #[derive(Debug)]
 pub(crate) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+    /// TLS on one of the others.
+    Tls(Box<TlsStream<Stream>>),
 }
 
 /// The address of a connection's other end.
@@ -38,14 +41,24 @@ macro_rules! each {
         match $self {
             Self::Tcp($stream) => $e,
             Self::Unix($stream) => $e,
+            Self::Tls($stream) => $e,
         }
     };
 }
 
+/// What concerns the socket. Octets on it are octets of the stream only where that is [plain](Stream::is_plain).
 impl Stream {
-    /// The descriptor behind the stream, where octets on it are octets of the stream.
+    /// Whether what is written is what is sent.
+    pub(crate) const fn is_plain(&self) -> bool {
+        !matches!(self, Self::Tls(_))
+    }
+
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
-        each!(self, stream => stream.as_fd())
+        match self {
+            Self::Tcp(stream) => stream.as_fd(),
+            Self::Unix(stream) => stream.as_fd(),
+            Self::Tls(stream) => stream.get_ref().0.fd(),
+        }
     }
 
     /// Sets TCP_NODELAY; without effect on a Unix socket.
@@ -57,11 +70,19 @@ impl Stream {
     }
 
     pub(crate) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(self, stream => stream.poll_read_ready(cx))
+        match self {
+            Self::Tcp(stream) => stream.poll_read_ready(cx),
+            Self::Unix(stream) => stream.poll_read_ready(cx),
+            Self::Tls(stream) => stream.get_ref().0.poll_read_ready(cx),
+        }
     }
 
     pub(crate) fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(self, stream => stream.poll_write_ready(cx))
+        match self {
+            Self::Tcp(stream) => stream.poll_write_ready(cx),
+            Self::Unix(stream) => stream.poll_write_ready(cx),
+            Self::Tls(stream) => stream.get_ref().0.poll_write_ready(cx),
+        }
     }
 
     /// Does a system call on the descriptor; an error of kind `WouldBlock` ends its readiness.
@@ -70,7 +91,11 @@ impl Stream {
         interest: Interest,
         call: impl FnOnce() -> io::Result<T>,
     ) -> io::Result<T> {
-        each!(self, stream => stream.try_io(interest, call))
+        match self {
+            Self::Tcp(stream) => stream.try_io(interest, call),
+            Self::Unix(stream) => stream.try_io(interest, call),
+            Self::Tls(stream) => stream.get_ref().0.try_io(interest, call),
+        }
     }
 }
 

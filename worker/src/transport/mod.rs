@@ -12,6 +12,7 @@ use crate::net::accept::Open;
 use crate::net::stream::{Peer, Stream};
 use crate::web::Client;
 use jackfield_shared::config::{self, ListeningEndpoint, TransportKind};
+use jackfield_shared::tls::Files;
 use std::fmt;
 use std::future::Future;
 use std::rc::Rc;
@@ -42,11 +43,11 @@ pub(crate) enum Service {
 
 impl Service {
     /// Prepares what the configuration asks for; the error says what can't be served, for people.
-    pub(crate) fn new(transport: &config::Transport) -> Result<Self, String> {
+    pub(crate) fn new(transport: &config::Transport, files: &Files) -> Result<Self, String> {
         check_endpoint(&transport.endpoint)?;
         match &transport.kind {
             TransportKind::StreamTestee(testee) => Ok(Self::StreamTestee { debug: testee.debug }),
-            TransportKind::StreamRelay(config) => Ok(Self::Relay(relay::Relay::new(config)?)),
+            TransportKind::StreamRelay(config) => Ok(Self::Relay(relay::Relay::new(config, files)?)),
             TransportKind::RawsocketTestee(testee) => Ok(Self::RawsocketTestee(Rc::new(testee.clone()))),
             TransportKind::Universal(config) => Ok(Self::Universal(Rc::new(Universal::new(config)?))),
             TransportKind::Web(config) => Ok(Self::Universal(Rc::new(Universal::web(config)?))),
@@ -57,6 +58,14 @@ impl Service {
             | TransportKind::Rawsocket(_)
             | TransportKind::Mqtt(_)
             | TransportKind::Flashpolicy(_) => Err("its type is not in this release".into()),
+        }
+    }
+
+    /// Takes the files of TLS as they are now.
+    pub(crate) fn renew(&self, files: &Files) -> Result<(), String> {
+        match self {
+            Self::Relay(relay) => relay.renew(files),
+            Self::StreamTestee { .. } | Self::RawsocketTestee(_) | Self::Universal(_) => Ok(()),
         }
     }
 
@@ -94,6 +103,7 @@ impl Service {
                     site: Rc::clone(&universal.site),
                     context,
                     peer,
+                    secure: !stream.is_plain(),
                     drain: drain.clone(),
                     _open: Rc::clone(&open),
                 };
@@ -105,17 +115,13 @@ impl Service {
 
 /// Whether this release can do all that a listening endpoint asks for; if not, what it lacks.
 fn check_endpoint(endpoint: &ListeningEndpoint) -> Result<(), String> {
-    let (tls, proxy_protocol) = match endpoint {
-        ListeningEndpoint::Tcp(tcp) => (tcp.tls.is_some(), tcp.proxy_protocol.is_some()),
-        ListeningEndpoint::Unix(unix) => (unix.tls.is_some(), unix.proxy_protocol.is_some()),
+    let proxy_protocol = match endpoint {
+        ListeningEndpoint::Tcp(tcp) => tcp.proxy_protocol.is_some(),
+        ListeningEndpoint::Unix(unix) => unix.proxy_protocol.is_some(),
         ListeningEndpoint::Onion(_) => return Err("`onion` endpoints are not in this release".into()),
         ListeningEndpoint::Twisted(_) => return Err("`twisted` endpoints are not in this release".into()),
     };
-    match (tls, proxy_protocol) {
-        (true, _) => Err("`tls` is not in this release".into()),
-        (_, true) => Err("`proxy_protocol` is not in this release".into()),
-        (false, false) => Ok(()),
-    }
+    if proxy_protocol { Err("`proxy_protocol` is not in this release".into()) } else { Ok(()) }
 }
 
 /// Runs `serve` until it is done or the process closes what is open.

@@ -51,6 +51,8 @@ pub(crate) struct Client {
     pub(crate) site: Rc<Site>,
     pub(crate) context: Rc<Context>,
     pub(crate) peer: Peer,
+    /// Whether the connection is encrypted.
+    pub(crate) secure: bool,
     pub(crate) drain: Drain,
     /// Counts the connection, also when it goes on as another protocol.
     pub(crate) _open: Rc<Open>,

@@ -45,7 +45,8 @@ impl Site {
             Some((route, rest)) => route.answer(request, rest, client).await,
             None => not_found(request.headers()),
         };
-        if let Some(hsts) = &self.hsts {
+        // RFC 6797, section 7.2: only over TLS.
+        if let Some(hsts) = self.hsts.as_ref().filter(|_| client.secure) {
             answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
         }
         answer

@@ -3,6 +3,7 @@
 use jackfield_shared::config;
 use jackfield_shared::ipc::{self, Counters, FromWorker, NodeInfo, Plan, Receiver, Sender, Slot, ToWorker};
 use jackfield_shared::log::{Level, Record};
+use jackfield_shared::tls::Files;
 use serde_json::{Value, json};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -56,7 +57,16 @@ pub(crate) fn plan(transports: Value) -> (Plan, Vec<OwnedFd>, Vec<SocketAddr>) {
         sockets.push(listener.into());
     }
     let node = NodeInfo { id: "node001".into(), pid: 1, version: "0.1.0".into(), dir: "/".into() };
-    (Plan { node, worker, process: 0, log_level: Level::Debug, slots }, sockets, addresses)
+    let plan = Plan {
+        node,
+        worker,
+        process: 0,
+        log_level: Level::Debug,
+        slots,
+        tls_files: Files::default(),
+        ticket_keys: None,
+    };
+    (plan, sockets, addresses)
 }
 
 impl Worker {

@@ -28,7 +28,10 @@ async fn serves_counts_and_drains() {
     let counters = worker.counters().await;
     assert_eq!(counters.listeners.len(), 1);
     assert_eq!(counters.listeners[0].transport, "echo");
-    assert_eq!(counters.listeners[0].connections, Connections { open: 1, accepted: 1, refused: 0 });
+    assert_eq!(
+        counters.listeners[0].connections,
+        Connections { open: 1, accepted: 1, refused: 0, failed: 0 }
+    );
 
     worker.drain(60_000).await;
     worker.logs("draining").await;
@@ -82,7 +85,7 @@ async fn refuses_by_a_reset_above_max_connections() {
     let mut d = worker.connect().await;
     echoes(&mut d).await;
     let connections = worker.counters().await.listeners[0].connections;
-    assert_eq!(connections, Connections { open: 2, accepted: 4, refused: 1 });
+    assert_eq!(connections, Connections { open: 2, accepted: 4, refused: 1, failed: 0 });
 }
 
 #[tokio::test]

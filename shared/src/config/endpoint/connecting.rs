@@ -82,6 +82,20 @@ object! {
         /// TLS on the connection.
         pub tls as "tls": Option<TlsConnecting> = nested(), optional;
     }
+    check UnixConnecting::check;
+}
+
+impl UnixConnecting {
+    fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
+        if self.tls.as_ref().is_some_and(|tls| tls.hostname.is_none()) {
+            let span = fields.span_of("tls");
+            cx.error_at(
+                "tls",
+                span,
+                "needs \"hostname\": the name the server's certificate is verified against",
+            );
+        }
+    }
 }
 
 /// A host name or an address.

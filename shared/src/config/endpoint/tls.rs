@@ -29,9 +29,11 @@ choice! {
 object! {
     /// One more certificate of a listening endpoint, chosen by the name the client asks for (SNI).
     pub struct TlsCertificate as "a certificate with its key" {
-        /// The private key, a PEM file.
+        /// The private key, a PEM file: RSA, ECDSA or Ed25519.
         pub key as "key": PathBuf = file(), required;
-        /// The certificate, a PEM file.
+        /// The file whose first line is the passphrase of an encrypted key (PKCS#8).
+        pub passphrase_file as "passphrase_file": Option<PathBuf> = file(), optional;
+        /// The certificate, a PEM file; intermediate certificates may follow it there.
         pub certificate as "certificate": PathBuf = file(), required;
         /// Intermediate certificates, a PEM file each, sent after the certificate.
         pub chain_certificates as "chain_certificates": Vec<PathBuf> = list(file()), default(json!([]), Vec::new());
@@ -41,9 +43,11 @@ object! {
 object! {
     /// TLS of a listening endpoint.
     pub struct TlsListening as "the TLS settings of a listening endpoint" {
-        /// The private key, a PEM file.
+        /// The private key, a PEM file: RSA, ECDSA or Ed25519.
         pub key as "key": PathBuf = file(), required;
-        /// The certificate, a PEM file.
+        /// The file whose first line is the passphrase of an encrypted key (PKCS#8).
+        pub passphrase_file as "passphrase_file": Option<PathBuf> = file(), optional;
+        /// The certificate, a PEM file; intermediate certificates may follow it there.
         pub certificate as "certificate": PathBuf = file(), required;
         /// Intermediate certificates, a PEM file each, sent after the certificate.
         pub chain_certificates as "chain_certificates": Vec<PathBuf> = list(file()), default(json!([]), Vec::new());
@@ -53,11 +57,12 @@ object! {
         pub client_auth as "client_auth": ClientAuth = word(), default(json!("required"), ClientAuth::Required);
         /// Certificate revocation lists, PEM files.
         pub crls as "crls": Vec<PathBuf> = list(file()), default(json!([]), Vec::new());
-        /// Cipher suites by their OpenSSL names, separated by colons; absent: those of the TLS library.
+        /// Cipher suites by their OpenSSL names, separated by colons; absent: all nine of the TLS library.
         pub ciphers as "ciphers": Option<String> = text(), optional;
         /// The versions spoken.
         pub versions as "versions": Vec<TlsVersion> = some(word()), default(json!(["1.2", "1.3"]), vec![TlsVersion::V12, TlsVersion::V13]);
-        /// Protocol names offered (ALPN); absent: what the transport speaks.
+        /// Protocol names, the best first (ALPN); absent: those of HTTP, where the transport speaks it. A client that
+        /// offers none of them is served all the same.
         pub alpn as "alpn": Option<Vec<String>> = some(protocol_name()), optional;
         /// More certificates, chosen by the name the client asks for (SNI).
         pub certificates as "certificates": Vec<TlsCertificate> = list(nested()), default(json!([]), Vec::new());
@@ -85,12 +90,17 @@ impl TlsListening {
 object! {
     /// TLS of a connecting endpoint.
     pub struct TlsConnecting as "the TLS settings of a connecting endpoint" {
-        /// The name the server's certificate is verified against, also sent as SNI.
-        pub hostname as "hostname": String = text(), required;
+        /// The name the server's certificate is verified against, also sent as SNI; absent: the endpoint's `host`.
+        /// Needed for Unix domain sockets.
+        pub hostname as "hostname": Option<String> = text(), optional;
         /// The server's certificate is signed by one of these, PEM files; absent: by one the system trusts.
         pub ca_certificates as "ca_certificates": Option<Vec<PathBuf>> = list(file()), optional;
+        /// Certificate revocation lists, PEM files.
+        pub crls as "crls": Vec<PathBuf> = list(file()), default(json!([]), Vec::new());
         /// The client's private key, a PEM file; needs `certificate`.
         pub key as "key": Option<PathBuf> = file(), optional;
+        /// The file whose first line is the passphrase of an encrypted key (PKCS#8).
+        pub passphrase_file as "passphrase_file": Option<PathBuf> = file(), optional;
         /// The client's certificate, a PEM file; needs `key`.
         pub certificate as "certificate": Option<PathBuf> = file(), optional;
         /// The versions spoken.

@@ -121,12 +121,14 @@ fn weight(client: Option<IpAddr>, backend: &Connector) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jackfield_shared::config::UnixConnecting;
+    use jackfield_shared::config::{ConnectingEndpoint, UnixConnecting};
+    use jackfield_shared::tls::Files;
 
     fn backends(balance: Balance, count: usize) -> Backends {
         let connector = |n| {
             let path = format!("/{n}").into();
-            Connector::Unix(UnixConnecting { path, timeout: Duration::ZERO, proxy_protocol: None, tls: None })
+            let unix = UnixConnecting { path, timeout: Duration::ZERO, proxy_protocol: None, tls: None };
+            Connector::new(&ConnectingEndpoint::Unix(unix), &Files::default()).unwrap()
         };
         Backends::new((0..count).map(connector).collect(), balance)
     }

@@ -12,6 +12,7 @@ use crate::log::Throttle;
 use crate::net::stream::{Peer, Stream};
 use backends::Backends;
 use jackfield_shared::config::{Health, StreamRelay};
+use jackfield_shared::tls::Files;
 use pipes::Pipes;
 use std::io;
 use std::rc::Rc;
@@ -46,8 +47,9 @@ pub(crate) enum Error {
 }
 
 impl Relay {
-    pub(crate) fn new(config: &StreamRelay) -> Result<Rc<Self>, String> {
-        let connectors = config.backends.iter().map(Connector::new).collect::<Result<_, _>>()?;
+    pub(crate) fn new(config: &StreamRelay, files: &Files) -> Result<Rc<Self>, String> {
+        let connectors = config.backends.iter().map(|backend| Connector::new(backend, files));
+        let connectors = connectors.collect::<Result<_, _>>()?;
         Ok(Rc::new(Self {
             backends: Backends::new(connectors, config.balance),
             health: config.health.clone(),
@@ -55,6 +57,11 @@ impl Relay {
             pipes: Pipes::default(),
             failing: Throttle::new(REPORT),
         }))
+    }
+
+    /// Takes the files of TLS as they are now.
+    pub(crate) fn renew(&self, files: &Files) -> Result<(), String> {
+        self.backends.list.iter().try_for_each(|backend| backend.connector.renew(files))
     }
 
     /// Begins to check the backends, until draining begins.

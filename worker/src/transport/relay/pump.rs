@@ -38,7 +38,9 @@ pub(crate) async fn pump(
     idle_timeout: Duration,
 ) -> io::Result<()> {
     let activity = Activity::new();
-    let (mut up, mut down) = (Direction::new(), Direction::new());
+    // The kernel sees only what goes over the wire.
+    let spliceable = client.is_plain() && backend.is_plain();
+    let (mut up, mut down) = (Direction::new(spliceable), Direction::new(spliceable));
     let carry = poll_fn(|cx| {
         let (before_up, before_down) = (up.moves, down.moves);
         let ended_up = up.poll(cx, client, backend, &tools)?;
@@ -87,14 +89,14 @@ struct Direction {
 }
 
 impl Direction {
-    const fn new() -> Self {
+    const fn new(spliceable: bool) -> Self {
         Self {
             state: State::Open,
             backlog: Backlog::EMPTY,
             pipe: None,
             chunk: LEAST_CHUNK,
             bulk: 0,
-            spliceable: true,
+            spliceable,
             moves: 0,
         }
     }

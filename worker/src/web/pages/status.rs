@@ -229,7 +229,7 @@ mod tests {
                 shared: true,
                 tls: false,
                 listeners: vec![Listener { inode: 1, process: Some(0) }],
-                connections: Connections { open: 5, accepted: 77, refused: 2 },
+                connections: Connections { open: 5, accepted: 77, refused: 2, failed: 0 },
             }],
             logs: Logs { dropped: 9 },
         }

@@ -1,0 +1,74 @@
+//! TLS while the node runs: renewed files, and the keys of session tickets.
+
+use super::due::Due;
+use super::event::Event;
+use super::{Supervisor, Worker};
+use crate::tls::{News, files_of, has_tickets, watch};
+use jackfield_shared::ipc::ToWorker;
+use jackfield_shared::log::Level;
+use jackfield_shared::tls::{Files, TicketKeys};
+use jackfield_worker::tls::{TICKET_LIFETIME, new_ticket_key};
+use std::time::Instant;
+use tokio::task::spawn_local;
+
+impl Worker {
+    /// Makes the first ticket keys, where the worker has a use for them.
+    pub(super) fn make_ticket_keys(&mut self) {
+        if has_tickets(&self.config) {
+            // Without random numbers there are no tickets, and every handshake is a full one.
+            self.ticket_keys = new_ticket_key().map(|current| TicketKeys { current, previous: None });
+        }
+    }
+
+    /// The files of TLS that its processes need.
+    pub(super) fn tls_files(&self, files: &Files) -> Files {
+        files_of(&self.config, files)
+    }
+}
+
+impl Supervisor {
+    /// Begins to watch the files, and to change the ticket keys.
+    pub(super) fn secure(&mut self) {
+        let events = self.events.clone();
+        let news = async move |news| events.send(Event::TlsFiles(news)).await.is_ok();
+        spawn_local(watch(self.tls.clone(), news));
+        if self.workers.iter().any(|worker| worker.ticket_keys.is_some()) {
+            self.deadlines.push(Instant::now() + TICKET_LIFETIME, Due::TicketKeys);
+        }
+    }
+
+    /// Files have changed.
+    pub(super) fn tls_renewed(&mut self, News { files, renewed, obstacles }: News) {
+        for obstacle in obstacles {
+            let (path, message) = (obstacle.path, obstacle.message);
+            self.hub.log(Level::Error, format!("{path}: {message}; what was there before stays in use"));
+        }
+        if renewed.is_empty() {
+            return;
+        }
+        let names: Vec<_> = renewed.iter().map(|path| path.display().to_string()).collect();
+        self.hub.log(Level::Info, format!("TLS: new connections use {}, which changed", names.join(", ")));
+        self.tls.files = files;
+        for worker in &self.workers {
+            let files = worker.tls_files(&self.tls.files);
+            if renewed.iter().any(|path| files.get(path).is_some()) {
+                for process in worker.processes() {
+                    process.tell(ToWorker::TlsFiles(files.clone()));
+                }
+            }
+        }
+    }
+
+    /// Tickets are sealed with new keys from now on; those that were just sealed can be opened still.
+    pub(super) fn change_ticket_keys(&mut self, now: Instant) {
+        for worker in &mut self.workers {
+            let Some((before, current)) = worker.ticket_keys.take().zip(new_ticket_key()) else { continue };
+            let keys = TicketKeys { current, previous: Some(before.current) };
+            for process in worker.processes() {
+                process.tell(ToWorker::TicketKeys(keys.clone()));
+            }
+            worker.ticket_keys = Some(keys);
+        }
+        self.deadlines.push(now + TICKET_LIFETIME, Due::TicketKeys);
+    }
+}

@@ -1,0 +1,82 @@
+//! Reading the files that sections name.
+
+use super::key;
+use jackfield_shared::config::{Path, Severity};
+use jackfield_shared::tls::{Files, Remark, Tls};
+use std::collections::BTreeSet;
+use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path as FsPath, PathBuf};
+
+/// Octets of one file: the certificates of all authorities of the world are a fraction of it.
+const MOST: u64 = 4 << 20;
+
+/// Reads, and collects what is found.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    pub(super) files: Files,
+    pub(super) remarks: Vec<Remark>,
+    /// What could not be read.
+    pub(super) failed: BTreeSet<PathBuf>,
+}
+
+impl Reader {
+    /// Reads the files of a section, each once for all sections.
+    pub(super) fn read(&mut self, at: &Path, section: Tls<'_>) {
+        for (path, file, passphrase) in section.keys(at) {
+            if self.is_new(file) {
+                let text =
+                    text(file).and_then(|text| key::decrypted(text, file, passphrase.map(PathBuf::as_path)));
+                self.put(&path, file, text);
+                self.review_mode(&path, file);
+            }
+        }
+        for file in section.files() {
+            if self.is_new(file) {
+                self.put(at, file, text(file));
+            }
+        }
+    }
+
+    fn is_new(&self, file: &FsPath) -> bool {
+        self.files.get(file).is_none() && !self.failed.contains(file)
+    }
+
+    fn put(&mut self, path: &Path, file: &FsPath, text: Result<String, String>) {
+        match text {
+            Ok(text) => drop(self.files.0.insert(file.into(), text)),
+            Err(message) => {
+                self.failed.insert(file.into());
+                self.remarks.push(Remark { severity: Severity::Error, path: path.clone(), message });
+            }
+        }
+    }
+
+    fn review_mode(&mut self, path: &Path, file: &FsPath) {
+        let Ok(metadata) = file.metadata() else { return };
+        let mode = metadata.permissions().mode();
+        if mode & 0o004 != 0 {
+            let name = file.display();
+            let message = format!(
+                "the private key in {name} can be read by every user of this machine (mode {:04o}): chmod o= {name}",
+                mode & 0o7777
+            );
+            self.remarks.push(Remark { severity: Severity::Warning, path: path.clone(), message });
+        }
+    }
+}
+
+/// The text of a file.
+pub(super) fn text(file: &FsPath) -> Result<String, String> {
+    let name = file.display();
+    let mut octets = Vec::new();
+    std::fs::File::open(file)
+        .and_then(|file| file.take(MOST + 1).read_to_end(&mut octets))
+        .map_err(|e| format!("{name} can't be read: {e}"))?;
+    if octets.len() as u64 > MOST {
+        return Err(format!("{name} has more than {MOST} octets, which no PEM file needs"));
+    }
+    String::from_utf8(octets).map_err(|_| {
+        format!("{name} is no text: expected PEM (to convert DER: openssl x509 -inform der, openssl pkey -inform der)")
+    })
+}

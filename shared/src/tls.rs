@@ -1,0 +1,186 @@
+//! TLS as controller and workers talk about it: the contents of the files that a configuration names, the keys of
+//! session tickets, and where in a configuration TLS is asked for.
+//!
+//! The controller reads the files, because a worker may lack the right to; what is in them is told to nobody but the
+//! processes that need it.
+
+use crate::config::{
+    ConnectingEndpoint, ListeningEndpoint, Path, Severity, TlsConnecting, TlsListening, Transport,
+    TransportKind, Universal, Worker, WorkerKind,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path as FsPath, PathBuf};
+
+/// The contents of PEM files by their paths; private keys are decrypted.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Files(pub BTreeMap<PathBuf, String>);
+
+impl Files {
+    /// The text of the file.
+    pub fn get(&self, path: &FsPath) -> Option<&str> {
+        self.0.get(path).map(String::as_str)
+    }
+
+    /// Of these files, those that `wanted` names.
+    pub fn only<'a>(&self, wanted: impl IntoIterator<Item = &'a PathBuf>) -> Self {
+        let found = |path: &PathBuf| Some((path.clone(), self.0.get(path)?.clone()));
+        Self(wanted.into_iter().filter_map(found).collect())
+    }
+}
+
+/// Names alone: the contents are secret.
+impl fmt::Debug for Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// Octets of a [`TicketKey`]'s secret: one for AES-256.
+pub const TICKET_KEY: usize = 32;
+
+/// A key that seals session tickets.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketKey {
+    /// Tells the keys apart; not secret.
+    pub name: [u8; 16],
+    /// The key.
+    pub secret: [u8; TICKET_KEY],
+}
+
+impl fmt::Debug for TicketKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TicketKey")
+    }
+}
+
+/// The ticket keys of one worker. All its processes have the same ones, so that a session that began in one of them
+/// is resumed in any other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketKeys {
+    /// Seals and opens.
+    pub current: TicketKey,
+    /// Still opens what it has sealed.
+    pub previous: Option<TicketKey>,
+}
+
+/// One remark about the files of a TLS section.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Remark {
+    /// How much it weighs.
+    pub severity: Severity,
+    /// The attribute it is about.
+    pub path: Path,
+    /// What was found, and what to do.
+    pub message: String,
+}
+
+/// A place of the configuration that asks for TLS.
+#[derive(Clone, Copy, Debug)]
+pub enum Tls<'a> {
+    /// Of a listening endpoint, with the transport on it.
+    Listening(&'a TlsListening, &'a Transport),
+    /// Of a connecting endpoint, with the endpoint.
+    Connecting(&'a TlsConnecting, &'a ConnectingEndpoint),
+}
+
+impl Tls<'_> {
+    /// Every file that it names but the ones of passphrases.
+    pub fn files(&self) -> Vec<&PathBuf> {
+        match self {
+            Self::Listening(tls, _) => {
+                let more = tls.certificates.iter().flat_map(|more| {
+                    [&more.key, &more.certificate].into_iter().chain(&more.chain_certificates)
+                });
+                [&tls.key, &tls.certificate]
+                    .into_iter()
+                    .chain(&tls.chain_certificates)
+                    .chain(&tls.ca_certificates)
+                    .chain(&tls.crls)
+                    .chain(more)
+                    .collect()
+            }
+            Self::Connecting(tls, _) => tls
+                .key
+                .iter()
+                .chain(&tls.certificate)
+                .chain(tls.ca_certificates.iter().flatten())
+                .chain(&tls.crls)
+                .collect(),
+        }
+    }
+
+    /// Its private keys: the attribute, the file, and the file with its passphrase.
+    pub fn keys(&self, at: &Path) -> Vec<(Path, &PathBuf, Option<&PathBuf>)> {
+        match self {
+            Self::Listening(tls, _) => {
+                let mut keys = vec![(at.key("key"), &tls.key, tls.passphrase_file.as_ref())];
+                keys.extend(tls.certificates.iter().enumerate().map(|(index, more)| {
+                    let at = at.key("certificates").index(index).key("key");
+                    (at, &more.key, more.passphrase_file.as_ref())
+                }));
+                keys
+            }
+            Self::Connecting(tls, _) => {
+                tls.key.iter().map(|key| (at.key("key"), key, tls.passphrase_file.as_ref())).collect()
+            }
+        }
+    }
+}
+
+/// Every place of a worker's configuration that asks for TLS; `at` is where the worker itself is.
+pub fn sections<'a>(worker: &'a Worker, at: &Path) -> Vec<(Path, Tls<'a>)> {
+    let mut found = Vec::new();
+    for (index, transport) in worker.transports().iter().enumerate() {
+        let at = match &worker.kind {
+            WorkerKind::WebsocketTestee(_) => at.key("transport"),
+            _ => at.key("transports").index(index),
+        };
+        if let Some(tls) = listening(&transport.endpoint) {
+            found.push((at.key("endpoint").key("tls"), Tls::Listening(tls, transport)));
+        }
+        if let TransportKind::StreamRelay(relay) = &transport.kind {
+            for (index, backend) in relay.backends.iter().enumerate() {
+                if let Some(tls) = connecting(backend) {
+                    let at = at.key("backends").index(index).key("tls");
+                    found.push((at, Tls::Connecting(tls, backend)));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The TLS section of a listening endpoint.
+pub fn listening(endpoint: &ListeningEndpoint) -> Option<&TlsListening> {
+    match endpoint {
+        ListeningEndpoint::Tcp(tcp) => tcp.tls.as_ref(),
+        ListeningEndpoint::Unix(unix) => unix.tls.as_ref(),
+        ListeningEndpoint::Onion(onion) => onion.tls.as_ref(),
+        ListeningEndpoint::Twisted(_) => None,
+    }
+}
+
+/// The TLS section of a connecting endpoint.
+pub fn connecting(endpoint: &ConnectingEndpoint) -> Option<&TlsConnecting> {
+    match endpoint {
+        ConnectingEndpoint::Tcp(tcp) => tcp.tls.as_ref(),
+        ConnectingEndpoint::Unix(unix) => unix.tls.as_ref(),
+        ConnectingEndpoint::Tor(tor) => tor.tls.as_ref(),
+        ConnectingEndpoint::Twisted(_) => None,
+    }
+}
+
+/// The ALPN names of what a transport speaks, the one it likes best first (RFC 7301, RFC 9113).
+pub fn protocols(transport: &Transport) -> &'static [&'static str] {
+    const HTTP: &[&str] = &["h2", "http/1.1"];
+    const HTTP_1: &[&str] = &["http/1.1"];
+    match &transport.kind {
+        TransportKind::Web(_) | TransportKind::Universal(Universal { web: Some(_), .. }) => HTTP,
+        TransportKind::Universal(Universal { websocket: Some(_), .. })
+        | TransportKind::Websocket(_)
+        | TransportKind::WebsocketTestee(_) => HTTP_1,
+        _ => &[],
+    }
+}

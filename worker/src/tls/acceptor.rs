@@ -1,0 +1,84 @@
+//! TLS on accepted connections.
+
+use super::{Review, Tickets, server};
+use crate::net::stream::Stream;
+use jackfield_shared::config::{Path, TlsListening, Transport};
+use jackfield_shared::tls::{Files, protocols};
+use rustls::ServerConfig;
+use std::cell::RefCell;
+use std::io;
+use std::sync::Arc;
+use tokio_rustls::{LazyConfigAcceptor, TlsStream};
+
+/// The TLS of one endpoint.
+#[derive(Debug)]
+pub(crate) struct Acceptor {
+    tls: TlsListening,
+    transport: Transport,
+    tickets: Option<Tickets>,
+    configs: RefCell<Configs>,
+}
+
+/// What connections are accepted with at the moment.
+#[derive(Clone, Debug)]
+struct Configs {
+    full: Arc<ServerConfig>,
+    /// For clients that speak another protocol than those we have a name for: it may be ours all the same.
+    without_alpn: Arc<ServerConfig>,
+}
+
+impl Acceptor {
+    /// Prepares the section; the error says what is wrong with it.
+    pub(crate) fn new(
+        tls: &TlsListening,
+        transport: &Transport,
+        files: &Files,
+        tickets: Option<&Tickets>,
+    ) -> Result<Self, String> {
+        let configs = Configs::new(tls, transport, files, tickets)?;
+        Ok(Self {
+            tls: tls.clone(),
+            transport: transport.clone(),
+            tickets: tickets.cloned(),
+            configs: RefCell::new(configs),
+        })
+    }
+
+    /// Takes the files as they are now; if they are no good, all stays as it is.
+    pub(crate) fn renew(&self, files: &Files) -> Result<(), String> {
+        let configs = Configs::new(&self.tls, &self.transport, files, self.tickets.as_ref())?;
+        self.configs.replace(configs);
+        Ok(())
+    }
+
+    /// Does the handshake.
+    pub(crate) async fn accept(&self, stream: Stream) -> io::Result<Stream> {
+        let start = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await?;
+        let Configs { full, without_alpn } = self.configs.borrow().clone();
+        let knows_none = start.client_hello().alpn().is_some_and(|mut offered| {
+            !offered.any(|name| full.alpn_protocols.iter().any(|known| known == name))
+        });
+        let stream = start.into_stream(if knows_none { without_alpn } else { full }).await?;
+        Ok(Stream::Tls(Box::new(TlsStream::Server(stream))))
+    }
+}
+
+impl Configs {
+    fn new(
+        tls: &TlsListening,
+        transport: &Transport,
+        files: &Files,
+        tickets: Option<&Tickets>,
+    ) -> Result<Self, String> {
+        let at = Path::default().key("endpoint").key("tls");
+        let mut review = Review::new(files, &at);
+        let mut full =
+            server::build(tls, protocols(transport), &mut review).ok_or_else(|| review.errors())?;
+        if let Some(tickets) = tickets {
+            full.ticketer = tickets.of(&transport.id, tls, files);
+        }
+        let mut without_alpn = full.clone();
+        without_alpn.alpn_protocols.clear();
+        Ok(Self { full: Arc::new(full), without_alpn: Arc::new(without_alpn) })
+    }
+}
