@@ -6,7 +6,7 @@
 mod connect;
 mod context;
 mod controller;
-pub mod drain;
+mod drain;
 mod log;
 mod net;
 mod offers;
@@ -17,7 +17,7 @@ mod testing;
 pub mod tls;
 mod transport;
 mod web;
-pub mod websocket;
+mod websocket;
 
 use jackfield_shared::log::Level;
 use std::os::fd::OwnedFd;

@@ -58,7 +58,8 @@ pub(crate) fn launch(
     let cpus = Cpus::usable().map_err(one)?;
     let (workers, endpoints) = prepare(node, configuration, base, &cpus, run_dir.was_killed)?;
 
-    let sink = Sink::start(options.waiting.is_none()).map_err(|e| one(format!("the log: {e}")))?;
+    let sink =
+        Sink::start(options.waiting.is_none(), options.format).map_err(|e| one(format!("the log: {e}")))?;
     let hub = Hub::new(options.level, options.format, Some(sink));
     let pid = std::process::id();
     let id = node.controller.id.clone().unwrap_or_else(|| format!("{}-{pid}", host_name()));
