@@ -153,7 +153,8 @@ async fn serve(
 ) {
     let connections = drain.clone();
     let accepted = move |stream, peer, open| {
-        let connection = Connection { stream, peer, drain: connections.clone(), open: Rc::new(open) };
+        let (drain, open) = (connections.clone(), Rc::new(open));
+        let connection = Connection { stream, peer, to: None, drain, open };
         match &front {
             None => service.spawn(connection, &context),
             Some(front) => {

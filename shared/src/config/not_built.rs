@@ -210,33 +210,26 @@ impl Remarks {
     }
 
     fn listening(&mut self, endpoint: &ListeningEndpoint, at: &Path) {
-        let proxied = match endpoint {
-            ListeningEndpoint::Tcp(tcp) => tcp.proxy_protocol.is_some(),
-            ListeningEndpoint::Unix(unix) => unix.proxy_protocol.is_some(),
-            ListeningEndpoint::Onion(_) => {
-                return self.missing(at.key("type"), "onion services are not built yet");
-            }
+        match endpoint {
+            ListeningEndpoint::Tcp(_) | ListeningEndpoint::Unix(_) => {}
+            ListeningEndpoint::Onion(_) => self.missing(at.key("type"), "onion services are not built yet"),
             ListeningEndpoint::Twisted(_) => {
-                return self.missing(at.key("server_string"), "sockets from systemd are not built yet");
+                self.missing(at.key("server_string"), "sockets from systemd are not built yet");
             }
-        };
-        self.missing_if(proxied, at.key("proxy_protocol"), "the PROXY protocol is not built yet");
+        }
     }
 
     fn connecting(&mut self, endpoint: &ConnectingEndpoint, at: &Path) {
-        let proxied = match endpoint {
-            ConnectingEndpoint::Tcp(tcp) => tcp.proxy_protocol.is_some(),
-            ConnectingEndpoint::Unix(unix) => unix.proxy_protocol.is_some(),
+        match endpoint {
+            ConnectingEndpoint::Tcp(_) | ConnectingEndpoint::Unix(_) => {}
             ConnectingEndpoint::Tor(tor) => {
                 let message = "the embedded Arti is not built yet; name the SOCKS port of a tor daemon";
                 self.missing_if(tor.tor_socks_port.is_none(), at.key("tor_socks_port"), message);
-                tor.proxy_protocol.is_some()
             }
             ConnectingEndpoint::Twisted(_) => {
-                return self.missing(at.key("type"), "this kind of Twisted endpoint is not built yet");
+                self.missing(at.key("type"), "this kind of Twisted endpoint is not built yet");
             }
-        };
-        self.missing_if(proxied, at.key("proxy_protocol"), "the PROXY protocol is not built yet");
+        }
     }
 }
 

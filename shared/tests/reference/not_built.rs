@@ -44,15 +44,7 @@ pub(crate) fn features() -> Vec<(&'static str, Value)> {
         ),
         ("RawsocketSection:rawsocket", transport(json!({"type": "universal", "rawsocket": {}}))),
         ("ConnectingEndpoint.tor_socks_port", relay(json!({"type": "tor", "host": "h.onion", "port": 1}))),
-        (
-            "ConnectingEndpoint.proxy_protocol",
-            relay(json!({"type": "unix", "path": "s", "proxy_protocol": "v2"})),
-        ),
         ("ListeningEndpoint:onion", endpoint(json!({"type": "onion", "port": 80, "private_key_file": "k"}))),
-        (
-            "ListeningEndpoint.proxy_protocol",
-            endpoint(json!({"type": "tcp", "port": 80, "proxy_protocol": "v2", "trusted": ["10.0.0.0/8"]})),
-        ),
         ("PathService.package", service(json!({"type": "static", "package": "p", "resource": "r"}))),
         ("PathService:websocket", service(json!({"type": "websocket"}))),
         (

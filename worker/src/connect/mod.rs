@@ -6,9 +6,12 @@ mod tcp;
 mod tor;
 mod unix;
 
+use crate::net::proxy_protocol::{Header, encode};
 use crate::net::stream::Stream;
 use crate::tls;
-use jackfield_shared::config::{ConnectingEndpoint, TcpConnecting, TorConnecting, UnixConnecting};
+use jackfield_shared::config::{
+    ConnectingEndpoint, ProxyProtocolSend, TcpConnecting, TorConnecting, UnixConnecting,
+};
 use jackfield_shared::tls::Files;
 use race::Attempts;
 use std::fmt;
@@ -16,6 +19,7 @@ use std::future::Future;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +61,13 @@ pub(crate) enum ConnectError {
         #[source]
         source: io::Error,
     },
+    /// The peer does not take the PROXY protocol's header.
+    #[error("{to}: PROXY protocol: {source}")]
+    Proxy {
+        to: String,
+        #[source]
+        source: io::Error,
+    },
     /// There is a connection, but no TLS on it.
     #[error("{to}: TLS: {why}")]
     Tls { to: String, why: String },
@@ -79,6 +90,7 @@ impl fmt::Display for Tried {
 #[derive(Debug)]
 pub(crate) struct Connector {
     target: Target,
+    proxy_protocol: Option<ProxyProtocolSend>,
     tls: Option<tls::Connector>,
 }
 
@@ -111,11 +123,8 @@ impl Connector {
                 return Err("connecting to a `twisted` endpoint is not in this release".into());
             }
         };
-        if proxy_protocol.is_some() {
-            return Err(format!("{target}: `proxy_protocol` is not in this release"));
-        }
         let tls = tls::Connector::new(endpoint, files).map_err(|e| format!("{target}: {e}"))?;
-        Ok(Self { target, tls })
+        Ok(Self { target, proxy_protocol, tls })
     }
 
     /// Takes the files of TLS as they are now.
@@ -124,15 +133,21 @@ impl Connector {
         renewed.map_err(|e| format!("{self}: {e}"))
     }
 
-    /// Connects, within the endpoint's time limit. TLS has as much time once more.
-    pub(crate) async fn connect(&self) -> Result<Stream, ConnectError> {
-        let (stream, timeout) = match &self.target {
+    /// Connects, within the endpoint's time limit. TLS has as much time once more. `ends` tells for whom, where
+    /// the peer is to know (PROXY protocol).
+    pub(crate) async fn connect(&self, ends: impl FnOnce() -> Header) -> Result<Stream, ConnectError> {
+        let (mut stream, timeout) = match &self.target {
             Target::Tcp(endpoint) => (tcp::connect(endpoint).await.map(Stream::Tcp)?, endpoint.timeout),
             Target::Unix(endpoint) => (unix::connect(endpoint).await.map(Stream::Unix)?, endpoint.timeout),
             Target::Tor(endpoint, port) => {
                 (tor::connect(endpoint, *port).await.map(Stream::Tcp)?, tor::TIMEOUT)
             }
         };
+        if let Some(version) = self.proxy_protocol {
+            // Fits into the socket's empty buffer, so it does not wait.
+            let sent = stream.write_all(&encode(version, ends())).await;
+            sent.map_err(|source| ConnectError::Proxy { to: self.to_string(), source })?;
+        }
         let Some(tls) = &self.tls else { return Ok(stream) };
         let to = self.to_string();
         match within(timeout, tls.connect(stream)).await {

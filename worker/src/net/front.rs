@@ -1,17 +1,24 @@
-//! What a connection goes through before its transport: the TLS handshake. Each in a task of its own and within a
-//! time limit, so that a client that stalls holds up nobody.
+//! What a connection goes through before its transport: the PROXY protocol's header, then the TLS handshake. Each
+//! connection in a task of its own and within a time limit, so that a client that stalls holds up nobody.
 
-use super::stream::Stream;
+use super::proxy_protocol::{self, Header, Networks, Parser};
+use super::stream::{Peer, Stream};
+use crate::log::Throttle;
 use crate::tls::{self, Acceptor};
 use crate::transport::Connection;
-use jackfield_shared::config::{DEFAULT_HANDSHAKE_TIMEOUT, Transport, TransportKind};
+use jackfield_shared::config::{
+    DEFAULT_HANDSHAKE_TIMEOUT, ListeningEndpoint, ProxyProtocol, ProxyProtocolAccept, Transport,
+    TransportKind,
+};
 use jackfield_shared::tls::Files;
+use rustix::net::RecvFlags;
+use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
-use tracing::debug;
+use tracing::{debug, warn};
 
 /// Why a connection does not come to its transport.
 #[derive(Debug, thiserror::Error)]
@@ -20,12 +27,34 @@ pub(crate) enum Error {
     Tls(io::Error),
     #[error("TLS: the handshake was not complete within {} s", .0.as_secs_f64())]
     Late(Duration),
+    #[error("PROXY protocol: {0}")]
+    Proxy(#[from] proxy_protocol::Error),
+    #[error("PROXY protocol: no complete header came within {} s", .0.as_secs_f64())]
+    NoHeader(Duration),
+    #[error("PROXY protocol: {0}")]
+    Io(#[from] io::Error),
+    /// Was reported where others see it, too.
+    #[error("PROXY protocol: the peer is not in a network whose word is taken (`trusted`)")]
+    Untrusted,
+}
+
+/// How often it is reported that a connection came from a network that is not trusted.
+const REPORT: Duration = Duration::from_secs(10);
+
+/// From whom the PROXY protocol is taken, and how.
+#[derive(Debug)]
+struct Proxy {
+    accept: ProxyProtocolAccept,
+    /// Absent for Unix sockets, which have permissions.
+    trusted: Option<Networks>,
+    untrusted: Throttle,
 }
 
 /// What stands before a transport.
 #[derive(Debug)]
 pub(crate) struct Front {
-    tls: Acceptor,
+    proxy: Option<Proxy>,
+    tls: Option<Acceptor>,
     limit: Duration,
 }
 
@@ -36,27 +65,30 @@ impl Front {
         files: &Files,
         tickets: Option<&tls::Tickets>,
     ) -> Result<Option<Rc<Self>>, String> {
-        let Some(section) = jackfield_shared::tls::listening(&transport.endpoint) else { return Ok(None) };
-        let tls = Acceptor::new(section, transport, files, tickets)?;
-        Ok(Some(Rc::new(Self { tls, limit: limit(transport) })))
+        let section = jackfield_shared::tls::listening(&transport.endpoint);
+        let tls = section.map(|section| Acceptor::new(section, transport, files, tickets)).transpose()?;
+        let proxy = Proxy::of(&transport.endpoint);
+        let is_needed = tls.is_some() || proxy.is_some();
+        Ok(is_needed.then(|| Rc::new(Self { proxy, tls, limit: limit(transport) })))
     }
 
     /// Takes the files of TLS as they are now.
     pub(crate) fn renew(&self, files: &Files) -> Result<(), String> {
-        self.tls.renew(files)
+        self.tls.as_ref().map_or(Ok(()), |tls| tls.renew(files))
     }
 
     /// Lets a connection through, in a task of its own, to `then`.
     pub(crate) fn spawn(self: &Rc<Self>, connection: Connection, then: impl FnOnce(Connection) + 'static) {
         let front = Rc::clone(self);
         spawn_local(async move {
-            let Connection { stream, peer, drain, open } = connection;
+            let (drain, open, peer) =
+                (connection.drain.clone(), Rc::clone(&connection.open), connection.peer);
             let passed = tokio::select! {
-                passed = front.pass(stream) => passed,
+                passed = front.pass(connection) => passed,
                 () = drain.closing() => return debug!("{peer}: closed, because the process ends"),
             };
             match passed {
-                Ok(stream) => then(Connection { stream, peer, drain, open }),
+                Ok(connection) => then(connection),
                 Err(e) => {
                     open.failed();
                     debug!("{peer}: {e}");
@@ -65,10 +97,66 @@ impl Front {
         });
     }
 
-    async fn pass(&self, stream: Stream) -> Result<Stream, Error> {
-        match timeout(self.limit, self.tls.accept(stream)).await {
-            Ok(accepted) => accepted.map_err(Error::Tls),
-            Err(_) => Err(Error::Late(self.limit)),
+    async fn pass(&self, mut connection: Connection) -> Result<Connection, Error> {
+        if let Some(proxy) = &self.proxy {
+            proxy.check(connection.peer)?;
+            let header = timeout(self.limit, proxy.receive(&connection.stream)).await;
+            if let Some(ends) = header.map_err(|_| Error::NoHeader(self.limit))?? {
+                connection.peer = Peer::Tcp(ends.from);
+                connection.to = Some(ends.to);
+            }
+        }
+        if let Some(tls) = &self.tls {
+            let accepted = timeout(self.limit, tls.accept(connection.stream)).await;
+            connection.stream = accepted.map_err(|_| Error::Late(self.limit))?.map_err(Error::Tls)?;
+        }
+        Ok(connection)
+    }
+}
+
+impl Proxy {
+    fn of(endpoint: &ListeningEndpoint) -> Option<Self> {
+        let (accept, trusted) = match endpoint {
+            ListeningEndpoint::Tcp(tcp) => {
+                let ProxyProtocol { version, trusted } = tcp.proxy_protocol.as_ref()?;
+                (*version, Some(Networks::new(trusted)))
+            }
+            ListeningEndpoint::Unix(unix) => (unix.proxy_protocol?, None),
+            ListeningEndpoint::Onion(_) | ListeningEndpoint::Twisted(_) => return None,
+        };
+        Some(Self { accept, trusted, untrusted: Throttle::new(REPORT) })
+    }
+
+    /// Whether the peer may speak for others.
+    fn check(&self, peer: Peer) -> Result<(), Error> {
+        let (Some(trusted), Peer::Tcp(address)) = (&self.trusted, peer) else { return Ok(()) };
+        if trusted.contain(address.ip()) {
+            return Ok(());
+        }
+        if let Some(more) = self.untrusted.pass() {
+            let more = if more > 0 { format!(" ({more} more since the last report)") } else { String::new() };
+            warn!("{peer}: closed: {}{more}", Error::Untrusted);
+        }
+        Err(Error::Untrusted)
+    }
+
+    /// Takes the header from the stream, and not an octet more.
+    async fn receive(&self, stream: &Stream) -> Result<Header, Error> {
+        let mut parser = Parser::new(self.accept);
+        let mut octets = [0; 256];
+        loop {
+            poll_fn(|cx| stream.poll_read_ready(cx)).await?;
+            let count = match stream.receive(&mut octets, RecvFlags::PEEK) {
+                Ok(0) => return Err(proxy_protocol::Error::Missing.into()),
+                Ok(count) => count,
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => continue,
+                Err(e) => return Err(e.into()),
+            };
+            let (taken, header) = parser.feed(&octets[..count])?;
+            stream.receive(&mut octets[..taken], RecvFlags::empty())?;
+            if let Some(header) = header {
+                return Ok(header);
+            }
         }
     }
 }

@@ -8,4 +8,5 @@ pub(crate) mod idle;
 pub(crate) mod listener;
 pub(crate) mod prefixed;
 pub(crate) mod pressure;
+pub(crate) mod proxy_protocol;
 pub(crate) mod stream;

@@ -1,6 +1,7 @@
 //! A connection, whatever it runs on.
 
 use rustix::fd::{AsFd, BorrowedFd};
+use rustix::net::{RecvFlags, getsockname, recv};
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -83,6 +84,16 @@ impl Stream {
             Self::Unix(stream) => stream.poll_write_ready(cx),
             Self::Tls(stream) => stream.get_ref().0.poll_write_ready(cx),
         }
+    }
+
+    /// Receives what is there, from the socket, without waiting.
+    pub(crate) fn receive(&self, octets: &mut [u8], flags: RecvFlags) -> io::Result<usize> {
+        self.try_io(Interest::READABLE, || Ok(recv(self.fd(), octets, flags)?.0))
+    }
+
+    /// The address that the peer has connected to; `None` for Unix sockets.
+    pub(crate) fn local(&self) -> Option<SocketAddr> {
+        SocketAddr::try_from(getsockname(self.fd()).ok()?).ok()
     }
 
     /// Does a system call on the descriptor; an error of kind `WouldBlock` ends its readiness.

@@ -15,6 +15,7 @@ use jackfield_shared::config::{self, ListeningEndpoint, TransportKind};
 use jackfield_shared::tls::Files;
 use std::fmt;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use tokio::task::spawn_local;
 use tracing::debug;
@@ -24,6 +25,8 @@ use universal::Universal;
 pub(crate) struct Connection {
     pub(crate) stream: Stream,
     pub(crate) peer: Peer,
+    /// Where the client has connected to, if a proxy has told it.
+    pub(crate) to: Option<SocketAddr>,
     pub(crate) drain: Drain,
     /// Counts the connection; kept by whoever serves it to the end.
     pub(crate) open: Rc<Open>,
@@ -78,7 +81,7 @@ impl Service {
 
     /// Serves a connection in a task of its own: a panic there ends no other.
     pub(crate) fn spawn(&self, connection: Connection, context: &Rc<Context>) {
-        let Connection { stream, peer, drain, open } = connection;
+        let Connection { stream, peer, to, drain, open } = connection;
         let context = Rc::clone(context);
         match self {
             &Self::StreamTestee { debug } => {
@@ -88,7 +91,7 @@ impl Service {
             }
             Self::Relay(relay) => {
                 let relay = Rc::clone(relay);
-                task(peer, drain, open, async move { relay.serve(stream, peer, &context).await });
+                task(peer, drain, open, async move { relay.serve(stream, peer, to, &context).await });
             }
             Self::RawsocketTestee(config) => {
                 let config = Rc::clone(config);
@@ -115,13 +118,11 @@ impl Service {
 
 /// Whether this release can do all that a listening endpoint asks for; if not, what it lacks.
 fn check_endpoint(endpoint: &ListeningEndpoint) -> Result<(), String> {
-    let proxy_protocol = match endpoint {
-        ListeningEndpoint::Tcp(tcp) => tcp.proxy_protocol.is_some(),
-        ListeningEndpoint::Unix(unix) => unix.proxy_protocol.is_some(),
-        ListeningEndpoint::Onion(_) => return Err("`onion` endpoints are not in this release".into()),
-        ListeningEndpoint::Twisted(_) => return Err("`twisted` endpoints are not in this release".into()),
-    };
-    if proxy_protocol { Err("`proxy_protocol` is not in this release".into()) } else { Ok(()) }
+    match endpoint {
+        ListeningEndpoint::Tcp(_) | ListeningEndpoint::Unix(_) => Ok(()),
+        ListeningEndpoint::Onion(_) => Err("`onion` endpoints are not in this release".into()),
+        ListeningEndpoint::Twisted(_) => Err("`twisted` endpoints are not in this release".into()),
+    }
 }
 
 /// Runs `serve` until it is done or the process closes what is open.

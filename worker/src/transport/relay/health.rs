@@ -44,7 +44,7 @@ pub(super) async fn watch(backend: &Backend, health: &Health) {
 /// One check; it may take as long as until the next one.
 async fn check(connector: &Connector, health: &Health) -> Result<(), String> {
     let text = |e: &dyn fmt::Display| e.to_string();
-    match tokio::time::timeout(health.interval, connector.connect()).await {
+    match tokio::time::timeout(health.interval, connector.connect(|| None)).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(e)) => Err(text(&e)),
         Err(e) => Err(text(&e)),

@@ -9,12 +9,14 @@ use crate::connect::Connector;
 use crate::context::Context;
 use crate::drain::Drain;
 use crate::log::Throttle;
+use crate::net::proxy_protocol::Ends;
 use crate::net::stream::{Peer, Stream};
 use backends::Backends;
 use jackfield_shared::config::{Health, StreamRelay};
 use jackfield_shared::tls::Files;
 use pipes::Pipes;
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::task::spawn_local;
@@ -79,12 +81,22 @@ impl Relay {
     }
 
     /// Carries a client's connection.
-    pub(crate) async fn serve(&self, mut client: Stream, peer: Peer, context: &Context) -> Result<(), Error> {
+    pub(crate) async fn serve(
+        &self,
+        mut client: Stream,
+        peer: Peer,
+        to: Option<SocketAddr>,
+        context: &Context,
+    ) -> Result<(), Error> {
+        let ends = || match peer {
+            Peer::Tcp(from) => to.or_else(|| client.local()).map(|to| Ends { from, to }),
+            Peer::Unix => None,
+        };
         let mut failures = Vec::new();
         for backend in self.backends.order(peer) {
             let _use = backend.begin();
             // Boxed, so that established connections do not hold the room that connecting needs.
-            match Box::pin(backend.connector.connect()).await {
+            match Box::pin(backend.connector.connect(&ends)).await {
                 Ok(mut stream) => {
                     backend.accepted();
                     let tools = pump::Tools { scratch: &context.scratch, pipes: &self.pipes };
