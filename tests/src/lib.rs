@@ -6,9 +6,11 @@
 
 mod node;
 mod peers;
+mod tor;
 
 pub use node::{Background, Node, jackfield, run, signal_pid, wait_for_end};
 pub use peers::{Nginx, chromium, curl, python};
+pub use tor::{Tor, TorNetwork};
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::Ipv4Addr;

@@ -7,10 +7,12 @@ use crate::net::accept::{Capacity, Endpoint, Tally};
 use crate::net::backlog::Scratch;
 use crate::net::listener::Listener;
 use crate::net::pressure::Pressure;
+use crate::net::stream::Peer;
 use crate::offers::Offers;
+use crate::publish::publish;
 use crate::transport::{Connection, Service};
 use jackfield_shared::config::{ListeningEndpoint, Transport};
-use jackfield_shared::ipc::{ListenerCounters, Plan};
+use jackfield_shared::ipc::{ListenerCounters, OnionService, Plan};
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -21,7 +23,8 @@ pub(crate) struct Serving {
     /// Brings them to their end.
     pub(crate) drainer: Drainer,
     tallies: Vec<Rc<Tally>>,
-    accepting: JoinSet<()>,
+    /// Those that accept, or publish.
+    tasks: JoinSet<()>,
 }
 
 /// A transport of the plan and how many connections it may have.
@@ -67,6 +70,7 @@ impl Serving {
             let endpoint = Endpoint {
                 listener,
                 address: slot.address,
+                is_onion: matches!(transport.endpoint, ListeningEndpoint::Onion(_)),
                 tally: Tally::new(slot.transport),
                 capacity: Rc::clone(&prepared.capacity),
                 pressure: Rc::clone(&pressure),
@@ -75,14 +79,22 @@ impl Serving {
         }
         let (drainer, drain) = Drainer::new();
         let tallies = endpoints.iter().map(|(endpoint, _)| Rc::clone(&endpoint.tally)).collect();
-        let mut accepting = JoinSet::new();
+        let mut tasks = JoinSet::new();
         for (_, prepared) in transports.values() {
             prepared.service.begin(&drain);
         }
         for (endpoint, service) in endpoints {
-            accepting.spawn_local(serve(endpoint, service, Rc::clone(&context), drain.clone()));
+            tasks.spawn_local(serve(endpoint, service, Rc::clone(&context), drain.clone()));
         }
-        Ok(Self { drainer, tallies, accepting })
+        Ok(Self { drainer, tallies, tasks })
+    }
+
+    /// Publishes onion services that other processes serve, or says why that can't be.
+    pub(crate) fn publish(services: Vec<OnionService>, controller: &Rc<Controller>) -> Result<Self, String> {
+        let (drainer, drain) = Drainer::new();
+        let mut tasks = JoinSet::new();
+        publish(services, controller, &drain, &mut tasks)?;
+        Ok(Self { drainer, tallies: Vec::new(), tasks })
     }
 
     /// What was counted so far, for each listener.
@@ -95,11 +107,11 @@ impl Serving {
         self.tallies.iter().map(|tally| tally.counters().connections.open).sum()
     }
 
-    /// Completes if a listener isn't served any longer though draining has not begun, which is a fault of ours:
+    /// Completes if a listener isn't served, or a service published, any longer though draining has not begun, which is a fault of ours:
     /// a process without it had better be replaced.
     pub(crate) async fn broken(&mut self) -> String {
-        match self.accepting.join_next().await {
-            Some(_) => "a listener is not served any longer".into(),
+        match self.tasks.join_next().await {
+            Some(_) => "a listener is not served any longer, or a service not published".into(),
             None => std::future::pending().await,
         }
     }
@@ -107,7 +119,9 @@ impl Serving {
 
 async fn serve(endpoint: Endpoint, service: Service, context: Rc<Context>, drain: Drain) {
     let connections = drain.clone();
+    let is_onion = endpoint.is_onion;
     let accepted = move |stream, peer, open| {
+        let peer = if is_onion { Peer::Onion } else { peer };
         service.spawn(Connection { stream, peer, drain: connections.clone(), open: Rc::new(open) }, &context);
     };
     endpoint.run(drain, accepted).await;
@@ -115,8 +129,14 @@ async fn serve(endpoint: Endpoint, service: Service, context: Rc<Context>, drain
 
 fn listener(socket: OwnedFd, transport: &Transport) -> std::io::Result<Listener> {
     let listener = Listener::new(socket)?;
-    if let ListeningEndpoint::Tcp(tcp) = &transport.endpoint {
-        listener.set_options(tcp.nodelay, tcp.keepalive)?;
+    let endpoint = match &transport.endpoint {
+        ListeningEndpoint::Onion(onion) => onion.target.as_deref(),
+        other => Some(other),
+    };
+    match endpoint {
+        Some(ListeningEndpoint::Tcp(tcp)) => listener.set_options(tcp.nodelay, tcp.keepalive)?,
+        Some(_) => {}
+        None => listener.set_options(true, None)?,
     }
     Ok(listener)
 }

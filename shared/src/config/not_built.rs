@@ -213,8 +213,17 @@ impl Remarks {
         let (tls, proxied) = match endpoint {
             ListeningEndpoint::Tcp(tcp) => (tcp.tls.is_some(), tcp.proxy_protocol.is_some()),
             ListeningEndpoint::Unix(unix) => (unix.tls.is_some(), unix.proxy_protocol.is_some()),
-            ListeningEndpoint::Onion(_) => {
-                return self.missing(at.key("type"), "onion services are not built yet");
+            ListeningEndpoint::Onion(onion) => {
+                let message = "the embedded Arti is not built yet; name the control port of a tor daemon";
+                let control = at.key("tor_control_endpoint");
+                match &onion.tor_control_endpoint {
+                    Some(endpoint) => self.connecting(endpoint, &control),
+                    None => self.missing(control, message),
+                }
+                if let Some(target) = &onion.target {
+                    self.listening(target, &at.key("target"));
+                }
+                (onion.tls.is_some(), false)
             }
             ListeningEndpoint::Twisted(_) => {
                 return self.missing(at.key("server_string"), "sockets from systemd are not built yet");

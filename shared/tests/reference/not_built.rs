@@ -44,7 +44,10 @@ pub(crate) fn features() -> Vec<(&'static str, Value)> {
         ),
         ("RawsocketSection:rawsocket", transport(json!({"type": "universal", "rawsocket": {}}))),
         ("Transport.health", relay(json!({"type": "tcp", "host": "h", "port": 1}), Some(json!({})))),
-        ("ConnectingEndpoint.tor_socks_port", relay(json!({"type": "tor", "host": "h.onion", "port": 1}), None)),
+        (
+            "ConnectingEndpoint.tor_socks_port",
+            relay(json!({"type": "tor", "host": "h.onion", "port": 1}), None),
+        ),
         (
             "ConnectingEndpoint.tls",
             relay(json!({"type": "tcp", "host": "h", "port": 1, "tls": {"hostname": "h"}}), None),
@@ -53,7 +56,10 @@ pub(crate) fn features() -> Vec<(&'static str, Value)> {
             "ConnectingEndpoint.proxy_protocol",
             relay(json!({"type": "unix", "path": "s", "proxy_protocol": "v2"}), None),
         ),
-        ("ListeningEndpoint:onion", endpoint(json!({"type": "onion", "port": 80, "private_key_file": "k"}))),
+        (
+            "ListeningEndpoint.tor_control_endpoint",
+            endpoint(json!({"type": "onion", "port": 80, "private_key_file": "k"})),
+        ),
         (
             "ListeningEndpoint.tls",
             endpoint(json!({"type": "tcp", "port": 443, "tls": {"key": "k.pem", "certificate": "c.pem"}})),

@@ -108,7 +108,12 @@ fn check_endpoint(endpoint: &ListeningEndpoint) -> Result<(), String> {
     let (tls, proxy_protocol) = match endpoint {
         ListeningEndpoint::Tcp(tcp) => (tcp.tls.is_some(), tcp.proxy_protocol.is_some()),
         ListeningEndpoint::Unix(unix) => (unix.tls.is_some(), unix.proxy_protocol.is_some()),
-        ListeningEndpoint::Onion(_) => return Err("`onion` endpoints are not in this release".into()),
+        ListeningEndpoint::Onion(onion) => {
+            if let Some(target) = &onion.target {
+                check_endpoint(target)?;
+            }
+            (onion.tls.is_some(), false)
+        }
         ListeningEndpoint::Twisted(_) => return Err("`twisted` endpoints are not in this release".into()),
     };
     match (tls, proxy_protocol) {

@@ -226,6 +226,7 @@ mod tests {
                 address: "tcp://127.0.0.1:8080".into(),
                 onion: None,
                 state: EndpointState::Bound,
+                reason: None,
                 shared: true,
                 tls: false,
                 listeners: vec![Listener { inode: 1, process: Some(0) }],
