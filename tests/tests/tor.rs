@@ -5,9 +5,10 @@ use rustix::process::Signal;
 use serde_json::Value;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::LazyLock;
 
 /// A control socket that is none.
 const NOBODY: &str = "/nowhere/control";
@@ -28,6 +29,15 @@ fn config(control: &Path) -> String {
           {{"type": "web", "id": "plain", "endpoint": {{"type": "tcp", "interface": "ADDR", "port": 8080}},
             "paths": {{"/": {{"type": "json", "value": "plain"}}}}}}]}}]}}"#
     )
+}
+
+/// Starts a node; one at a time, so all of a test have the same address.
+fn start(dir: TempDir, config: &str) -> Node {
+    static ADDR: LazyLock<Ipv4Addr> = LazyLock::new(loopback);
+    dir.write(".jackfield/config.json", config.replace("ADDR", &ADDR.to_string()));
+    let node = Node::launch(dir, *ADDR, &[], &[]);
+    node.ready();
+    node
 }
 
 fn endpoint<'s>(status: &'s Value, id: &str) -> &'s Value {
@@ -55,7 +65,7 @@ fn through_tor(tor: &Tor, url: &str) -> String {
 #[test]
 fn onion_services() {
     let mut network = TorNetwork::start();
-    let node = Node::start(&config(&network.service.control()));
+    let node = start(TempDir::new(), &config(&network.service.control()));
     let addresses = is_reached_and_serves(&network, &node);
     keys_are_kept(&node);
     the_publisher_is_replaced(&network, &node, &addresses);
@@ -157,17 +167,19 @@ fn the_same_key_gives_the_same_address(
 ) -> Node {
     let dir = std::mem::take(&mut node.dir);
     node.stop();
-    // A key of a tor daemon, of the same octets.
-    let node = Node::start_in(dir, &config(&network.service.control()));
+    let node = start(dir, &config(&network.service.control()));
     assert_eq!(&published(&node), addresses);
     node
 }
 
 fn only_authorized_clients_come(network: &TorNetwork) {
-    let node = Node::start(&config(&network.service.control()).replace(
-        r#""max_streams": 9"#,
-        &format!(r#""authorized_clients": ["descriptor:x25519:{}"]"#, "a".repeat(51) + "q"),
-    ));
+    let node = start(
+        TempDir::new(),
+        &config(&network.service.control()).replace(
+            r#""max_streams": 9"#,
+            &format!(r#""authorized_clients": ["descriptor:x25519:{}"]"#, "a".repeat(51) + "q"),
+        ),
+    );
     published(&node);
     node.stop();
 }
@@ -181,17 +193,17 @@ fn passwords(network: &mut TorNetwork) {
     let with = |option: &str| {
         config.replace(r#""tor_control_endpoint""#, &format!(r#"{option}, "tor_control_endpoint""#))
     };
-    let node = Node::start(&config);
+    let node = start(TempDir::new(), &config);
     node.log.wait(0, "tor wants a password: set \"tor_control_password\"");
     node.stop();
-    let node = Node::start(&with(r#""tor_control_password": "wrong-word""#));
+    let node = start(TempDir::new(), &with(r#""tor_control_password": "wrong-word""#));
     node.log.wait(0, "tor refuses the password");
     let said = node.log.all().join("\n") + &node.status().unwrap().to_string();
     assert!(!said.contains("wrong-word"), "the password is told");
     node.stop();
     let dir = TempDir::new();
     dir.write(".jackfield/password", "right\n");
-    let node = Node::start_in(dir, &with(r#""tor_control_password_file": "password""#));
+    let node = start(dir, &with(r#""tor_control_password_file": "password""#));
     node.log.wait(0, "authenticated by a password");
     published(&node);
     node.stop();
@@ -217,7 +229,7 @@ fn wrong_cookie(network: &TorNetwork) {
             Some(octets) => fs::write(&cookie, octets).unwrap(),
             None => fs::remove_file(&cookie).unwrap(),
         }
-        let node = Node::start(&config(&network.client.control()));
+        let node = start(TempDir::new(), &config(&network.client.control()));
         let (line, _) = node.log.wait(0, expected);
         assert!(line.contains(cookie.to_str().unwrap()), "{line}");
         assert!(is(&node.status().unwrap(), "hidden", "degraded"));
@@ -228,7 +240,7 @@ fn wrong_cookie(network: &TorNetwork) {
 
 #[test]
 fn no_tor_degrades_onion_endpoints_only() {
-    let node = Node::start(&config(Path::new(NOBODY)));
+    let node = start(TempDir::new(), &config(Path::new(NOBODY)));
     node.log.wait(0, "no tor daemon answers: unix:/nowhere/control: No such file or directory");
     assert_eq!(curl(&[&format!("http://{}:8080/", node.addr)]), "\"plain\"");
     let status = node.until("degraded", |s| is(s, "hidden", "degraded"));
@@ -238,6 +250,7 @@ fn no_tor_degrades_onion_endpoints_only() {
 
 #[test]
 fn bad_keys_are_refused_at_the_start() {
+    let config = config(Path::new(NOBODY)).replace("ADDR", &loopback().to_string());
     let cases: [(&[u8], &str); 4] = [
         (b"garbage\n", "does not hold a key of an onion service"),
         (b"", "is empty"),
@@ -247,7 +260,7 @@ fn bad_keys_are_refused_at_the_start() {
     for (octets, expected) in cases {
         let dir = TempDir::new();
         let path = dir.write(".jackfield/hidden.key", octets);
-        dir.write(".jackfield/config.json", config(Path::new(NOBODY)).replace("ADDR", &loopback_once()));
+        dir.write(".jackfield/config.json", &config);
         let output = run(dir.path(), &["start"]);
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{text}");
@@ -259,27 +272,19 @@ fn bad_keys_are_refused_at_the_start() {
     }
     let dir = TempDir::new();
     fs::create_dir_all(dir.path().join(".jackfield/hidden.key")).unwrap();
-    dir.write(".jackfield/config.json", config(Path::new(NOBODY)).replace("ADDR", &loopback_once()));
+    dir.write(".jackfield/config.json", &config);
     let output = run(dir.path(), &["start"]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("the key can't be read"));
 }
 
-fn loopback_once() -> String {
-    use std::sync::LazyLock;
-    static ADDR: LazyLock<String> = LazyLock::new(|| loopback().to_string());
-    ADDR.clone()
-}
-
 #[test]
 fn a_key_that_others_can_read_is_warned_of() {
-    let dir = TempDir::new();
-    let node = Node::start_in(dir, &config(Path::new(NOBODY)));
-    let mut node = node;
+    let mut node = start(TempDir::new(), &config(Path::new(NOBODY)));
     let dir = std::mem::take(&mut node.dir);
     node.stop();
     let path = dir.path().join(".jackfield/hidden.key");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-    let node = Node::start_in(dir, &config(Path::new(NOBODY)));
+    let node = start(dir, &config(Path::new(NOBODY)));
     node.log.wait(0, "others may read or change this key (mode 0644)");
     node.stop();
 }
