@@ -1,6 +1,6 @@
 //! Onion services through a tor daemon, in a private Tor network that is started once for all of them.
 
-use jackfield_tests::{Node, TempDir, Tor, TorNetwork, curl, loopback, python, run, signal_pid};
+use jackfield_tests::{Node, TempDir, Tor, TorNetwork, curl, loopback, python, run, signal_pid, until};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::fs;
@@ -8,6 +8,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 use std::sync::LazyLock;
 
 /// A control socket that is none.
@@ -180,7 +181,16 @@ fn only_authorized_clients_come(network: &TorNetwork) {
             &format!(r#""authorized_clients": ["descriptor:x25519:{}"]"#, "a".repeat(51) + "q"),
         ),
     );
-    published(&node);
+    let [_, echo] = published(&node);
+    // Tor's extended error 0xF4: the service wants a key of its clients that this one doesn't have.
+    until("the client to be refused", || {
+        let proxy = format!("127.0.0.1:{}", network.client.socks_port);
+        let mut curl = Command::new("curl");
+        curl.args(["-sS", "--max-time", "30", "--socks5-hostname", &proxy]).arg(format!("http://{echo}/"));
+        let output = curl.output().unwrap();
+        assert!(!output.status.success(), "a stranger was let in");
+        String::from_utf8_lossy(&output.stderr).contains("(244)").then_some(())
+    });
     node.stop();
 }
 
@@ -210,8 +220,7 @@ fn passwords(network: &mut TorNetwork) {
 }
 
 fn tor_hash(password: &str) -> String {
-    let output =
-        std::process::Command::new("tor").args(["--quiet", "--hash-password", password]).output().unwrap();
+    let output = Command::new("tor").args(["--quiet", "--hash-password", password]).output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
