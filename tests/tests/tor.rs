@@ -1,6 +1,8 @@
 //! Onion services through a tor daemon, in a private Tor network that is started once for all of them.
 
-use jackfield_tests::{Node, TempDir, Tor, TorNetwork, curl, loopback, python, run, signal_pid, until};
+use jackfield_tests::{
+    DEADLINE, Node, TempDir, Tor, TorNetwork, curl, loopback, python, run, signal_pid, until,
+};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::fs;
@@ -129,6 +131,21 @@ fn keys_are_kept(node: &Node) {
     }
 }
 
+/// A connection through Tor (RFC 1928).
+fn stream_through_tor(tor: &Tor, onion: &str) -> TcpStream {
+    let (host, port) = onion.split_once(':').unwrap();
+    until("a connection through Tor", || {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, tor.socks_port)).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        let mut asked = vec![5, 1, 0, 5, 1, 0, 3, u8::try_from(host.len()).unwrap()];
+        asked.extend(host.bytes().chain(port.parse::<u16>().unwrap().to_be_bytes()));
+        stream.write_all(&asked).unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).ok()?;
+        (answer[3] == 0).then_some(stream)
+    })
+}
+
 /// The process that publishes is killed: its successor publishes the same, and nobody else is touched.
 fn the_publisher_is_replaced(network: &TorNetwork, node: &Node, addresses: &[String; 2]) {
     let pids = |s: &Value| {
@@ -136,11 +153,20 @@ fn the_publisher_is_replaced(network: &TorNetwork, node: &Node, addresses: &[Str
         workers.map(|w| w["processes"][0]["pid"].as_u64()).collect::<Vec<_>>()
     };
     let before = pids(&node.ready());
+    let mut stays = stream_through_tor(&network.client, &addresses[1]);
+    let mut echo = |octets: &[u8; 4]| {
+        stays.write_all(octets).unwrap();
+        let mut got = [0; 4];
+        stays.read_exact(&mut got).unwrap();
+        assert_eq!(&got, octets);
+    };
+    echo(b"once");
     let from = node.log.all().len();
     signal_pid(u32::try_from(before[1].unwrap()).unwrap(), Signal::KILL);
     node.log.wait(from, "published: http://");
     let after = pids(&node.ready());
     assert!(before[0] == after[0] && before[1] != after[1]);
+    echo(b"more");
     assert_eq!(&published(node), addresses);
     let from = node.log.all().len();
     assert!(node.run(&["worker", "restart", "tor"]).status.success());
