@@ -14,56 +14,56 @@ enum Phase {
 
 /// Tells all holders of a [`Drain`] what is to be done.
 #[derive(Debug)]
-pub struct Drainer(watch::Sender<Phase>);
+pub(crate) struct Drainer(watch::Sender<Phase>);
 
 impl Drainer {
     /// A drainer and the first of its handles.
     #[must_use]
-    pub fn new() -> (Self, Drain) {
+    pub(crate) fn new() -> (Self, Drain) {
         let (tx, rx) = watch::channel(Phase::Serving);
         (Self(tx), Drain(rx))
     }
 
     /// Take nothing new, finish what is open.
-    pub fn begin(&self) {
+    pub(crate) fn begin(&self) {
         self.0.send_if_modified(|phase| std::mem::replace(phase, Phase::Draining.max(*phase)) != *phase);
     }
 
     /// The time is over: close.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         self.0.send_replace(Phase::Closing);
     }
 
     /// Completes when the last handle is gone, that is when the last connection has ended.
-    pub async fn finished(&self) {
+    pub(crate) async fn finished(&self) {
         self.0.closed().await;
     }
 }
 
 /// A connection's view of the process's end.
 #[derive(Clone, Debug)]
-pub struct Drain(watch::Receiver<Phase>);
+pub(crate) struct Drain(watch::Receiver<Phase>);
 
 impl Drain {
     /// Completes once draining has begun (or the worker is gone).
-    pub async fn begun(&self) {
+    pub(crate) async fn begun(&self) {
         self.reached(Phase::Draining).await;
     }
 
     /// Completes so long after draining has begun: when a client that could have said something by then won't.
-    pub async fn begun_for(&self, time: Duration) {
+    pub(crate) async fn begun_for(&self, time: Duration) {
         self.begun().await;
         sleep(time).await;
     }
 
     /// Completes at the deadline (or when the worker is gone).
-    pub async fn closing(&self) {
+    pub(crate) async fn closing(&self) {
         self.reached(Phase::Closing).await;
     }
 
     /// Whether draining has begun.
     #[must_use]
-    pub fn has_begun(&self) -> bool {
+    pub(crate) fn has_begun(&self) -> bool {
         *self.0.borrow() >= Phase::Draining
     }
 

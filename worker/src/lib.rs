@@ -6,7 +6,7 @@
 mod connect;
 mod context;
 mod controller;
-pub mod drain;
+mod drain;
 mod log;
 mod net;
 mod offers;
@@ -17,7 +17,7 @@ mod serving;
 mod testing;
 mod transport;
 mod web;
-pub mod websocket;
+mod websocket;
 
 use jackfield_shared::log::Level;
 use std::os::fd::OwnedFd;

@@ -47,7 +47,11 @@ pub(crate) async fn live(ipc: OwnedFd, log: Log, records: mpsc::Receiver<Record>
         }
     };
     match &end {
-        End::Drained => debug!("drained"),
+        End::Drained => {
+            debug!("drained");
+            // What was counted since the last question would be lost with the process.
+            controller.send(FromWorker::Pong { seq: 0, counters: life.counters() });
+        }
         End::Orphaned(why) => error!("the controller is gone: {why}"),
         End::Failed(reason) => controller.send(FromWorker::Failed { reason: reason.clone() }),
     }
@@ -114,7 +118,7 @@ impl Life {
         // Told again, it may only become earlier.
         self.draining = Some(self.draining.map_or(deadline, |before| before.min(deadline)));
         if let Some(serving) = &self.serving {
-            info!("draining: {} connections are open", serving.open());
+            info!("draining; connections open: {}", serving.open());
             serving.drainer.begin();
         }
     }

@@ -6,6 +6,10 @@ use crate::control::{Client, ConnectError, Request, Response};
 use crate::node::Directory;
 use jackfield_shared::status::Status;
 use std::io;
+use std::time::Duration;
+
+/// How long the answer to a question that needs no work may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Connects to the node that runs in the directory.
 pub(super) fn connect(directory: &Directory) -> Result<Client, Failure> {
@@ -36,8 +40,18 @@ pub(super) fn carry_out(client: &mut Client, request: &Request) -> Result<(), Fa
 /// The status of the node that runs in the directory.
 pub(super) fn status(directory: &Directory) -> Result<Status, Failure> {
     let mut client = connect(directory)?;
+    client.limit(PATIENCE)?;
     client.send(&Request::Status)?;
-    match client.next()? {
+    let response = client.next().map_err(|e| match e.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+            let pid = client.controller_pid().map_or("unknown".into(), |pid| pid.to_string());
+            Failure::new(format!(
+                "the node's controller (pid {pid}) does not answer: is it stopped or overloaded?"
+            ))
+        }
+        _ => e.into(),
+    })?;
+    match response {
         Some(Response::Status(status)) => Ok(*status),
         Some(Response::Error(reason)) => Err(Failure::new(reason)),
         Some(_) => Err(unexpected()),

@@ -4,6 +4,7 @@ use super::{Address, Envelope, Request, Response, VERSION};
 use interprocess::local_socket::{Stream, prelude::*};
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
 /// Why there is no connection to a node.
 #[derive(Debug)]
@@ -56,6 +57,14 @@ impl Client {
         let mut line = serde_json::to_vec(&envelope)?;
         line.push(b'\n');
         self.stream.get_mut().write_all(&line)
+    }
+
+    /// From now on, a response that does not come within this time is an error of kind `WouldBlock`.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub(crate) fn limit(&mut self, time: Duration) -> io::Result<()> {
+        self.stream.get_ref().set_recv_timeout(Some(time))
     }
 
     /// The next response; `None` when the controller has closed.

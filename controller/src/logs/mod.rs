@@ -84,9 +84,9 @@ impl Hub {
         }
     }
 
-    /// Records that did not reach somebody because a queue of the controller was full.
+    /// Records that did not reach somebody, because a queue of the controller was full or a disk was.
     pub(crate) fn dropped(&self) -> u64 {
-        self.dropped
+        self.dropped + self.sink.as_ref().map_or(0, Sink::failed)
     }
 
     /// Waits until everything for the terminal has been written, but not for ever.

@@ -60,7 +60,8 @@ pub(crate) fn launch(
     let mut remarks = Vec::new();
     let (workers, endpoints) = prepare(node, configuration, base, &cpus, run_dir.was_killed, &mut remarks)?;
 
-    let sink = Sink::start(options.waiting.is_none()).map_err(|e| one(format!("the log: {e}")))?;
+    let sink =
+        Sink::start(options.waiting.is_none(), options.format).map_err(|e| one(format!("the log: {e}")))?;
     let mut hub = Hub::new(options.level, options.format, Some(sink));
     for (level, text) in remarks {
         hub.log(level, text);

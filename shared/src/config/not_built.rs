@@ -26,7 +26,7 @@ pub(super) fn remarks(node: &Node) -> Vec<Remark> {
 }
 
 /// The WebSocket options that have their effect; any other is refused where it is not at its default.
-const WEBSOCKET_OPTIONS: [&str; 13] = [
+const WEBSOCKET_OPTIONS: [&str; 14] = [
     "max_frame_size",
     "max_message_size",
     "auto_ping_interval",
@@ -40,6 +40,7 @@ const WEBSOCKET_OPTIONS: [&str; 13] = [
     "tcp_nodelay",
     "allowed_origins",
     "allow_null_origin",
+    "enable_webstatus",
 ];
 
 const WAMP: &str = "WAMP routing is not built yet";
@@ -203,7 +204,6 @@ impl Remarks {
     }
 
     fn relay(&mut self, relay: &StreamRelay, at: &Path) {
-        self.missing_if(relay.health.is_some(), at.key("health"), "health checks are not built yet");
         for (index, backend) in relay.backends.iter().enumerate() {
             self.connecting(backend, &at.key("backends").index(index));
         }

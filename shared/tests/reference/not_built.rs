@@ -43,18 +43,14 @@ pub(crate) fn features() -> Vec<(&'static str, Value)> {
             transport(json!({"type": "universal", "websocket": {"ws": {"type": "websocket"}}})),
         ),
         ("RawsocketSection:rawsocket", transport(json!({"type": "universal", "rawsocket": {}}))),
-        ("Transport.health", relay(json!({"type": "tcp", "host": "h", "port": 1}), Some(json!({})))),
-        (
-            "ConnectingEndpoint.tor_socks_port",
-            relay(json!({"type": "tor", "host": "h.onion", "port": 1}), None),
-        ),
+        ("ConnectingEndpoint.tor_socks_port", relay(json!({"type": "tor", "host": "h.onion", "port": 1}))),
         (
             "ConnectingEndpoint.tls",
-            relay(json!({"type": "tcp", "host": "h", "port": 1, "tls": {"hostname": "h"}}), None),
+            relay(json!({"type": "tcp", "host": "h", "port": 1, "tls": {"hostname": "h"}})),
         ),
         (
             "ConnectingEndpoint.proxy_protocol",
-            relay(json!({"type": "unix", "path": "s", "proxy_protocol": "v2"}), None),
+            relay(json!({"type": "unix", "path": "s", "proxy_protocol": "v2"})),
         ),
         (
             "ListeningEndpoint.tor_control_endpoint",
@@ -103,7 +99,6 @@ pub(crate) fn features() -> Vec<(&'static str, Value)> {
         ("WebsocketOptions.external_port", json!(443)),
         ("WebsocketOptions.enable_hybi10", json!(false)),
         ("WebsocketOptions.enable_rfc6455", json!(false)),
-        ("WebsocketOptions.enable_webstatus", json!(false)),
         ("WebsocketOptions.mask_server_frames", json!(true)),
         ("WebsocketOptions.apply_mask", json!(false)),
         ("WebsocketOptions.auto_fragment_size", json!(4096)),
@@ -146,12 +141,8 @@ fn endpoint(endpoint: Value) -> Value {
     worker(json!({"type": "router", "transports": [{"type": "stream.testee", "endpoint": endpoint}]}))
 }
 
-fn relay(backend: Value, health: Option<Value>) -> Value {
-    let mut relay = json!({"type": "stream.relay", "backends": [backend]});
-    if let Some(health) = health {
-        relay["health"] = health;
-    }
-    transport(relay)
+fn relay(backend: Value) -> Value {
+    transport(json!({"type": "stream.relay", "backends": [backend]}))
 }
 
 fn service(service: Value) -> Value {

@@ -36,6 +36,8 @@ impl Listener {
         let Self::Tcp(listener) = self else {
             return Ok(());
         };
+        // The socket may have been kept over a reload that took the option away.
+        SockRef::from(listener).set_keepalive(false)?;
         set_tcp_options(listener, nodelay, keepalive)
     }
 

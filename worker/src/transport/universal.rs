@@ -86,8 +86,9 @@ impl Universal {
         };
         let stream = Prefixed::new(ahead, stream);
         match (protocol, &self.rawsocket) {
-            (Protocol::Http1, _) => web::serve(stream, Http::One, client, limit).await?,
-            (Protocol::Http2, _) => web::serve(stream, Http::Two, client, limit).await?,
+            // Boxed, so that connections of other protocols don't hold the room that HTTP needs.
+            (Protocol::Http1, _) => Box::pin(web::serve(stream, Http::One, client, limit)).await?,
+            (Protocol::Http2, _) => Box::pin(web::serve(stream, Http::Two, client, limit)).await?,
             (Protocol::Rawsocket, Some(config)) => {
                 rawsocket::echo(stream, client.peer, config, limit, &client.context.scratch).await?;
             }

@@ -15,7 +15,7 @@ use hyper::header::{CONNECTION, HOST, HeaderName, HeaderValue, SEC_WEBSOCKET_VER
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use jackfield_shared::config::{WebsocketOptions, WebsocketTestee};
+use jackfield_shared::config::WebsocketTestee;
 use std::io;
 use std::rc::Rc;
 use tokio::task::spawn_local;
@@ -24,17 +24,17 @@ use tracing::debug;
 /// An address that speaks WebSocket.
 #[derive(Debug)]
 pub(crate) struct Websocket {
-    options: WebsocketOptions,
+    config: WebsocketTestee,
 }
 
 impl Websocket {
     pub(crate) fn new(config: &WebsocketTestee) -> Self {
-        Self { options: config.options.clone() }
+        Self { config: config.clone() }
     }
 
     /// Answers a handshake, and serves the connection in a task of its own from then on.
     pub(crate) fn answer(self: &Rc<Self>, request: &mut Request<Incoming>, client: &Rc<Client>) -> Answer {
-        match websocket::handshake(request, &self.options) {
+        match websocket::handshake(request, &self.config.options) {
             Ok(response) => {
                 let upgrade = hyper::upgrade::on(request);
                 spawn_local(Rc::clone(self).serve(upgrade, Rc::clone(client)));
@@ -47,8 +47,8 @@ impl Websocket {
     async fn serve(self: Rc<Self>, upgrade: OnUpgrade, client: Rc<Client>) {
         let echoed = async {
             let stream = stream_of(upgrade.await.map_err(io::Error::other)?)?;
-            stream.get_ref().set_nodelay(self.options.tcp_nodelay)?;
-            websocket::echo(stream, &self.options, &client.drain).await
+            stream.get_ref().set_nodelay(self.config.options.tcp_nodelay)?;
+            websocket::echo(stream, &self.config, client.peer, &client.drain).await
         };
         if let Err(e) = echoed.await {
             debug!("{}: WebSocket: {e}", client.peer);
@@ -61,9 +61,11 @@ impl Websocket {
         let upgrade = (CONNECTION, HeaderValue::from_static("Upgrade"));
         let required = StatusCode::UPGRADE_REQUIRED;
         let (mut answer, headers): (_, Vec<(HeaderName, HeaderValue)>) = match refusal {
-            Refusal::NotWebSocket if self.options.enable_webstatus && wants_page(asked) => {
+            Refusal::NotWebSocket if self.config.options.enable_webstatus && wants_page(asked) => {
                 let host = asked.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-                let mut answer = content(HTML, pages::websocket(host, request.uri().path()));
+                let own = || format!("ws://{host}{}", request.uri().path());
+                let url = self.config.url.clone().unwrap_or_else(own);
+                let mut answer = content(HTML, pages::websocket(&url));
                 *answer.status_mut() = required;
                 (answer, vec![websocket, upgrade])
             }

@@ -4,8 +4,11 @@ use super::decode::{Decoder, Event, Rules};
 use super::frame::{Opcode, encode, encode_close};
 use super::ping::{AutoPing, Due};
 use crate::drain::Drain;
-use jackfield_shared::config::WebsocketOptions;
+use crate::log::Preview;
+use crate::net::stream::Peer;
+use jackfield_shared::config::{WebsocketOptions, WebsocketTestee};
 use std::cell::RefCell;
+use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -13,6 +16,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
+use tracing::info;
 
 /// Once so many octets wait to be written, no more are read: a client that does not read its echoes is
 /// slowed down instead of filling our memory.
@@ -32,11 +36,12 @@ thread_local! {
 ///
 /// # Errors
 /// When the connection fails or the client does not answer automatic pings in time.
-pub async fn echo<S>(mut io: S, options: &WebsocketOptions, drain: &Drain) -> io::Result<()>
+pub(crate) async fn echo<S>(mut io: S, config: &WebsocketTestee, peer: Peer, drain: &Drain) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut session = Session::new(options);
+    let options = &config.options;
+    let mut session = Session::new(options, config.debug.then_some(peer));
     let mut closing = std::pin::pin!(drain.closing());
     while session.open {
         tokio::select! {
@@ -69,10 +74,12 @@ struct Session {
     written: usize,
     open: bool,
     ping: AutoPing,
+    /// Whose messages are logged.
+    debug: Option<Peer>,
 }
 
 impl Session {
-    fn new(options: &WebsocketOptions) -> Self {
+    fn new(options: &WebsocketOptions, debug: Option<Peer>) -> Self {
         let rules = Rules {
             max_frame: options.max_frame_size.into(),
             max_message: options.max_message_size.into(),
@@ -80,7 +87,7 @@ impl Session {
             validate_utf8: options.validate_utf8,
         };
         let ping = AutoPing::new(options);
-        Self { decoder: Decoder::new(rules), out: Vec::new(), written: 0, open: true, ping }
+        Self { decoder: Decoder::new(rules), out: Vec::new(), written: 0, open: true, ping, debug }
     }
 
     /// Writes what waits, reads and decodes what is there, looks at the clock; ready after each of them that
@@ -135,16 +142,21 @@ impl Session {
     }
 
     fn take(&mut self, octets: &mut [u8]) {
-        let Self { decoder, out, open, ping, .. } = self;
+        let Self { decoder, out, open, ping, debug, .. } = self;
         ping.traffic();
-        let result = decoder.feed(octets, &mut |event| match event {
-            Event::Text(payload) => encode(Opcode::Text, payload, out),
-            Event::Binary(payload) => encode(Opcode::Binary, payload, out),
-            Event::Ping(payload) => encode(Opcode::Pong, payload, out),
-            Event::Pong(payload) => ping.pong(payload),
-            Event::Close(close) => {
-                encode_close(close.map(|(code, _)| code), "", out);
-                *open = false;
+        let result = decoder.feed(octets, &mut |event| {
+            if let Some(peer) = debug {
+                info!("{peer}: received {event}");
+            }
+            match event {
+                Event::Text(payload) => encode(Opcode::Text, payload, out),
+                Event::Binary(payload) => encode(Opcode::Binary, payload, out),
+                Event::Ping(payload) => encode(Opcode::Pong, payload, out),
+                Event::Pong(payload) => ping.pong(payload),
+                Event::Close(close) => {
+                    encode_close(close.map(|(code, _)| code), "", out);
+                    *open = false;
+                }
             }
         });
         if let Err(violation) = result {
@@ -155,6 +167,23 @@ impl Session {
     fn close(&mut self, code: Option<u16>, reason: &str) {
         encode_close(code, reason, &mut self.out);
         self.open = false;
+    }
+}
+
+/// What has arrived, for the log.
+impl fmt::Display for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, payload) = match self {
+            Self::Text(payload) => ("text", payload),
+            Self::Binary(payload) => ("binary", payload),
+            Self::Ping(payload) => ("a ping", payload),
+            Self::Pong(payload) => ("a pong", payload),
+            Self::Close(None) => return f.write_str("a close"),
+            Self::Close(Some((code, reason))) => {
+                return write!(f, "a close {code} {}", Preview(reason.as_bytes()));
+            }
+        };
+        write!(f, "{kind} of {} octets: {}", payload.len(), Preview(payload))
     }
 }
 
@@ -179,6 +208,10 @@ mod tests {
     use crate::drain::Drainer;
     use tokio::io::{AsyncReadExt, DuplexStream, duplex};
 
+    fn testee(options: WebsocketOptions) -> WebsocketTestee {
+        WebsocketTestee { url: None, debug: true, options }
+    }
+
     /// A client's frame, masked.
     fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
         let mut out = vec![first, 0x80 | payload.len() as u8, 1, 2, 3, 4];
@@ -197,7 +230,7 @@ mod tests {
     async fn echoes_until_the_client_closes() {
         let (mut client, server) = duplex(64);
         let (_drainer, drain) = Drainer::new();
-        let options = WebsocketOptions::default();
+        let options = testee(WebsocketOptions::default());
         let talk = async {
             client
                 .write_all(&[frame(0x81, b"one"), frame(0x89, b"p"), frame(0x82, b"\x02")].concat())
@@ -209,7 +242,7 @@ mod tests {
             assert_eq!(client.read(&mut [0; 9]).await.unwrap(), 0);
             drop(client);
         };
-        let (result, ()) = tokio::join!(echo(server, &options, &drain), talk);
+        let (result, ()) = tokio::join!(echo(server, &options, Peer::Unix, &drain), talk);
         result.unwrap();
     }
 
@@ -218,7 +251,7 @@ mod tests {
         let (mut client, server) = duplex(64);
         let (_drainer, drain) = Drainer::new();
         client.write_all(b"\x81\x01x").await.unwrap();
-        echo(server, &WebsocketOptions::default(), &drain).await.unwrap();
+        echo(server, &testee(WebsocketOptions::default()), Peer::Unix, &drain).await.unwrap();
         let mut octets = Vec::new();
         client.read_to_end(&mut octets).await.unwrap();
         assert_eq!(octets[2..4], 1002_u16.to_be_bytes());
@@ -230,18 +263,18 @@ mod tests {
         let (mut client, server) = duplex(64);
         let (drainer, drain) = Drainer::new();
         drainer.close();
-        echo(server, &WebsocketOptions::default(), &drain).await.unwrap();
+        echo(server, &testee(WebsocketOptions::default()), Peer::Unix, &drain).await.unwrap();
         assert_eq!(read(&mut client, 4).await[2..], 1012_u16.to_be_bytes());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_ping_that_is_not_answered_ends_the_connection() {
-        let options = WebsocketOptions {
+        let options = testee(WebsocketOptions {
             auto_ping_interval: Duration::from_secs(10),
             auto_ping_timeout: Duration::from_secs(3),
             auto_ping_size: 20,
             ..WebsocketOptions::default()
-        };
+        });
         let (mut client, server) = duplex(64);
         let (_drainer, drain) = Drainer::new();
         let start = tokio::time::Instant::now();
@@ -256,7 +289,7 @@ mod tests {
             assert_eq!(start.elapsed().as_secs(), 30);
             client
         };
-        let (result, _client) = tokio::join!(echo(server, &options, &drain), talk);
+        let (result, _client) = tokio::join!(echo(server, &options, Peer::Unix, &drain), talk);
         assert_eq!(result.unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert_eq!(start.elapsed().as_secs(), 33);
     }
@@ -265,7 +298,7 @@ mod tests {
     async fn a_client_that_does_not_read_is_not_buffered_without_end() {
         let (mut client, server) = duplex(1024);
         let (_drainer, drain) = Drainer::new();
-        let options = WebsocketOptions::default();
+        let options = testee(WebsocketOptions::default());
         let message = frame(0x82, &[b'm'; 100]);
         let flood = async {
             let mut sent = 0;
@@ -278,7 +311,7 @@ mod tests {
         };
         tokio::select! {
             sent = flood => assert!(sent > HIGH_WATER / 2),
-            result = echo(server, &options, &drain) => panic!("{result:?}"),
+            result = echo(server, &options, Peer::Unix, &drain) => panic!("{result:?}"),
         }
     }
 }

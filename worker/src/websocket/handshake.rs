@@ -12,7 +12,7 @@ const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// Why a request does not become a WebSocket connection.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// It does not ask for one: answer 426 with a page for people.
     NotWebSocket,
     /// It asks for a version we don't speak: 426 with `Sec-WebSocket-Version: 13`.
@@ -28,7 +28,10 @@ pub enum Refusal {
 ///
 /// # Errors
 /// The reason why the request must be refused.
-pub fn handshake<B>(request: &Request<B>, options: &WebsocketOptions) -> Result<Response<()>, Refusal> {
+pub(crate) fn handshake<B>(
+    request: &Request<B>,
+    options: &WebsocketOptions,
+) -> Result<Response<()>, Refusal> {
     let headers = request.headers();
     if !has_token(headers, &header::UPGRADE, "websocket") {
         return Err(Refusal::NotWebSocket);

@@ -10,5 +10,5 @@ mod handshake;
 mod ping;
 mod utf8;
 
-pub use echo::echo;
-pub use handshake::{Refusal, handshake};
+pub(crate) use echo::echo;
+pub(crate) use handshake::{Refusal, handshake};

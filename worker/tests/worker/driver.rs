@@ -6,7 +6,7 @@ use jackfield_shared::log::{Level, Record};
 use serde_json::{Value, json};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread::JoinHandle;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -144,6 +144,23 @@ impl Worker {
         drop((self.to, self.from));
         let code = tokio::task::spawn_blocking(|| self.thread.join().unwrap()).await.unwrap();
         code == ExitCode::SUCCESS
+    }
+}
+
+/// A directory that is removed with everything in it.
+pub(crate) struct Directory(pub(crate) PathBuf);
+
+impl Directory {
+    pub(crate) fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("jackfield-{name}-{}", std::process::id()));
+        std::fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The web server over real connections.
 
-use crate::driver::{Worker, read_until, rest};
+use crate::driver::{Directory, Worker, read_until, rest};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http2;
@@ -15,15 +15,14 @@ fn web(paths: Value, options: Value) -> Value {
 
 #[tokio::test]
 async fn services_answer_at_their_paths() {
-    let directory = std::env::temp_dir().join(format!("jackfield-http-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).unwrap();
+    let directory = Directory::new("http");
     let long: String = (0..300_000).map(|i| char::from(b'a' + (i % 26) as u8)).collect();
-    std::fs::write(directory.join("long.txt"), &long).unwrap();
+    std::fs::write(directory.0.join("long.txt"), &long).unwrap();
     let paths = json!({
         "json": {"type": "json", "value": {"a": 1}, "options": {"prettify": true}},
         "old": {"type": "redirect", "url": "/new"},
         "none": {"type": "none"},
-        "files": {"type": "static", "directory": directory},
+        "files": {"type": "static", "directory": directory.0},
         "path": {"type": "path", "paths": {
             "inner": {"type": "json", "value": "inner"},
             "/": {"type": "json", "value": "others"},
@@ -50,7 +49,6 @@ async fn services_answer_at_their_paths() {
         assert!(worker.get(path, "").await.ends_with(value), "{path}");
     }
     assert!(worker.get("/path/ws", "").await.starts_with("HTTP/1.1 426 "));
-    std::fs::remove_dir_all(directory).unwrap();
 }
 
 #[tokio::test]

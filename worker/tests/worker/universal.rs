@@ -144,7 +144,7 @@ async fn a_websocket_is_told_at_the_end() {
     echoes_websocket(&mut stream).await;
     assert_eq!(worker.counters().await.listeners[0].connections.open, 1);
     worker.drain(60_000).await;
-    worker.logs("draining: 1 connections").await;
+    worker.logs("connections open: 1").await;
     echoes_websocket(&mut stream).await;
     worker.drain(0).await;
     let close = rest(&mut stream).await;

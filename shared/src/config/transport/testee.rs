@@ -74,7 +74,7 @@ object! {
         pub balance as "balance": Balance = word(), default(json!("least-connections"), Balance::LeastConnections);
         /// Seconds without a byte in either direction after which a connection is closed; 0: never.
         pub idle_timeout as "idle_timeout": Duration = seconds(0.1..=604800.0).or_off(), default(json!(0), Duration::ZERO);
-        /// Checks of the backends; absent: a backend that can't be reached is only passed over for that connection.
+        /// Checks of the backends; absent: a backend that can't be reached is passed over, and asked last for the next 5 s.
         pub health as "health": Option<Health> = nested(), optional;
     }
 }

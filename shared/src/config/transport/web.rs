@@ -24,14 +24,16 @@ object! {
     pub struct WebOptions as "web options" {
         /// Logs every request.
         pub access_log as "access_log": bool = boolean(), default(false);
-        /// Shows what went wrong inside of the server to the client.
-        pub display_tracebacks as "display_tracebacks": bool = boolean(), default(false);
         /// Tells browsers to come back over TLS only (RFC 6797).
         pub hsts as "hsts": bool = boolean(), default(false);
         /// For how many seconds.
         pub hsts_max_age as "hsts_max_age": u64 = int(0..=i128::from(i64::MAX)), default(31536000);
         /// Seconds without a request after which a connection is closed; null or absent: never.
         pub client_timeout as "client_timeout": Option<Duration> = nullable(whole_seconds(1..=86400)), default(json!(null), None);
+    }
+    ignored {
+        /// Shows Python's tracebacks to the client; there is no Python here.
+        "display_tracebacks" = boolean();
     }
     absent default;
 }

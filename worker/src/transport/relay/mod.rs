@@ -76,7 +76,8 @@ impl Relay {
         let mut failures = Vec::new();
         for backend in self.backends.order(peer) {
             let _use = backend.begin();
-            match backend.connector.connect().await {
+            // Boxed, so that established connections do not hold the room that connecting needs.
+            match Box::pin(backend.connector.connect()).await {
                 Ok(mut stream) => {
                     backend.accepted();
                     let tools = pump::Tools { scratch: &context.scratch, pipes: &self.pipes };

@@ -61,13 +61,12 @@ pub(crate) fn failure(status: StatusCode, explanation: &str) -> String {
 }
 
 /// The page of an address that speaks WebSocket, for who came with a browser.
-pub(crate) fn websocket(host: &str, path: &str) -> String {
+pub(crate) fn websocket(url: &str) -> String {
     let body = format!(
         "<main class=\"notice\">\n<p class=\"code\">426</p>\n<h1>This address speaks WebSocket</h1>\n\
          <p>It is for programs and for scripts of pages. They connect to</p>\n\
-         <p><code>ws://{}{}</code></p>\n</main>\n",
-        Escaped(host),
-        Escaped(path)
+         <p><code>{}</code></p>\n</main>\n",
+        Escaped(url)
     );
     page("WebSocket", "", &body)
 }
