@@ -5,6 +5,7 @@ mod control;
 mod lock_file;
 mod logs;
 mod node;
+mod onion;
 mod sockets;
 mod stage;
 mod supervise;

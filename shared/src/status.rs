@@ -117,10 +117,13 @@ pub struct Endpoint {
     pub kind: String,
     /// Where it listens: `tcp://127.0.0.1:8080`, `tcp://[::1]:8080`, `unix:///run/x.sock`.
     pub address: String,
-    /// Its onion address, once known.
+    /// Its onion address and port, `xyz….onion:80`, if it has one; known before it is published.
     pub onion: Option<String>,
     /// Whether it can be reached.
     pub state: EndpointState,
+    /// Why it is in that state, where there is something to say.
+    #[serde(default)]
+    pub reason: Option<String>,
     /// Whether each process has a SO_REUSEPORT socket of its own.
     pub shared: bool,
     /// Whether connections are encrypted by TLS.

@@ -11,6 +11,7 @@ mod log;
 mod net;
 mod offers;
 mod process;
+mod publish;
 mod serving;
 #[cfg(test)]
 mod testing;

@@ -5,8 +5,8 @@ use crate::drain::Drainer;
 use crate::log::Log;
 use crate::net::pressure::raise_file_limit;
 use crate::serving::Serving;
-use jackfield_shared::ipc::{self, Counters, FromWorker, Plan, ToWorker};
-use jackfield_shared::log::Record;
+use jackfield_shared::ipc::{self, Counters, FromWorker, Publications, ToWorker};
+use jackfield_shared::log::{Level, Record};
 use std::future::pending;
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
@@ -80,7 +80,13 @@ struct Life {
 impl Life {
     fn receive(&mut self, message: Result<Option<(ToWorker, Vec<OwnedFd>)>, ipc::Error>) -> Result<(), End> {
         match message {
-            Ok(Some((ToWorker::Start(plan), sockets))) => return self.start(*plan, sockets),
+            Ok(Some((ToWorker::Start(plan), sockets))) => {
+                return self.serve(plan.log_level, |controller| Serving::start(*plan, sockets, controller));
+            }
+            Ok(Some((ToWorker::Publish(publications), _))) => {
+                let Publications { log_level, services } = *publications;
+                return self.serve(log_level, |controller| Serving::publish(services, controller));
+            }
             Ok(Some((ToWorker::Drain { timeout_ms }, _))) => self.drain(Duration::from_millis(timeout_ms)),
             Ok(Some((ToWorker::Ping { seq }, _))) => {
                 self.controller.send(FromWorker::Pong { seq, counters: self.counters() });
@@ -103,12 +109,16 @@ impl Life {
         Ok(())
     }
 
-    fn start(&mut self, plan: Plan, sockets: Vec<OwnedFd>) -> Result<(), End> {
+    fn serve(
+        &mut self,
+        log_level: Level,
+        begin: impl FnOnce(&Rc<Controller>) -> Result<Serving, String>,
+    ) -> Result<(), End> {
         if self.serving.is_some() {
             return Err(End::Failed("a process was given a second plan".into()));
         }
-        self.log.set_level(plan.log_level);
-        self.serving = Some(Serving::start(plan, sockets, &self.controller).map_err(End::Failed)?);
+        self.log.set_level(log_level);
+        self.serving = Some(begin(&self.controller).map_err(End::Failed)?);
         self.controller.send(FromWorker::Ready);
         Ok(())
     }

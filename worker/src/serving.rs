@@ -8,11 +8,13 @@ use crate::net::backlog::Scratch;
 use crate::net::front::Front;
 use crate::net::listener::Listener;
 use crate::net::pressure::Pressure;
+use crate::net::stream::Peer;
 use crate::offers::Offers;
+use crate::publish::publish;
 use crate::tls::Tickets;
 use crate::transport::{Connection, Service};
 use jackfield_shared::config::{ListeningEndpoint, Transport};
-use jackfield_shared::ipc::{ListenerCounters, Plan};
+use jackfield_shared::ipc::{ListenerCounters, OnionService, Plan};
 use jackfield_shared::tls::{Files, TicketKeys};
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
@@ -25,7 +27,8 @@ pub(crate) struct Serving {
     /// Brings them to their end.
     pub(crate) drainer: Drainer,
     tallies: Vec<Rc<Tally>>,
-    accepting: JoinSet<()>,
+    /// Those that accept, or publish.
+    tasks: JoinSet<()>,
     /// What has files of TLS, each with its transport.
     secured: Vec<Secured>,
     tickets: Option<Tickets>,
@@ -84,6 +87,7 @@ impl Serving {
             let endpoint = Endpoint {
                 listener,
                 address: slot.address,
+                is_onion: matches!(transport.endpoint, ListeningEndpoint::Onion(_)),
                 tally: Tally::new(slot.transport),
                 capacity: Rc::clone(&prepared.capacity),
                 pressure: Rc::clone(&pressure),
@@ -92,19 +96,19 @@ impl Serving {
         }
         let (drainer, drain) = Drainer::new();
         let tallies = endpoints.iter().map(|(endpoint, ..)| Rc::clone(&endpoint.tally)).collect();
-        let mut accepting = JoinSet::new();
+        let mut tasks = JoinSet::new();
         for (_, prepared) in transports.values() {
             prepared.service.begin(&drain);
         }
         for (endpoint, front, service) in endpoints {
-            accepting.spawn_local(serve(endpoint, front, service, Rc::clone(&context), drain.clone()));
+            tasks.spawn_local(serve(endpoint, front, service, Rc::clone(&context), drain.clone()));
         }
         let secured = transports.into_iter().map(|(id, (_, prepared))| {
             let Prepared { front, service, .. } = prepared;
             Secured { transport: id.to_owned(), front, service }
         });
         let secured = secured.collect();
-        Ok(Self { drainer, tallies, accepting, secured, tickets })
+        Ok(Self { drainer, tallies, tasks, secured, tickets })
     }
 
     /// Makes new connections with the files of TLS as they are now; where they are no good, with the ones before.
@@ -124,6 +128,14 @@ impl Serving {
         }
     }
 
+    /// Publishes onion services that other processes serve, or says why that can't be.
+    pub(crate) fn publish(services: Vec<OnionService>, controller: &Rc<Controller>) -> Result<Self, String> {
+        let (drainer, drain) = Drainer::new();
+        let mut tasks = JoinSet::new();
+        publish(services, controller, &drain, &mut tasks)?;
+        Ok(Self { drainer, tallies: Vec::new(), tasks, secured: Vec::new(), tickets: None })
+    }
+
     /// What was counted so far, for each listener.
     pub(crate) fn counters(&self) -> Vec<ListenerCounters> {
         self.tallies.iter().map(|tally| tally.counters()).collect()
@@ -134,11 +146,11 @@ impl Serving {
         self.tallies.iter().map(|tally| tally.counters().connections.open).sum()
     }
 
-    /// Completes if a listener isn't served any longer though draining has not begun, which is a fault of ours:
+    /// Completes if a listener isn't served, or a service published, any longer though draining has not begun, which is a fault of ours:
     /// a process without it had better be replaced.
     pub(crate) async fn broken(&mut self) -> String {
-        match self.accepting.join_next().await {
-            Some(_) => "a listener is not served any longer".into(),
+        match self.tasks.join_next().await {
+            Some(_) => "a listener is not served any longer, or a service not published".into(),
             None => std::future::pending().await,
         }
     }
@@ -152,7 +164,9 @@ async fn serve(
     drain: Drain,
 ) {
     let connections = drain.clone();
+    let is_onion = endpoint.is_onion;
     let accepted = move |stream, peer, open| {
+        let peer = if is_onion { Peer::Onion } else { peer };
         let (drain, open) = (connections.clone(), Rc::new(open));
         let connection = Connection { stream, peer, to: None, drain, open };
         match &front {
@@ -168,8 +182,14 @@ async fn serve(
 
 fn listener(socket: OwnedFd, transport: &Transport) -> std::io::Result<Listener> {
     let listener = Listener::new(socket)?;
-    if let ListeningEndpoint::Tcp(tcp) = &transport.endpoint {
-        listener.set_options(tcp.nodelay, tcp.keepalive)?;
+    let endpoint = match &transport.endpoint {
+        ListeningEndpoint::Onion(onion) => onion.target.as_deref(),
+        other => Some(other),
+    };
+    match endpoint {
+        Some(ListeningEndpoint::Tcp(tcp)) => listener.set_options(tcp.nodelay, tcp.keepalive)?,
+        Some(_) => {}
+        None => listener.set_options(true, None)?,
     }
     Ok(listener)
 }

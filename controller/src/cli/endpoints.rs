@@ -38,6 +38,7 @@ fn table(status: &Status) -> String {
         "OPEN",
         "ACCEPTED",
         "REFUSED",
+        "WHY",
     ]);
     for endpoint in &status.endpoints {
         let Endpoint { worker, transport, kind, address, onion, state, connections, .. } = endpoint;
@@ -52,6 +53,7 @@ fn table(status: &Status) -> String {
             connections.open.to_string(),
             connections.accepted.to_string(),
             connections.refused.to_string(),
+            endpoint.reason.clone().unwrap_or_default(),
         ]);
     }
     table.render()

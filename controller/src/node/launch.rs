@@ -5,8 +5,9 @@ use super::run_dir::{Claim, RunDir};
 use super::{Configuration, Directory, Waiting};
 use crate::control::Server;
 use crate::logs::{Format, Hub, Sink};
+use crate::onion;
 use crate::sockets::{BindError, Bound};
-use crate::supervise::{Cpus, Ended, Node, Startup, Supervisor, Worker, set_up};
+use crate::supervise::{Cpus, Ended, Node, Startup, Supervisor, Worker, set_up, set_up_publisher};
 use jackfield_shared::config::{self, ListenPort, ListeningEndpoint, Path as ConfigPath};
 use jackfield_shared::ipc::{MAX_FDS, NodeInfo};
 use jackfield_shared::log::Level;
@@ -56,11 +57,15 @@ pub(crate) fn launch(
     let run_dir = claim(directory).map_err(one)?;
     raise_descriptor_limit().map_err(one)?;
     let cpus = Cpus::usable().map_err(one)?;
-    let (workers, endpoints) = prepare(node, configuration, base, &cpus, run_dir.was_killed)?;
+    let mut remarks = Vec::new();
+    let (workers, endpoints) = prepare(node, configuration, base, &cpus, run_dir.was_killed, &mut remarks)?;
 
     let sink =
         Sink::start(options.waiting.is_none(), options.format).map_err(|e| one(format!("the log: {e}")))?;
-    let hub = Hub::new(options.level, options.format, Some(sink));
+    let mut hub = Hub::new(options.level, options.format, Some(sink));
+    for (level, text) in remarks {
+        hub.log(level, text);
+    }
     let pid = std::process::id();
     let id = node.controller.id.clone().unwrap_or_else(|| format!("{}-{pid}", host_name()));
     let version = env!("CARGO_PKG_VERSION").to_owned();
@@ -112,9 +117,11 @@ fn prepare(
     base: &Path,
     cpus: &Cpus,
     was_killed: bool,
+    remarks: &mut Vec<onion::Remark>,
 ) -> Result<(Vec<Worker>, Vec<Bound>), Vec<String>> {
     let deadline = was_killed.then(|| Instant::now() + TAKEOVER);
     let (mut workers, mut endpoints, mut errors) = (Vec::new(), Vec::new(), Vec::new());
+    let mut services = Vec::new();
     let at = |path: &ConfigPath, reason: String| {
         format!("{}: {path}: {reason}", configuration.loaded.place_of(path))
     };
@@ -136,14 +143,33 @@ fn prepare(
         let processes = u16::try_from(set_up.slots.len()).unwrap_or(u16::MAX);
         for (index, transport) in transports.iter().enumerate() {
             let bind = || Bound::bind(&worker.id, &transport.id, &transport.endpoint, processes);
-            match patiently(bind, deadline) {
-                Ok(bound) => endpoints.push(bound),
-                Err(e) => errors.push(at(&address_path(&path, worker, index), e.to_string())),
+            let endpoint = endpoint_path(&path, worker, index);
+            let bound = match patiently(bind, deadline) {
+                Ok(bound) => bound,
+                Err(e) => {
+                    errors.push(at(&address_path(&endpoint, &transport.endpoint), e.to_string()));
+                    continue;
+                }
+            };
+            if let ListeningEndpoint::Onion(onion) = &transport.endpoint {
+                match onion::service(onion, &bound, remarks) {
+                    Ok(service) => services.extend(service),
+                    Err((key, reason)) => errors.push(at(&endpoint.key(key), reason)),
+                }
             }
+            endpoints.push(bound);
         }
         workers.push(set_up);
     }
-    if errors.is_empty() { Ok((workers, endpoints)) } else { Err(errors) }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    if !services.is_empty() {
+        let ids: Vec<_> = workers.iter().map(Worker::id).collect();
+        let publisher = set_up_publisher(services, &ids, base);
+        workers.push(publisher);
+    }
+    Ok((workers, endpoints))
 }
 
 /// Binds; after a killed node, waits for addresses that its last processes still have.
@@ -161,20 +187,28 @@ fn patiently(
     }
 }
 
-/// Where the configuration says the address of a worker's transport.
-fn address_path(worker_path: &ConfigPath, worker: &config::Worker, index: usize) -> ConfigPath {
+/// Where the configuration has the endpoint of a worker's transport.
+fn endpoint_path(worker_path: &ConfigPath, worker: &config::Worker, index: usize) -> ConfigPath {
     let transport = match worker.kind {
         config::WorkerKind::WebsocketTestee(_) => worker_path.key("transport"),
         _ => worker_path.key("transports").index(index),
     };
-    let endpoint = transport.key("endpoint");
-    match worker.transports().get(index).map(|transport| &transport.endpoint) {
-        Some(ListeningEndpoint::Tcp(tcp)) => match tcp.port {
-            ListenPort::Port(_) => endpoint.key("port"),
-            ListenPort::Range(..) => endpoint.key("portrange"),
+    transport.key("endpoint")
+}
+
+/// Where it says the endpoint's address.
+fn address_path(path: &ConfigPath, endpoint: &ListeningEndpoint) -> ConfigPath {
+    match endpoint {
+        ListeningEndpoint::Tcp(tcp) => match tcp.port {
+            ListenPort::Port(_) => path.key("port"),
+            ListenPort::Range(..) => path.key("portrange"),
         },
-        Some(ListeningEndpoint::Unix(_)) => endpoint.key("path"),
-        _ => endpoint,
+        ListeningEndpoint::Unix(_) => path.key("path"),
+        ListeningEndpoint::Onion(onion) => match onion.target.as_deref() {
+            Some(target) => address_path(&path.key("target"), target),
+            None => path.clone(),
+        },
+        ListeningEndpoint::Twisted(_) => path.clone(),
     }
 }
 

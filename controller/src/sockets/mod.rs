@@ -10,10 +10,30 @@ mod unix;
 
 pub(crate) use error::BindError;
 
-use jackfield_shared::config::ListeningEndpoint;
+use jackfield_shared::config::{ListenPort, ListeningEndpoint, TcpListening};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use unix::Name;
+
+/// Connections that may wait: all of an onion service come from one process, the tor daemon.
+const PRIVATE_BACKLOG: u32 = 1024;
+
+/// The listener behind an onion service that names none: a port of 127.0.0.1 that the kernel chooses.
+fn private() -> ListeningEndpoint {
+    ListeningEndpoint::Tcp(TcpListening {
+        port: ListenPort::Port(0),
+        version: None,
+        interface: "127.0.0.1".into(),
+        backlog: PRIVATE_BACKLOG,
+        shared: false,
+        user_timeout: None,
+        max_connections: None,
+        keepalive: None,
+        nodelay: true,
+        proxy_protocol: None,
+        tls: None,
+    })
+}
 
 /// An endpoint that is bound.
 #[derive(Debug)]
@@ -43,6 +63,10 @@ impl Bound {
         endpoint: &ListeningEndpoint,
         processes: u16,
     ) -> Result<Self, BindError> {
+        let endpoint = match endpoint {
+            ListeningEndpoint::Onion(onion) => &onion.target.as_deref().cloned().unwrap_or_else(private),
+            other => other,
+        };
         let (address, shared, sockets, name) = match endpoint {
             ListeningEndpoint::Tcp(tcp) => {
                 let (address, sockets) = tcp::bind(tcp, processes)?;

@@ -60,7 +60,7 @@ impl Supervisor {
         if self.workers[worker].slots[slot].role(key) == Some(Role::Leaving) {
             return;
         }
-        let watchdog = self.workers[worker].config.common.watchdog;
+        let watchdog = self.workers[worker].common().watchdog;
         let seq = self.gathers.next_seq();
         let Some(process) = self.process_mut(key) else { return };
         if let Some(silent) = process.heartbeat.beat(watchdog, due, now) {
@@ -81,7 +81,7 @@ impl Supervisor {
 
     fn terminate(&mut self, key: Key) {
         let Some(&(worker, _)) = self.places.get(&key) else { return };
-        let time = self.workers[worker].config.common.stop.kill_timeout;
+        let time = self.workers[worker].common().stop.kill_timeout;
         let Some(process) = self.process_mut(key) else { return };
         process.reason.get_or_insert_with(|| "did not end after draining".into());
         process.signal(Signal::TERM);

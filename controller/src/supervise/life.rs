@@ -8,8 +8,9 @@ use super::exit;
 use super::heartbeat;
 use super::process::Process;
 use super::slot::Role;
+use super::worker::Work;
 use jackfield_shared::config::RestartPolicy;
-use jackfield_shared::ipc::{self, FromWorker, Plan, Slot as PlanSlot};
+use jackfield_shared::ipc::{self, FromWorker, Plan, Publications, Slot as PlanSlot, ToWorker};
 use jackfield_shared::log::Level;
 use jackfield_shared::status::{Exit, State};
 use std::io;
@@ -49,17 +50,28 @@ impl Supervisor {
     pub(super) fn spawn(&mut self, worker: usize, slot: usize) -> io::Result<Process> {
         let key = Key(self.next_key);
         self.next_key += 1;
-        let (plan, sockets) = self.plan(worker, slot)?;
-        let process = Process::spawn(key, &self.workers[worker].launch, plan, sockets, &self.events)?;
+        let orders = self.orders(worker, slot)?;
+        let place = &self.workers[worker];
+        let index = place.slots[slot].index;
+        let process = Process::spawn(key, &place.launch, (place.id(), index), orders, &self.events)?;
         self.places.insert(key, (worker, slot));
         self.deadlines.push(Instant::now() + START_LIMIT, Due::StartLimit(key));
         self.hub.publish(process.source.record(Level::Debug, "spawned"));
         Ok(process)
     }
 
-    fn plan(&self, worker: usize, slot: usize) -> io::Result<(Plan, Vec<OwnedFd>)> {
+    /// What a process is told first, with the descriptors it needs.
+    fn orders(&self, worker: usize, slot: usize) -> io::Result<(ToWorker, Vec<OwnedFd>)> {
         let worker = &self.workers[worker];
         let process = worker.slots[slot].index;
+        let config = match &worker.work {
+            Work::Serve(config) => config,
+            Work::Publish(publisher) => {
+                let services = publisher.services.clone();
+                let publications = Publications { log_level: self.hub.level(), services };
+                return Ok((ToWorker::Publish(Box::new(publications)), Vec::new()));
+            }
+        };
         let (mut slots, mut sockets) = (Vec::new(), Vec::new());
         for endpoint in self.endpoints.iter().filter(|endpoint| endpoint.worker == worker.id()) {
             if let Some(socket) = endpoint.socket(process) {
@@ -70,14 +82,14 @@ impl Supervisor {
         }
         let plan = Plan {
             node: self.node.info.clone(),
-            worker: worker.config.clone(),
+            worker: (**config).clone(),
             process,
             log_level: self.hub.level(),
             slots,
             tls_files: worker.tls_files(&self.tls.files),
             ticket_keys: worker.ticket_keys.clone(),
         };
-        Ok((plan, sockets))
+        Ok((ToWorker::Start(Box::new(plan)), sockets))
     }
 
     /// Handles one event.
@@ -109,6 +121,7 @@ impl Supervisor {
                 }
                 self.answered_ping(source.key, seq);
             }
+            FromWorker::Publication(publication) => self.published(source, publication),
             FromWorker::AskStatus { seq } => self.asked_for_status(source.key, seq),
         }
     }
@@ -132,7 +145,7 @@ impl Supervisor {
         match error {
             // It is about to end, or has ended; if it doesn't, it is ended.
             None | Some(ipc::Error::Io(_) | ipc::Error::Truncated) => {
-                let due = Instant::now() + self.workers[worker].config.common.stop.kill_timeout;
+                let due = Instant::now() + self.workers[worker].common().stop.kill_timeout;
                 self.deadlines.push(due, Due::Kill(source.key, "it closed its IPC connection"));
             }
             // What doesn't speak our language can't be looked after.
@@ -148,7 +161,7 @@ impl Supervisor {
     fn is_ready(&mut self, key: Key) {
         let Some(&(worker, slot)) = self.places.get(&key) else { return };
         let now = Instant::now();
-        let watchdog = self.workers[worker].config.common.watchdog;
+        let watchdog = self.workers[worker].common().watchdog;
         let slot = &mut self.workers[worker].slots[slot];
         let predecessor = match slot.role(key) {
             Some(Role::Current) if slot.state() == State::Starting => {
@@ -219,7 +232,7 @@ impl Supervisor {
         reason: String,
     ) {
         let limits = self.workers[worker].restart_limits();
-        let policy = self.workers[worker].config.common.restart.policy;
+        let policy = self.workers[worker].common().restart.policy;
         let clean = ended.is_some_and(|(exit, _)| exit::is_clean(exit));
         let place = &mut self.workers[worker].slots[slot];
         let wanted = match policy {

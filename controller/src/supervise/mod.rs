@@ -17,6 +17,7 @@ mod lines;
 mod oom;
 mod operation;
 mod process;
+mod publication;
 mod report;
 mod rolling;
 mod secure;
@@ -28,7 +29,7 @@ mod stop;
 mod usage;
 mod worker;
 
-pub(crate) use setup::{Cpus, worker as set_up};
+pub(crate) use setup::{Cpus, publisher as set_up_publisher, worker as set_up};
 pub(crate) use startup::Startup;
 pub(crate) use worker::Worker;
 

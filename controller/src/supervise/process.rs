@@ -5,7 +5,7 @@ use super::event::{Event, Key, Source};
 use super::group::Group;
 use super::heartbeat::Heartbeat;
 use crate::stage::{ARGUMENT, EXECUTABLE, Spec};
-use jackfield_shared::ipc::{self, Counters, Plan, ToWorker};
+use jackfield_shared::ipc::{self, Counters, Publication, ToWorker};
 use rustix::process::{Pid, Signal};
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -52,6 +52,8 @@ pub(crate) struct Process {
     pub ready: Option<Instant>,
     /// What it has counted, as far as it has told.
     pub counters: Counters,
+    /// What has become of the onion services it publishes, as far as it has told.
+    pub publications: Vec<Publication>,
     /// Why it ends, as it has said itself or as we have decided.
     pub reason: Option<String>,
     /// Whether its loop is alive.
@@ -62,7 +64,8 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Spawns the process and sends it its plan with its sockets.
+    /// Spawns the process with this index of the worker and sends it its first message: what it is to do, with
+    /// the sockets for that.
     ///
     /// Must be called in the controller's main thread: when the thread that spawned it ends, the kernel kills
     /// it.
@@ -72,8 +75,8 @@ impl Process {
     pub(crate) fn spawn(
         key: Key,
         launch: &Launch,
-        plan: Plan,
-        sockets: Vec<OwnedFd>,
+        (worker, index): (&str, u16),
+        (first, sockets): (ToWorker, Vec<OwnedFd>),
         events: &mpsc::Sender<Event>,
     ) -> io::Result<Self> {
         let spawned_at = Instant::now();
@@ -111,16 +114,15 @@ impl Process {
                 return Err(e);
             }
         };
-        let worker = plan.worker.id.clone();
-        let source = Arc::new(Source { key, worker, index: plan.process, pid: child.id() });
+        let source = Arc::new(Source { key, worker: worker.to_owned(), index, pid: child.id() });
         let spawned = Spawned { child, children, group: Rc::clone(&group), stdout, stderr, ipc };
-        let first = (ToWorker::Start(Box::new(plan)), sockets);
-        let outbox = attend(spawned, &source, first, events);
+        let outbox = attend(spawned, &source, (first, sockets), events);
         Ok(Self {
             source,
             spawned: spawned_at,
             ready: None,
             counters: Counters::default(),
+            publications: Vec::new(),
             reason: None,
             heartbeat: Heartbeat::default(),
             stderr: VecDeque::new(),

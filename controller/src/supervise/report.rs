@@ -35,15 +35,20 @@ impl Supervisor {
 
     fn endpoint_status(&self, bound: &Bound) -> Option<status::Endpoint> {
         let worker = self.workers.iter().find(|worker| worker.id() == bound.worker)?;
-        let transport = worker.config.transports().iter().find(|t| t.id == bound.transport)?;
+        let transport = worker.transports().iter().find(|t| t.id == bound.transport)?;
         let inodes = bound.inodes().unwrap_or_default();
+        let (onion, state, reason) = match self.publication(bound) {
+            Some((service, state, reason)) => (Some(service), state, reason),
+            None => (None, EndpointState::Bound, None),
+        };
         Some(status::Endpoint {
             worker: bound.worker.clone(),
             transport: bound.transport.clone(),
             kind: transport.kind.name().to_owned(),
             address: bound.address.clone(),
-            onion: None,
-            state: EndpointState::Bound,
+            onion,
+            state,
+            reason,
             shared: bound.shared,
             tls: transport.has_tls(),
             listeners: inodes.into_iter().map(|(inode, process)| Listener { inode, process }).collect(),
@@ -57,7 +62,7 @@ fn worker_status(worker: &Worker, now: Instant) -> status::Worker {
     let reason = worker.slots.iter().find(|slot| slot.state() == state).and_then(|slot| slot.reason.clone());
     status::Worker {
         id: worker.id().to_owned(),
-        kind: worker.config.kind_name().to_owned(),
+        kind: worker.kind_name().to_owned(),
         state,
         reason,
         processes: worker.slots.iter().flat_map(|slot| slot_status(slot, now)).collect(),

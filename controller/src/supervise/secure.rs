@@ -2,6 +2,7 @@
 
 use super::due::Due;
 use super::event::Event;
+use super::worker::Work;
 use super::{Supervisor, Worker};
 use crate::tls::{News, files_of, has_tickets, watch};
 use jackfield_shared::ipc::ToWorker;
@@ -14,7 +15,7 @@ use tokio::task::spawn_local;
 impl Worker {
     /// Makes the first ticket keys, where the worker has a use for them.
     pub(super) fn make_ticket_keys(&mut self) {
-        if has_tickets(&self.config) {
+        if matches!(&self.work, Work::Serve(config) if has_tickets(config)) {
             // Without random numbers there are no tickets, and every handshake is a full one.
             self.ticket_keys = new_ticket_key().map(|current| TicketKeys { current, previous: None });
         }
@@ -22,7 +23,10 @@ impl Worker {
 
     /// The files of TLS that its processes need.
     pub(super) fn tls_files(&self, files: &Files) -> Files {
-        files_of(&self.config, files)
+        match &self.work {
+            Work::Serve(config) => files_of(config, files),
+            Work::Publish(_) => Files::default(),
+        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! From the configuration to what the supervisor works with.
 
 use super::process::Launch;
-use super::worker::Worker;
+use super::worker::{Publisher, Work, Worker};
 use crate::stage::{ARGUMENTS, VARIABLE, worker_value};
-use jackfield_shared::config::{self, Inherit, NativeOptions, Processes};
+use jackfield_shared::config::{self, Inherit, NativeOptions, Processes, WorkerCommon};
+use jackfield_shared::ipc::OnionService;
 use rustix::thread::{CpuSet, sched_getaffinity};
 use std::ffi::OsString;
 use std::path::Path;
@@ -68,7 +69,25 @@ pub(crate) fn worker(config: config::Worker, directory: &Path, cpus: &Cpus) -> R
         directory: directory.into(),
     };
     let processes = cpus.processes(config.common.processes);
-    Ok(Worker::new(config, launch, processes))
+    Ok(Worker::new(Work::Serve(Box::new(config)), launch, processes))
+}
+
+/// The worker that publishes these onion services, beside workers with these ids; with no process yet.
+pub(crate) fn publisher(services: Vec<OnionService>, ids: &[&str], directory: &Path) -> Worker {
+    let names = (1..).map(|number| if number == 1 { "tor".into() } else { format!("tor{number}") });
+    let id = names.into_iter().find(|name: &String| !ids.contains(&name.as_str())).unwrap_or_default();
+    let launch = Launch {
+        title: format!("jackfield {id}"),
+        cpus: None,
+        open_files: None,
+        environment: environment(&NativeOptions::default(), std::env::vars_os()),
+        directory: directory.into(),
+    };
+    Worker::new(
+        Work::Publish(Box::new(Publisher { id, common: WorkerCommon::default(), services })),
+        launch,
+        1,
+    )
 }
 
 /// The variables inherited, then those set, then the one that makes the process a worker.

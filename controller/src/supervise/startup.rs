@@ -35,7 +35,7 @@ impl Supervisor {
             return;
         }
         let mut failed = false;
-        for slot in self.workers.iter().flat_map(|worker| &worker.slots) {
+        for slot in self.workers.iter().filter(|worker| worker.serves()).flat_map(|worker| &worker.slots) {
             match slot.state() {
                 State::Starting | State::Backoff | State::Draining => return,
                 State::Failed => failed = true,

@@ -37,7 +37,7 @@ impl Supervisor {
     /// Asks a process, which is taken from its slot, to finish what is open.
     pub(super) fn drain(&mut self, worker: usize, process: Process, time: Option<Duration>) {
         let Some(&(_, slot)) = self.places.get(&process.key()) else { return };
-        let time = time.unwrap_or(self.workers[worker].config.common.stop.drain_timeout);
+        let time = time.unwrap_or(self.workers[worker].common().stop.drain_timeout);
         let timeout_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let now = Instant::now();
         if process.tell(ToWorker::Drain { timeout_ms }) {
@@ -112,7 +112,11 @@ impl Supervisor {
     /// Whether the end of this process, by itself, is the end of the node (`controller.options.shutdown`).
     pub(super) fn ends_node(&mut self, worker: usize, exit: &Exit, reason: &str) -> bool {
         let clean = exit::is_clean(exit);
-        let others = self.workers.iter().flat_map(super::Worker::processes).count();
+        if !self.workers[worker].serves() {
+            return false;
+        }
+        let serving = self.workers.iter().filter(|worker| worker.serves());
+        let others = serving.flat_map(super::Worker::processes).count();
         let ends = self.node.shutdown.iter().flatten().any(|shutdown| match shutdown {
             NodeShutdown::OnShutdownRequested => false,
             NodeShutdown::OnWorkerExit => true,

@@ -5,15 +5,36 @@ use super::process::{Launch, Process};
 use super::slot::Slot;
 use super::state::least_healthy;
 use jackfield_shared::config;
+use jackfield_shared::ipc::OnionService;
 use jackfield_shared::status::{Connections, State};
 use jackfield_shared::tls::TicketKeys;
 use std::collections::HashMap;
 
+/// What the processes of a worker do.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// They serve a worker of the configuration.
+    Serve(Box<config::Worker>),
+    /// One process publishes the onion services of all the others.
+    Publish(Box<Publisher>),
+}
+
+/// The worker that publishes. It is the node's own: nothing in the configuration says how it is to live.
+#[derive(Debug)]
+pub(crate) struct Publisher {
+    /// Its id: `tor`, unless a worker of the configuration has this.
+    pub id: String,
+    /// As every worker has them.
+    pub common: config::WorkerCommon,
+    /// What it publishes.
+    pub services: Vec<OnionService>,
+}
+
 /// A worker and its places for processes.
 #[derive(Debug)]
 pub(crate) struct Worker {
-    /// Its part of the configuration.
-    pub config: config::Worker,
+    /// What its processes do.
+    pub work: Work,
     /// How its processes are started.
     pub launch: Launch,
     /// Its places.
@@ -27,17 +48,49 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// A worker with so many empty places.
-    pub(crate) fn new(config: config::Worker, launch: Launch, processes: u16) -> Self {
+    pub(crate) fn new(work: Work, launch: Launch, processes: u16) -> Self {
         let slots = (0..processes).map(Slot::new).collect();
         let mut worker =
-            Self { config, launch, slots, ticket_keys: None, ended: HashMap::new(), ended_dropped: 0 };
+            Self { work, launch, slots, ticket_keys: None, ended: HashMap::new(), ended_dropped: 0 };
         worker.make_ticket_keys();
         worker
     }
 
     /// Its id.
     pub(crate) fn id(&self) -> &str {
-        &self.config.id
+        match &self.work {
+            Work::Serve(worker) => &worker.id,
+            Work::Publish(publisher) => &publisher.id,
+        }
+    }
+
+    /// Its type, for people.
+    pub(crate) fn kind_name(&self) -> &'static str {
+        match &self.work {
+            Work::Serve(worker) => worker.kind_name(),
+            Work::Publish(_) => "tor",
+        }
+    }
+
+    /// How its processes live and end.
+    pub(crate) fn common(&self) -> &config::WorkerCommon {
+        match &self.work {
+            Work::Serve(worker) => &worker.common,
+            Work::Publish(publisher) => &publisher.common,
+        }
+    }
+
+    /// What it listens on.
+    pub(crate) fn transports(&self) -> &[config::Transport] {
+        match &self.work {
+            Work::Serve(worker) => worker.transports(),
+            Work::Publish(_) => &[],
+        }
+    }
+
+    /// Whether it serves a worker of the configuration; without the others the node goes on, if degraded.
+    pub(crate) fn serves(&self) -> bool {
+        matches!(self.work, Work::Serve(_))
     }
 
     /// The state of its least healthy process.
@@ -47,7 +100,7 @@ impl Worker {
 
     /// How often a process may be started again.
     pub(crate) fn restart_limits(&self) -> Limits {
-        let restart = &self.config.common.restart;
+        let restart = &self.common().restart;
         Limits {
             max_restarts: restart.max_restarts,
             period: restart.period,

@@ -212,7 +212,21 @@ impl Remarks {
     fn listening(&mut self, endpoint: &ListeningEndpoint, at: &Path) {
         match endpoint {
             ListeningEndpoint::Tcp(_) | ListeningEndpoint::Unix(_) => {}
-            ListeningEndpoint::Onion(_) => self.missing(at.key("type"), "onion services are not built yet"),
+            ListeningEndpoint::Onion(onion) => {
+                let message = "the embedded Arti is not built yet; name the control port of a tor daemon";
+                let control = at.key("tor_control_endpoint");
+                match &onion.tor_control_endpoint {
+                    Some(endpoint) => {
+                        self.connecting(endpoint, &control);
+                        let tls = crate::tls::connecting(endpoint).is_some();
+                        self.missing_if(tls, control.key("tls"), "TLS to a control port is not built");
+                    }
+                    None => self.missing(control, message),
+                }
+                if let Some(target) = &onion.target {
+                    self.listening(target, &at.key("target"));
+                }
+            }
             ListeningEndpoint::Twisted(_) => {
                 self.missing(at.key("server_string"), "sockets from systemd are not built yet");
             }

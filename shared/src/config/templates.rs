@@ -44,6 +44,11 @@ pub fn templates() -> &'static [Template] {
             "TCP connections spread over several backends",
             [".jackfield/config.json", "README.md"]
         ),
+        template!(
+            "onion",
+            "an onion service that the tor daemon of the machine publishes",
+            [".jackfield/config.yaml", "README.md"]
+        ),
     ];
     TEMPLATES
 }

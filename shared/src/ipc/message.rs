@@ -1,8 +1,8 @@
 //! The messages. One enum for each direction; an answer names the number its question had.
 
-use crate::config;
+use crate::config::{self, ConnectingEndpoint, Secret};
 use crate::log::{Level, Record};
-use crate::status::{Connections, Status};
+use crate::status::{Connections, EndpointState, Status};
 use crate::tls::{Files, TicketKeys};
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub enum ToWorker {
     /// Serve this. The first message, and said once; carries one descriptor for each of the plan's slots.
     Start(Box<Plan>),
+    /// Publish these onion services. In place of [`ToWorker::Start`], to the process that does nothing else.
+    Publish(Box<Publications>),
     /// Accept no more, finish what is open, then exit with code 0; what is still open after so many
     /// milliseconds is closed.
     Drain {
@@ -42,7 +44,7 @@ pub enum ToWorker {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FromWorker {
-    /// The process accepts on every listener of its plan.
+    /// The process accepts on every listener of its plan, or has begun to publish.
     Ready,
     /// The process cannot serve its plan and is about to exit.
     Failed {
@@ -58,6 +60,8 @@ pub enum FromWorker {
         /// What has been counted so far.
         counters: Counters,
     },
+    /// What has become of an onion service: said for each when it changes.
+    Publication(Publication),
     /// What is the state of the node? Answered by [`ToWorker::Status`] with the same number.
     AskStatus {
         /// Number of the question.
@@ -82,6 +86,53 @@ pub struct Plan {
     pub tls_files: Files,
     /// The keys of session tickets; absent where no transport of the worker has TLS.
     pub ticket_keys: Option<TicketKeys>,
+}
+
+/// What the process that publishes onion services is to do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Publications {
+    /// Least important level of the records it sends.
+    pub log_level: Level,
+    /// The services; no two have the same address.
+    pub services: Vec<OnionService>,
+}
+
+/// An onion service that is published through a tor daemon.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OnionService {
+    /// Id of the worker whose processes serve it.
+    pub worker: String,
+    /// Id of the transport that serves it, unique in the worker.
+    pub transport: String,
+    /// Its address, `xyz….onion`.
+    pub address: String,
+    /// The port that clients use.
+    pub port: u16,
+    /// The private listener behind it as tor wants it: `127.0.0.1:4711`, `unix:/run/x.sock`.
+    pub target: String,
+    /// Its key: base64 of the 64 octets of an expanded Ed25519 secret key.
+    pub key: Secret,
+    /// The daemon's control port.
+    pub control: ConnectingEndpoint,
+    /// The control port's password, if there is one.
+    pub password: Option<Secret>,
+    /// The x25519 public keys (base32, without prefix) of the only clients that may come; empty: all may.
+    pub clients: Vec<String>,
+    /// Streams a client may have open on one circuit; 0: any number.
+    pub max_streams: u16,
+}
+
+/// What has become of an onion service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Publication {
+    /// Id of its worker.
+    pub worker: String,
+    /// Id of its transport.
+    pub transport: String,
+    /// Whether it can be reached.
+    pub state: EndpointState,
+    /// Why, or how far its publishing is, for people.
+    pub reason: Option<String>,
 }
 
 /// What a worker may tell others about its node.

@@ -10,4 +10,7 @@ mod message;
 
 pub use channel::{Error, Receiver, Sender, pair, split};
 pub use frame::{MAX_BODY, MAX_FDS, VERSION};
-pub use message::{Counters, FromWorker, ListenerCounters, NodeInfo, Plan, Slot, ToWorker};
+pub use message::{
+    Counters, FromWorker, ListenerCounters, NodeInfo, OnionService, Plan, Publication, Publications, Slot,
+    ToWorker,
+};

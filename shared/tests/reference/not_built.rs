@@ -44,7 +44,10 @@ pub(crate) fn features() -> Vec<(&'static str, Value)> {
         ),
         ("RawsocketSection:rawsocket", transport(json!({"type": "universal", "rawsocket": {}}))),
         ("ConnectingEndpoint.tor_socks_port", relay(json!({"type": "tor", "host": "h.onion", "port": 1}))),
-        ("ListeningEndpoint:onion", endpoint(json!({"type": "onion", "port": 80, "private_key_file": "k"}))),
+        (
+            "ListeningEndpoint.tor_control_endpoint",
+            endpoint(json!({"type": "onion", "port": 80, "private_key_file": "k"})),
+        ),
         ("PathService.package", service(json!({"type": "static", "package": "p", "resource": "r"}))),
         ("PathService:websocket", service(json!({"type": "websocket"}))),
         (

@@ -87,6 +87,8 @@ pub(crate) struct Endpoint {
     pub(crate) listener: Listener,
     /// Where it listens, for people.
     pub(crate) address: String,
+    /// Whether an onion service is behind it: then all connections come from tor.
+    pub(crate) is_onion: bool,
     pub(crate) tally: Rc<Tally>,
     pub(crate) capacity: Rc<Capacity>,
     pub(crate) pressure: Rc<Pressure>,

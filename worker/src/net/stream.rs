@@ -26,6 +26,8 @@ pub(crate) enum Peer {
     Tcp(SocketAddr),
     /// A process of this machine; clients of Unix sockets have no address worth telling.
     Unix,
+    /// Somebody who came through Tor to an onion service; nobody knows more.
+    Onion,
 }
 
 impl fmt::Display for Peer {
@@ -33,6 +35,7 @@ impl fmt::Display for Peer {
         match self {
             Self::Tcp(address) => address.fmt(f),
             Self::Unix => f.write_str("unix"),
+            Self::Onion => f.write_str("onion"),
         }
     }
 }

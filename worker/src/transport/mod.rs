@@ -120,7 +120,7 @@ impl Service {
 fn check_endpoint(endpoint: &ListeningEndpoint) -> Result<(), String> {
     match endpoint {
         ListeningEndpoint::Tcp(_) | ListeningEndpoint::Unix(_) => Ok(()),
-        ListeningEndpoint::Onion(_) => Err("`onion` endpoints are not in this release".into()),
+        ListeningEndpoint::Onion(onion) => onion.target.as_deref().map_or(Ok(()), check_endpoint),
         ListeningEndpoint::Twisted(_) => Err("`twisted` endpoints are not in this release".into()),
     }
 }

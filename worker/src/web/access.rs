@@ -19,7 +19,7 @@ impl Line {
     pub(super) fn of<B>(request: &Request<B>, peer: Peer) -> Self {
         let mut asked = match peer {
             Peer::Tcp(address) => format!("{} - - ", address.ip()),
-            Peer::Unix => "unix - - ".to_owned(),
+            peer @ (Peer::Unix | Peer::Onion) => format!("{peer} - - "),
         };
         let target = request.uri().to_string();
         // Writing to a String can't fail.

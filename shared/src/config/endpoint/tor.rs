@@ -30,6 +30,10 @@ object! {
         pub private_key_file as "private_key_file": PathBuf = path(), required;
         /// How to reach the control port of a tor daemon; absent: the embedded Arti publishes.
         pub tor_control_endpoint as "tor_control_endpoint": Option<Box<ConnectingEndpoint>> = boxed(nested()), optional;
+        /// The control port's password (`HashedControlPassword` of tor(1)), for a daemon that wants one.
+        pub tor_control_password as "tor_control_password": Option<Secret> = secret(), optional;
+        /// A file whose first line is that password, relative to the node directory.
+        pub tor_control_password_file as "tor_control_password_file": Option<PathBuf> = path(), optional;
         /// The version of the service.
         pub version as "version": u8 = int(2..=3), default(3);
         /// The private listener behind the service; absent: one of the node's choice.
@@ -50,6 +54,19 @@ impl OnionListening {
     fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
         if self.version == 2 {
             cx.warn_at("version", fields.span_of("version"), "version 2 left the Tor network in 2021; use 3");
+        }
+        if self.tor_control_password.is_some() && self.tor_control_password_file.is_some() {
+            cx.error_at(
+                "tor_control_password_file",
+                fields.span_of("tor_control_password_file"),
+                "stands beside \"tor_control_password\"; give one of them",
+            );
+        }
+        for key in ["tor_control_password", "tor_control_password_file"] {
+            if fields.has(key) && self.tor_control_endpoint.is_none() {
+                let message = "has a meaning only together with \"tor_control_endpoint\"";
+                cx.error_at(key, fields.span_of(key), message);
+            }
         }
         if matches!(self.target.as_deref(), Some(ListeningEndpoint::Onion(_))) {
             cx.error_at(

@@ -100,7 +100,7 @@ impl Backends {
                 order = self.list.iter().collect();
                 let address = match client {
                     Peer::Tcp(address) => Some(address.ip()),
-                    Peer::Unix => None,
+                    Peer::Unix | Peer::Onion => None,
                 };
                 order.sort_by_cached_key(|backend| Reverse(weight(address, &backend.connector)));
             }

@@ -90,7 +90,7 @@ impl Relay {
     ) -> Result<(), Error> {
         let ends = || match peer {
             Peer::Tcp(from) => to.or_else(|| client.local()).map(|to| Ends { from, to }),
-            Peer::Unix => None,
+            Peer::Unix | Peer::Onion => None,
         };
         let mut failures = Vec::new();
         for backend in self.backends.order(peer) {

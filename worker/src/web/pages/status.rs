@@ -76,8 +76,12 @@ impl Main<'_> {
         };
         write!(
             f,
-            "</div></td><td class=\"{class}\" data-label=\"state\"><span class=\"state\">{state}</span></td>"
+            "</div></td><td class=\"{class}\" data-label=\"state\"><span class=\"state\">{state}</span>"
         )?;
+        if let Some(reason) = &endpoint.reason {
+            write!(f, "<div>{}</div>", Escaped(reason))?;
+        }
+        f.write_str("</td>")?;
         number(f, "open", connections.open)?;
         number(f, "accepted", connections.accepted)?;
         number(f, "refused", connections.refused)?;
@@ -226,6 +230,7 @@ mod tests {
                 address: "tcp://127.0.0.1:8080".into(),
                 onion: None,
                 state: EndpointState::Bound,
+                reason: Some("be<cause>".into()),
                 shared: true,
                 tls: false,
                 listeners: vec![Listener { inode: 1, process: Some(0) }],
@@ -245,6 +250,7 @@ mod tests {
             "4711",
             "backoff",
             "because &lt;of&gt; it",
+            "be&lt;cause&gt;",
             "killed by SIGKILL (out of memory)",
             "1 h 2 min",
             "7.0 MiB",

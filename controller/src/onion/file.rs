@@ -1,0 +1,116 @@
+//! The file a key is kept in.
+
+use super::key::{Key, KeyError};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// More than the longest key file; what is longer is something else.
+const LONGEST: u64 = 4096;
+/// Mode bits that let others than the owner read or write.
+const OTHERS: u32 = 0o077;
+
+/// Why there is no key.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FileError {
+    #[error("{}: the key can't be read: {source}; it must be a file that the node's user may read", .path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{} {source}", .path.display())]
+    Key { path: PathBuf, source: KeyError },
+    #[error("{}: a new key can't be written: {source}; its directory must be one the node's user may write to", .path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("there are no random numbers for a new key: {0}")]
+    Random(#[from] getrandom::Error),
+}
+
+/// A key, and what there is to say about its file.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) key: Key,
+    pub(super) is_new: bool,
+    pub(super) warning: Option<String>,
+}
+
+/// The key in the file, or a new one, which is in the file then.
+pub(super) fn load(path: &Path) -> Result<Loaded, FileError> {
+    match File::open(path) {
+        Ok(file) => read(path, file),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => create(path),
+        Err(source) => Err(FileError::Read { path: path.into(), source }),
+    }
+}
+
+fn read(path: &Path, file: File) -> Result<Loaded, FileError> {
+    let failed = |source| FileError::Read { path: path.into(), source };
+    let metadata = file.metadata().map_err(failed)?;
+    let mut octets = Vec::new();
+    file.take(LONGEST).read_to_end(&mut octets).map_err(failed)?;
+    let key = Key::parse(&octets).map_err(|source| FileError::Key { path: path.into(), source })?;
+    let mode = metadata.mode() & 0o777;
+    let warning = (mode & OTHERS != 0).then(|| {
+        let path = path.display();
+        format!(
+            "{path}: others may read or change this key (mode {mode:04o}): who has it can pretend to be the \
+             service; `chmod 600 {path}`"
+        )
+    });
+    Ok(Loaded { key, is_new: false, warning })
+}
+
+/// Writes a file of another name and then gives it its own: nobody ever sees half a key.
+fn create(path: &Path) -> Result<Loaded, FileError> {
+    let key = Key::generate()?;
+    let failed = |source| FileError::Write { path: path.into(), source };
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let temporary = path.with_file_name(name);
+    let _ = fs::remove_file(&temporary); // of a process that had the same id and was killed here
+    let renamed = write(&temporary, key.to_file().0.as_bytes()).and_then(|()| fs::rename(&temporary, path));
+    if renamed.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    renamed.map_err(failed)?;
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)?;
+    Ok(Loaded { key, is_new: true, warning: None })
+}
+
+fn write(path: &Path, octets: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(octets)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TempDir;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn a_key_is_created_once_and_for_its_owner_only() {
+        let dir = TempDir::new();
+        let path = dir.path().join("service.key");
+        let first = load(&path).unwrap();
+        assert!(first.is_new && first.warning.is_none());
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        let second = load(&path).unwrap();
+        assert_eq!((second.is_new, second.key.address()), (false, first.key.address()));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing else is left behind");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        let warning = load(&path).unwrap().warning.unwrap();
+        assert!(warning.contains("0644") && warning.contains("chmod 600"), "{warning}");
+    }
+
+    #[test]
+    fn errors_name_the_file_and_what_to_do() {
+        let dir = TempDir::new();
+        let path = dir.path().join("garbage");
+        fs::write(&path, "garbage").unwrap();
+        let text = |path: &Path| load(path).unwrap_err().to_string();
+        assert!(text(&path).starts_with(&format!("{} does not hold a key", path.display())));
+        assert!(text(dir.path()).contains("must be a file that the node's user may read"));
+        assert!(text(&dir.path().join("none/key")).contains("its directory must be one"));
+    }
+}
