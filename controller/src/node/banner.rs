@@ -15,9 +15,10 @@ pub(super) fn banner(info: &NodeInfo, node: &config::Node, endpoints: &[Bound], 
         let worker = node.workers.iter().find(|worker| worker.id == bound.worker);
         let transport = worker.and_then(|w| w.transports().iter().find(|t| t.id == bound.transport));
         let Some(transport) = transport else { continue };
-        let answers = answers(transport, &bound.address);
+        let address = bound.onion.as_ref().map_or(bound.address.clone(), |onion| format!("tcp://{onion}"));
+        let answers = answers(transport, &address);
         let width = answers.iter().map(|(address, _)| address.chars().count()).max().unwrap_or(0);
-        let _ = writeln!(text, "\n  {}  {}", bound.address, headline(transport));
+        let _ = writeln!(text, "\n  {address}  {}", headline(transport));
         for (address, what) in answers {
             let _ = writeln!(text, "    {address:width$}  {what}");
         }

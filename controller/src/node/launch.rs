@@ -144,7 +144,7 @@ fn prepare(
         for (index, transport) in transports.iter().enumerate() {
             let bind = || Bound::bind(&worker.id, &transport.id, &transport.endpoint, processes);
             let endpoint = endpoint_path(&path, worker, index);
-            let bound = match patiently(bind, deadline) {
+            let mut bound = match patiently(bind, deadline) {
                 Ok(bound) => bound,
                 Err(e) => {
                     errors.push(at(&address_path(&endpoint, &transport.endpoint), e.to_string()));
@@ -153,7 +153,11 @@ fn prepare(
             };
             if let ListeningEndpoint::Onion(onion) = &transport.endpoint {
                 match onion::service(onion, &bound, remarks) {
-                    Ok(service) => services.extend(service),
+                    Ok(Some(service)) => {
+                        bound.onion = Some(format!("{}:{}", service.address, service.port));
+                        services.push(service);
+                    }
+                    Ok(None) => {}
                     Err((key, reason)) => errors.push(at(&endpoint.key(key), reason)),
                 }
             }

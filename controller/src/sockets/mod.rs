@@ -44,6 +44,8 @@ pub(crate) struct Bound {
     pub transport: String,
     /// Where it listens: `tcp://127.0.0.1:8080`.
     pub address: String,
+    /// Address and port of the onion service that it is behind, `xyz….onion:80`.
+    pub onion: Option<String>,
     /// Whether each process has a socket of its own.
     pub shared: bool,
     sockets: Vec<OwnedFd>,
@@ -79,7 +81,7 @@ impl Bound {
             other => return Err(BindError::not_a_socket(other)),
         };
         let (worker, transport) = (worker.to_owned(), transport.to_owned());
-        Ok(Self { worker, transport, address, shared, sockets, _name: name })
+        Ok(Self { worker, transport, address, onion: None, shared, sockets, _name: name })
     }
 
     /// The socket that the process with this index accepts from.

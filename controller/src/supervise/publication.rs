@@ -48,13 +48,10 @@ impl Supervisor {
 
     /// Address and state of the onion service behind an endpoint, if it is one.
     pub(super) fn publication(&self, bound: &Bound) -> Option<(String, EndpointState, Option<String>)> {
+        let onion = bound.onion.clone()?;
         let is_it = |worker: &str, transport: &str| worker == bound.worker && transport == bound.transport;
         for worker in &self.workers {
             let Work::Publish(publisher) = &worker.work else { continue };
-            let Some(service) = publisher.services.iter().find(|s| is_it(&s.worker, &s.transport)) else {
-                continue;
-            };
-            let onion = format!("{}:{}", service.address, service.port);
             let Some(slot) = worker.slots.first() else { continue };
             let mut told = slot.current.iter().flat_map(|process| &process.publications);
             let told = told.rfind(|p| is_it(&p.worker, &p.transport));
