@@ -23,7 +23,10 @@ fn examples_can_be_started() {
         let name = example.file_name().unwrap().to_str().unwrap().to_owned();
         let dir = example.join(".jackfield");
         let config = jackfield_shared::config::find(&dir, None).expect("a configuration");
-        let loaded = load(&config, &dir, &|_| None);
+        // Keys are not part of an example: its README says how to make them.
+        let with_keys = keys();
+        let needs_keys = fs::read_to_string(&config).unwrap().contains("server.key");
+        let loaded = load(&config, if needs_keys { &with_keys } else { &dir }, &|_| None);
         assert_eq!(loaded.diagnostics, [], "{name}");
         let readme = fs::read_to_string(example.join("README.md")).unwrap();
         assert!(
@@ -39,19 +42,33 @@ fn examples_can_be_started() {
     assert_eq!(names.len(), templates().len());
 }
 
+/// A node directory with the files of TLS that documents name.
+fn keys() -> PathBuf {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("documents").join("node");
+    fs::create_dir_all(dir.join("../web")).unwrap();
+    fs::create_dir_all(&dir).unwrap();
+    for file in [
+        "server.key",
+        "server.crt",
+        "ca.crt",
+        "crl.pem",
+        "other.key",
+        "other.crt",
+        "client.key",
+        "client.crt",
+    ] {
+        fs::write(dir.join(file), "").unwrap();
+    }
+    dir
+}
+
 #[test]
 fn configurations_in_documents_are_valid() {
     let mut documents: Vec<PathBuf> =
         fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path()).collect();
     documents.push(root().join("README.md"));
     documents.retain(|path| path.extension().is_some_and(|extension| extension == "md") && path.exists());
-    // The files that documents name.
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("documents").join("node");
-    fs::create_dir_all(dir.join("../web")).unwrap();
-    fs::create_dir_all(&dir).unwrap();
-    for file in ["server.key", "server.crt"] {
-        fs::write(dir.join(file), "").unwrap();
-    }
+    let dir = keys();
     let mut checked = 0;
     for document in documents {
         let text = fs::read_to_string(&document).unwrap();

@@ -1,8 +1,8 @@
 //! TLS on listening endpoints, against openssl and curl.
 
 use jackfield_tests::{
-    Authority, Node, TempDir, Wish, argument, curl, loopback, new_key, openssl, owner_only, python_with, run,
-    until, write_pair,
+    Authority, Node, TempDir, Wish, argument, curl, loopback, new_key, openssl, python_with, until,
+    write_pair,
 };
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -379,62 +379,4 @@ fn ipv6() {
     let said = openssl(&["s_client", "-connect", &address, "-CAfile", &argument(&node.dir, "ca.crt")], b"");
     assert!(said.contains("Verify return code: 0"), "{said}");
     node.stop();
-}
-
-#[test]
-fn check_names_what_is_wrong() {
-    let (dir, authority) = prepared();
-    authority.write(&dir, "other", LOCALHOST);
-    authority.write(&dir, "old", Wish { expired: true, ..LOCALHOST });
-    let key = argument(&dir, "server.key");
-    for (file, passphrase) in [("encrypted.key", "secret\n"), ("wrong.key", "another\n")] {
-        let file = argument(&dir, file);
-        openssl(&["pkcs8", "-topk8", "-in", &key, "-out", &file, "-passout", "pass:secret"], b"");
-        owner_only(file.as_ref());
-        std::fs::write(format!("{file}.pass"), passphrase).unwrap();
-    }
-    dir.write(".jackfield/garbage.pem", "-----BEGIN CERTIFICATE-----\nAAA\n-----END CERTIFICATE-----\n");
-    dir.write(".jackfield/readable.key", std::fs::read_to_string(&key).unwrap());
-    let check = |tls: &str| {
-        dir.write(".jackfield/config.json", node(&[echo(8441, tls)], 1).replace("ADDR", "127.0.0.1"));
-        let output = run(dir.path(), &["check"]);
-        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
-    };
-    for (tls, valid, message) in [
-        (SERVER, true, ""),
-        (r#""key": "other.key", "certificate": "server.crt""#, false, "does not belong to the certificate"),
-        (r#""key": "server.crt", "certificate": "server.crt""#, false, "holds no private key"),
-        (r#""key": "server.key", "certificate": "server.key""#, false, "holds no certificate"),
-        (r#""key": "server.key", "certificate": "garbage.pem""#, false, "can't be used"),
-        (r#""key": "old.key", "certificate": "old.crt""#, true, "expired at 2024-02-01T00:00:00Z"),
-        (r#""key": "readable.key", "certificate": "server.crt""#, true, "can be read by every user"),
-        (r#""key": "encrypted.key", "certificate": "server.crt""#, false, "\"passphrase_file\""),
-        (
-            r#""key": "encrypted.key", "passphrase_file": "encrypted.key.pass", "certificate": "server.crt""#,
-            true,
-            "",
-        ),
-        (
-            r#""key": "wrong.key", "passphrase_file": "wrong.key.pass", "certificate": "server.crt""#,
-            false,
-            "can't be decrypted with the passphrase",
-        ),
-        (
-            r#""key": "server.key", "certificate": "server.crt", "ciphers": "AES128-SHA""#,
-            false,
-            "no cipher suite is left",
-        ),
-        (r#""key": "server.key", "certificate": "server.crt", "ciphers": "HIGH:!aNULL""#, true, "HIGH"),
-    ] {
-        let (success, said) = check(tls);
-        assert_eq!(success, valid, "{tls}: {said}");
-        assert!(said.contains(message), "{tls}: {said}");
-        assert_eq!(said.is_empty(), message.is_empty(), "{tls}: {said}");
-        assert!(said.is_empty() || said.contains("config.json:2:"), "{said}");
-        assert!(!said.contains("secret\n") && !said.contains("PRIVATE KEY-----"), "{said}");
-    }
-    check(r#""key": "other.key", "certificate": "server.crt""#);
-    let output = run(dir.path(), &["start"]);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && said.contains("does not belong to the certificate"), "{said}");
 }

@@ -40,6 +40,11 @@ pub fn templates() -> &'static [Template] {
             [".jackfield/config.yaml", "README.md"]
         ),
         template!(
+            "tls",
+            "encrypted endpoints, and a relay that connects by TLS",
+            [".jackfield/config.yaml", "README.md"]
+        ),
+        template!(
             "relay",
             "TCP connections spread over several backends",
             [".jackfield/config.json", "README.md"]

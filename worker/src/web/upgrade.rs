@@ -40,7 +40,7 @@ impl Websocket {
                 spawn_local(Rc::clone(self).serve(upgrade, Rc::clone(client)));
                 response.map(|()| Body::Empty)
             }
-            Err(refusal) => self.refuse(request, refusal),
+            Err(refusal) => self.refuse(request, refusal, client.secure),
         }
     }
 
@@ -55,7 +55,7 @@ impl Websocket {
         }
     }
 
-    fn refuse<B>(&self, request: &Request<B>, refusal: Refusal) -> Answer {
+    fn refuse<B>(&self, request: &Request<B>, refusal: Refusal, secure: bool) -> Answer {
         let asked = request.headers();
         let websocket = (UPGRADE, HeaderValue::from_static("websocket"));
         let upgrade = (CONNECTION, HeaderValue::from_static("Upgrade"));
@@ -63,7 +63,8 @@ impl Websocket {
         let (mut answer, headers): (_, Vec<(HeaderName, HeaderValue)>) = match refusal {
             Refusal::NotWebSocket if self.config.options.enable_webstatus && wants_page(asked) => {
                 let host = asked.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-                let own = || format!("ws://{host}{}", request.uri().path());
+                let scheme = if secure { "wss" } else { "ws" };
+                let own = || format!("{scheme}://{host}{}", request.uri().path());
                 let url = self.config.url.clone().unwrap_or_else(own);
                 let mut answer = content(HTML, pages::websocket(&url));
                 *answer.status_mut() = required;

@@ -64,7 +64,7 @@ impl Main<'_> {
             Some(offers) => {
                 for (i, offer) in offers.iter().enumerate() {
                     f.write_str(if i > 0 { ", " } else { "" })?;
-                    write_offer(f, offer, address)?;
+                    write_offer(f, offer, address, endpoint.tls)?;
                 }
             }
             None => write!(f, "{}", Escaped(kind))?,
@@ -137,7 +137,7 @@ fn number(f: &mut fmt::Formatter<'_>, label: &str, value: impl Display) -> fmt::
 }
 
 /// A link, where a browser can go there: not to an address that stands for many.
-fn write_offer(f: &mut fmt::Formatter<'_>, offer: &Offer, address: &str) -> fmt::Result {
+fn write_offer(f: &mut fmt::Formatter<'_>, offer: &Offer, address: &str, tls: bool) -> fmt::Result {
     f.write_str(&Escaped(&offer.what).to_string())?;
     let Some(path) = &offer.path else { return Ok(()) };
     let host = address
@@ -148,7 +148,8 @@ fn write_offer(f: &mut fmt::Formatter<'_>, offer: &Offer, address: &str) -> fmt:
         Some(host) => {
             write!(
                 f,
-                "<a href=\"http://{}{}\"><code>{}</code></a>",
+                "<a href=\"{}://{}{}\"><code>{}</code></a>",
+                if tls { "https" } else { "http" },
                 Escaped(host),
                 Escaped(path),
                 Escaped(path)
@@ -267,18 +268,19 @@ mod tests {
 
     #[test]
     fn offers_are_links_where_a_browser_can_go() {
-        struct Show<'a>(&'a str);
+        struct Show<'a>(&'a str, bool);
         impl Display for Show<'_> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write_offer(f, &Offer { what: "JSON".into(), path: Some("/a".into()) }, self.0)
+                write_offer(f, &Offer { what: "JSON".into(), path: Some("/a".into()) }, self.0, self.1)
             }
         }
         assert_eq!(
-            Show("tcp://[::1]:80").to_string(),
+            Show("tcp://[::1]:80", false).to_string(),
             "JSON <a href=\"http://[::1]:80/a\"><code>/a</code></a>"
         );
+        assert!(Show("tcp://[::1]:443", true).to_string().contains("\"https://[::1]:443/a\""));
         for address in ["tcp://0.0.0.0:80", "tcp://[::]:80", "unix:///run/x"] {
-            assert_eq!(Show(address).to_string(), "JSON <code>/a</code>");
+            assert_eq!(Show(address, false).to_string(), "JSON <code>/a</code>");
         }
     }
 }

@@ -1,0 +1,82 @@
+//! What `check` says about the files of TLS.
+
+use jackfield_tests::{Authority, TempDir, Wish, argument, openssl, owner_only, run};
+
+const LOCALHOST: Wish<'_> =
+    Wish { names: &["localhost"], common_name: "localhost", expired: false, serial: 0, key: None };
+
+/// A node directory with `ca.crt`, and with `server.crt` and `server.key` for localhost.
+fn prepared() -> (TempDir, Authority) {
+    let (dir, authority) = (TempDir::new(), Authority::new("authority of the test"));
+    dir.write(".jackfield/ca.crt", authority.pem());
+    authority.write(&dir, "server", LOCALHOST);
+    (dir, authority)
+}
+
+/// A configuration with an echo that has this TLS.
+fn config(tls: &str) -> String {
+    format!(
+        r#"{{"version": 2, "workers": [{{"type": "router", "transports": [{{"type": "stream.testee",
+            "endpoint": {{"type": "tcp", "port": 8441, "tls": {{{tls}}}}}}}]}}]}}"#
+    )
+}
+
+const SERVER: &str = r#""key": "server.key", "certificate": "server.crt""#;
+
+#[test]
+fn check_names_what_is_wrong() {
+    let (dir, authority) = prepared();
+    authority.write(&dir, "other", LOCALHOST);
+    authority.write(&dir, "old", Wish { expired: true, ..LOCALHOST });
+    let key = argument(&dir, "server.key");
+    for (file, passphrase) in [("encrypted.key", "secret\n"), ("wrong.key", "another\n")] {
+        let file = argument(&dir, file);
+        openssl(&["pkcs8", "-topk8", "-in", &key, "-out", &file, "-passout", "pass:secret"], b"");
+        owner_only(file.as_ref());
+        std::fs::write(format!("{file}.pass"), passphrase).unwrap();
+    }
+    dir.write(".jackfield/garbage.pem", "-----BEGIN CERTIFICATE-----\nAAA\n-----END CERTIFICATE-----\n");
+    dir.write(".jackfield/readable.key", std::fs::read_to_string(&key).unwrap());
+    let check = |tls: &str| {
+        dir.write(".jackfield/config.json", config(tls));
+        let output = run(dir.path(), &["check"]);
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    for (tls, valid, message) in [
+        (SERVER, true, ""),
+        (r#""key": "other.key", "certificate": "server.crt""#, false, "does not belong to the certificate"),
+        (r#""key": "server.crt", "certificate": "server.crt""#, false, "holds no private key"),
+        (r#""key": "server.key", "certificate": "server.key""#, false, "holds no certificate"),
+        (r#""key": "server.key", "certificate": "garbage.pem""#, false, "can't be used"),
+        (r#""key": "old.key", "certificate": "old.crt""#, true, "expired at 2024-02-01T00:00:00Z"),
+        (r#""key": "readable.key", "certificate": "server.crt""#, true, "can be read by every user"),
+        (r#""key": "encrypted.key", "certificate": "server.crt""#, false, "\"passphrase_file\""),
+        (
+            r#""key": "encrypted.key", "passphrase_file": "encrypted.key.pass", "certificate": "server.crt""#,
+            true,
+            "",
+        ),
+        (
+            r#""key": "wrong.key", "passphrase_file": "wrong.key.pass", "certificate": "server.crt""#,
+            false,
+            "can't be decrypted with the passphrase",
+        ),
+        (
+            r#""key": "server.key", "certificate": "server.crt", "ciphers": "AES128-SHA""#,
+            false,
+            "no cipher suite is left",
+        ),
+        (r#""key": "server.key", "certificate": "server.crt", "ciphers": "HIGH:!aNULL""#, true, "HIGH"),
+    ] {
+        let (success, said) = check(tls);
+        assert_eq!(success, valid, "{tls}: {said}");
+        assert!(said.contains(message), "{tls}: {said}");
+        assert_eq!(said.is_empty(), message.is_empty(), "{tls}: {said}");
+        assert!(said.is_empty() || said.contains("config.json:2:"), "{said}");
+        assert!(!said.contains("secret\n") && !said.contains("PRIVATE KEY-----"), "{said}");
+    }
+    check(r#""key": "other.key", "certificate": "server.crt""#);
+    let output = run(dir.path(), &["start"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("does not belong to the certificate"), "{said}");
+}
