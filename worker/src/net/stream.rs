@@ -69,7 +69,8 @@ impl Stream {
     pub(crate) fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
         match self {
             Self::Tcp(stream) if stream.nodelay()? != nodelay => stream.set_nodelay(nodelay),
-            _ => Ok(()),
+            Self::Tls(stream) => stream.get_ref().0.set_nodelay(nodelay),
+            Self::Tcp(_) | Self::Unix(_) => Ok(()),
         }
     }
 
