@@ -32,6 +32,7 @@ fn at_max_connections_a_new_one_is_reset() {
     node.until("one less", |s| s["endpoints"][0]["connections"]["open"] == 2);
     assert!(echoes(&mut connect(&node)), "there is room again");
     assert!(open.iter_mut().all(echoes), "the others did not notice");
+    drop(open);
     node.stop();
 }
 
