@@ -48,7 +48,7 @@ impl Websocket {
         let echoed = async {
             let stream = stream_of(upgrade.await.map_err(io::Error::other)?)?;
             stream.get_ref().set_nodelay(self.config.options.tcp_nodelay)?;
-            websocket::echo(stream, &self.config, client.peer, &client.drain).await
+            websocket::echo(stream, &self.config, client.peer, &client.drain, &client.context.scratch).await
         };
         if let Err(e) = echoed.await {
             debug!("{}: WebSocket: {e}", client.peer);

@@ -5,16 +5,16 @@ use super::frame::{Opcode, encode, encode_close};
 use super::ping::{AutoPing, Due};
 use crate::drain::Drain;
 use crate::log::Preview;
+use crate::net::backlog::{Scratch, poll_read};
 use crate::net::stream::Peer;
 use jackfield_shared::config::{WebsocketOptions, WebsocketTestee};
-use std::cell::RefCell;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 use tracing::info;
 
@@ -26,17 +26,18 @@ const LINGER: Duration = Duration::from_secs(2);
 /// Close code of a server that is about to restart (IANA registry of RFC 6455 section 11.7).
 const SERVICE_RESTART: u16 = 1012;
 
-thread_local! {
-    /// One buffer to read into for all connections of the process: an idle connection owns none.
-    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; 64 << 10]);
-}
-
 /// Echoes messages until one side closes. Every ping is answered; at the deadline of `drain` the client is
 /// told with close code 1012.
 ///
 /// # Errors
 /// When the connection fails or the client does not answer automatic pings in time.
-pub(crate) async fn echo<S>(mut io: S, config: &WebsocketTestee, peer: Peer, drain: &Drain) -> io::Result<()>
+pub(crate) async fn echo<S>(
+    mut io: S,
+    config: &WebsocketTestee,
+    peer: Peer,
+    drain: &Drain,
+    scratch: &Scratch,
+) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -45,7 +46,7 @@ where
     let mut closing = std::pin::pin!(drain.closing());
     while session.open {
         tokio::select! {
-            result = poll_fn(|cx| session.poll(&mut io, cx)) => result?,
+            result = poll_fn(|cx| session.poll(&mut io, cx, scratch)) => result?,
             () = &mut closing => session.close(Some(SERVICE_RESTART), "the service restarts"),
         }
     }
@@ -54,16 +55,19 @@ where
         limit => limit,
     };
     // What is late is cut off; that is no failure of the connection.
-    let _ = timeout(limit, finish(&mut io, &session.out[session.written..])).await;
+    let _ = timeout(limit, finish(&mut io, &session.out[session.written..], scratch)).await;
     Ok(())
 }
 
 /// Sends the rest, then waits for the peer's end: closing a socket with unread octets would reset it, and
 /// the peer might lose our last frame.
-async fn finish<S: AsyncRead + AsyncWrite + Unpin>(io: &mut S, out: &[u8]) -> io::Result<()> {
+async fn finish<S>(io: &mut S, out: &[u8], scratch: &Scratch) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     io.write_all(out).await?;
     io.shutdown().await?;
-    while poll_fn(|cx| with_scratch(|buffer| poll_read(Pin::new(&mut *io), cx, buffer))).await? > 0 {}
+    while poll_fn(|cx| poll_read(cx, io, &mut scratch.borrow())).await? > 0 {}
     Ok(())
 }
 
@@ -92,23 +96,20 @@ impl Session {
 
     /// Writes what waits, reads and decodes what is there, looks at the clock; ready after each of them that
     /// changed something.
-    fn poll<S>(&mut self, io: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<()>>
+    fn poll<S>(&mut self, io: &mut S, cx: &mut Context<'_>, scratch: &Scratch) -> Poll<io::Result<()>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         self.poll_flush(io, cx)?;
         if self.out.len() - self.written < HIGH_WATER {
-            let read = with_scratch(|buffer| {
-                let count = ready!(poll_read(Pin::new(io), cx, buffer))?;
+            let mut buffer = scratch.borrow();
+            if let Poll::Ready(count) = poll_read(cx, io, &mut buffer)? {
                 if count == 0 {
                     self.open = false;
                 } else {
                     self.take(&mut buffer[..count]);
                 }
-                Poll::Ready(io::Result::Ok(()))
-            });
-            if read.is_ready() {
-                return read;
+                return Poll::Ready(Ok(()));
             }
         }
         match ready!(self.ping.poll_due(cx)) {
@@ -187,20 +188,6 @@ impl fmt::Display for Event<'_> {
     }
 }
 
-fn with_scratch<R>(f: impl FnOnce(&mut [u8]) -> R) -> R {
-    SCRATCH.with_borrow_mut(|buffer| f(buffer))
-}
-
-fn poll_read<S: AsyncRead>(
-    io: Pin<&mut S>,
-    cx: &mut Context<'_>,
-    buffer: &mut [u8],
-) -> Poll<io::Result<usize>> {
-    let mut into = ReadBuf::new(buffer);
-    ready!(io.poll_read(cx, &mut into))?;
-    Poll::Ready(Ok(into.filled().len()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::frame::unmask;
@@ -230,6 +217,7 @@ mod tests {
     async fn echoes_until_the_client_closes() {
         let (mut client, server) = duplex(64);
         let (_drainer, drain) = Drainer::new();
+        let scratch = Scratch::new();
         let options = testee(WebsocketOptions::default());
         let talk = async {
             client
@@ -242,7 +230,7 @@ mod tests {
             assert_eq!(client.read(&mut [0; 9]).await.unwrap(), 0);
             drop(client);
         };
-        let (result, ()) = tokio::join!(echo(server, &options, Peer::Unix, &drain), talk);
+        let (result, ()) = tokio::join!(echo(server, &options, Peer::Unix, &drain, &scratch), talk);
         result.unwrap();
     }
 
@@ -250,8 +238,9 @@ mod tests {
     async fn a_violation_is_named_and_the_end_is_bounded() {
         let (mut client, server) = duplex(64);
         let (_drainer, drain) = Drainer::new();
+        let scratch = Scratch::new();
         client.write_all(b"\x81\x01x").await.unwrap();
-        echo(server, &testee(WebsocketOptions::default()), Peer::Unix, &drain).await.unwrap();
+        echo(server, &testee(WebsocketOptions::default()), Peer::Unix, &drain, &scratch).await.unwrap();
         let mut octets = Vec::new();
         client.read_to_end(&mut octets).await.unwrap();
         assert_eq!(octets[2..4], 1002_u16.to_be_bytes());
@@ -262,8 +251,9 @@ mod tests {
     async fn at_the_deadline_clients_are_told_of_the_restart() {
         let (mut client, server) = duplex(64);
         let (drainer, drain) = Drainer::new();
+        let scratch = Scratch::new();
         drainer.close();
-        echo(server, &testee(WebsocketOptions::default()), Peer::Unix, &drain).await.unwrap();
+        echo(server, &testee(WebsocketOptions::default()), Peer::Unix, &drain, &scratch).await.unwrap();
         assert_eq!(read(&mut client, 4).await[2..], 1012_u16.to_be_bytes());
     }
 
@@ -277,6 +267,7 @@ mod tests {
         });
         let (mut client, server) = duplex(64);
         let (_drainer, drain) = Drainer::new();
+        let scratch = Scratch::new();
         let start = tokio::time::Instant::now();
         let talk = async {
             let ping = read(&mut client, 22).await;
@@ -289,7 +280,7 @@ mod tests {
             assert_eq!(start.elapsed().as_secs(), 30);
             client
         };
-        let (result, _client) = tokio::join!(echo(server, &options, Peer::Unix, &drain), talk);
+        let (result, _client) = tokio::join!(echo(server, &options, Peer::Unix, &drain, &scratch), talk);
         assert_eq!(result.unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert_eq!(start.elapsed().as_secs(), 33);
     }
@@ -298,6 +289,7 @@ mod tests {
     async fn a_client_that_does_not_read_is_not_buffered_without_end() {
         let (mut client, server) = duplex(1024);
         let (_drainer, drain) = Drainer::new();
+        let scratch = Scratch::new();
         let options = testee(WebsocketOptions::default());
         let message = frame(0x82, &[b'm'; 100]);
         let flood = async {
@@ -311,7 +303,7 @@ mod tests {
         };
         tokio::select! {
             sent = flood => assert!(sent > HIGH_WATER / 2),
-            result = echo(server, &options, Peer::Unix, &drain) => panic!("{result:?}"),
+            result = echo(server, &options, Peer::Unix, &drain, &scratch) => panic!("{result:?}"),
         }
     }
 }
