@@ -58,6 +58,16 @@ impl Backlog {
         self.octets.is_empty() && !self.flushing
     }
 
+    /// How many octets wait to be written.
+    pub(crate) fn waiting(&self) -> usize {
+        self.octets.len() - self.written
+    }
+
+    /// Where more can be appended, to be written by [`Self::poll_flush`].
+    pub(crate) fn tail(&mut self) -> &mut Vec<u8> {
+        &mut self.octets
+    }
+
     /// Writes what is kept; ready when that is all on its way.
     pub(crate) fn poll_flush<W: AsyncWrite + Unpin>(
         &mut self,

@@ -5,13 +5,12 @@ use super::frame::{Opcode, encode, encode_close};
 use super::ping::{AutoPing, Due};
 use crate::drain::Drain;
 use crate::log::Preview;
-use crate::net::backlog::{Scratch, poll_read};
+use crate::net::backlog::{Backlog, Scratch, poll_read};
 use crate::net::stream::Peer;
 use jackfield_shared::config::{WebsocketOptions, WebsocketTestee};
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -55,17 +54,17 @@ where
         limit => limit,
     };
     // What is late is cut off; that is no failure of the connection.
-    let _ = timeout(limit, finish(&mut io, &session.out[session.written..], scratch)).await;
+    let _ = timeout(limit, finish(&mut io, &mut session.out, scratch)).await;
     Ok(())
 }
 
 /// Sends the rest, then waits for the peer's end: closing a socket with unread octets would reset it, and
 /// the peer might lose our last frame.
-async fn finish<S>(io: &mut S, out: &[u8], scratch: &Scratch) -> io::Result<()>
+async fn finish<S>(io: &mut S, out: &mut Backlog, scratch: &Scratch) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    io.write_all(out).await?;
+    poll_fn(|cx| out.poll_flush(cx, io)).await?;
     io.shutdown().await?;
     while poll_fn(|cx| poll_read(cx, io, &mut scratch.borrow())).await? > 0 {}
     Ok(())
@@ -73,9 +72,7 @@ where
 
 struct Session {
     decoder: Decoder,
-    out: Vec<u8>,
-    /// Octets of `out` that have been written.
-    written: usize,
+    out: Backlog,
     open: bool,
     ping: AutoPing,
     /// Whose messages are logged.
@@ -91,7 +88,7 @@ impl Session {
             validate_utf8: options.validate_utf8,
         };
         let ping = AutoPing::new(options);
-        Self { decoder: Decoder::new(rules), out: Vec::new(), written: 0, open: true, ping, debug }
+        Self { decoder: Decoder::new(rules), out: Backlog::EMPTY, open: true, ping, debug }
     }
 
     /// Writes what waits, reads and decodes what is there, looks at the clock; ready after each of them that
@@ -100,8 +97,9 @@ impl Session {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        self.poll_flush(io, cx)?;
-        if self.out.len() - self.written < HIGH_WATER {
+        // What the client doesn't take yet waits, while more is read.
+        let _ = self.out.poll_flush(cx, io)?;
+        if self.out.waiting() < HIGH_WATER {
             let mut buffer = scratch.borrow();
             if let Poll::Ready(count) = poll_read(cx, io, &mut buffer)? {
                 if count == 0 {
@@ -113,7 +111,7 @@ impl Session {
             }
         }
         match ready!(self.ping.poll_due(cx)) {
-            Due::Send => encode(Opcode::Ping, &self.ping.sent(), &mut self.out),
+            Due::Send => encode(Opcode::Ping, &self.ping.sent(), self.out.tail()),
             Due::GiveUp => {
                 let text = "no answer to a ping within auto_ping_timeout";
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, text)));
@@ -122,28 +120,9 @@ impl Session {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_flush<S>(&mut self, io: &mut S, cx: &mut Context<'_>) -> io::Result<()>
-    where
-        S: AsyncWrite + Unpin,
-    {
-        while self.written < self.out.len() {
-            match Pin::new(&mut *io).poll_write(cx, &self.out[self.written..])? {
-                Poll::Ready(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(count) => self.written += count,
-                Poll::Pending => return Ok(()),
-            }
-        }
-        if self.written > 0 {
-            // Nothing waits: give the memory back.
-            self.out = Vec::new();
-            self.written = 0;
-        }
-        let _ = Pin::new(io).poll_flush(cx)?;
-        Ok(())
-    }
-
     fn take(&mut self, octets: &mut [u8]) {
-        let Self { decoder, out, open, ping, debug, .. } = self;
+        let Self { decoder, out, open, ping, debug } = self;
+        let out = out.tail();
         ping.traffic();
         let result = decoder.feed(octets, &mut |event| {
             if let Some(peer) = debug {
@@ -166,7 +145,7 @@ impl Session {
     }
 
     fn close(&mut self, code: Option<u16>, reason: &str) {
-        encode_close(code, reason, &mut self.out);
+        encode_close(code, reason, self.out.tail());
         self.open = false;
     }
 }
