@@ -5,7 +5,7 @@ use crate::drain::Drainer;
 use crate::log::Log;
 use crate::net::pressure::raise_file_limit;
 use crate::serving::Serving;
-use jackfield_shared::ipc::{self, Counters, FromWorker, Publications, ToWorker};
+use jackfield_shared::ipc::{self, Counters, FromWorker, Publications, Slot, ToWorker};
 use jackfield_shared::log::{Level, Record};
 use std::future::pending;
 use std::os::fd::OwnedFd;
@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, timeout};
-use tracing::{debug, error, info};
+use tracing::{debug, error, info, warn};
 
 /// What connections get to close after they have been told to.
 const CLOSING: Duration = Duration::from_secs(1);
@@ -81,13 +81,31 @@ impl Life {
     fn receive(&mut self, message: Result<Option<(ToWorker, Vec<OwnedFd>)>, ipc::Error>) -> Result<(), End> {
         match message {
             Ok(Some((ToWorker::Start(plan), sockets))) => {
-                return self.serve(plan.log_level, |controller| Serving::start(*plan, sockets, controller));
+                let hold = plan.hold;
+                self.begin(plan.log_level, |controller| Serving::prepare(*plan, sockets, controller))?;
+                if hold {
+                    self.controller.send(FromWorker::Prepared);
+                } else {
+                    self.accept()?;
+                }
+            }
+            Ok(Some((ToWorker::Accept, _))) => self.accept()?,
+            Ok(Some((ToWorker::Listen(slots), sockets))) => {
+                self.listen(slots, sockets);
+            }
+            Ok(Some((ToWorker::Unlisten(inodes), _))) => {
+                if let Some(serving) = &mut self.serving {
+                    serving.unlisten(&inodes);
+                }
             }
             Ok(Some((ToWorker::Publish(publications), _))) => {
                 let Publications { log_level, services } = *publications;
-                return self.serve(log_level, |controller| Serving::publish(services, controller));
+                self.begin(log_level, |controller| Serving::publish(services, controller))?;
+                self.controller.send(FromWorker::Ready);
             }
-            Ok(Some((ToWorker::Drain { timeout_ms }, _))) => self.drain(Duration::from_millis(timeout_ms)),
+            Ok(Some((ToWorker::Drain { timeout_ms, retired }, _))) => {
+                self.drain(Duration::from_millis(timeout_ms), &retired);
+            }
             Ok(Some((ToWorker::Ping { seq }, _))) => {
                 self.controller.send(FromWorker::Pong { seq, counters: self.counters() });
             }
@@ -109,7 +127,7 @@ impl Life {
         Ok(())
     }
 
-    fn serve(
+    fn begin(
         &mut self,
         log_level: Level,
         begin: impl FnOnce(&Rc<Controller>) -> Result<Serving, String>,
@@ -119,17 +137,35 @@ impl Life {
         }
         self.log.set_level(log_level);
         self.serving = Some(begin(&self.controller).map_err(End::Failed)?);
-        self.controller.send(FromWorker::Ready);
         Ok(())
     }
 
-    fn drain(&mut self, time: Duration) {
+    fn accept(&mut self) -> Result<(), End> {
+        if let Some(serving) = &mut self.serving {
+            serving.accept().map_err(End::Failed)?;
+            self.controller.send(FromWorker::Ready);
+        }
+        Ok(())
+    }
+
+    /// Accepts from more sockets, or says that it can't: what it serves already is worth more.
+    fn listen(&mut self, slots: Vec<Slot>, sockets: Vec<OwnedFd>) {
+        let Some(serving) = &mut self.serving else { return };
+        let inodes: Vec<_> = slots.iter().map(|slot| slot.inode).collect();
+        if let Err(e) = serving.listen(slots, sockets) {
+            serving.unlisten(&inodes);
+            warn!("can't accept from more sockets: {e}");
+            self.controller.send(FromWorker::Declined(inodes));
+        }
+    }
+
+    fn drain(&mut self, time: Duration, retired: &[u64]) {
         let deadline = Instant::now() + time;
         // Told again, it may only become earlier.
         self.draining = Some(self.draining.map_or(deadline, |before| before.min(deadline)));
         if let Some(serving) = &self.serving {
             info!("draining; connections open: {}", serving.open());
-            serving.drainer.begin();
+            serving.drain(retired);
         }
     }
 

@@ -1,5 +1,6 @@
 //! What the supervisor is told by the tasks around a process.
 
+use crate::node::Configuration;
 use crate::tls::News;
 use jackfield_shared::ipc::{self, FromWorker};
 use jackfield_shared::log::{Level, Record};
@@ -51,8 +52,10 @@ pub(crate) enum Event {
     Message(Arc<Source>, FromWorker),
     /// The IPC connection has ended, cleanly or not.
     Closed(Arc<Source>, Option<ipc::Error>),
-    /// Files of TLS have changed.
-    TlsFiles(News),
+    /// A configuration was read, which is to be put into effect.
+    Configuration(Box<Configuration>),
+    /// Files of TLS have changed, of the generation with this number.
+    TlsFiles(u64, News),
     /// A process wrote a line.
     Line(Arc<Source>, Output, String),
     /// A process has ended and was reaped (the status is absent if the kernel doesn't tell); what it had said

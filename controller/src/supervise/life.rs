@@ -9,20 +9,31 @@ use super::heartbeat;
 use super::process::Process;
 use super::slot::Role;
 use super::worker::Work;
+use super::workers::WorkerKey;
 use jackfield_shared::config::RestartPolicy;
 use jackfield_shared::ipc::{self, FromWorker, Plan, Publications, Slot as PlanSlot, ToWorker};
 use jackfield_shared::log::Level;
 use jackfield_shared::status::{Exit, State};
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Instant;
 
+/// What a process is told first.
+struct Orders {
+    message: ToWorker,
+    /// The descriptors that go with it.
+    sockets: Vec<OwnedFd>,
+    /// Inodes of these.
+    listening: BTreeSet<u64>,
+}
+
 impl Supervisor {
     /// Starts all workers.
     pub(super) fn start_all(&mut self) {
-        for worker in 0..self.workers.len() {
+        for worker in self.workers.keys() {
             for slot in 0..self.workers[worker].slots.len() {
                 self.start_slot(worker, slot);
             }
@@ -30,7 +41,7 @@ impl Supervisor {
     }
 
     /// Starts a process in a slot that has no current one.
-    pub(super) fn start_slot(&mut self, worker: usize, slot: usize) {
+    pub(super) fn start_slot(&mut self, worker: WorkerKey, slot: usize) {
         match self.spawn(worker, slot) {
             Ok(process) => {
                 let slot = &mut self.workers[worker].slots[slot];
@@ -47,13 +58,16 @@ impl Supervisor {
     }
 
     /// Spawns a process for the slot, without putting it there.
-    pub(super) fn spawn(&mut self, worker: usize, slot: usize) -> io::Result<Process> {
+    pub(super) fn spawn(&mut self, worker: WorkerKey, slot: usize) -> io::Result<Process> {
         let key = Key(self.next_key);
         self.next_key += 1;
-        let orders = self.orders(worker, slot)?;
+        let Orders { message, sockets, listening } = self.orders(worker, slot)?;
         let place = &self.workers[worker];
         let index = place.slots[slot].index;
-        let process = Process::spawn(key, &place.launch, (place.id(), index), orders, &self.events)?;
+        let mut process =
+            Process::spawn(key, &place.launch, (place.id(), index), (message, sockets), &self.events)?;
+        process.listening = listening;
+        process.generation = place.generation;
         self.places.insert(key, (worker, slot));
         self.deadlines.push(Instant::now() + START_LIMIT, Due::StartLimit(key));
         self.hub.publish(process.source.record(Level::Debug, "spawned"));
@@ -61,35 +75,38 @@ impl Supervisor {
     }
 
     /// What a process is told first, with the descriptors it needs.
-    fn orders(&self, worker: usize, slot: usize) -> io::Result<(ToWorker, Vec<OwnedFd>)> {
+    fn orders(&self, worker: WorkerKey, slot: usize) -> io::Result<Orders> {
         let worker = &self.workers[worker];
-        let process = worker.slots[slot].index;
+        let place = &worker.slots[slot];
         let config = match &worker.work {
             Work::Serve(config) => config,
             Work::Publish(publisher) => {
                 let services = publisher.services.clone();
                 let publications = Publications { log_level: self.hub.level(), services };
-                return Ok((ToWorker::Publish(Box::new(publications)), Vec::new()));
+                let message = ToWorker::Publish(Box::new(publications));
+                return Ok(Orders { message, sockets: Vec::new(), listening: BTreeSet::new() });
             }
         };
         let (mut slots, mut sockets) = (Vec::new(), Vec::new());
-        for endpoint in self.endpoints.iter().filter(|endpoint| endpoint.worker == worker.id()) {
-            if let Some(socket) = endpoint.socket(process) {
-                let (transport, address) = (endpoint.transport.clone(), endpoint.address.clone());
-                slots.push(PlanSlot { transport, address });
-                sockets.push(socket.try_clone_to_owned()?);
+        for bound in &worker.bound {
+            for socket in bound.sockets(slot) {
+                let (transport, address) = (bound.transport.clone(), bound.address.clone());
+                slots.push(PlanSlot { transport, address, inode: socket.inode });
+                sockets.push(socket.fd().try_clone_to_owned()?);
             }
         }
+        let listening = slots.iter().map(|slot| slot.inode).collect();
         let plan = Plan {
             node: self.node.info.clone(),
             worker: (**config).clone(),
-            process,
+            process: place.index,
             log_level: self.hub.level(),
             slots,
-            tls_files: worker.tls_files(&self.tls.files),
+            hold: place.arriving,
+            tls_files: worker.tls_files.clone(),
             ticket_keys: worker.ticket_keys.clone(),
         };
-        Ok((ToWorker::Start(Box::new(plan)), sockets))
+        Ok(Orders { message: ToWorker::Start(Box::new(plan)), sockets, listening })
     }
 
     /// Handles one event.
@@ -97,7 +114,8 @@ impl Supervisor {
         match event {
             Event::Message(source, message) => self.told(&source, message),
             Event::Line(source, output, line) => self.wrote(&source, output, &line),
-            Event::TlsFiles(news) => self.tls_renewed(news),
+            Event::TlsFiles(generation, news) => self.tls_renewed(generation, news),
+            Event::Configuration(configuration) => self.configuration_was_read(*configuration),
             Event::Closed(source, error) => self.lost_connection(&source, error.as_ref()),
             Event::Exited(source, status) => self.exited(&source, status),
         }
@@ -110,6 +128,12 @@ impl Supervisor {
         match message {
             FromWorker::Log(record) => self.hub.publish(source.claim(record)),
             FromWorker::Ready => self.is_ready(source.key),
+            FromWorker::Prepared => {
+                if let Some(process) = self.process_mut(source.key) {
+                    process.prepared = true;
+                }
+            }
+            FromWorker::Declined(inodes) => self.declined(source.key, &inodes),
             FromWorker::Failed { reason } => {
                 if let Some(process) = self.process_mut(source.key) {
                     process.reason.get_or_insert(reason);
@@ -161,6 +185,7 @@ impl Supervisor {
     fn is_ready(&mut self, key: Key) {
         let Some(&(worker, slot)) = self.places.get(&key) else { return };
         let now = Instant::now();
+        self.listeners_changed = true;
         let watchdog = self.workers[worker].common().watchdog;
         let slot = &mut self.workers[worker].slots[slot];
         let predecessor = match slot.role(key) {
@@ -190,6 +215,7 @@ impl Supervisor {
         let Some((worker, slot)) = self.places.remove(&source.key) else { return };
         let Some((process, role)) = self.workers[worker].slots[slot].take(source.key) else { return };
         self.workers[worker].keep_counters(&process);
+        self.listeners_changed = true;
         self.gathers.forget(source.key);
         let exit = exit::record(status, &process, &mut self.oom);
         let reason = exit::explain(&exit, process.reason.as_deref());
@@ -214,7 +240,10 @@ impl Supervisor {
                     place.current = Some(replacement);
                     place.restarts += 1;
                     place.enter(State::Starting, Some(reason));
-                } else if self.ends_node(worker, &exit, &reason) {
+                } else if !place.arriving
+                    && self.workers.is_serving(worker)
+                    && self.ends_node(worker, &exit, &reason)
+                {
                     self.workers[worker].slots[slot].reason = Some(reason);
                 } else {
                     self.start_again_or_not(worker, slot, Some((&exit, ready_for)), reason);
@@ -226,7 +255,7 @@ impl Supervisor {
     /// Decides what becomes of a slot whose process ended by itself, or could not be spawned.
     fn start_again_or_not(
         &mut self,
-        worker: usize,
+        worker: WorkerKey,
         slot: usize,
         ended: Option<(&Exit, std::time::Duration)>,
         reason: String,
@@ -235,6 +264,10 @@ impl Supervisor {
         let policy = self.workers[worker].common().restart.policy;
         let clean = ended.is_some_and(|(exit, _)| exit::is_clean(exit));
         let place = &mut self.workers[worker].slots[slot];
+        if place.arriving {
+            place.enter(State::Failed, Some(reason));
+            return;
+        }
         let wanted = match policy {
             RestartPolicy::Always => true,
             RestartPolicy::OnFailure => !clean,

@@ -1,13 +1,13 @@
 //! A process of a worker, from its spawn to its end.
 
-use super::attend::{Spawned, attend};
+use super::attend::{Parcel, Spawned, attend};
 use super::event::{Event, Key, Source};
 use super::group::Group;
 use super::heartbeat::Heartbeat;
 use crate::stage::{ARGUMENT, EXECUTABLE, Spec};
 use jackfield_shared::ipc::{self, Counters, Publication, ToWorker};
 use rustix::process::{Pid, Signal};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -27,7 +27,7 @@ const KEPT_LINES: usize = 10;
 const KEPT_CHARACTERS: usize = 1024;
 
 /// How a worker's processes are started: the same for all of them.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Launch {
     /// What `ps` shows as the command line.
     pub title: String,
@@ -50,6 +50,14 @@ pub(crate) struct Process {
     pub spawned: Instant,
     /// When it said READY.
     pub ready: Option<Instant>,
+    /// Whether it waits for the word to accept.
+    pub prepared: bool,
+    /// The generation of the configuration it was started with.
+    pub generation: u64,
+    /// Inodes of the sockets it accepts from, or is about to.
+    pub listening: BTreeSet<u64>,
+    /// Whether it has no room for sockets of others.
+    pub is_full: bool,
     /// What it has counted, as far as it has told.
     pub counters: Counters,
     /// What has become of the onion services it publishes, as far as it has told.
@@ -59,7 +67,7 @@ pub(crate) struct Process {
     /// Whether its loop is alive.
     pub heartbeat: Heartbeat,
     stderr: VecDeque<String>,
-    outbox: mpsc::Sender<ToWorker>,
+    outbox: mpsc::Sender<Parcel>,
     group: Rc<Group>,
 }
 
@@ -76,7 +84,7 @@ impl Process {
         key: Key,
         launch: &Launch,
         (worker, index): (&str, u16),
-        (first, sockets): (ToWorker, Vec<OwnedFd>),
+        first: Parcel,
         events: &mpsc::Sender<Event>,
     ) -> io::Result<Self> {
         let spawned_at = Instant::now();
@@ -116,11 +124,15 @@ impl Process {
         };
         let source = Arc::new(Source { key, worker: worker.to_owned(), index, pid: child.id() });
         let spawned = Spawned { child, children, group: Rc::clone(&group), stdout, stderr, ipc };
-        let outbox = attend(spawned, &source, (first, sockets), events);
+        let outbox = attend(spawned, &source, first, events);
         Ok(Self {
             source,
             spawned: spawned_at,
             ready: None,
+            prepared: false,
+            generation: 1,
+            listening: BTreeSet::new(),
+            is_full: false,
             counters: Counters::default(),
             publications: Vec::new(),
             reason: None,
@@ -138,7 +150,12 @@ impl Process {
 
     /// Puts a message into its queue; false if that is full or the process is gone.
     pub(crate) fn tell(&self, message: ToWorker) -> bool {
-        self.outbox.try_send(message).is_ok()
+        self.tell_with(message, Vec::new())
+    }
+
+    /// The same with descriptors.
+    pub(crate) fn tell_with(&self, message: ToWorker, fds: Vec<OwnedFd>) -> bool {
+        self.outbox.try_send((message, fds)).is_ok()
     }
 
     /// Sends a signal to it and to all it has started.

@@ -43,6 +43,11 @@ impl Cpus {
         Ok((!cpus.is_empty()).then_some(cpus))
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// How many processes a worker has.
     pub(crate) fn processes(&self, processes: Processes) -> u16 {
         match processes {

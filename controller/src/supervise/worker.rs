@@ -4,10 +4,11 @@ use super::backoff::Limits;
 use super::process::{Launch, Process};
 use super::slot::Slot;
 use super::state::least_healthy;
+use crate::sockets::Bound;
 use jackfield_shared::config;
 use jackfield_shared::ipc::OnionService;
 use jackfield_shared::status::{Connections, State};
-use jackfield_shared::tls::TicketKeys;
+use jackfield_shared::tls::{Files, TicketKeys};
 use std::collections::HashMap;
 
 /// What the processes of a worker do.
@@ -39,6 +40,16 @@ pub(crate) struct Worker {
     pub launch: Launch,
     /// Its places.
     pub slots: Vec<Slot>,
+    /// What it listens on, by transports.
+    pub bound: Vec<Bound>,
+    /// How many processes somebody wanted it to have, in place of what the configuration says.
+    pub scaled: Option<u16>,
+    /// Whether it is of a configuration that may still be given up.
+    pub arriving: bool,
+    /// The files that its TLS sections name.
+    pub tls_files: Files,
+    /// The generation of the configuration that its processes are started with.
+    pub generation: u64,
     /// What its processes seal session tickets with; absent where none has TLS.
     pub ticket_keys: Option<TicketKeys>,
     /// What ended processes had counted: a node's counters never go down.
@@ -50,8 +61,19 @@ impl Worker {
     /// A worker with so many empty places.
     pub(crate) fn new(work: Work, launch: Launch, processes: u16) -> Self {
         let slots = (0..processes).map(Slot::new).collect();
-        let mut worker =
-            Self { work, launch, slots, ticket_keys: None, ended: HashMap::new(), ended_dropped: 0 };
+        let mut worker = Self {
+            work,
+            launch,
+            slots,
+            bound: Vec::new(),
+            scaled: None,
+            arriving: false,
+            tls_files: Files::default(),
+            generation: 1,
+            ticket_keys: None,
+            ended: HashMap::new(),
+            ended_dropped: 0,
+        };
         worker.make_ticket_keys();
         worker
     }
@@ -93,9 +115,27 @@ impl Worker {
         matches!(self.work, Work::Serve(_))
     }
 
+    /// The places of the configuration in effect.
+    pub(crate) fn active(&self) -> impl Iterator<Item = (usize, &Slot)> {
+        self.slots.iter().enumerate().filter(|(_, slot)| slot.is_active())
+    }
+
+    /// Gives it so many places, which are empty.
+    pub(crate) fn set_places(&mut self, count: usize) {
+        self.slots = (0..count).map(|index| Slot::new(u16::try_from(index).unwrap_or(u16::MAX))).collect();
+    }
+
+    /// The place with this index, made if there is none; one that is about to go stays.
+    pub(crate) fn place(&mut self, index: usize) -> &mut Slot {
+        while self.slots.len() <= index {
+            self.slots.push(Slot::new(u16::try_from(self.slots.len()).unwrap_or(u16::MAX)));
+        }
+        &mut self.slots[index]
+    }
+
     /// The state of its least healthy process.
     pub(crate) fn state(&self) -> State {
-        least_healthy(self.slots.iter().map(Slot::state))
+        least_healthy(self.active().map(|(_, slot)| slot.state()))
     }
 
     /// How often a process may be started again.
@@ -121,6 +161,14 @@ impl Worker {
             *kept += Connections { open: 0, ..listener.connections };
         }
         self.ended_dropped += process.counters.logs_dropped;
+    }
+
+    /// Takes over the counters of a worker with the same id, which has ended.
+    pub(crate) fn inherit_counters(&mut self, former: &Self) {
+        for (transport, connections) in &former.ended {
+            *self.ended.entry(transport.clone()).or_default() += *connections;
+        }
+        self.ended_dropped += former.ended_dropped;
     }
 
     /// The counters of a transport, over all processes there are and were.
