@@ -85,8 +85,9 @@ impl Life {
             Ok(Some((ToWorker::Start(plan), sockets))) => {
                 let needs = Needs::of(&plan.worker);
                 let confined = (plan.worker.common.sandbox, needs);
-                return self
-                    .serve(plan.log_level, &confined, |controller| Serving::start(*plan, sockets, controller));
+                return self.serve(plan.log_level, &confined, |controller| {
+                    Serving::start(*plan, sockets, controller)
+                });
             }
             Ok(Some((ToWorker::Publish(publications), _))) => {
                 let Publications { log_level, services } = *publications;

@@ -115,7 +115,10 @@ fn refused(needs: &Needs) -> seccompiler::Result<Rules> {
     let families = FAMILIES.iter().map(family).collect::<Result<_, _>>()?;
     rules.insert(libc::SYS_socket, vec![SeccompRule::new(families)?]);
     // Typing for the user of a terminal.
-    rules.insert(libc::SYS_ioctl, vec![SeccompRule::new(vec![condition(1, SeccompCmpOp::Eq, libc::TIOCSTI)?])?]);
+    rules.insert(
+        libc::SYS_ioctl,
+        vec![SeccompRule::new(vec![condition(1, SeccompCmpOp::Eq, libc::TIOCSTI)?])?],
+    );
     if !needs.programs {
         let thread = libc::CLONE_THREAD.unsigned_abs().into();
         let process = condition(0, SeccompCmpOp::MaskedEq(thread), 0)?;

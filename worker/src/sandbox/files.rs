@@ -2,8 +2,8 @@
 
 use super::needs::{Needs, Read};
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, NetPort, PathBeneath, PathFd, Ruleset, RulesetAttr,
-    RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, NetPort, PathBeneath, PathFd, Ruleset,
+    RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
 use std::path::{Path, PathBuf};
 
@@ -14,8 +14,16 @@ const VERSION: ABI = ABI::V6;
 const DOMAIN: u16 = 53;
 
 /// Where the name service's configuration and libraries are; the directories, as their files are replaced at run time.
-const NAMES: [&str; 8] =
-    ["/etc", "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/run/systemd/resolve", "/run/NetworkManager", "/nix/store"];
+const NAMES: [&str; 8] = [
+    "/etc",
+    "/lib",
+    "/lib64",
+    "/usr/lib",
+    "/usr/lib64",
+    "/run/systemd/resolve",
+    "/run/NetworkManager",
+    "/nix/store",
+];
 
 /// Where the certificates are that the system trusts.
 const TRUST: [&str; 8] = [
@@ -58,7 +66,8 @@ fn rules(needs: &Needs) -> Result<RulesetCreated, RulesetError> {
     }
     for path in &needs.write {
         if let Ok(fd) = PathFd::new(path) {
-            ruleset = ruleset.add_rule(PathBeneath::new(fd, AccessFs::from_all(VERSION) & !AccessFs::Execute))?;
+            ruleset =
+                ruleset.add_rule(PathBeneath::new(fd, AccessFs::from_all(VERSION) & !AccessFs::Execute))?;
         }
     }
     let domain = needs.names.then_some(DOMAIN);
@@ -79,7 +88,8 @@ fn readable(needs: &Needs) -> Vec<PathBuf> {
     }
     if needs.trust {
         paths.extend(TRUST.map(PathBuf::from));
-        paths.extend(["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().filter_map(std::env::var_os).map(PathBuf::from));
+        paths
+            .extend(["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().filter_map(std::env::var_os).map(PathBuf::from));
     }
     paths
 }

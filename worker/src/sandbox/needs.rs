@@ -64,7 +64,9 @@ impl Needs {
         match &transport.kind {
             TransportKind::Universal(universal) => universal.web.iter().for_each(|web| self.web(web)),
             TransportKind::Web(web) => self.web(web),
-            TransportKind::StreamRelay(relay) => relay.backends.iter().for_each(|backend| self.connecting(backend)),
+            TransportKind::StreamRelay(relay) => {
+                relay.backends.iter().for_each(|backend| self.connecting(backend))
+            }
             TransportKind::Websocket(_)
             | TransportKind::Rawsocket(_)
             | TransportKind::Mqtt(_)

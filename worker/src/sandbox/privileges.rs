@@ -1,8 +1,8 @@
 //! What a process may do beyond others of its user.
 
 use rustix::thread::{
-    CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set, remove_capability_from_bounding_set,
-    set_capabilities, set_no_new_privs,
+    CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set,
+    remove_capability_from_bounding_set, set_capabilities, set_no_new_privs,
 };
 
 /// What root keeps: the right to files of any owner. A node that runs as root serves files, and reaches Unix sockets,

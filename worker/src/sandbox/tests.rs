@@ -24,9 +24,7 @@ fn confined(needs: Needs, then: impl FnOnce() + Send + 'static) {
 }
 
 fn needs_of(transport: &str) -> Needs {
-    let text = format!(
-        r#"{{"version": 2, "workers": [{{"type": "router", "transports": [{transport}]}}]}}"#
-    );
+    let text = format!(r#"{{"version": 2, "workers": [{{"type": "router", "transports": [{transport}]}}]}}"#);
     let loaded = config::parse(&text, config::Format::Json, "test", "/".as_ref(), &|_| None);
     assert!(loaded.is_valid(), "{:?}", loaded.diagnostics);
     Needs::of(&loaded.node.unwrap().workers[0])
