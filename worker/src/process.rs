@@ -4,7 +4,9 @@ use crate::controller::Controller;
 use crate::drain::Drainer;
 use crate::log::Log;
 use crate::net::pressure::raise_file_limit;
+use crate::sandbox::{Needs, confine};
 use crate::serving::Serving;
+use jackfield_shared::config::Sandbox;
 use jackfield_shared::ipc::{self, Counters, FromWorker, Publications, Slot, ToWorker};
 use jackfield_shared::log::{Level, Record};
 use std::future::pending;
@@ -82,7 +84,10 @@ impl Life {
         match message {
             Ok(Some((ToWorker::Start(plan), sockets))) => {
                 let hold = plan.hold;
-                self.begin(plan.log_level, |controller| Serving::prepare(*plan, sockets, controller))?;
+                let confined = (plan.worker.common.sandbox, Needs::of(&plan.worker));
+                self.begin(plan.log_level, &confined, |controller| {
+                    Serving::prepare(*plan, sockets, controller)
+                })?;
                 if hold {
                     self.controller.send(FromWorker::Prepared);
                 } else {
@@ -100,7 +105,8 @@ impl Life {
             }
             Ok(Some((ToWorker::Publish(publications), _))) => {
                 let Publications { log_level, services } = *publications;
-                self.begin(log_level, |controller| Serving::publish(services, controller))?;
+                let confined = (Sandbox::Auto, Needs::of_publishing(&services));
+                self.begin(log_level, &confined, |controller| Serving::publish(services, controller))?;
                 self.controller.send(FromWorker::Ready);
             }
             Ok(Some((ToWorker::Drain { timeout_ms, retired }, _))) => {
@@ -130,12 +136,14 @@ impl Life {
     fn begin(
         &mut self,
         log_level: Level,
+        (sandbox, needs): &(Sandbox, Needs),
         begin: impl FnOnce(&Rc<Controller>) -> Result<Serving, String>,
     ) -> Result<(), End> {
         if self.serving.is_some() {
             return Err(End::Failed("a process was given a second plan".into()));
         }
         self.log.set_level(log_level);
+        confine(*sandbox, needs).map_err(End::Failed)?;
         self.serving = Some(begin(&self.controller).map_err(End::Failed)?);
         Ok(())
     }

@@ -5,7 +5,7 @@ use super::run_dir::{Claim, RunDir};
 use super::{Configuration, Directory, Origin, Waiting};
 use crate::control::Server;
 use crate::logs::{Format, Hub, Sink};
-use crate::supervise::{Assembly, Cpus, Ended, Node, Setting, Startup, Supervisor, assemble};
+use crate::supervise::{Assembly, Ended, Machine, Node, Setting, Startup, Supervisor, assemble};
 use jackfield_shared::ipc::NodeInfo;
 use jackfield_shared::log::Level;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -49,9 +49,9 @@ pub(crate) fn launch(
     };
     let run_dir = claim(directory).map_err(one)?;
     raise_descriptor_limit().map_err(one)?;
-    let cpus = Cpus::usable().map_err(one)?;
+    let machine = Machine::look().map_err(one)?;
     let deadline = run_dir.was_killed.then(|| Instant::now() + TAKEOVER);
-    let setting = Setting { base: &origin.base, cpus: &cpus, former: Vec::new(), deadline };
+    let setting = Setting { base: &origin.base, machine: &machine, former: Vec::new(), deadline };
     let Assembly { workers, remarks, .. } = assemble(&configuration, &setting)?;
 
     let sink =
@@ -67,7 +67,7 @@ pub(crate) fn launch(
     let endpoints: Vec<_> = workers.iter().flat_map(|worker| &worker.bound).collect();
     let banner = banner(&info, node, &endpoints, configuration.is_builtin);
     let startup = Startup { banner, waiting: options.waiting };
-    let facts = Node { info, started, origin, cpus, configuration, generation: 1 };
+    let facts = Node { info, started, origin, machine, configuration, generation: 1 };
     let supervisor = Supervisor::new(facts, workers, hub, startup);
     let Ended { well, mut hub } = run(&run_dir, supervisor).map_err(one)?;
     hub.leave_terminal();

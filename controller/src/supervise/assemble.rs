@@ -1,6 +1,6 @@
 //! From a configuration to workers that can be started: set up, and everything bound that they listen on.
 
-use super::setup::{Cpus, publisher, worker as set_up};
+use super::setup::{Machine, publisher, worker as set_up};
 use super::worker::{Work, Worker};
 use crate::node::Configuration;
 use crate::onion;
@@ -19,8 +19,8 @@ const STEP: Duration = Duration::from_millis(10);
 pub(crate) struct Setting<'a> {
     /// The node directory.
     pub base: &'a Path,
-    /// The processors that may be used.
-    pub cpus: &'a Cpus,
+    /// What they are set up with.
+    pub machine: &'a Machine,
     /// The workers in effect.
     pub former: Vec<&'a Worker>,
     /// Until when addresses are waited for that others have.
@@ -97,7 +97,7 @@ impl Assembler<'_> {
                 self.failed(&path, format!("{transports} transports; a worker has {MAX_FDS} at most"));
                 continue;
             }
-            match set_up(config.clone(), self.setting.base, self.setting.cpus) {
+            match set_up(config.clone(), self.setting.base, self.setting.machine) {
                 Ok(mut worker) => {
                     self.keep_scale(&mut worker, config);
                     worker.tls_files = worker.tls_files_of(&self.configuration.tls.files);

@@ -34,7 +34,7 @@ mod worker;
 mod workers;
 
 pub(crate) use assemble::{Assembly, Setting, assemble};
-pub(crate) use setup::Cpus;
+pub(crate) use setup::Machine;
 pub(crate) use startup::Startup;
 pub(crate) use worker::Worker;
 
@@ -73,8 +73,8 @@ pub(crate) struct Node {
     pub started: Instant,
     /// Where its configuration comes from.
     pub origin: Origin,
-    /// The processors it may use.
-    pub cpus: Cpus,
+    /// What its workers are set up with.
+    pub machine: Machine,
     /// The configuration in effect.
     pub configuration: Configuration,
     /// Counts the configurations that were put into effect, from 1.

@@ -4,7 +4,9 @@ use super::attend::{Parcel, Spawned, attend};
 use super::event::{Event, Key, Source};
 use super::group::Group;
 use super::heartbeat::Heartbeat;
-use crate::stage::{ARGUMENT, EXECUTABLE, Spec};
+use crate::cgroup::{self, Cgroups, Leaf};
+use crate::stage::{ARGUMENT, EXECUTABLE, Identity, Spec};
+use jackfield_shared::config;
 use jackfield_shared::ipc::{self, Counters, Publication, ToWorker};
 use rustix::process::{Pid, Signal};
 use std::collections::{BTreeSet, VecDeque};
@@ -27,18 +29,64 @@ const KEPT_LINES: usize = 10;
 const KEPT_CHARACTERS: usize = 1024;
 
 /// How a worker's processes are started: the same for all of them.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Launch {
     /// What `ps` shows as the command line.
     pub title: String,
     /// Processors it may run on; absent: those of the controller.
     pub cpus: Option<Vec<usize>>,
-    /// Most open files of it; absent: as the controller.
-    pub open_files: Option<u64>,
+    /// Who it runs as; absent: as the controller.
+    pub identity: Option<Identity>,
+    /// What it may use.
+    pub limits: config::Limits,
+    /// Where limits of memory and CPU time are set.
+    pub cgroups: Cgroups,
     /// Its whole environment.
     pub environment: Vec<(OsString, OsString)>,
     /// Its working directory.
     pub directory: PathBuf,
+}
+
+impl Launch {
+    /// Whether a process that was started so is as one that would be started now.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let Self { title, cpus, identity, limits, cgroups: _, environment, directory } = self;
+        (title, cpus, identity) == (&other.title, &other.cpus, &other.identity)
+            && (limits, environment, directory) == (&other.limits, &other.environment, &other.directory)
+    }
+
+    /// What is to be limited for the process and for all that it starts.
+    fn shares(&self) -> cgroup::Limits {
+        cgroup::Limits { memory: self.limits.memory, cpu: self.limits.cpu }
+    }
+
+    /// A cgroup for a process; `None` if it needs none, or cgroups can't be used.
+    fn cgroup(&self, worker: &str, Key(key): Key) -> io::Result<Option<Leaf>> {
+        if self.shares() == cgroup::Limits::default() {
+            return Ok(None);
+        }
+        let Ok(base) = self.cgroups.base() else { return Ok(None) };
+        // Ids are words of the configuration's choice; a slash is the only thing a directory's name can't have.
+        let name = format!("{}-{key}", worker.replace('/', "_"));
+        Leaf::make(base, &name, self.shares()).map(Some)
+    }
+
+    /// The limit of data that stands in for the one of memory where there are no cgroups.
+    fn data_limit(&self) -> Option<u64> {
+        self.limits.memory.filter(|_| self.cgroups.base().is_err())
+    }
+
+    /// What the limits can't do here, for the log.
+    pub(super) fn shortfall(&self) -> Option<String> {
+        if self.shares() == cgroup::Limits::default() {
+            return None;
+        }
+        let reason = self.cgroups.base().err()?;
+        let memory = self.limits.memory.map(|_| "limits.memory counts data only (RLIMIT_DATA)");
+        let cpu = self.limits.cpu.map(|_| "limits.cpu has no effect");
+        let shortfalls: Vec<_> = memory.into_iter().chain(cpu).collect();
+        Some(format!("{}: {reason}", shortfalls.join(", ")))
+    }
 }
 
 /// A running process.
@@ -69,6 +117,8 @@ pub(crate) struct Process {
     stderr: VecDeque<String>,
     outbox: mpsc::Sender<Parcel>,
     group: Rc<Group>,
+    /// Its cgroup, to be removed after its end.
+    _cgroup: Option<Leaf>,
 }
 
 impl Process {
@@ -91,11 +141,15 @@ impl Process {
         let (ours, theirs) = ipc::pair()?;
         let ipc = ipc::split(ours)?;
         let children = signal(SignalKind::child())?;
+        let cgroup = launch.cgroup(worker, key)?;
         let spec = Spec {
             controller: std::process::id(),
             title: launch.title.clone(),
             cpus: launch.cpus.clone(),
-            open_files: launch.open_files,
+            open_files: launch.limits.nofile,
+            data: launch.data_limit(),
+            cgroup: cgroup.as_ref().map(Leaf::procs),
+            identity: launch.identity.clone(),
         };
         let mut child = Command::new(EXECUTABLE)
             .arg(ARGUMENT)
@@ -140,6 +194,7 @@ impl Process {
             stderr: VecDeque::new(),
             outbox,
             group,
+            _cgroup: cgroup,
         })
     }
 

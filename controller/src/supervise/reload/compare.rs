@@ -58,7 +58,7 @@ fn goes_on(runs: &Worker, wanted: &Worker) -> bool {
         (Work::Publish(runs), Work::Publish(wanted)) => runs.services == wanted.services,
         (Work::Serve(_), Work::Publish(_)) | (Work::Publish(_), Work::Serve(_)) => false,
     };
-    same_work && runs.launch == wanted.launch
+    same_work && runs.launch.is_like(&wanted.launch)
 }
 
 /// The configuration without how many processes there are, and how they are looked after.

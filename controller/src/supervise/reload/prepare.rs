@@ -36,7 +36,7 @@ impl Supervisor {
                 let time = time.as_secs_f64();
                 return Some(Err(format!("{late}: the new process was not ready after {time} s")));
             }
-            let room = self.node.cpus.count().max(2).saturating_sub(starting);
+            let room = self.node.machine.cpus.count().max(2).saturating_sub(starting);
             if room == 0 || next.queue.is_empty() {
                 return None;
             }

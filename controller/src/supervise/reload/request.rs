@@ -110,7 +110,7 @@ impl Supervisor {
         }
         let setting = Setting {
             base: &self.node.origin.base,
-            cpus: &self.node.cpus,
+            machine: &self.node.machine,
             former: self.workers.serving().collect(),
             deadline: None,
         };

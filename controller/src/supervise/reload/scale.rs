@@ -54,7 +54,7 @@ impl Supervisor {
         if before == usize::from(processes) {
             return Ok(None);
         }
-        let configured = self.node.cpus.processes(config.common.processes);
+        let configured = self.node.machine.cpus.processes(config.common.processes);
         let mut next = Worker::new(Work::Serve(config.clone()), worker.launch.clone(), processes);
         next.scaled = (configured != processes).then_some(processes);
         next.tls_files = worker.tls_files.clone();
