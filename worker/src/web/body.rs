@@ -1,6 +1,6 @@
 //! What is sent behind a response's head.
 
-use super::files::FileBody;
+use super::files::{FileBody, Parts};
 use super::proxy::Proxied;
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
@@ -15,6 +15,7 @@ pub(crate) enum Body {
     Empty,
     Full(Bytes),
     File(FileBody),
+    Parts(Box<Parts>),
     Proxied(Box<Proxied>),
 }
 
@@ -25,6 +26,7 @@ impl Body {
             Self::Empty => 0,
             Self::Full(octets) => octets.len() as u64,
             Self::File(file) => file.remaining(),
+            Self::Parts(parts) => parts.remaining(),
             Self::Proxied(content) => content.size_hint().lower(),
         }
     }
@@ -46,6 +48,9 @@ impl HttpBody for Body {
                 Poll::Ready(Some(Ok(Frame::data(octets))))
             }
             Self::File(file) => file.poll_chunk(cx).map(|chunk| chunk.map(|octets| octets.map(Frame::data))),
+            Self::Parts(parts) => {
+                parts.poll_chunk(cx).map(|chunk| chunk.map(|octets| octets.map(Frame::data)))
+            }
             Self::Proxied(content) => Pin::new(content).poll_frame(cx),
         }
     }
