@@ -7,7 +7,7 @@ use crate::control::Server;
 use crate::logs::{Format, Hub, Sink};
 use crate::onion;
 use crate::sockets::{BindError, Bound};
-use crate::supervise::{Cpus, Ended, Node, Startup, Supervisor, Worker, set_up, set_up_publisher};
+use crate::supervise::{Ended, Machine, Node, Startup, Supervisor, Worker, set_up, set_up_publisher};
 use jackfield_shared::config::{self, ListenPort, ListeningEndpoint, Path as ConfigPath};
 use jackfield_shared::ipc::{MAX_FDS, NodeInfo};
 use jackfield_shared::log::Level;
@@ -56,9 +56,10 @@ pub(crate) fn launch(
     };
     let run_dir = claim(directory).map_err(one)?;
     raise_descriptor_limit().map_err(one)?;
-    let cpus = Cpus::usable().map_err(one)?;
+    let machine = Machine::look().map_err(one)?;
     let mut remarks = Vec::new();
-    let (workers, endpoints) = prepare(node, configuration, base, &cpus, run_dir.was_killed, &mut remarks)?;
+    let (workers, endpoints) =
+        prepare(node, configuration, base, &machine, run_dir.was_killed, &mut remarks)?;
 
     let sink =
         Sink::start(options.waiting.is_none(), options.format).map_err(|e| one(format!("the log: {e}")))?;
@@ -115,7 +116,7 @@ fn prepare(
     node: &config::Node,
     configuration: &Configuration,
     base: &Path,
-    cpus: &Cpus,
+    machine: &Machine,
     was_killed: bool,
     remarks: &mut Vec<onion::Remark>,
 ) -> Result<(Vec<Worker>, Vec<Bound>), Vec<String>> {
@@ -133,7 +134,7 @@ fn prepare(
             errors.push(at(&path, message));
             continue;
         }
-        let set_up = match set_up(worker.clone(), base, cpus) {
+        let set_up = match set_up(worker.clone(), base, machine) {
             Ok(worker) => worker,
             Err((key, reason)) => {
                 errors.push(at(&path.key(key), reason));

@@ -9,7 +9,7 @@ use super::worker::Work;
 use crate::control::{Action, Call, Request, Response};
 use crate::guest::{Fate, Notice, NotifySocket, Program, WATCHDOG_USEC, send, watch};
 use crate::logs::Hub;
-use crate::stage::{EXECUTABLE, Spec, VARIABLE, keeper_value};
+use crate::stage::{EXECUTABLE, VARIABLE, keeper_value};
 use jackfield_shared::config::{self, Output as Wanted, Ready, Stdin, StdinValue};
 use jackfield_shared::ipc::{self, FromWorker};
 use jackfield_shared::log::Level;
@@ -117,13 +117,8 @@ impl Process {
             stdout: fate(options.stdout),
             stderr: fate(options.stderr),
         };
-        let spec = Spec {
-            controller: std::process::id(),
-            title: launch.title.clone(),
-            cpus: launch.cpus.clone(),
-            open_files: launch.open_files,
-            program: Some(program),
-        };
+        let cgroup = launch.cgroup(&guest.worker.id, key)?;
+        let spec = launch.spec(cgroup.as_ref(), Some(program));
         let input = stdin.as_ref().map(|((read, _), _)| read.as_fd());
         let fds: Vec<_> =
             [reports.as_fd()].into_iter().chain(input).chain(sockets.iter().map(|fd| fd.as_fd())).collect();
@@ -197,7 +192,7 @@ impl Process {
             let _ = events.send(Event::Exited(source, status)).await;
         });
         let keeper = Keeper { socket, group, was_asked_to_end: Cell::new(false) };
-        Ok(Self::new(source, spawned, lines, Link::Keeper(keeper)))
+        Ok(Self::new(source, spawned, lines, Link::Keeper(keeper), cgroup))
     }
 }
 

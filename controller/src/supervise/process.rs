@@ -5,8 +5,11 @@ use super::event::{Event, Key, Source};
 use super::group::Group;
 use super::guest::{Keeper, Said};
 use super::heartbeat::Heartbeat;
+use crate::cgroup::{self, Cgroups, Leaf};
+use crate::guest::Program;
 use crate::logs::Hub;
-use crate::stage::{ARGUMENT, EXECUTABLE, Spec};
+use crate::stage::{ARGUMENT, EXECUTABLE, Identity, Spec};
+use jackfield_shared::config;
 use jackfield_shared::ipc::{self, Counters, Publication, ToWorker};
 use rustix::process::{Pid, Signal};
 use std::cell::RefCell;
@@ -36,12 +39,65 @@ pub(crate) struct Launch {
     pub title: String,
     /// Processors it may run on; absent: those of the controller.
     pub cpus: Option<Vec<usize>>,
-    /// Most open files of it; absent: as the controller.
-    pub open_files: Option<u64>,
+    /// Who it runs as; absent: as the controller.
+    pub identity: Option<Identity>,
+    /// What it may use.
+    pub limits: config::Limits,
+    /// Where limits of memory and CPU time are set.
+    pub cgroups: Cgroups,
     /// Its whole environment.
     pub environment: Vec<(OsString, OsString)>,
     /// Its working directory.
     pub directory: PathBuf,
+}
+
+impl Launch {
+    /// What is to be limited for the process and for all that it starts.
+    fn shares(&self) -> cgroup::Limits {
+        cgroup::Limits { memory: self.limits.memory, cpu: self.limits.cpu }
+    }
+
+    /// A cgroup for a process; `None` if it needs none, or cgroups can't be used.
+    pub(super) fn cgroup(&self, worker: &str, Key(key): Key) -> io::Result<Option<Leaf>> {
+        if self.shares() == cgroup::Limits::default() {
+            return Ok(None);
+        }
+        let Ok(base) = self.cgroups.base() else { return Ok(None) };
+        // Ids are words of the configuration's choice; a slash is the only thing a directory's name can't have.
+        let name = format!("{}-{key}", worker.replace('/', "_"));
+        Leaf::make(base, &name, self.shares()).map(Some)
+    }
+
+    /// The limit of data that stands in for the one of memory where there are no cgroups.
+    fn data_limit(&self) -> Option<u64> {
+        self.limits.memory.filter(|_| self.cgroups.base().is_err())
+    }
+
+    /// What is to be set before the process is what it is to be: a worker, or this program.
+    pub(super) fn spec(&self, cgroup: Option<&Leaf>, program: Option<Program>) -> Spec {
+        Spec {
+            controller: std::process::id(),
+            title: self.title.clone(),
+            cpus: self.cpus.clone(),
+            open_files: self.limits.nofile,
+            data: self.data_limit(),
+            cgroup: cgroup.map(Leaf::procs),
+            identity: self.identity.clone(),
+            program,
+        }
+    }
+
+    /// What the limits can't do here, for the log.
+    pub(super) fn shortfall(&self) -> Option<String> {
+        if self.shares() == cgroup::Limits::default() {
+            return None;
+        }
+        let reason = self.cgroups.base().err()?;
+        let memory = self.limits.memory.map(|_| "limits.memory counts data only (RLIMIT_DATA)");
+        let cpu = self.limits.cpu.map(|_| "limits.cpu has no effect");
+        let shortfalls: Vec<_> = memory.into_iter().chain(cpu).collect();
+        Some(format!("{}: {reason}", shortfalls.join(", ")))
+    }
 }
 
 /// A running process.
@@ -65,6 +121,8 @@ pub(crate) struct Process {
     pub said: Said,
     lines: LastLines,
     link: Link,
+    /// Its cgroup, to be removed after its end.
+    _cgroup: Option<Leaf>,
 }
 
 /// How the supervisor reaches a process.
@@ -113,13 +171,8 @@ impl Process {
         let (ours, theirs) = ipc::pair()?;
         let ipc = ipc::split(ours)?;
         let children = signal(SignalKind::child())?;
-        let spec = Spec {
-            controller: std::process::id(),
-            title: launch.title.clone(),
-            cpus: launch.cpus.clone(),
-            open_files: launch.open_files,
-            program: None,
-        };
+        let cgroup = launch.cgroup(worker, key)?;
+        let spec = launch.spec(cgroup.as_ref(), None);
         let mut child = Command::new(EXECUTABLE)
             .arg(ARGUMENT)
             .arg(serde_json::to_string(&spec)?)
@@ -150,11 +203,17 @@ impl Process {
         let spawned =
             Spawned { child, children, group: Rc::clone(&group), stdout, stderr, ipc, lines: lines.clone() };
         let outbox = attend(spawned, &source, (first, sockets), tasks);
-        Ok(Self::new(source, spawned_at, lines, Link::Worker(outbox, group)))
+        Ok(Self::new(source, spawned_at, lines, Link::Worker(outbox, group), cgroup))
     }
 
     /// A process that was just spawned.
-    pub(super) fn new(source: Arc<Source>, spawned: Instant, lines: LastLines, link: Link) -> Self {
+    pub(super) fn new(
+        source: Arc<Source>,
+        spawned: Instant,
+        lines: LastLines,
+        link: Link,
+        cgroup: Option<Leaf>,
+    ) -> Self {
         Self {
             source,
             spawned,
@@ -166,6 +225,7 @@ impl Process {
             said: Said::default(),
             lines,
             link,
+            _cgroup: cgroup,
         }
     }
 

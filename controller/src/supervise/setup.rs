@@ -3,8 +3,9 @@
 use super::guest::Guest;
 use super::process::Launch;
 use super::worker::{Publisher, Work, Worker};
+use crate::cgroup::Cgroups;
 use crate::guest::{find, is_of_service_manager};
-use crate::stage::{ARGUMENTS, VARIABLE, worker_value};
+use crate::stage::{ARGUMENTS, Identity, VARIABLE, worker_value};
 use jackfield_shared::config::{self, Inherit, ProcessEnv, Processes, WorkerCommon, WorkerKind};
 use jackfield_shared::ipc::OnionService;
 use rustix::thread::{CpuSet, sched_getaffinity};
@@ -13,6 +14,25 @@ use std::path::Path;
 
 /// Why a worker can't be set up: the attribute that asks for what can't be had, and the reason.
 pub(crate) type Wrong = (&'static str, String);
+
+/// What workers are set up with.
+#[derive(Clone, Debug)]
+pub(crate) struct Machine {
+    /// The processors.
+    pub cpus: Cpus,
+    /// The node's cgroup.
+    pub cgroups: Cgroups,
+}
+
+impl Machine {
+    /// Asks the kernel.
+    ///
+    /// # Errors
+    /// As [`Cpus::usable`].
+    pub(crate) fn look() -> Result<Self, String> {
+        Ok(Self { cpus: Cpus::usable()?, cgroups: Cgroups::default() })
+    }
+}
 
 /// The processors that the controller may use, in order.
 #[derive(Clone, Debug)]
@@ -23,7 +43,7 @@ impl Cpus {
     ///
     /// # Errors
     /// When it doesn't tell, as on machines with more than 1024 processors.
-    pub(crate) fn usable() -> Result<Self, String> {
+    fn usable() -> Result<Self, String> {
         let set = sched_getaffinity(None).map_err(|e| format!("the usable processors are not known: {e}"))?;
         Ok(Self((0..CpuSet::MAX_CPU).filter(|&cpu| set.is_set(cpu)).collect()))
     }
@@ -49,7 +69,7 @@ impl Cpus {
     }
 
     /// How many processes a worker has.
-    pub(crate) fn processes(&self, processes: Processes) -> u16 {
+    fn processes(&self, processes: Processes) -> u16 {
         match processes {
             Processes::Count(count) => count,
             Processes::Auto => u16::try_from(self.0.len()).unwrap_or(u16::MAX).max(1),
@@ -61,10 +81,12 @@ impl Cpus {
 ///
 /// # Errors
 /// When its options can't be met on this machine.
-pub(crate) fn worker(config: config::Worker, directory: &Path, cpus: &Cpus) -> Result<Worker, Wrong> {
+pub(crate) fn worker(config: config::Worker, directory: &Path, machine: &Machine) -> Result<Worker, Wrong> {
+    let (user, group) = (config.common.user.as_deref(), config.common.group.as_deref());
+    let identity = Identity::of(user, group)?;
     if let WorkerKind::Guest(program) = &config.kind {
         let program = program.clone();
-        return guest(config, program, cpus);
+        return guest(config, program, identity, machine);
     }
     let Some(options) = config.native_options() else {
         return Err(("type", format!("workers of type \"{}\" are not built yet", config.kind_name())));
@@ -72,17 +94,24 @@ pub(crate) fn worker(config: config::Worker, directory: &Path, cpus: &Cpus) -> R
     let title = options.title.clone();
     let launch = Launch {
         title: title.unwrap_or_else(|| format!("jackfield {} {}", config.kind_name(), config.id)),
-        cpus: cpus.at(&options.cpu_affinity).map_err(|reason| ("options", reason))?,
-        open_files: config.common.limits.nofile,
-        environment: of_worker(&options.env, std::env::vars_os()),
+        cpus: machine.cpus.at(&options.cpu_affinity).map_err(|reason| ("options", reason))?,
+        environment: of_worker(&options.env, identity.as_ref(), std::env::vars_os()),
+        identity,
+        limits: config.common.limits.clone(),
+        cgroups: machine.cgroups.clone(),
         directory: directory.into(),
     };
-    let processes = cpus.processes(config.common.processes);
+    let processes = machine.cpus.processes(config.common.processes);
     Ok(Worker::new(Work::Serve(Box::new(config)), launch, processes))
 }
 
 /// A guest as the configuration wants it.
-fn guest(config: config::Worker, program: config::Guest, cpus: &Cpus) -> Result<Worker, Wrong> {
+fn guest(
+    config: config::Worker,
+    program: config::Guest,
+    identity: Option<Identity>,
+    machine: &Machine,
+) -> Result<Worker, Wrong> {
     let workdir = &program.options.workdir;
     if !workdir.is_dir() {
         return Err(("options", format!("workdir: {} is no directory", workdir.display())));
@@ -90,7 +119,7 @@ fn guest(config: config::Worker, program: config::Guest, cpus: &Cpus) -> Result<
     let path = std::env::var_os("PATH");
     let executable =
         find(&program.executable, workdir, path.as_deref()).map_err(|reason| ("executable", reason))?;
-    let mut environment = environment(&program.options.env, std::env::vars_os());
+    let mut environment = environment(&program.options.env, identity.as_ref(), std::env::vars_os());
     // As Crossbar.io does: what Python writes is to be seen when it is written.
     if !environment.iter().any(|(name, _)| name == "PYTHONUNBUFFERED") {
         environment.push(("PYTHONUNBUFFERED".into(), "1".into()));
@@ -98,11 +127,13 @@ fn guest(config: config::Worker, program: config::Guest, cpus: &Cpus) -> Result<
     let launch = Launch {
         title: format!("jackfield keeper of {}", config.id),
         cpus: None,
-        open_files: config.common.limits.nofile,
+        identity,
+        limits: config.common.limits.clone(),
+        cgroups: machine.cgroups.clone(),
         environment,
         directory: workdir.clone(),
     };
-    let processes = cpus.processes(config.common.processes);
+    let processes = machine.cpus.processes(config.common.processes);
     let guest = Guest { worker: config, program, executable };
     Ok(Worker::new(Work::Guest(Box::new(guest)), launch, processes))
 }
@@ -114,8 +145,10 @@ pub(crate) fn publisher(services: Vec<OnionService>, ids: &[&str], directory: &P
     let launch = Launch {
         title: format!("jackfield {id}"),
         cpus: None,
-        open_files: None,
-        environment: of_worker(&ProcessEnv::default(), std::env::vars_os()),
+        identity: None,
+        limits: config::Limits::default(),
+        cgroups: Cgroups::default(),
+        environment: of_worker(&ProcessEnv::default(), None, std::env::vars_os()),
         directory: directory.into(),
     };
     Worker::new(
@@ -128,16 +161,19 @@ pub(crate) fn publisher(services: Vec<OnionService>, ids: &[&str], directory: &P
 /// The variables of a process of ours: one more makes it a worker.
 fn of_worker(
     env: &ProcessEnv,
+    identity: Option<&Identity>,
     ours: impl Iterator<Item = (OsString, OsString)>,
 ) -> Vec<(OsString, OsString)> {
-    let mut environment = environment(env, ours);
+    let mut environment = environment(env, identity, ours);
     environment.push((VARIABLE.into(), worker_value(std::process::id()).into()));
     environment
 }
 
-/// The variables inherited, then those set. What a service manager says to the node is for the node alone.
+/// The variables inherited, then those of another user, then those set. What a service manager says to the node
+/// is for the node alone.
 fn environment(
     env: &ProcessEnv,
+    identity: Option<&Identity>,
     ours: impl Iterator<Item = (OsString, OsString)>,
 ) -> Vec<(OsString, OsString)> {
     let inherited = |name: &OsString| match &env.inherit {
@@ -147,6 +183,8 @@ fn environment(
         Inherit::Only(names) => names.iter().any(|wanted| name == wanted.as_str()),
     };
     let mut environment: Vec<_> = ours.filter(|(name, _)| inherited(name)).collect();
+    let of_user = identity.map(Identity::variables).unwrap_or_default();
+    environment.extend(of_user.into_iter().map(|(name, value)| (name.into(), value.into())));
     environment.extend(env.vars.iter().map(|(name, value)| (name.into(), value.into())));
     environment
 }
@@ -178,7 +216,7 @@ mod tests {
         let of = |inherit| {
             let mut env = ProcessEnv { inherit, ..ProcessEnv::default() };
             env.vars.insert("B".into(), "set".into());
-            let mut names: Vec<_> = of_worker(&env, ours())
+            let mut names: Vec<_> = of_worker(&env, None, ours())
                 .into_iter()
                 .map(|(name, value)| format!("{}={}", name.display(), value.display()))
                 .collect();

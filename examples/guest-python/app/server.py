@@ -29,10 +29,22 @@ def notify(text):
 
 
 served = 0
+open_connections = set()
 
 
-async def handle(reader, writer):
+async def accept(listener):
+    """Accepts until it is time to stop. (asyncio.start_server would drop what it has just accepted.)"""
+    listener.setblocking(False)
+    while not stopping.is_set():
+        connection, _ = await asyncio.get_running_loop().sock_accept(listener)
+        task = asyncio.create_task(handle(connection))
+        open_connections.add(task)
+        task.add_done_callback(open_connections.discard)
+
+
+async def handle(connection):
     global served
+    reader, writer = await asyncio.open_connection(sock=connection)
     try:
         while await reader.readuntil(b"\r\n\r\n"):
             served += 1
@@ -58,21 +70,21 @@ async def tell():
 
 
 async def main():
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
-    server = await asyncio.start_server(handle, sock=sockets()["web"])
-    telling = asyncio.create_task(tell())
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stopping.set)
+    listener = sockets()["web"]
+    tasks = [asyncio.create_task(accept(listener)), asyncio.create_task(tell())]
     notify("READY=1")
     print("serving", flush=True)
     await stopping.wait()
     notify("STOPPING=1\nSTATUS=finishing")
-    # Closes our duplicate of the socket: those who connect from now on are served by our successor.
-    server.close()
-    # asyncio has accepted more, perhaps: their handlers are about to begin.
-    while others := asyncio.all_tasks() - {asyncio.current_task(), telling}:
-        _, late = await asyncio.wait(others, timeout=20)
-        if late:
-            break
-    telling.cancel()
+    # Who connects from now on is served by our successor; who was accepted just now still gets a handler.
+    loop.remove_reader(listener)
+    await asyncio.sleep(0)
+    if open_connections:
+        await asyncio.wait(open_connections, timeout=20)
+    for task in tasks:
+        task.cancel()
     print(f"served {served} requests", flush=True)
 
 
