@@ -117,3 +117,13 @@ impl Drop for Nginx {
         let _ = self.child.wait();
     }
 }
+
+/// A copy of an example's directory.
+pub fn example(name: &str) -> TempDir {
+    let dir = TempDir::new();
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name).join(".");
+    let out = output(Command::new("cp").arg("-r").arg(from).arg(dir.path()));
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let _ = std::fs::remove_dir_all(dir.path().join(".jackfield/run"));
+    dir
+}

@@ -63,7 +63,7 @@ pub(crate) fn launch(
 
     let sink =
         Sink::start(options.waiting.is_none(), options.format).map_err(|e| one(format!("the log: {e}")))?;
-    let mut hub = Hub::new(options.level, options.format, Some(sink));
+    let hub = Hub::new(options.level, options.format, Some(sink));
     for (level, text) in remarks {
         hub.log(level, text);
     }
@@ -79,7 +79,7 @@ pub(crate) fn launch(
     let banner = banner(&facts.info, node, &endpoints, configuration.is_builtin);
     let startup = Startup { banner, waiting: options.waiting };
     let supervisor = Supervisor::new(facts, workers, endpoints, configuration.tls.clone(), hub, startup);
-    let Ended { well, mut hub } = run(&run_dir, supervisor).map_err(one)?;
+    let Ended { well, hub } = run(&run_dir, supervisor).map_err(one)?;
     hub.leave_terminal();
     Ok(well)
 }
@@ -128,31 +128,36 @@ fn prepare(
     };
     for (index, worker) in node.workers.iter().enumerate().filter(|(_, worker)| !worker.disabled()) {
         let path = ConfigPath::default().key("workers").index(index);
-        let transports = worker.transports();
-        if transports.len() > MAX_FDS {
-            errors
-                .push(at(&path, format!("{} transports; a worker has {MAX_FDS} at most", transports.len())));
+        let listeners = worker.listeners();
+        if listeners.len() > MAX_FDS {
+            let message = format!("{} listening sockets; a worker has {MAX_FDS} at most", listeners.len());
+            errors.push(at(&path, message));
             continue;
         }
         let set_up = match set_up(worker.clone(), base, machine) {
             Ok(worker) => worker,
-            Err(reason) => {
-                errors.push(at(&path, reason));
+            Err((key, reason)) => {
+                errors.push(at(&path.key(key), reason));
                 continue;
             }
         };
         let processes = u16::try_from(set_up.slots.len()).unwrap_or(u16::MAX);
-        for (index, transport) in transports.iter().enumerate() {
-            let bind = || Bound::bind(&worker.id, &transport.id, &transport.endpoint, processes);
+        for (index, listener) in listeners.iter().enumerate() {
+            let bind = || Bound::bind(&worker.id, listener.id, listener.endpoint, processes);
             let endpoint = endpoint_path(&path, worker, index);
             let mut bound = match patiently(bind, deadline) {
                 Ok(bound) => bound,
                 Err(e) => {
-                    errors.push(at(&address_path(&endpoint, &transport.endpoint), e.to_string()));
+                    errors.push(at(&address_path(&endpoint, listener.endpoint), e.to_string()));
                     continue;
                 }
             };
-            if let ListeningEndpoint::Onion(onion) = &transport.endpoint {
+            if matches!(worker.kind, config::WorkerKind::Guest(_))
+                && let Err(e) = bound.set_for_guest(listener.endpoint)
+            {
+                errors.push(at(&endpoint, e.to_string()));
+            }
+            if let ListeningEndpoint::Onion(onion) = listener.endpoint {
                 match onion::service(onion, &bound, remarks) {
                     Ok(Some(service)) => {
                         bound.onion = Some(format!("{}:{}", service.address, service.port));
@@ -196,6 +201,7 @@ fn patiently(
 fn endpoint_path(worker_path: &ConfigPath, worker: &config::Worker, index: usize) -> ConfigPath {
     let transport = match worker.kind {
         config::WorkerKind::WebsocketTestee(_) => worker_path.key("transport"),
+        config::WorkerKind::Guest(_) => worker_path.key("listen").index(index),
         _ => worker_path.key("transports").index(index),
     };
     transport.key("endpoint")

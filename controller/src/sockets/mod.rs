@@ -11,6 +11,7 @@ mod unix;
 pub(crate) use error::BindError;
 
 use jackfield_shared::config::{ListenPort, ListeningEndpoint, TcpListening};
+use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use unix::Name;
@@ -82,6 +83,21 @@ impl Bound {
         };
         let (worker, transport) = (worker.to_owned(), transport.to_owned());
         Ok(Self { worker, transport, address, onion: None, shared, sockets, _name: name })
+    }
+
+    /// Sets on the listening sockets what connections inherit from them, where nobody of ours accepts.
+    ///
+    /// # Errors
+    /// As setsockopt(2).
+    pub(crate) fn set_for_guest(&self, endpoint: &ListeningEndpoint) -> io::Result<()> {
+        let ListeningEndpoint::Tcp(tcp) = endpoint else { return Ok(()) };
+        for socket in self.sockets.iter().map(SockRef::from) {
+            socket.set_tcp_nodelay(tcp.nodelay)?;
+            if let Some(time) = tcp.keepalive {
+                socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(time))?;
+            }
+        }
+        Ok(())
     }
 
     /// The socket that the process with this index accepts from.

@@ -3,13 +3,13 @@
 use super::Supervisor;
 use super::backoff::Verdict;
 use super::due::{Due, START_LIMIT};
-use super::event::{Event, Key, Output, Source};
+use super::event::{Event, Key, Source};
 use super::exit;
 use super::heartbeat;
 use super::process::Process;
 use super::slot::Role;
-use super::worker::Work;
-use jackfield_shared::config::RestartPolicy;
+use super::worker::{Work, Worker};
+use jackfield_shared::config::{self, RestartPolicy};
 use jackfield_shared::ipc::{self, FromWorker, Plan, Publications, Slot as PlanSlot, ToWorker};
 use jackfield_shared::log::Level;
 use jackfield_shared::status::{Exit, State};
@@ -50,31 +50,51 @@ impl Supervisor {
     pub(super) fn spawn(&mut self, worker: usize, slot: usize) -> io::Result<Process> {
         let key = Key(self.next_key);
         self.next_key += 1;
-        let orders = self.orders(worker, slot)?;
-        let place = &self.workers[worker];
-        let index = place.slots[slot].index;
-        let process = Process::spawn(key, &place.launch, (place.id(), index), orders, &self.events)?;
+        let process = self.spawn_process(key, worker, slot)?;
         self.places.insert(key, (worker, slot));
         self.deadlines.push(Instant::now() + START_LIMIT, Due::StartLimit(key));
         self.hub.publish(process.source.record(Level::Debug, "spawned"));
-        if let Some(shortfall) = place.launch.shortfall() {
+        if let Some(shortfall) = self.workers[worker].launch.shortfall() {
             self.hub.publish(process.source.record(Level::Warn, shortfall));
         }
         Ok(process)
     }
 
-    /// What a process is told first, with the descriptors it needs.
-    fn orders(&self, worker: usize, slot: usize) -> io::Result<(ToWorker, Vec<OwnedFd>)> {
-        let worker = &self.workers[worker];
-        let process = worker.slots[slot].index;
-        let config = match &worker.work {
-            Work::Serve(config) => config,
+    fn spawn_process(&self, key: Key, worker: usize, slot: usize) -> io::Result<Process> {
+        let place = &self.workers[worker];
+        let index = place.slots[slot].index;
+        let tasks = (&self.events, &self.hub);
+        let orders = match &place.work {
+            Work::Serve(config) => self.plan(place, config, index)?,
             Work::Publish(publisher) => {
                 let services = publisher.services.clone();
                 let publications = Publications { log_level: self.hub.level(), services };
-                return Ok((ToWorker::Publish(Box::new(publications)), Vec::new()));
+                (ToWorker::Publish(Box::new(publications)), Vec::new())
+            }
+            Work::Guest(guest) => {
+                let sockets = self.sockets(place, index)?;
+                return Process::spawn_guest(key, &place.launch, index, guest, sockets, tasks);
             }
         };
+        Process::spawn(key, &place.launch, (place.id(), index), orders, tasks)
+    }
+
+    /// Duplicates of the sockets that a process of a guest is given, with their names.
+    fn sockets(&self, worker: &Worker, process: u16) -> io::Result<Vec<(String, OwnedFd)>> {
+        let endpoints = self.endpoints.iter().filter(|endpoint| endpoint.worker == worker.id());
+        let sockets = endpoints.filter_map(|endpoint| Some((endpoint, endpoint.socket(process)?)));
+        sockets
+            .map(|(endpoint, socket)| Ok((endpoint.transport.clone(), socket.try_clone_to_owned()?)))
+            .collect()
+    }
+
+    /// What a process is told first, with the descriptors it needs.
+    fn plan(
+        &self,
+        worker: &Worker,
+        config: &config::Worker,
+        process: u16,
+    ) -> io::Result<(ToWorker, Vec<OwnedFd>)> {
         let (mut slots, mut sockets) = (Vec::new(), Vec::new());
         for endpoint in self.endpoints.iter().filter(|endpoint| endpoint.worker == worker.id()) {
             if let Some(socket) = endpoint.socket(process) {
@@ -85,7 +105,7 @@ impl Supervisor {
         }
         let plan = Plan {
             node: self.node.info.clone(),
-            worker: (**config).clone(),
+            worker: config.clone(),
             process,
             log_level: self.hub.level(),
             slots,
@@ -99,7 +119,8 @@ impl Supervisor {
     pub(super) fn happened(&mut self, event: Event) {
         match event {
             Event::Message(source, message) => self.told(&source, message),
-            Event::Line(source, output, line) => self.wrote(&source, output, &line),
+            Event::Notice(source, notice) => self.noticed(&source, notice),
+            Event::Watched(worker, file) => self.watched(&worker, &file),
             Event::TlsFiles(news) => self.tls_renewed(news),
             Event::Closed(source, error) => self.lost_connection(&source, error.as_ref()),
             Event::Exited(source, status) => self.exited(&source, status),
@@ -111,7 +132,8 @@ impl Supervisor {
             process.heartbeat.heard();
         }
         match message {
-            FromWorker::Log(record) => self.hub.publish(source.claim(record)),
+            // Goes straight to the log.
+            FromWorker::Log(_) => {}
             FromWorker::Ready => self.is_ready(source.key),
             FromWorker::Failed { reason } => {
                 if let Some(process) = self.process_mut(source.key) {
@@ -149,20 +171,6 @@ impl Supervisor {
         }
     }
 
-    /// A native worker logs over IPC: what it writes on its outputs is unusual.
-    fn wrote(&mut self, source: &Source, output: Output, line: &str) {
-        let level = match output {
-            Output::Stdout => Level::Info,
-            Output::Stderr => Level::Warn,
-        };
-        self.hub.publish(source.record(level, line));
-        if output == Output::Stderr
-            && let Some(process) = self.process_mut(source.key)
-        {
-            process.keep_line(line);
-        }
-    }
-
     fn lost_connection(&mut self, source: &Source, error: Option<&ipc::Error>) {
         let Some(&(worker, _)) = self.places.get(&source.key) else { return };
         match error {
@@ -181,7 +189,7 @@ impl Supervisor {
         }
     }
 
-    fn is_ready(&mut self, key: Key) {
+    pub(super) fn is_ready(&mut self, key: Key) {
         let Some(&(worker, slot)) = self.places.get(&key) else { return };
         let now = Instant::now();
         let watchdog = self.workers[worker].common().watchdog;
@@ -216,7 +224,7 @@ impl Supervisor {
         self.gathers.forget(source.key);
         let exit = exit::record(status, &process, &mut self.oom);
         let reason = exit::explain(&exit, process.reason.as_deref());
-        let as_told = role == Role::Leaving && exit::is_clean(&exit);
+        let as_told = role == Role::Leaving && exit::is_as_told(&exit, process.is_guest());
         let level = if as_told { Level::Info } else { Level::Warn };
         self.hub.publish(source.record(level, reason.clone()));
 

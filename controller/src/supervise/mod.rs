@@ -11,9 +11,9 @@ mod event;
 mod exit;
 mod gather;
 mod group;
+mod guest;
 mod heartbeat;
 mod life;
-mod lines;
 mod oom;
 mod operation;
 mod process;
@@ -142,6 +142,7 @@ impl Supervisor {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hangup = signal(SignalKind::hangup())?;
         self.say_hello();
+        self.watch_guests();
         self.start_all();
         self.secure();
         self.advance();

@@ -35,7 +35,7 @@ impl Supervisor {
 
     fn endpoint_status(&self, bound: &Bound) -> Option<status::Endpoint> {
         let worker = self.workers.iter().find(|worker| worker.id() == bound.worker)?;
-        let transport = worker.transports().iter().find(|t| t.id == bound.transport)?;
+        let listener = worker.listener(&bound.transport)?;
         let inodes = bound.inodes().unwrap_or_default();
         let (onion, state, reason) = match self.publication(bound) {
             Some((service, state, reason)) => (Some(service), state, reason),
@@ -44,13 +44,13 @@ impl Supervisor {
         Some(status::Endpoint {
             worker: bound.worker.clone(),
             transport: bound.transport.clone(),
-            kind: transport.kind.name().to_owned(),
+            kind: listener.kind.to_owned(),
             address: bound.address.clone(),
             onion,
             state,
             reason,
             shared: bound.shared,
-            tls: transport.has_tls(),
+            tls: listener.has_tls,
             listeners: inodes.into_iter().map(|(inode, process)| Listener { inode, process }).collect(),
             connections: worker.connections(&bound.transport),
         })
@@ -83,12 +83,13 @@ fn slot_status(slot: &Slot, now: Instant) -> Vec<status::Process> {
 }
 
 fn process_status(slot: &Slot, state: State, process: Option<&Process>, now: Instant) -> status::Process {
-    let usage = process.map(|process| Usage::of(process.source.pid)).unwrap_or_default();
+    let usage = process.map(|process| Usage::of(process.source.pid())).unwrap_or_default();
     let listeners = process.into_iter().flat_map(|process| &process.counters.listeners);
     status::Process {
         index: slot.index,
-        pid: process.map(|process| process.source.pid),
+        pid: process.map(|process| process.source.pid()),
         state,
+        status: process.and_then(|process| process.said.status.clone()),
         generation: GENERATION,
         uptime_s: process.map_or(0.0, |process| now.duration_since(process.spawned).as_secs_f64()),
         restarts: slot.restarts,

@@ -5,6 +5,7 @@ use super::due::Due;
 use super::exit;
 use super::operation::Caller;
 use super::process::Process;
+use super::worker::Work;
 use jackfield_shared::config::NodeShutdown;
 use jackfield_shared::ipc::ToWorker;
 use jackfield_shared::log::Level;
@@ -117,8 +118,11 @@ impl Supervisor {
         }
         let serving = self.workers.iter().filter(|worker| worker.serves());
         let others = serving.flat_map(super::Worker::processes).count();
+        let is_guest = matches!(self.workers[worker].work, Work::Guest(_));
         let ends = self.node.shutdown.iter().flatten().any(|shutdown| match shutdown {
             NodeShutdown::OnShutdownRequested => false,
+            // As in Crossbar.io, a guest may come and go.
+            NodeShutdown::OnWorkerExit | NodeShutdown::OnWorkerExitWithError if is_guest => false,
             NodeShutdown::OnWorkerExit => true,
             NodeShutdown::OnWorkerExitWithError => !clean,
             NodeShutdown::OnLastWorkerExit => others == 0,

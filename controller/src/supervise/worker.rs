@@ -1,6 +1,7 @@
 //! A worker of the configuration, as the supervisor sees it.
 
 use super::backoff::Limits;
+use super::guest::Guest;
 use super::process::{Launch, Process};
 use super::slot::Slot;
 use super::state::least_healthy;
@@ -15,6 +16,8 @@ use std::collections::HashMap;
 pub(crate) enum Work {
     /// They serve a worker of the configuration.
     Serve(Box<config::Worker>),
+    /// They are a program that is not ours.
+    Guest(Box<Guest>),
     /// One process publishes the onion services of all the others.
     Publish(Box<Publisher>),
 }
@@ -60,6 +63,7 @@ impl Worker {
     pub(crate) fn id(&self) -> &str {
         match &self.work {
             Work::Serve(worker) => &worker.id,
+            Work::Guest(guest) => &guest.worker.id,
             Work::Publish(publisher) => &publisher.id,
         }
     }
@@ -68,6 +72,7 @@ impl Worker {
     pub(crate) fn kind_name(&self) -> &'static str {
         match &self.work {
             Work::Serve(worker) => worker.kind_name(),
+            Work::Guest(guest) => guest.worker.kind_name(),
             Work::Publish(_) => "tor",
         }
     }
@@ -76,21 +81,41 @@ impl Worker {
     pub(crate) fn common(&self) -> &config::WorkerCommon {
         match &self.work {
             Work::Serve(worker) => &worker.common,
+            Work::Guest(guest) => &guest.worker.common,
             Work::Publish(publisher) => &publisher.common,
         }
     }
 
-    /// What it listens on.
+    /// Its transports.
     pub(crate) fn transports(&self) -> &[config::Transport] {
         match &self.work {
             Work::Serve(worker) => worker.transports(),
-            Work::Publish(_) => &[],
+            Work::Guest(_) | Work::Publish(_) => &[],
+        }
+    }
+
+    /// What it listens on by this name.
+    pub(crate) fn listener(&self, id: &str) -> Option<config::Listener<'_>> {
+        let listeners = match &self.work {
+            Work::Serve(worker) => worker.listeners(),
+            Work::Guest(guest) => guest.worker.listeners(),
+            Work::Publish(_) => Vec::new(),
+        };
+        listeners.into_iter().find(|listener| listener.id == id)
+    }
+
+    /// Whether a process and its successor can do their work side by side. A guest without sockets of ours has
+    /// got what it needs by itself, which may be a port, or the lock on a file.
+    pub(crate) fn can_overlap(&self) -> bool {
+        match &self.work {
+            Work::Serve(_) | Work::Publish(_) => true,
+            Work::Guest(guest) => !guest.program.listen.is_empty(),
         }
     }
 
     /// Whether it serves a worker of the configuration; without the others the node goes on, if degraded.
     pub(crate) fn serves(&self) -> bool {
-        matches!(self.work, Work::Serve(_))
+        !matches!(self.work, Work::Publish(_))
     }
 
     /// The state of its least healthy process.

@@ -70,7 +70,11 @@ impl Remarks {
             WorkerKind::Router(router) => self.router(router, at),
             WorkerKind::Proxy(proxy) => self.proxy(proxy, at),
             WorkerKind::WebsocketTestee(testee) => self.transport(&testee.transport, &at.key("transport")),
-            WorkerKind::Guest(_) => self.missing(at.key("type"), "guest workers are not built yet"),
+            WorkerKind::Guest(guest) => {
+                for (index, socket) in guest.listen.iter().enumerate() {
+                    self.listening(&socket.endpoint, &at.key("listen").index(index).key("endpoint"));
+                }
+            }
             WorkerKind::Container(_) => {
                 self.missing(
                     at.key("type"),
