@@ -172,14 +172,6 @@ pub struct Background {
     child: Child,
 }
 
-impl Background {
-    /// Waits for its end.
-    pub fn wait(mut self) -> ExitStatus {
-        assert!(wait_for_end(self.child.id()), "a command does not end");
-        self.child.wait().unwrap()
-    }
-}
-
 impl Drop for Background {
     fn drop(&mut self) {
         let _ = self.child.kill();

@@ -91,10 +91,10 @@ impl Life {
                 if hold {
                     self.controller.send(FromWorker::Prepared);
                 } else {
-                    self.accept()?;
+                    self.accept();
                 }
             }
-            Ok(Some((ToWorker::Accept, _))) => self.accept()?,
+            Ok(Some((ToWorker::Accept, _))) => self.accept(),
             Ok(Some((ToWorker::Listen(slots), sockets))) => {
                 self.listen(slots, sockets);
             }
@@ -148,12 +148,11 @@ impl Life {
         Ok(())
     }
 
-    fn accept(&mut self) -> Result<(), End> {
+    fn accept(&mut self) {
         if let Some(serving) = &mut self.serving {
-            serving.accept().map_err(End::Failed)?;
+            serving.accept();
             self.controller.send(FromWorker::Ready);
         }
-        Ok(())
     }
 
     /// Accepts from more sockets, or says that it can't: what it serves already is worth more.

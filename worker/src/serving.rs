@@ -125,7 +125,7 @@ impl Serving {
     }
 
     /// Begins to accept from every listener that was taken.
-    pub(crate) fn accept(&mut self) -> Result<(), String> {
+    pub(crate) fn accept(&mut self) {
         if !std::mem::replace(&mut self.begun, true) {
             for prepared in self.transports.values() {
                 prepared.service.begin(&self.drainer.drain());
@@ -136,22 +136,22 @@ impl Serving {
             let (Some(prepared), Some(context)) = (self.transports.get(transport), &self.context) else {
                 continue;
             };
-            set_options(&endpoint.listener, &prepared.transport)
-                .map_err(|e| format!("{}: {e}", endpoint.address))?;
             let retired = Rc::clone(&endpoint.retired);
             let (front, service) = (prepared.front.clone(), prepared.service.clone());
             let serve = serve(endpoint, front, service, Rc::clone(context), self.drainer.drain());
             let task = self.tasks.spawn_local(serve);
             self.listeners.insert(inode, Accepting { task, retired });
         }
-        Ok(())
     }
 
     /// Accepts from more sockets of the plan's transports.
     pub(crate) fn listen(&mut self, slots: Vec<Slot>, sockets: Vec<OwnedFd>) -> Result<(), String> {
-        let result = self.take(slots, sockets).and_then(|()| self.accept());
-        self.held.clear();
-        result
+        let taken = self.take(slots, sockets);
+        if taken.is_err() {
+            self.held.clear();
+        }
+        self.accept();
+        taken
     }
 
     /// Accepts no longer from these sockets, and closes them.
@@ -252,18 +252,6 @@ async fn serve(
         }
     };
     endpoint.run(drain, accepted).await;
-}
-
-fn set_options(listener: &Listener, transport: &Transport) -> std::io::Result<()> {
-    let endpoint = match &transport.endpoint {
-        ListeningEndpoint::Onion(onion) => onion.target.as_deref(),
-        other => Some(other),
-    };
-    match endpoint {
-        Some(ListeningEndpoint::Tcp(tcp)) => listener.set_options(tcp.nodelay, tcp.keepalive),
-        Some(_) => Ok(()),
-        None => listener.set_options(true, None),
-    }
 }
 
 fn most_connections(transport: &Transport) -> u32 {

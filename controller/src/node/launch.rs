@@ -53,10 +53,13 @@ pub(crate) fn launch(
     let deadline = run_dir.was_killed.then(|| Instant::now() + TAKEOVER);
     let setting = Setting { base: &origin.base, machine: &machine, former: Vec::new(), deadline };
     let Assembly { workers, remarks, .. } = assemble(&configuration, &setting)?;
+    for bound in workers.iter().flat_map(|worker| &worker.bound) {
+        bound.settle().map_err(|e| one(format!("{}: its options: {e}", bound.address)))?;
+    }
 
     let sink =
         Sink::start(options.waiting.is_none(), options.format).map_err(|e| one(format!("the log: {e}")))?;
-    let mut hub = Hub::new(options.level, options.format, Some(sink));
+    let hub = Hub::new(options.level, options.format, Some(sink));
     for (level, text) in remarks {
         hub.log(level, text);
     }
@@ -69,7 +72,7 @@ pub(crate) fn launch(
     let startup = Startup { banner, waiting: options.waiting };
     let facts = Node { info, started, origin, machine, configuration, generation: 1 };
     let supervisor = Supervisor::new(facts, workers, hub, startup);
-    let Ended { well, mut hub } = run(&run_dir, supervisor).map_err(one)?;
+    let Ended { well, hub } = run(&run_dir, supervisor).map_err(one)?;
     hub.leave_terminal();
     Ok(well)
 }

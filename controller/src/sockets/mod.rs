@@ -15,6 +15,7 @@ pub(crate) use binder::{Binder, Wanted};
 pub(crate) use error::BindError;
 
 use jackfield_shared::config::{ListenPort, ListeningEndpoint, TcpListening};
+use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -116,18 +117,25 @@ impl Bound {
     /// # Errors
     /// As listen(2) and setsockopt(2).
     pub(crate) fn settle(&self) -> io::Result<()> {
-        let (backlog, user_timeout) = match &self.endpoint {
-            ListeningEndpoint::Tcp(tcp) => (tcp.backlog, tcp.user_timeout),
-            ListeningEndpoint::Unix(unix) => (unix.backlog, None),
-            ListeningEndpoint::Onion(_) | ListeningEndpoint::Twisted(_) => return Ok(()),
-        };
+        let is_shared = self.shared || self.listeners().count() > 1;
         for (socket, _) in self.listeners() {
-            rustix::net::listen(socket.fd(), backlog.try_into().unwrap_or(i32::MAX))?;
-            if matches!(self.local, Local::Tcp(_)) {
-                let option = socket2::SockRef::from(&socket.fd);
-                option.set_tcp_user_timeout(user_timeout)?;
-                option.set_reuse_port(self.shared || self.listeners().count() > 1)?;
-            }
+            let option = SockRef::from(&socket.fd);
+            let backlog = match &self.endpoint {
+                ListeningEndpoint::Tcp(tcp) => {
+                    // What connections inherit (tcp(7)).
+                    option.set_tcp_user_timeout(tcp.user_timeout)?;
+                    option.set_tcp_nodelay(tcp.nodelay)?;
+                    match tcp.keepalive.filter(|time| !time.is_zero()) {
+                        Some(time) => option.set_tcp_keepalive(&TcpKeepalive::new().with_time(time))?,
+                        None => option.set_keepalive(false)?,
+                    }
+                    option.set_reuse_port(is_shared)?;
+                    tcp.backlog
+                }
+                ListeningEndpoint::Unix(unix) => unix.backlog,
+                ListeningEndpoint::Onion(_) | ListeningEndpoint::Twisted(_) => continue,
+            };
+            option.listen(backlog.try_into().unwrap_or(i32::MAX))?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use super::worker::{Work, Worker};
 use crate::node::Configuration;
 use crate::onion;
 use crate::sockets::{Adjustment, BindError, Binder, Bound, Wanted};
-use jackfield_shared::config::{self, ListenPort, ListeningEndpoint, Path as ConfigPath, Transport};
+use jackfield_shared::config::{self, ListenPort, Listener, ListeningEndpoint, Path as ConfigPath};
 use jackfield_shared::ipc::MAX_FDS;
 use std::path::Path;
 use std::thread::sleep;
@@ -89,12 +89,12 @@ impl Assembler<'_> {
         let node = self.configuration.loaded.node.iter();
         for (index, config) in node.flat_map(|node| node.workers.iter().enumerate()) {
             let path = ConfigPath::default().key("workers").index(index);
-            let transports = config.transports().len();
+            let listeners = config.listeners().len();
             if config.disabled() {
                 continue;
             }
-            if transports > MAX_FDS {
-                self.failed(&path, format!("{transports} transports; a worker has {MAX_FDS} at most"));
+            if listeners > MAX_FDS {
+                self.failed(&path, format!("{listeners} listening sockets; a worker has {MAX_FDS} at most"));
                 continue;
             }
             match set_up(config.clone(), self.setting.base, self.setting.machine) {
@@ -103,7 +103,7 @@ impl Assembler<'_> {
                     worker.tls_files = worker.tls_files_of(&self.configuration.tls.files);
                     workers.push((path, worker));
                 }
-                Err(reason) => self.failed(&path, reason),
+                Err((key, reason)) => self.failed(&path.key(key), reason),
             }
         }
         workers
@@ -123,21 +123,21 @@ impl Assembler<'_> {
 
     fn bind(&mut self, workers: &mut [(ConfigPath, Worker)]) -> Vec<jackfield_shared::ipc::OnionService> {
         for (_, worker) in &*workers {
-            worker.transports().iter().for_each(|transport| self.binder.reserve(&wanted(worker, transport)));
+            worker.listeners().iter().for_each(|listener| self.binder.reserve(&wanted(worker, listener)));
         }
         let mut services = Vec::new();
         for (path, worker) in workers {
             let mut bounds = Vec::new();
-            for (index, transport) in worker.transports().iter().enumerate() {
+            for (index, listener) in worker.listeners().iter().enumerate() {
                 let endpoint = endpoint_path(path, worker, index);
-                let mut bound = match self.patiently(&wanted(worker, transport)) {
+                let mut bound = match self.patiently(&wanted(worker, listener)) {
                     Ok(bound) => bound,
                     Err(e) => {
-                        self.failed(&address_path(&endpoint, &transport.endpoint), e);
+                        self.failed(&address_path(&endpoint, listener.endpoint), e);
                         continue;
                     }
                 };
-                if let ListeningEndpoint::Onion(onion) = &transport.endpoint {
+                if let ListeningEndpoint::Onion(onion) = listener.endpoint {
                     match onion::service(onion, &bound, &mut self.remarks) {
                         Ok(Some(service)) => {
                             bound.onion = Some(format!("{}:{}", service.address, service.port));
@@ -167,9 +167,9 @@ impl Assembler<'_> {
     }
 }
 
-pub(super) fn wanted<'a>(worker: &'a Worker, transport: &'a Transport) -> Wanted<'a> {
+pub(super) fn wanted<'a>(worker: &'a Worker, listener: &Listener<'a>) -> Wanted<'a> {
     let processes = worker.slots.len();
-    Wanted { worker: worker.id(), transport: &transport.id, endpoint: &transport.endpoint, processes }
+    Wanted { worker: worker.id(), transport: listener.id, endpoint: listener.endpoint, processes }
 }
 
 /// Where the configuration has the endpoint of a worker's transport.
@@ -178,6 +178,7 @@ fn endpoint_path(worker_path: &ConfigPath, worker: &Worker, index: usize) -> Con
         Work::Serve(config) if matches!(config.kind, config::WorkerKind::WebsocketTestee(_)) => {
             worker_path.key("transport")
         }
+        Work::Guest(_) => worker_path.key("listen").index(index),
         _ => worker_path.key("transports").index(index),
     };
     transport.key("endpoint")

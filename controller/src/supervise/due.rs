@@ -56,7 +56,10 @@ impl Supervisor {
 
     fn start_limit(&mut self, key: Key) {
         let is_late = |process: &&mut Process| process.ready.is_none() && !process.prepared;
-        if let Some(process) = self.process_mut(key).filter(is_late) {
+        let Some(process) = self.process_mut(key).filter(is_late) else { return };
+        if let Some(until) = process.said.needs_until.filter(|until| *until > Instant::now()) {
+            self.deadlines.push(until, Due::StartLimit(key));
+        } else {
             process.kill(format!("not ready after {} s", START_LIMIT.as_secs()));
         }
     }
@@ -70,7 +73,8 @@ impl Supervisor {
         let watchdog = self.workers[worker].common().watchdog;
         let seq = self.gathers.next_seq();
         let Some(process) = self.process_mut(key) else { return };
-        if let Some(silent) = process.heartbeat.beat(watchdog, due, now) {
+        let watched = if process.is_watched() { watchdog } else { Duration::ZERO };
+        if let Some(silent) = process.heartbeat.beat(watched, due, now) {
             process.kill(format!("did not answer for {:.1} s: its loop is stuck", silent.as_secs_f64()));
             return;
         }
@@ -93,6 +97,10 @@ impl Supervisor {
         let Some(&(worker, _)) = self.places.get(&key) else { return };
         let time = self.workers[worker].common().stop.kill_timeout;
         let Some(process) = self.process_mut(key) else { return };
+        if let Some(until) = process.said.needs_until.filter(|until| *until > Instant::now()) {
+            self.deadlines.push(until, Due::Terminate(key));
+            return;
+        }
         process.reason.get_or_insert_with(|| "did not end after draining".into());
         process.signal(Signal::TERM);
         let record = process.source.record(Level::Warn, "has not drained in time: SIGTERM");

@@ -1,16 +1,17 @@
 //! The life of the processes: spawned, ready, ended, started again.
 
 use super::Supervisor;
+use super::attend::Parcel;
 use super::backoff::Verdict;
 use super::due::{Due, START_LIMIT};
-use super::event::{Event, Key, Output, Source};
+use super::event::{Event, Key, Source};
 use super::exit;
 use super::heartbeat;
 use super::process::Process;
 use super::slot::Role;
-use super::worker::Work;
+use super::worker::{Work, Worker};
 use super::workers::WorkerKey;
-use jackfield_shared::config::RestartPolicy;
+use jackfield_shared::config::{self, RestartPolicy};
 use jackfield_shared::ipc::{self, FromWorker, Plan, Publications, Slot as PlanSlot, ToWorker};
 use jackfield_shared::log::Level;
 use jackfield_shared::status::{Exit, State};
@@ -21,13 +22,10 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What a process is told first.
-struct Orders {
-    message: ToWorker,
-    /// The descriptors that go with it.
-    sockets: Vec<OwnedFd>,
-    /// Inodes of these.
-    listening: BTreeSet<u64>,
+/// Duplicates of the sockets that a process of a guest is given, with their names.
+fn sockets(guest: &Worker, slot: usize) -> io::Result<Vec<(String, OwnedFd)>> {
+    let sockets = guest.bound.iter().flat_map(|bound| bound.sockets(slot).map(move |socket| (bound, socket)));
+    sockets.map(|(bound, socket)| Ok((bound.transport.clone(), socket.fd().try_clone_to_owned()?))).collect()
 }
 
 impl Supervisor {
@@ -61,35 +59,47 @@ impl Supervisor {
     pub(super) fn spawn(&mut self, worker: WorkerKey, slot: usize) -> io::Result<Process> {
         let key = Key(self.next_key);
         self.next_key += 1;
-        let Orders { message, sockets, listening } = self.orders(worker, slot)?;
-        let place = &self.workers[worker];
-        let index = place.slots[slot].index;
-        let mut process =
-            Process::spawn(key, &place.launch, (place.id(), index), (message, sockets), &self.events)?;
-        process.listening = listening;
-        process.generation = place.generation;
+        let process = self.spawn_process(key, worker, slot)?;
         self.places.insert(key, (worker, slot));
         self.deadlines.push(Instant::now() + START_LIMIT, Due::StartLimit(key));
         self.hub.publish(process.source.record(Level::Debug, "spawned"));
-        if let Some(shortfall) = place.launch.shortfall() {
+        if let Some(shortfall) = self.workers[worker].launch.shortfall() {
             self.hub.publish(process.source.record(Level::Warn, shortfall));
         }
         Ok(process)
     }
 
-    /// What a process is told first, with the descriptors it needs.
-    fn orders(&self, worker: WorkerKey, slot: usize) -> io::Result<Orders> {
-        let worker = &self.workers[worker];
-        let place = &worker.slots[slot];
-        let config = match &worker.work {
-            Work::Serve(config) => config,
+    fn spawn_process(&self, key: Key, worker: WorkerKey, slot: usize) -> io::Result<Process> {
+        let place = &self.workers[worker];
+        let index = place.slots[slot].index;
+        let tasks = (&self.events, &self.hub);
+        let (orders, listening) = match &place.work {
+            Work::Serve(config) => self.plan(place, config, slot)?,
             Work::Publish(publisher) => {
                 let services = publisher.services.clone();
                 let publications = Publications { log_level: self.hub.level(), services };
-                let message = ToWorker::Publish(Box::new(publications));
-                return Ok(Orders { message, sockets: Vec::new(), listening: BTreeSet::new() });
+                ((ToWorker::Publish(Box::new(publications)), Vec::new()), BTreeSet::new())
+            }
+            Work::Guest(guest) => {
+                let sockets = sockets(place, slot)?;
+                let mut process = Process::spawn_guest(key, &place.launch, index, guest, sockets, tasks)?;
+                process.generation = place.generation;
+                return Ok(process);
             }
         };
+        let mut process = Process::spawn(key, &place.launch, (place.id(), index), orders, tasks)?;
+        (process.listening, process.generation) = (listening, place.generation);
+        Ok(process)
+    }
+
+    /// What a process is told first, with the descriptors it needs and the inodes of these.
+    fn plan(
+        &self,
+        worker: &Worker,
+        config: &config::Worker,
+        slot: usize,
+    ) -> io::Result<(Parcel, BTreeSet<u64>)> {
+        let place = &worker.slots[slot];
         let (mut slots, mut sockets) = (Vec::new(), Vec::new());
         for bound in &worker.bound {
             for socket in bound.sockets(slot) {
@@ -101,7 +111,7 @@ impl Supervisor {
         let listening = slots.iter().map(|slot| slot.inode).collect();
         let plan = Plan {
             node: self.node.info.clone(),
-            worker: (**config).clone(),
+            worker: config.clone(),
             process: place.index,
             log_level: self.hub.level(),
             slots,
@@ -109,14 +119,15 @@ impl Supervisor {
             tls_files: worker.tls_files.clone(),
             ticket_keys: worker.ticket_keys.clone(),
         };
-        Ok(Orders { message: ToWorker::Start(Box::new(plan)), sockets, listening })
+        Ok(((ToWorker::Start(Box::new(plan)), sockets), listening))
     }
 
     /// Handles one event.
     pub(super) fn happened(&mut self, event: Event) {
         match event {
             Event::Message(source, message) => self.told(&source, message),
-            Event::Line(source, output, line) => self.wrote(&source, output, &line),
+            Event::Notice(source, notice) => self.noticed(&source, notice),
+            Event::Watched(worker, file) => self.watched(&worker, &file),
             Event::TlsFiles(generation, news) => self.tls_renewed(generation, news),
             Event::Configuration(configuration) => self.configuration_was_read(*configuration),
             Event::Closed(source, error) => self.lost_connection(&source, error.as_ref()),
@@ -129,7 +140,8 @@ impl Supervisor {
             process.heartbeat.heard();
         }
         match message {
-            FromWorker::Log(record) => self.hub.publish(source.claim(record)),
+            // Goes straight to the log.
+            FromWorker::Log(_) => {}
             FromWorker::Ready => self.is_ready(source.key),
             FromWorker::Prepared => {
                 if let Some(process) = self.process_mut(source.key) {
@@ -173,20 +185,6 @@ impl Supervisor {
         }
     }
 
-    /// A native worker logs over IPC: what it writes on its outputs is unusual.
-    fn wrote(&mut self, source: &Source, output: Output, line: &str) {
-        let level = match output {
-            Output::Stdout => Level::Info,
-            Output::Stderr => Level::Warn,
-        };
-        self.hub.publish(source.record(level, line));
-        if output == Output::Stderr
-            && let Some(process) = self.process_mut(source.key)
-        {
-            process.keep_line(line);
-        }
-    }
-
     fn lost_connection(&mut self, source: &Source, error: Option<&ipc::Error>) {
         let Some(&(worker, _)) = self.places.get(&source.key) else { return };
         match error {
@@ -205,7 +203,7 @@ impl Supervisor {
         }
     }
 
-    fn is_ready(&mut self, key: Key) {
+    pub(super) fn is_ready(&mut self, key: Key) {
         let Some(&(worker, slot)) = self.places.get(&key) else { return };
         let now = Instant::now();
         self.listeners_changed = true;
@@ -242,7 +240,7 @@ impl Supervisor {
         self.gathers.forget(source.key);
         let exit = exit::record(status, &process, &mut self.oom);
         let reason = exit::explain(&exit, process.reason.as_deref());
-        let as_told = role == Role::Leaving && exit::is_clean(&exit);
+        let as_told = role == Role::Leaving && exit::is_as_told(&exit, process.is_guest());
         let level = if as_told { Level::Info } else { Level::Warn };
         self.hub.publish(source.record(level, reason.clone()));
 

@@ -13,9 +13,9 @@ mod event;
 mod exit;
 mod gather;
 mod group;
+mod guest;
 mod heartbeat;
 mod life;
-mod lines;
 mod oom;
 mod operation;
 mod process;
@@ -57,8 +57,8 @@ use std::time::Instant;
 use stop::Phase;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
 use tokio::time::sleep_until;
+use worker::Task;
 use workers::{WorkerKey, Workers};
 
 /// Events that wait. When the queue is full their senders wait, down to the worker that writes too much.
@@ -98,12 +98,14 @@ pub(crate) struct Supervisor {
     phase: Phase,
     /// The change of the node that is under way.
     transition: Option<Transition>,
+    /// Workers that start when those before them have ended.
+    successors: Vec<(WorkerKey, Option<WorkerKey>)>,
     /// Somebody wanted a reload when there could be none.
     reload_wanted: bool,
     /// Whether processes have come or gone since it was last looked who accepts from which socket.
     listeners_changed: bool,
     /// Watches the files of TLS.
-    tls_watch: Option<AbortHandle>,
+    tls_watch: Option<Task>,
     tickets_planned: bool,
     /// Where each process is: its worker, index of its slot.
     places: HashMap<Key, (WorkerKey, usize)>,
@@ -136,6 +138,7 @@ impl Supervisor {
             startup: Some(startup),
             phase: Phase::Running,
             transition: None,
+            successors: Vec::new(),
             reload_wanted: false,
             listeners_changed: false,
             tls_watch: None,
@@ -161,6 +164,7 @@ impl Supervisor {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hangup = signal(SignalKind::hangup())?;
         self.say_hello();
+        self.watch_guests();
         self.start_all();
         self.secure();
         self.advance();

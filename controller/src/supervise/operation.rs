@@ -64,6 +64,7 @@ impl Supervisor {
             }
         }
         self.sweep();
+        self.start_successors();
         self.reload_if_wanted();
         self.tell_of_stopping();
     }

@@ -36,14 +36,17 @@ impl Supervisor {
     fn uri(&self, worker: &str, transport: &str) -> Option<String> {
         let publishers = self.workers.serving().filter_map(|worker| match &worker.work {
             Work::Publish(publisher) => Some(publisher),
-            Work::Serve(_) => None,
+            Work::Serve(_) | Work::Guest(_) => None,
         });
         let mut services = publishers.flat_map(|publisher| &publisher.services);
         let service =
             services.find(|service| (&*service.worker, &*service.transport) == (worker, transport))?;
         let worker = self.workers.serving().find(|candidate| candidate.id() == worker)?;
-        let transport = worker.transports().iter().find(|candidate| candidate.id == transport)?;
-        Some(uri(transport, &service.address, service.port))
+        match worker.transports().iter().find(|candidate| candidate.id == transport) {
+            Some(transport) => Some(uri(transport, &service.address, service.port)),
+            // What a guest speaks is not known.
+            None => Some(format!("tcp://{}:{}", service.address, service.port)),
+        }
     }
 
     /// Address and state of the onion service behind an endpoint, if it is one.

@@ -53,7 +53,7 @@ impl Supervisor {
     }
 
     fn endpoint_status(&self, worker: &Worker, bound: &Bound) -> Option<status::Endpoint> {
-        let transport = worker.transports().iter().find(|t| t.id == bound.transport)?;
+        let listens = worker.listener(&bound.transport)?;
         let (onion, state, reason) = match self.publication(bound) {
             Some((service, state, reason)) => (Some(service), state, reason),
             None => (None, EndpointState::Bound, None),
@@ -65,13 +65,13 @@ impl Supervisor {
         Some(status::Endpoint {
             worker: bound.worker.clone(),
             transport: bound.transport.clone(),
-            kind: transport.kind.name().to_owned(),
+            kind: listens.kind.to_owned(),
             address: bound.address.clone(),
             onion,
             state,
             reason,
             shared: bound.shared,
-            tls: transport.has_tls(),
+            tls: listens.has_tls,
             listeners: bound.listeners().map(listener).collect(),
             connections,
         })
@@ -115,12 +115,13 @@ fn process_status(
     generation: u64,
     now: Instant,
 ) -> status::Process {
-    let usage = process.map(|process| Usage::of(process.source.pid)).unwrap_or_default();
+    let usage = process.map(|process| Usage::of(process.source.pid())).unwrap_or_default();
     let listeners = process.into_iter().flat_map(|process| &process.counters.listeners);
     status::Process {
         index: slot.index,
-        pid: process.map(|process| process.source.pid),
+        pid: process.map(|process| process.source.pid()),
         state,
+        status: process.and_then(|process| process.said.status.clone()),
         generation: process.map_or(generation, |process| process.generation),
         uptime_s: process.map_or(0.0, |process| now.duration_since(process.spawned).as_secs_f64()),
         restarts: slot.restarts,

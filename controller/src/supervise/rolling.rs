@@ -23,6 +23,8 @@ enum Step {
     Next,
     /// The successor must become ready; then its predecessor, if there is one, drains.
     Starting { worker: WorkerKey, slot: usize, successor: Key, predecessor: Option<Key> },
+    /// The process that there is must end before its successor starts.
+    MakingRoom { worker: WorkerKey, slot: usize },
     /// The predecessor must end.
     Draining { worker: WorkerKey, slot: usize, predecessor: Key },
 }
@@ -36,7 +38,9 @@ impl Rolling {
     pub(super) fn concerns(&self, wanted: WorkerKey) -> bool {
         let now = match self.step {
             Step::Next => None,
-            Step::Starting { worker, .. } | Step::Draining { worker, .. } => Some(worker),
+            Step::Starting { worker, .. }
+            | Step::MakingRoom { worker, .. }
+            | Step::Draining { worker, .. } => Some(worker),
         };
         self.queue.iter().map(|(worker, _)| *worker).chain(now).any(|worker| worker == wanted)
     }
@@ -57,6 +61,12 @@ impl Supervisor {
                 },
                 Step::Starting { worker, slot, successor, predecessor } => {
                     self.await_ready(worker, slot, successor, predecessor, caller)?
+                }
+                Step::MakingRoom { worker, slot } => {
+                    if !self.workers[worker].slots[slot].is_empty() {
+                        return None;
+                    }
+                    self.replace(worker, slot)
                 }
                 Step::Draining { worker, slot, predecessor } => {
                     if self.workers[worker].slots[slot].role(predecessor).is_some() {
@@ -87,6 +97,10 @@ impl Supervisor {
                 None
             }
         };
+        if predecessor.is_some() && !self.workers[worker].can_overlap() {
+            self.stop_slot(worker, slot, None);
+            return Ok(Step::MakingRoom { worker, slot });
+        }
         if predecessor.is_some() {
             let successor =
                 self.spawn(worker, slot).map_err(|e| format!("{name}: cannot start a process: {e}"))?;
@@ -114,7 +128,7 @@ impl Supervisor {
         let place = &self.workers[worker].slots[slot];
         match place.role(successor) {
             Some(Role::Current) if place.state() == State::Ready => {
-                let pid = place.current.as_ref().map_or(0, |process| process.source.pid);
+                let pid = place.current.as_ref().map_or(0, |process| process.source.pid());
                 caller.progress(format!("{name}: process {pid} is ready"));
                 Some(Ok(match predecessor {
                     Some(predecessor) => Step::Draining { worker, slot, predecessor },

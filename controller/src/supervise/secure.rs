@@ -2,7 +2,7 @@
 
 use super::due::Due;
 use super::event::Event;
-use super::worker::Work;
+use super::worker::{Task, Work};
 use super::{Supervisor, Worker};
 use crate::tls::{News, files_of, has_tickets, watch};
 use jackfield_shared::ipc::ToWorker;
@@ -25,7 +25,7 @@ impl Worker {
     pub(super) fn tls_files_of(&self, files: &Files) -> Files {
         match &self.work {
             Work::Serve(config) => files_of(config, files),
-            Work::Publish(_) => Files::default(),
+            Work::Guest(_) | Work::Publish(_) => Files::default(),
         }
     }
 
@@ -46,9 +46,7 @@ impl Supervisor {
         let (events, generation) = (self.events.clone(), self.node.generation);
         let news = async move |news| events.send(Event::TlsFiles(generation, news)).await.is_ok();
         let watching = spawn_local(watch(self.node.configuration.tls.clone(), news));
-        if let Some(former) = self.tls_watch.replace(watching.abort_handle()) {
-            former.abort();
-        }
+        self.tls_watch = Some(Task(watching.abort_handle()));
         let has_tickets = self.workers.serving().any(|worker| worker.ticket_keys.is_some());
         if has_tickets && !std::mem::replace(&mut self.tickets_planned, true) {
             self.deadlines.push(Instant::now() + TICKET_LIFETIME, Due::TicketKeys);

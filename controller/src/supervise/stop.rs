@@ -5,6 +5,7 @@ use super::due::Due;
 use super::exit;
 use super::operation::Caller;
 use super::process::Process;
+use super::worker::Work;
 use super::workers::WorkerKey;
 use jackfield_shared::config::NodeShutdown;
 use jackfield_shared::ipc::ToWorker;
@@ -126,8 +127,11 @@ impl Supervisor {
         }
         let serving = self.workers.serving().filter(|worker| worker.serves());
         let others = serving.flat_map(super::Worker::processes).count();
+        let is_guest = matches!(self.workers[worker].work, Work::Guest(_));
         let ends = self.node.shutdown().into_iter().flatten().any(|shutdown| match shutdown {
             NodeShutdown::OnShutdownRequested => false,
+            // As in Crossbar.io, a guest may come and go.
+            NodeShutdown::OnWorkerExit | NodeShutdown::OnWorkerExitWithError if is_guest => false,
             NodeShutdown::OnWorkerExit => true,
             NodeShutdown::OnWorkerExitWithError => !clean,
             NodeShutdown::OnLastWorkerExit => others == 0,

@@ -1,6 +1,7 @@
 //! A worker of the configuration, as the supervisor sees it.
 
 use super::backoff::Limits;
+use super::guest::Guest;
 use super::process::{Launch, Process};
 use super::slot::Slot;
 use super::state::least_healthy;
@@ -10,18 +11,31 @@ use jackfield_shared::ipc::OnionService;
 use jackfield_shared::status::{Connections, State};
 use jackfield_shared::tls::{Files, TicketKeys};
 use std::collections::HashMap;
+use tokio::task::AbortHandle;
+
+/// A task that ends with whoever wanted it.
+#[derive(Debug)]
+pub(crate) struct Task(pub AbortHandle);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
 
 /// What the processes of a worker do.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Work {
     /// They serve a worker of the configuration.
     Serve(Box<config::Worker>),
+    /// They are a program that is not ours.
+    Guest(Box<Guest>),
     /// One process publishes the onion services of all the others.
     Publish(Box<Publisher>),
 }
 
 /// The worker that publishes. It is the node's own: nothing in the configuration says how it is to live.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Publisher {
     /// Its id: `tor`, unless a worker of the configuration has this.
     pub id: String,
@@ -44,6 +58,8 @@ pub(crate) struct Worker {
     pub bound: Vec<Bound>,
     /// How many processes somebody wanted it to have, in place of what the configuration says.
     pub scaled: Option<u16>,
+    /// Watches its files, if it is a guest that is to be restarted when they change.
+    pub watch: Option<Task>,
     /// Whether it is of a configuration that may still be given up.
     pub arriving: bool,
     /// The files that its TLS sections name.
@@ -67,6 +83,7 @@ impl Worker {
             slots,
             bound: Vec::new(),
             scaled: None,
+            watch: None,
             arriving: false,
             tls_files: Files::default(),
             generation: 1,
@@ -82,6 +99,7 @@ impl Worker {
     pub(crate) fn id(&self) -> &str {
         match &self.work {
             Work::Serve(worker) => &worker.id,
+            Work::Guest(guest) => &guest.worker.id,
             Work::Publish(publisher) => &publisher.id,
         }
     }
@@ -90,6 +108,7 @@ impl Worker {
     pub(crate) fn kind_name(&self) -> &'static str {
         match &self.work {
             Work::Serve(worker) => worker.kind_name(),
+            Work::Guest(guest) => guest.worker.kind_name(),
             Work::Publish(_) => "tor",
         }
     }
@@ -98,21 +117,45 @@ impl Worker {
     pub(crate) fn common(&self) -> &config::WorkerCommon {
         match &self.work {
             Work::Serve(worker) => &worker.common,
+            Work::Guest(guest) => &guest.worker.common,
             Work::Publish(publisher) => &publisher.common,
         }
     }
 
-    /// What it listens on.
+    /// Its transports.
     pub(crate) fn transports(&self) -> &[config::Transport] {
         match &self.work {
             Work::Serve(worker) => worker.transports(),
-            Work::Publish(_) => &[],
+            Work::Guest(_) | Work::Publish(_) => &[],
+        }
+    }
+
+    /// What it listens on.
+    pub(crate) fn listeners(&self) -> Vec<config::Listener<'_>> {
+        match &self.work {
+            Work::Serve(worker) => worker.listeners(),
+            Work::Guest(guest) => guest.worker.listeners(),
+            Work::Publish(_) => Vec::new(),
+        }
+    }
+
+    /// What it listens on by this name.
+    pub(crate) fn listener(&self, id: &str) -> Option<config::Listener<'_>> {
+        self.listeners().into_iter().find(|listener| listener.id == id)
+    }
+
+    /// Whether a process and its successor can do their work side by side. A guest without sockets of ours has
+    /// got what it needs by itself, which may be a port, or the lock on a file.
+    pub(crate) fn can_overlap(&self) -> bool {
+        match &self.work {
+            Work::Serve(_) | Work::Publish(_) => true,
+            Work::Guest(guest) => !guest.program.listen.is_empty(),
         }
     }
 
     /// Whether it serves a worker of the configuration; without the others the node goes on, if degraded.
     pub(crate) fn serves(&self) -> bool {
-        matches!(self.work, Work::Serve(_))
+        !matches!(self.work, Work::Publish(_))
     }
 
     /// The places of the configuration in effect.

@@ -33,17 +33,6 @@ impl Listener {
         Ok(Self::Tcp(TcpListener::from_std(listener)?))
     }
 
-    /// Sets options that the kernel hands on to every connection it accepts here (tcp(7)); without effect
-    /// on a Unix socket.
-    pub(crate) fn set_options(&self, nodelay: bool, keepalive: Option<Duration>) -> io::Result<()> {
-        let Self::Tcp(listener) = self else {
-            return Ok(());
-        };
-        // The socket may have been kept over a reload that took the option away.
-        SockRef::from(listener).set_keepalive(false)?;
-        set_tcp_options(listener, nodelay, keepalive)
-    }
-
     /// The next connection that waits in the queue, if there is one.
     pub(crate) fn accept_now(&self) -> io::Result<Option<(Stream, Peer)>> {
         let fd = match self {

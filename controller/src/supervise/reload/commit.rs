@@ -2,6 +2,7 @@
 
 use super::super::due::{Due, START_LIMIT};
 use super::super::operation::{Caller, Kind, Operation};
+use super::super::stop::Phase;
 use super::super::worker::Worker;
 use super::{Kept, Next, Purpose, Supervisor};
 use crate::node::Configuration;
@@ -46,8 +47,12 @@ impl Supervisor {
             }
         }
         self.listeners_changed = true;
-        self.exchange_publishers(next);
+        for former in next.later.iter().filter_map(|(_, former)| *former) {
+            self.retire(former);
+        }
+        self.successors.append(&mut next.later);
         self.secure();
+        self.watch_guests();
     }
 
     fn take_configuration(&mut self, configuration: Configuration) {
@@ -67,13 +72,17 @@ impl Supervisor {
         self.node.generation += 1;
     }
 
-    /// What publishes has nothing to make ready before, and tor takes a service only from one.
-    fn exchange_publishers(&mut self, next: &Next) {
-        for &key in next.former.iter().filter(|&&key| !self.workers[key].serves()).collect::<Vec<_>>() {
-            self.retire(key);
-        }
-        for &key in next.added.iter().filter(|&&key| !self.workers[key].serves()).collect::<Vec<_>>() {
-            self.start_slot(key, 0);
+    /// Starts workers whose predecessors have ended: what publishes onion services, since tor takes a service from one
+    /// only, and guests that have their ports for themselves.
+    pub(in super::super) fn start_successors(&mut self) {
+        for (key, former) in std::mem::take(&mut self.successors) {
+            if former.is_some_and(|former| self.workers.get(former).is_some()) {
+                self.successors.push((key, former));
+            } else if self.workers.is_serving(key) && matches!(self.phase, Phase::Running) {
+                for slot in 0..self.workers[key].slots.len() {
+                    self.start_slot(key, slot);
+                }
+            }
         }
     }
 
@@ -110,6 +119,9 @@ impl Supervisor {
 
     /// A worker has no place in the configuration any more.
     fn retire(&mut self, key: super::WorkerKey) {
+        if self.workers.get(key).is_none() {
+            return;
+        }
         let worker = &mut self.workers[key];
         worker.bound.clear();
         for slot in 0..worker.slots.len() {
@@ -121,9 +133,9 @@ impl Supervisor {
     /// Forgets workers and places that have no processes and no future.
     pub(in super::super) fn sweep(&mut self) {
         // A change that is under way has not told those yet that are to go.
-        let is_needed = |key| self.transition.as_ref().is_some_and(|transition| transition.retires(key));
+        let is_needed = |worker: &Worker| worker.slots.iter().any(|slot| !slot.retired);
         let has_ended = |worker: &Worker| worker.processes().next().is_none();
-        let gone = self.former().filter(|(key, worker)| has_ended(worker) && !is_needed(*key));
+        let gone = self.former().filter(|(_, worker)| has_ended(worker) && !is_needed(worker));
         let gone: Vec<_> = gone.map(|(key, _)| key).collect();
         for key in gone {
             let Some(former) = self.workers.remove(key) else { continue };

@@ -34,10 +34,14 @@ pub(super) fn compare(workers: &mut Workers, wanted: Vec<Worker>, generation: u6
         } else {
             new.push(id);
         }
-        let serves = worker.serves();
-        worker.slots.iter_mut().for_each(|slot| slot.arriving = serves);
-        let places = if serves { 0..worker.slots.len() } else { 0..0 };
+        // One that can't do its work beside its predecessor starts when that has ended.
+        let is_first = former.is_none() || worker.can_overlap();
+        let places = if worker.serves() && is_first { 0..worker.slots.len() } else { 0..0 };
+        worker.slots[places.clone()].iter_mut().for_each(|slot| slot.arriving = true);
         let key = workers.add(worker);
+        if places.is_empty() {
+            next.later.push((key, former));
+        }
         next.order.push(key);
         next.added.push(key);
         next.arriving.extend(places.map(|place| (key, place)));
@@ -55,8 +59,11 @@ pub(super) fn compare(workers: &mut Workers, wanted: Vec<Worker>, generation: u6
 fn goes_on(runs: &Worker, wanted: &Worker) -> bool {
     let same_work = match (&runs.work, &wanted.work) {
         (Work::Serve(runs), Work::Serve(wanted)) => of_process(runs) == of_process(wanted),
+        (Work::Guest(runs), Work::Guest(wanted)) => {
+            of_process(&runs.worker) == of_process(&wanted.worker) && runs.executable == wanted.executable
+        }
         (Work::Publish(runs), Work::Publish(wanted)) => runs.services == wanted.services,
-        (Work::Serve(_), Work::Publish(_)) | (Work::Publish(_), Work::Serve(_)) => false,
+        (Work::Serve(_) | Work::Guest(_) | Work::Publish(_), _) => false,
     };
     same_work && runs.launch.is_like(&wanted.launch)
 }

@@ -59,6 +59,8 @@ struct Next {
     kept: Vec<Kept>,
     /// Those that are new, or take the place of another one.
     added: Vec<WorkerKey>,
+    /// Those of them that start when this one, which they replace, has ended.
+    later: Vec<(WorkerKey, Option<WorkerKey>)>,
     /// Those that go.
     former: Vec<WorkerKey>,
     /// Places of new processes.
@@ -89,16 +91,6 @@ impl Transition {
         match &self.purpose {
             Purpose::Reload => "the node is being reloaded".into(),
             Purpose::Scale(id) => format!("{id} is being scaled"),
-        }
-    }
-}
-
-impl Transition {
-    /// Whether this worker goes when it comes into effect.
-    fn retires(&self, key: WorkerKey) -> bool {
-        match &self.step {
-            Step::Reading => false,
-            Step::Preparing { next, .. } | Step::Accepting(next) => next.former.contains(&key),
         }
     }
 }

@@ -62,6 +62,7 @@ impl Supervisor {
             let worker = &mut self.workers[key];
             worker.bound.clear();
             worker.arriving = false;
+            worker.slots.iter_mut().for_each(|slot| slot.retired = true);
         }
         next.adjustments.into_iter().for_each(crate::sockets::Adjustment::undo);
     }

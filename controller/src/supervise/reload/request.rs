@@ -82,7 +82,7 @@ impl Supervisor {
         else {
             return;
         };
-        match self.plan(Box::new(configuration), caller.as_ref()) {
+        match self.plan_reload(Box::new(configuration), caller.as_ref()) {
             Ok(next) => {
                 let until = Instant::now() + time;
                 self.deadlines.push(until, Due::Transition);
@@ -93,7 +93,7 @@ impl Supervisor {
         }
     }
 
-    fn plan(
+    fn plan_reload(
         &mut self,
         configuration: Box<Configuration>,
         caller: Option<&Caller>,

@@ -4,7 +4,7 @@ use super::super::assemble::wanted;
 use super::super::due::{Due, START_LIMIT};
 use super::super::operation::{Caller, Kind};
 use super::super::stop::Phase;
-use super::super::worker::{Work, Worker};
+use super::super::worker::Worker;
 use super::compare::grow;
 use super::{Kept, Next, Purpose, Step, Supervisor, Transition};
 use crate::sockets::Binder;
@@ -47,25 +47,25 @@ impl Supervisor {
             return Err(format!("{id} is being restarted"));
         }
         let worker = &self.workers[key];
-        let Work::Serve(config) = &worker.work else {
+        if !worker.serves() {
             return Err(format!("{id} is the node's own and has one process"));
-        };
+        }
         let before = worker.active().count();
         if before == usize::from(processes) {
             return Ok(None);
         }
-        let configured = self.node.machine.cpus.processes(config.common.processes);
-        let mut next = Worker::new(Work::Serve(config.clone()), worker.launch.clone(), processes);
+        let configured = self.node.machine.cpus.processes(worker.common().processes);
+        let mut next = Worker::new(worker.work.clone(), worker.launch.clone(), processes);
         next.scaled = (configured != processes).then_some(processes);
         next.tls_files = worker.tls_files.clone();
         let mut binder = Binder::new(worker.bound.iter().collect());
         let (mut bounds, mut failed) = (Vec::new(), None);
-        for transport in next.transports() {
-            let wanted = wanted(&next, transport);
+        for listener in next.listeners() {
+            let wanted = wanted(&next, &listener);
             binder.reserve(&wanted);
             match binder.bind(&wanted) {
                 Ok(mut bound) => {
-                    let former = worker.bound.iter().find(|former| former.transport == transport.id);
+                    let former = worker.bound.iter().find(|former| former.transport == listener.id);
                     bound.onion = former.and_then(|former| former.onion.clone());
                     bounds.push(bound);
                 }
