@@ -21,6 +21,11 @@ pub(crate) struct LockFile {
 }
 
 impl LockFile {
+    /// One that this process has, whichever image has taken it.
+    pub(crate) fn restore(file: File, path: &Path) -> Self {
+        Self { file, path: path.into() }
+    }
+
     /// Takes the lock, or returns `None` if somebody else holds it.
     ///
     /// # Errors

@@ -14,13 +14,21 @@ mod supervise;
 #[cfg(test)]
 mod testing;
 mod tls;
+mod upgrade;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().is_some_and(|first| first == stage::ARGUMENT) {
-        return stage::run_exec(&arguments.next().unwrap_or_default());
+    match arguments.next() {
+        Some(first) if first == stage::ARGUMENT => {
+            return stage::run_exec(&arguments.next().unwrap_or_default());
+        }
+        Some(first) if first == upgrade::ARGUMENT => return upgrade::run_trial(),
+        _ => {}
+    }
+    if upgrade::is_takeover() {
+        return node::take_over();
     }
     if stage::is_keeper() {
         return guest::run_keeper();

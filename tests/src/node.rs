@@ -70,6 +70,17 @@ impl Node {
         Self::execute(command, dir, addr, env)
     }
 
+    /// The same with another executable.
+    pub fn start_executable(executable: &Path, dir: TempDir, config: &str) -> Self {
+        let addr = loopback();
+        dir.write(".jackfield/config.json", config.replace("ADDR", &addr.to_string()));
+        let mut command = Command::new(executable);
+        command.arg("start");
+        let node = Self::execute(command, dir, addr, &[]);
+        node.ready();
+        node
+    }
+
     /// The same as [`start`](Self::start) with a limit on the descriptors of each process.
     pub fn start_with_descriptors(config: &str, limit: u32) -> Self {
         let (dir, addr) = (TempDir::new(), loopback());

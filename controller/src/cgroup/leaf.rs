@@ -37,6 +37,16 @@ impl Leaf {
         Ok(leaf)
     }
 
+    /// One that was made before this image.
+    pub(crate) fn restore(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// The file that a process writes 0 into to join.
     pub(crate) fn procs(&self) -> PathBuf {
         self.0.join("cgroup.procs")

@@ -16,6 +16,7 @@ mod start;
 mod status;
 mod stop;
 mod table;
+mod upgrade;
 mod version;
 mod worker;
 
@@ -45,6 +46,7 @@ enum Command {
     Start(start::Start),
     Stop(stop::Stop),
     Reload(reload::Reload),
+    Upgrade(upgrade::Upgrade),
     Status(status::Status),
     Check(check::Check),
     Worker(worker::Worker),
@@ -70,6 +72,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Start(start) => start.run(&directory, has_title),
         Command::Stop(stop) => stop.run(&directory),
         Command::Reload(reload) => reload.run(&directory),
+        Command::Upgrade(upgrade) => upgrade.run(&directory),
         Command::Status(status) => status.run(&directory),
         Command::Check(check) => check.run(&directory),
         Command::Worker(worker) => worker.run(&directory),

@@ -10,4 +10,4 @@ mod server;
 pub(crate) use address::{Address, SOCKET};
 pub(crate) use client::{Client, ConnectError};
 pub(crate) use protocol::{Action, Envelope, Request, Response, VERSION};
-pub(crate) use server::{Call, Server};
+pub(crate) use server::{Call, Server, go_on_answering};

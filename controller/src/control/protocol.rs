@@ -4,6 +4,7 @@ use crate::logs::Filter;
 use jackfield_shared::log::Record;
 use jackfield_shared::status::Status;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// Version of the protocol; a request of another one is refused.
 pub(crate) const VERSION: u32 = 1;
@@ -32,6 +33,11 @@ pub(crate) enum Request {
     Reload {
         /// Seconds that new processes may take to be ready.
         timeout_s: Option<f64>,
+    },
+    /// Let another image of the executable go on: [`Response::Progress`] until [`Response::Done`].
+    Upgrade {
+        /// Where it is; absent: where the running one was.
+        executable: Option<PathBuf>,
     },
     /// Give a worker another number of processes: [`Response::Progress`] until [`Response::Done`].
     Scale {

@@ -7,12 +7,15 @@ use crate::logs::FOLLOWER_QUEUE;
 use interprocess::local_socket::ListenerOptions;
 use interprocess::local_socket::tokio::{Listener, Stream, prelude::*};
 use interprocess::os::unix::local_socket::ListenerOptionsExt as _;
+use interprocess::os::unix::uds_local_socket::tokio::Listener as UnixSocketListener;
 use rustix::process::geteuid;
 use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader};
+use tokio::net::UnixStream;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::spawn_local;
 use tokio::time::timeout;
@@ -29,6 +32,8 @@ pub(crate) struct Call {
     pub request: Request,
     /// Where the responses go; closed when the client is gone.
     pub responses: mpsc::Sender<Response>,
+    /// The connection, where the answer may have to come from another image of the executable.
+    pub connection: Option<OwnedFd>,
 }
 
 /// The listening control socket.
@@ -65,6 +70,31 @@ impl Server {
         let options = ListenerOptions::new().name(address.name()?).mode(0o600).reclaim_name(false);
         let listener = options.create_tokio()?;
         Ok(Self { listener, path, _address: address })
+    }
+
+    /// The socket that another image of the executable has bound in this process.
+    ///
+    /// # Errors
+    /// When it can't be registered with the runtime.
+    pub(crate) fn listener(socket: OwnedFd) -> io::Result<Listener> {
+        UnixSocketListener::try_from(socket).map(Listener::from)
+    }
+
+    /// The same in its directory.
+    ///
+    /// # Errors
+    /// When the directory has a long path and can't be opened.
+    pub(crate) fn restore(run_dir: &Path, listener: Listener) -> io::Result<Self> {
+        Ok(Self { listener, path: run_dir.join(SOCKET), _address: Address::new(run_dir)? })
+    }
+
+    /// A duplicate of the socket.
+    ///
+    /// # Errors
+    /// When no descriptors are left.
+    pub(crate) fn socket(&self) -> io::Result<OwnedFd> {
+        let Listener::UdSocket(listener) = &self.listener;
+        listener.as_fd().try_clone_to_owned()
     }
 
     /// Serves clients for ever.
@@ -107,7 +137,12 @@ async fn converse(stream: Stream, calls: mpsc::Sender<Call>) -> io::Result<()> {
         Err(_) => Err("no request came".into()),
     };
     match request {
-        Ok(request) => answer(request, calls, reader, writer).await,
+        Ok(request) => {
+            let outlives = matches!(request, Request::Upgrade { .. });
+            let Stream::UdSocket(socket) = &stream;
+            let connection = if outlives { Some(socket.as_fd().try_clone_to_owned()?) } else { None };
+            answer((request, connection), calls, reader, writer).await
+        }
         Err(reason) => send(&mut writer, &Response::Error(reason)).await,
     }
 }
@@ -124,14 +159,28 @@ fn parse(line: &[u8]) -> Result<Request, String> {
     serde_json::from_value(envelope.request).map_err(|e| format!("not a request: {e}"))
 }
 
+/// Goes on with the answer to a request that another image of the executable has read.
+pub(crate) async fn go_on_answering(connection: OwnedFd, mut answers: mpsc::Receiver<Response>) {
+    let connection = std::os::unix::net::UnixStream::from(connection);
+    let Ok(mut stream) = connection.set_nonblocking(true).and_then(|()| UnixStream::from_std(connection))
+    else {
+        return;
+    };
+    while let Some(response) = answers.recv().await {
+        if send(&mut stream, &response).await.is_err() || response.is_last() {
+            return;
+        }
+    }
+}
+
 async fn answer(
-    request: Request,
+    (request, connection): (Request, Option<OwnedFd>),
     calls: mpsc::Sender<Call>,
     mut reader: impl AsyncRead + Unpin,
     mut writer: impl AsyncWrite + Unpin,
 ) -> io::Result<()> {
     let (responses, mut answers) = mpsc::channel(FOLLOWER_QUEUE);
-    if calls.send(Call { request, responses }).await.is_err() {
+    if calls.send(Call { request, responses, connection }).await.is_err() {
         return send(&mut writer, &Response::Error("the node is ending".into())).await;
     }
     drop(calls);

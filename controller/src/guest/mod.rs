@@ -16,7 +16,7 @@ mod program;
 mod watch;
 
 pub(crate) use exec::exec;
-pub(crate) use fds::send;
+pub(crate) use fds::{receive, send};
 pub(crate) use find::find;
 pub(crate) use keeper::run as run_keeper;
 pub(crate) use notice::Notice;

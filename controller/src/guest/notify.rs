@@ -11,7 +11,7 @@ use rustix::net::{
 use std::fs;
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use tokio::io::Interest;
 use tokio::net::UnixDatagram;
 
@@ -45,6 +45,14 @@ impl NotifySocket {
         Ok(Self { socket, name: format!("@{name}") })
     }
 
+    /// One that was handed over.
+    ///
+    /// # Errors
+    /// When it can't be registered with the runtime.
+    pub(crate) fn restore(socket: OwnedFd, name: String) -> io::Result<Self> {
+        Ok(Self { socket: UnixDatagram::from_std(socket.into())?, name })
+    }
+
     /// The next datagram that was sent by the process `keeper` has started, or by one that this has started.
     ///
     /// # Errors
@@ -75,6 +83,12 @@ fn receive(socket: BorrowedFd<'_>) -> io::Result<(Vec<u8>, Option<UCred>)> {
     }
     datagram.truncate(received.bytes);
     Ok((datagram, sender))
+}
+
+impl AsFd for NotifySocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
 }
 
 /// Whether a process is among the descendants of the keeper. One that has ended meanwhile can't be looked at:

@@ -19,6 +19,17 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         Self { from, octets: Vec::new(), ended: false }
     }
 
+    /// The same, of which these octets were read already.
+    pub(crate) fn resume(from: R, octets: Vec<u8>) -> Self {
+        // A line's end in them was found before.
+        Self { from, octets, ended: false }
+    }
+
+    /// The stream, and the octets that were read of a line that has not come whole.
+    pub(crate) fn parts(&self) -> (&R, &[u8]) {
+        (&self.from, &self.octets)
+    }
+
     /// The next lines, all that were read at once, each without its end; `None` at the end of the stream. Octets
     /// that are not UTF-8 become `\xNN`. A stream that fails has ended.
     pub(crate) async fn next(&mut self) -> Option<Vec<String>> {

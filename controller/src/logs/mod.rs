@@ -45,6 +45,19 @@ impl Hub {
         Self(Rc::new(RefCell::new(Inner { level, format, ring, sink, followers, dropped: 0 })))
     }
 
+    /// Level, format, the records that are kept and how many were dropped.
+    pub(crate) fn save(&self) -> (Level, Format, Vec<Record>, u64) {
+        let inner = self.0.borrow();
+        (inner.level, inner.format, inner.ring.iter().cloned().collect(), self.dropped())
+    }
+
+    /// Goes on after these records.
+    pub(crate) fn restore(&self, records: &[Record], dropped: u64) {
+        let mut inner = self.0.borrow_mut();
+        records.iter().for_each(|record| inner.ring.push(record.clone()));
+        inner.dropped = dropped;
+    }
+
     /// Least important level of the records that are kept.
     pub(crate) fn level(&self) -> Level {
         self.0.borrow().level

@@ -1,6 +1,7 @@
 //! The node's configuration: its file, or the built-in one where there is none.
 
 use crate::tls::Store;
+use crate::upgrade::ConfigurationState;
 use jackfield_shared::config::{self, Diagnostic, Format, Loaded, Severity};
 use jackfield_shared::tls::Remark;
 use std::path::{Path, PathBuf};
@@ -50,6 +51,24 @@ impl Configuration {
             _ => loaded.file.clone(),
         };
         Self { loaded, is_builtin, tls, name }
+    }
+
+    /// One that was read by another image of the executable, as this one understands it.
+    pub(crate) fn restore(state: &ConfigurationState, base: &Path) -> Self {
+        let variable = |name: &str| std::env::var(name).ok();
+        let format = Format::of_file(&state.file).unwrap_or(Format::Json);
+        let loaded = config::parse(&state.text, format, &state.file, base, &variable);
+        let tls = loaded.node.as_ref().map(|node| Store::restore(node, &state.tls)).unwrap_or_default();
+        Self { loaded, is_builtin: state.is_builtin, tls, name: state.name.clone() }
+    }
+
+    /// The same as exactly that image has read it, which this is.
+    pub(crate) fn restore_exact(state: &ConfigurationState, base: &Path) -> Self {
+        let node: Option<config::Node> = serde_json::from_value(state.exact.clone()).unwrap_or_default();
+        let tls = node.as_ref().map(|node| Store::restore(node, &state.tls)).unwrap_or_default();
+        let restored = Self::restore(state, base);
+        // What is wrong with it now was not wrong when it came into effect.
+        Self { loaded: Loaded { node, ..restored.loaded }, tls, ..restored }
     }
 
     /// What `ps` is to show as the controller's command line, if the node can be started.

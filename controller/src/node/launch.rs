@@ -5,20 +5,21 @@ use super::run_dir::{Claim, RunDir};
 use super::{Configuration, Directory, Origin, Waiting};
 use crate::control::Server;
 use crate::logs::{Format, Hub, Sink};
-use crate::supervise::{Assembly, Ended, Machine, Node, Setting, Startup, Supervisor, assemble};
+use crate::supervise::{Assembly, Ended, Held, Machine, Node, Setting, Startup, Supervisor, assemble};
+use crate::upgrade::Image;
 use jackfield_shared::ipc::NodeInfo;
 use jackfield_shared::log::Level;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io;
 use std::time::{Duration, Instant};
-use tokio::runtime::{Builder, LocalOptions};
+use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 
 /// How long addresses that a killed node's workers have are waited for: they are about to be killed, too.
 const TAKEOVER: Duration = Duration::from_secs(2);
 /// Requests on the control socket that wait.
-const CALLS: usize = 64;
+pub(super) const CALLS: usize = 64;
 
 /// How the node logs, and who waits for it.
 #[derive(Debug)]
@@ -57,8 +58,8 @@ pub(crate) fn launch(
         bound.settle().map_err(|e| one(format!("{}: its options: {e}", bound.address)))?;
     }
 
-    let sink =
-        Sink::start(options.waiting.is_none(), options.format).map_err(|e| one(format!("the log: {e}")))?;
+    let is_terminal_kept = options.waiting.is_none();
+    let sink = Sink::start(is_terminal_kept, options.format).map_err(|e| one(format!("the log: {e}")))?;
     let hub = Hub::new(options.level, options.format, Some(sink));
     for (level, text) in remarks {
         hub.log(level, text);
@@ -70,9 +71,30 @@ pub(crate) fn launch(
     let endpoints: Vec<_> = workers.iter().flat_map(|worker| &worker.bound).collect();
     let banner = banner(&info, node, &endpoints, configuration.is_builtin);
     let startup = Startup { banner, waiting: options.waiting };
-    let facts = Node { info, started, origin, machine, configuration, generation: 1 };
-    let supervisor = Supervisor::new(facts, workers, hub, startup);
-    let Ended { well, hub } = run(&run_dir, supervisor).map_err(one)?;
+    let executable = Image::path_of_own().map_err(|e| one(format!("/proc: {e}")))?;
+    let runtime = runtime().map_err(one)?;
+    let ended: Result<Ended, String> = runtime.block_on(async {
+        let control = |e| format!("the control socket in {}: {e}", run_dir.path.display());
+        let server = Server::bind(&run_dir.path).map_err(control)?;
+        let lock = run_dir.lock().map_err(|e| format!("the lock on {}: {e}", run_dir.path.display()))?;
+        let held = Held { run_dir: run_dir.path.clone(), lock, control: server.socket().map_err(control)? };
+        let facts = Node {
+            info,
+            started,
+            origin,
+            machine,
+            configuration,
+            generation: 1,
+            executable,
+            is_terminal_kept,
+            held,
+        };
+        let supervisor = Supervisor::new(facts, workers, hub, Some(startup));
+        let (calls, called) = mpsc::channel(CALLS);
+        spawn_local(server.serve(calls));
+        supervisor.run(called).await.map_err(|e: io::Error| format!("signals can't be handled: {e}"))
+    });
+    let Ended { well, hub } = ended.map_err(one)?;
     hub.leave_terminal();
     Ok(well)
 }
@@ -104,16 +126,8 @@ fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-fn run(run_dir: &RunDir, supervisor: Supervisor) -> Result<Ended, String> {
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .build_local(LocalOptions::default())
-        .map_err(|e| format!("the runtime: {e}"))?;
-    runtime.block_on(async {
-        let server = Server::bind(&run_dir.path)
-            .map_err(|e| format!("the control socket in {}: {e}", run_dir.path.display()))?;
-        let (calls, called) = mpsc::channel(CALLS);
-        spawn_local(server.serve(calls));
-        supervisor.run(called).await.map_err(|e: io::Error| format!("signals can't be handled: {e}"))
-    })
+/// The controller's runtime: it has one thread.
+pub(super) fn runtime() -> Result<LocalRuntime, String> {
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+    runtime.map_err(|e| format!("the runtime: {e}"))
 }

@@ -6,8 +6,10 @@ mod detach;
 mod directory;
 mod launch;
 mod run_dir;
+mod takeover;
 
 pub(crate) use configuration::{Configuration, Origin};
 pub(crate) use detach::{Waiting, start_and_wait};
 pub(crate) use directory::Directory;
 pub(crate) use launch::{Options, launch};
+pub(crate) use takeover::take_over;

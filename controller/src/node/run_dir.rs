@@ -4,6 +4,7 @@
 use crate::lock_file::LockFile;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -16,7 +17,7 @@ pub(crate) struct RunDir {
     pub path: PathBuf,
     /// Whether the last controller did not end as it should.
     pub was_killed: bool,
-    _lock: LockFile,
+    lock: LockFile,
 }
 
 /// The result of a claim.
@@ -29,6 +30,20 @@ pub(crate) enum Claim {
 }
 
 impl RunDir {
+    /// The one that this process has claimed, whichever image has done so.
+    pub(crate) fn restore(path: &Path, lock: OwnedFd) -> Self {
+        let lock = LockFile::restore(lock.into(), &path.join(PID_FILE));
+        Self { path: path.into(), was_killed: false, lock }
+    }
+
+    /// A duplicate of the lock, which holds as long as that.
+    ///
+    /// # Errors
+    /// When no descriptors are left.
+    pub(crate) fn lock(&self) -> io::Result<OwnedFd> {
+        self.lock.file().as_fd().try_clone_to_owned()
+    }
+
     /// Makes the directory, readable by nobody else, and claims it.
     ///
     /// # Errors
@@ -46,7 +61,7 @@ impl RunDir {
         file.rewind()?;
         file.set_len(0)?;
         writeln!(file, "{}", std::process::id())?;
-        Ok(Claim::Ours(Self { path: path.into(), was_killed: !before.is_empty(), _lock: lock }))
+        Ok(Claim::Ours(Self { path: path.into(), was_killed: !before.is_empty(), lock }))
     }
 }
 

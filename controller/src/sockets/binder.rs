@@ -175,8 +175,21 @@ impl<'a> Binder<'a> {
             Place::Tcp(tcp, _) => (tcp.shared, ListeningEndpoint::Tcp(tcp.clone())),
             Place::Unix(unix) => (false, ListeningEndpoint::Unix(unix.clone())),
         };
+        let is_chosen = matches!(&endpoint, ListeningEndpoint::Tcp(tcp) if tcp.port == ListenPort::Port(0));
         let (worker, transport) = (wanted.worker.to_owned(), wanted.transport.to_owned());
-        Bound { worker, transport, address, onion: None, shared, endpoint, local, own, common, name: None }
+        Bound {
+            is_chosen,
+            worker,
+            transport,
+            address,
+            onion: None,
+            shared,
+            endpoint,
+            local,
+            own,
+            common,
+            name: None,
+        }
     }
 
     /// Takes up to so many sockets out of the pool.
@@ -257,14 +270,10 @@ impl Place {
         match (self, &former.local) {
             (Self::Unix(unix), Local::Unix(path)) => unix.path == *path,
             (Self::Tcp(tcp, ip), Local::Tcp(at)) => {
-                let chosen = |endpoint: &ListeningEndpoint| match endpoint {
-                    ListeningEndpoint::Tcp(tcp) => tcp.port == ListenPort::Port(0),
-                    _ => false,
-                };
                 at.ip() == ip.ip()
                     && match tcp.port {
                         // Chosen by the kernel: nobody else knows it.
-                        ListenPort::Port(0) => chosen(&former.endpoint) && former.belongs_to(wanted),
+                        ListenPort::Port(0) => former.is_chosen && former.belongs_to(wanted),
                         ListenPort::Port(port) => at.port() == port,
                         ListenPort::Range(first, last) => {
                             (first..=last).contains(&at.port()) && former.belongs_to(wanted)

@@ -18,7 +18,7 @@ use jackfield_shared::config::{ListenPort, ListeningEndpoint, TcpListening};
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::rc::Rc;
 use unix::Name;
@@ -46,6 +46,12 @@ impl Socket {
 
     /// The descriptor.
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
 }
@@ -89,6 +95,8 @@ pub(crate) struct Bound {
     pub onion: Option<String>,
     /// Whether each process has a socket of its own.
     pub shared: bool,
+    /// Whether the kernel has chosen the port.
+    is_chosen: bool,
     endpoint: ListeningEndpoint,
     local: Local,
     /// The sockets of single processes, by their index.
@@ -100,6 +108,72 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
+    /// One that was bound by another image: worker, transport and address, whether it is shared and its port chosen by
+    /// the kernel, its own sockets and the common ones, device and inode of its name.
+    pub(crate) fn restore(
+        (worker, transport, address): (&str, &str, &str),
+        (shared, is_chosen): (bool, bool),
+        local: Local,
+        (own, common): (Vec<Rc<Socket>>, Vec<Rc<Socket>>),
+        name: Option<(u64, u64)>,
+    ) -> Self {
+        let (worker, transport, address) = (worker.to_owned(), transport.to_owned(), address.to_owned());
+        let name = match (&local, name) {
+            (Local::Unix(path), Some(file)) => Some(Rc::new(Name::restore(path, file))),
+            _ => None,
+        };
+        Self {
+            worker,
+            transport,
+            address,
+            onion: None,
+            shared,
+            is_chosen,
+            endpoint: private(),
+            local,
+            own,
+            common,
+            name,
+        }
+    }
+
+    /// Its own sockets, and the common ones.
+    pub(crate) fn parts(&self) -> (&[Rc<Socket>], &[Rc<Socket>]) {
+        (&self.own, &self.common)
+    }
+
+    /// What the configuration says of it.
+    pub(crate) fn endpoint(&self) -> &ListeningEndpoint {
+        &self.endpoint
+    }
+
+    /// The same with what the configuration says of it.
+    pub(crate) fn with_endpoint(self, endpoint: ListeningEndpoint) -> Self {
+        Self { endpoint, ..self }
+    }
+
+    /// What it is bound to.
+    pub(crate) fn local(&self) -> &Local {
+        &self.local
+    }
+
+    /// Whether the kernel has chosen its port.
+    pub(crate) fn is_chosen(&self) -> bool {
+        self.is_chosen
+    }
+
+    /// Device and inode of its name, if it is a Unix socket.
+    pub(crate) fn name_in_file_system(&self) -> Option<(u64, u64)> {
+        self.name.as_ref().map(|name| name.file())
+    }
+
+    /// Its name is removed with it from now on, also if another image has made it.
+    pub(crate) fn keep_name(&self) {
+        if let Some(name) = &self.name {
+            name.keep();
+        }
+    }
+
     /// The sockets that the process with this index accepts from.
     pub(crate) fn sockets(&self, process: usize) -> impl Iterator<Item = &Rc<Socket>> {
         self.own.get(process).into_iter().chain(&self.common)

@@ -12,6 +12,7 @@ use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind as bind_fd, connect, listen, socket_with,
 };
 use rustix::process::{getegid, geteuid, umask};
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -30,17 +31,37 @@ pub(super) struct Name {
     path: PathBuf,
     device: u64,
     inode: u64,
+    /// Whether it is ours to remove: not before an image that has taken over is sure to go on.
+    is_kept: Cell<bool>,
 }
 
 impl Name {
+    /// A name that was made by another image, with device and inode.
+    pub(super) fn restore(path: &Path, (device, inode): (u64, u64)) -> Self {
+        Self { path: path.into(), device, inode, is_kept: Cell::new(false) }
+    }
+
+    /// Device and inode.
+    pub(super) fn file(&self) -> (u64, u64) {
+        (self.device, self.inode)
+    }
+
+    /// From now on it is removed in the end.
+    pub(super) fn keep(&self) {
+        self.is_kept.set(true);
+    }
+
     fn of(path: &Path) -> io::Result<Self> {
         let there = fs::symlink_metadata(path)?;
-        Ok(Self { path: path.into(), device: there.dev(), inode: there.ino() })
+        Ok(Self { path: path.into(), device: there.dev(), inode: there.ino(), is_kept: Cell::new(true) })
     }
 }
 
 impl Drop for Name {
     fn drop(&mut self) {
+        if !self.is_kept.get() {
+            return;
+        }
         // Under the lock, so that nobody puts their own socket there between the look and the removal.
         let Ok(_lock) = LockFile::take(&lock_path(&self.path)) else { return };
         let is_ours =

@@ -7,6 +7,7 @@ use std::ffi::{CString, OsString};
 use std::io;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::Command;
 
 /// Environment variable with the process id that it is meant for, and the arguments.
@@ -40,6 +41,9 @@ pub(crate) fn set_title(title: &str) -> io::Error {
 /// exec names the thread after the file, `exe`; `top` and `ps -o comm` should show the title's beginning.
 pub(crate) fn name_thread() {
     let title = env::args_os().next().unwrap_or_default();
+    // Without a title it is the path that somebody has typed.
+    let is_path = title.as_bytes().starts_with(b"/") || title.as_bytes().starts_with(b".");
+    let title = Path::new(&title).file_name().filter(|_| is_path).map_or(title.clone(), OsString::from);
     if let Ok(name) = CString::new(title.into_encoded_bytes()) {
         // A name is a convenience: failing to set it changes nothing.
         let _ = rustix::thread::set_name(&name);

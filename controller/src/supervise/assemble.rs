@@ -5,7 +5,9 @@ use super::worker::{Work, Worker};
 use crate::node::Configuration;
 use crate::onion;
 use crate::sockets::{Adjustment, BindError, Binder, Bound, Wanted};
-use jackfield_shared::config::{self, ListenPort, Listener, ListeningEndpoint, Path as ConfigPath};
+use jackfield_shared::config::{
+    self, ListenPort, Listener, ListeningEndpoint, Path as ConfigPath, Processes,
+};
 use jackfield_shared::ipc::MAX_FDS;
 use std::path::Path;
 use std::thread::sleep;
@@ -22,9 +24,30 @@ pub(crate) struct Setting<'a> {
     /// What they are set up with.
     pub machine: &'a Machine,
     /// The workers in effect.
-    pub former: Vec<&'a Worker>,
+    pub former: Vec<Former<'a>>,
     /// Until when addresses are waited for that others have.
     pub deadline: Option<Instant>,
+}
+
+/// A worker in effect.
+#[derive(Debug)]
+pub(crate) struct Former<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// What it listens on.
+    pub bound: &'a [Bound],
+    /// How many processes somebody wanted it to have, in place of what the configuration said.
+    pub scaled: Option<u16>,
+    /// What the configuration said; absent: what it says now.
+    pub processes: Option<Processes>,
+}
+
+impl<'a> Former<'a> {
+    /// This one.
+    pub(super) fn of(worker: &'a Worker) -> Self {
+        let processes = Some(worker.common().processes);
+        Self { id: worker.id(), bound: &worker.bound, scaled: worker.scaled, processes }
+    }
 }
 
 /// The workers of a configuration, with no process yet.
@@ -49,7 +72,7 @@ pub(crate) fn assemble(
     let mut assembler = Assembler {
         configuration,
         setting,
-        binder: Binder::new(setting.former.iter().flat_map(|worker| &worker.bound).collect()),
+        binder: Binder::new(setting.former.iter().flat_map(|worker| worker.bound).collect()),
         errors: Vec::new(),
         remarks: Vec::new(),
     };
@@ -111,9 +134,9 @@ impl Assembler<'_> {
 
     /// A number of processes that somebody has asked for holds until the configuration says another one.
     fn keep_scale(&self, worker: &mut Worker, config: &config::Worker) {
-        let former = self.setting.former.iter().find(|former| former.id() == config.id);
+        let former = self.setting.former.iter().find(|former| former.id == config.id);
         if let Some(former) = former
-            && former.common().processes == config.common.processes
+            && former.processes.is_none_or(|processes| processes == config.common.processes)
             && let Some(count) = former.scaled
         {
             worker.scaled = Some(count);

@@ -2,118 +2,155 @@
 
 use super::event::{Event, Output, Source};
 use super::group::Group;
+use super::handover::{Attendance, Pause, Piece, attended};
 use super::process::LastLines;
 use crate::logs::{Hub, Lines};
 use jackfield_shared::ipc::{FromWorker, Receiver, Sender, ToWorker};
 use jackfield_shared::log::Level;
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal as ProcessSignal, WaitId, WaitIdOptions, waitid};
+use rustix::process::{Signal as ProcessSignal, WaitId, WaitIdOptions, WaitOptions, waitid, waitpid};
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::process::{Child, ExitStatus};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::unix::pipe;
 use tokio::signal::unix::Signal;
 use tokio::sync::mpsc;
-use tokio::task::{spawn_local, yield_now};
+use tokio::task::{AbortHandle, JoinHandle, yield_now};
 use tokio::time::timeout;
 
 /// Messages that wait for a process to read them. One that doesn't read is stuck, and is soon found to be.
 const OUTBOX: usize = 64;
 /// How long to wait, after a process has ended, for the ends of its pipes: something it has started and that
 /// left its process group may hold them for ever.
-pub(super) const LAST_WORDS: Duration = Duration::from_secs(1);
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// A process that was spawned, with all that belongs to it.
+/// The ends of a process's connections.
 #[derive(Debug)]
-pub(super) struct Spawned {
-    pub(super) child: Child,
-    /// SIGCHLD, listened to since before the spawn.
-    pub(super) children: Signal,
-    pub(super) group: Rc<Group>,
-    pub(super) stdout: pipe::Receiver,
-    pub(super) stderr: pipe::Receiver,
-    pub(super) ipc: (Sender<ToWorker>, Receiver<FromWorker>),
-    pub(super) lines: LastLines,
+pub(super) struct Ends {
+    /// The way to it, and the messages that wait, or will.
+    pub(super) to: Option<(Sender<ToWorker>, mpsc::Receiver<Parcel>)>,
+    pub(super) from: Option<Receiver<FromWorker>>,
+    pub(super) stdout: Option<Lines<pipe::Receiver>>,
+    pub(super) stderr: Option<Lines<pipe::Receiver>>,
 }
 
 /// A message to a process, with the descriptors that go with it.
 pub(super) type Parcel = (ToWorker, Vec<OwnedFd>);
 
-/// Starts the tasks; returns where messages to the process are put. `first` is the first of them, with its
-/// descriptors.
-pub(super) fn attend(
-    spawned: Spawned,
-    source: &Arc<Source>,
-    first: Parcel,
-    (events, hub): (&mpsc::Sender<Event>, &Hub),
-) -> mpsc::Sender<Parcel> {
-    let Spawned { child, children, group, stdout, stderr, ipc: (to, from), lines } = spawned;
-    let (outbox, messages) = mpsc::channel(OUTBOX);
-    spawn_local(send(to, first, messages));
-    let last_words = [
-        spawn_local(receive(from, Arc::clone(source), events.clone(), hub.clone())),
-        spawn_local(read(stdout, Output::Stdout, Arc::clone(source), hub.clone(), lines.clone())),
-        spawn_local(read(stderr, Output::Stderr, Arc::clone(source), hub.clone(), lines)),
-    ];
-    let (source, events) = (Arc::clone(source), events.clone());
-    spawn_local(async move {
-        let status = reap(child, children, &group).await;
-        let all_said = async {
-            for task in last_words {
-                let _ = task.await;
-            }
-        };
-        let _ = timeout(LAST_WORDS, all_said).await;
-        let _ = events.send(Event::Exited(source, status)).await;
-    });
-    outbox
+/// A queue for messages to a process.
+pub(super) fn outbox() -> (mpsc::Sender<Parcel>, mpsc::Receiver<Parcel>) {
+    mpsc::channel(OUTBOX)
 }
 
-async fn send(mut to: Sender<ToWorker>, first: Parcel, mut messages: mpsc::Receiver<Parcel>) {
-    let mut next = Some(first);
-    while let Some((message, fds)) = next {
+/// Starts the tasks around a process of ours. `children` is SIGCHLD, listened to since before the spawn.
+pub(super) fn attend(
+    ends: Ends,
+    (group, children): (&Rc<Group>, Signal),
+    source: &Arc<Source>,
+    lines: &LastLines,
+    (events, hub): (&mpsc::Sender<Event>, &Hub),
+) -> Attendance {
+    let Ends { to, from, stdout, stderr } = ends;
+    let (mut attendance, pause, tasks) = attended();
+    if let Some(from) = from {
+        attendance.add(receive(from, Arc::clone(source), events.clone(), hub.clone(), pause.clone()));
+    }
+    for (pipe, output) in [(stdout, Output::Stdout), (stderr, Output::Stderr)] {
+        let Some(pipe) = pipe else { continue };
+        attendance.add(read(pipe, output, Arc::clone(source), (hub.clone(), lines.clone()), pause.clone()));
+    }
+    let last_words = tasks.borrow().len();
+    if let Some((to, messages)) = to {
+        attendance.add(send(to, messages, pause));
+    }
+    let (group, source, events) = (Rc::clone(group), Arc::clone(source), events.clone());
+    attendance.wait(async move {
+        let status = reap(children, &group).await;
+        all_said(tasks.take(), last_words).await;
+        let _ = events.send(Event::Exited(source, status)).await;
+    });
+    attendance
+}
+
+/// Waits for the last words of a process that has ended, which the first of the tasks bring; ends them all.
+pub(super) async fn all_said(tasks: Vec<JoinHandle<Option<Piece>>>, last_words: usize) {
+    let handles: Vec<_> = tasks.iter().map(JoinHandle::abort_handle).collect();
+    let all = async {
+        for task in tasks.into_iter().take(last_words) {
+            let _ = task.await;
+        }
+    };
+    let _ = timeout(LAST_WORDS, all).await;
+    handles.iter().for_each(AbortHandle::abort);
+}
+
+async fn send(
+    mut to: Sender<ToWorker>,
+    mut messages: mpsc::Receiver<Parcel>,
+    mut pause: Pause,
+) -> Option<Piece> {
+    loop {
+        let next = tokio::select! {
+            biased;
+            next = messages.recv() => next,
+            () = pause.wanted() => return Some(Piece::To(to, messages)),
+        };
+        let (message, fds) = next?;
         let borrowed: Vec<_> = fds.iter().map(|fd| fd.as_fd()).collect();
         // A process that can't be reached is one that has ended, or will be found to be silent.
-        if to.send(&message, &borrowed).await.is_err() {
-            return;
-        }
-        next = messages.recv().await;
+        to.send(&message, &borrowed).await.ok()?;
     }
 }
 
-async fn receive(mut from: Receiver<FromWorker>, source: Arc<Source>, events: mpsc::Sender<Event>, hub: Hub) {
+async fn receive(
+    mut from: Receiver<FromWorker>,
+    source: Arc<Source>,
+    events: mpsc::Sender<Event>,
+    hub: Hub,
+    mut pause: Pause,
+) -> Option<Piece> {
     let error = loop {
-        match from.recv().await {
+        let received = tokio::select! {
+            biased;
+            () = pause.wanted() => return Some(Piece::From(from)),
+            received = from.recv() => received,
+        };
+        match received {
             // Records need no decision, so they go straight to the log.
             Ok(Some((FromWorker::Log(record), _))) => hub.publish(source.claim(record)),
-            Ok(Some((message, _))) => {
-                if events.send(Event::Message(Arc::clone(&source), message)).await.is_err() {
-                    return;
-                }
-            }
+            Ok(Some((message, _))) => events.send(Event::Message(Arc::clone(&source), message)).await.ok()?,
             Ok(None) => break None,
             Err(e) => break Some(e),
         }
     };
     let _ = events.send(Event::Closed(source, error)).await;
+    None
 }
 
 /// Reads an output to its end; the lines become records.
 pub(super) async fn read(
-    pipe: pipe::Receiver,
+    mut pipe: Lines<pipe::Receiver>,
     output: Output,
     source: Arc<Source>,
-    hub: Hub,
-    last: LastLines,
-) {
+    (hub, last): (Hub, LastLines),
+    mut pause: Pause,
+) -> Option<Piece> {
     let level = match output {
         Output::Stdout => Level::Info,
         Output::Stderr => Level::Warn,
     };
-    let mut lines = Lines::new(pipe);
-    while let Some(lines) = lines.next().await {
+    loop {
+        let lines = tokio::select! {
+            biased;
+            () = pause.wanted() => return Some(match output {
+                Output::Stdout => Piece::Stdout(pipe),
+                Output::Stderr => Piece::Stderr(pipe),
+            }),
+            lines = pipe.next() => lines?,
+        };
         if output == Output::Stderr {
             last.keep(&lines);
         }
@@ -125,15 +162,15 @@ pub(super) async fn read(
     }
 }
 
-/// Waits for the end of the process, ends what it has started, reaps it.
-pub(super) async fn reap(mut child: Child, mut children: Signal, group: &Group) -> Option<ExitStatus> {
+/// Waits for the end of the process that leads the group, ends what it has started, reaps it.
+pub(super) async fn reap(mut children: Signal, group: &Group) -> Option<ExitStatus> {
     // Looked at and not reaped: until the group is killed its id must stay in use.
     let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    while let Ok(None) | Err(Errno::INTR) = waitid(WaitId::Pid(Pid::from_child(&child)), look) {
+    while let Ok(None) | Err(Errno::INTR) = waitid(WaitId::Pid(group.leader()), look) {
         children.recv().await;
     }
     group.signal(ProcessSignal::KILL);
-    let status = child.wait();
+    let status = waitpid(Some(group.leader()), WaitOptions::NOHANG);
     group.set_reaped();
-    status.ok()
+    status.ok().flatten().map(|(_, status)| ExitStatus::from_raw(status.as_raw()))
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 impl Supervisor {
     /// Begins to do what a client wants.
-    pub(super) fn called(&mut self, Call { request, responses }: Call) {
+    pub(super) fn called(&mut self, Call { request, responses, connection }: Call) {
         match request {
             Request::Status => self.gather_for_client(responses),
             Request::Logs { filter, last, follow } => {
@@ -33,6 +33,9 @@ impl Supervisor {
             Request::Reload { timeout_s } => {
                 let time = timeout_s.and_then(|s| Duration::try_from_secs_f64(s).ok());
                 self.reload(Caller(responses), time);
+            }
+            Request::Upgrade { executable } => {
+                self.upgrade(Some((Caller(responses), connection)), executable);
             }
             Request::Scale { id, processes } => self.scale(&id, processes, Caller(responses)),
             Request::Worker { action, ids } => {

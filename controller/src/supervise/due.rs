@@ -82,6 +82,24 @@ impl Supervisor {
         self.deadlines.push(now + heartbeat::interval(watchdog), Due::Heartbeat(key));
     }
 
+    /// Plans what is to be done with the processes of a place that another image of the executable has left.
+    pub(super) fn plan_for(&mut self, worker: WorkerKey, slot: usize) {
+        let now = Instant::now();
+        let interval = heartbeat::interval(self.workers[worker].common().watchdog);
+        let place = &self.workers[worker].slots[slot];
+        for process in place.processes() {
+            let (at, due) = match (process.leaves_by, process.ready) {
+                (Some(by), _) => (by, Due::Terminate(process.key())),
+                (None, Some(_)) => (now + interval, Due::Heartbeat(process.key())),
+                (None, None) => (now + START_LIMIT, Due::StartLimit(process.key())),
+            };
+            self.deadlines.push(at, due);
+        }
+        if place.state() == State::Backoff {
+            self.deadlines.push(now, Due::Restart { worker, slot, changes: place.changes });
+        }
+    }
+
     fn restart(&mut self, worker: WorkerKey, slot: usize, changes: u64) {
         if self.workers.get(worker).is_none_or(|worker| slot >= worker.slots.len()) {
             return;

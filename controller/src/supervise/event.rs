@@ -3,6 +3,7 @@
 use crate::guest::Notice;
 use crate::node::Configuration;
 use crate::tls::News;
+use crate::upgrade::Image;
 use jackfield_shared::ipc::{self, FromWorker};
 use jackfield_shared::log::{Level, Record};
 use std::path::PathBuf;
@@ -73,6 +74,8 @@ pub(crate) enum Event {
     Configuration(Box<Configuration>),
     /// Files of TLS have changed, of the generation with this number.
     TlsFiles(u64, News),
+    /// An image of the executable was tried: its release, or why it can't take over.
+    Tried(Image, Result<String, String>),
     /// A guest says something of itself.
     Notice(Arc<Source>, Notice),
     /// A file that a guest's worker watches has changed: the worker's id, and the file.

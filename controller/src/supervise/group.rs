@@ -17,6 +17,16 @@ impl Group {
         Self { leader, reaped: Cell::new(false) }
     }
 
+    /// The process that leads it.
+    pub(crate) fn leader(&self) -> Pid {
+        self.leader
+    }
+
+    /// Whether that has ended, as is known.
+    pub(crate) fn is_reaped(&self) -> bool {
+        self.reaped.get()
+    }
+
     /// Sends the signal to all processes of the group, if there are any.
     pub(crate) fn signal(&self, signal: Signal) {
         if !self.reaped.get() {

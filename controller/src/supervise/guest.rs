@@ -1,20 +1,22 @@
 //! Guests among the processes: how one is spawned, told to end, and looked after by what it says of itself.
 
 use super::Supervisor;
-use super::attend::{LAST_WORDS, read, reap};
+use super::attend::{all_said, read, reap};
 use super::event::{Event, Key, Output, Source};
 use super::group::Group;
+use super::handover::{Attendance, Feed, Pause, Piece, attended};
 use super::process::{LastLines, Launch, Link, Process, pipe_end};
 use super::worker::{Task, Work};
 use crate::control::{Action, Call, Request, Response};
 use crate::guest::{Fate, Notice, NotifySocket, Program, WATCHDOG_USEC, send, watch};
-use crate::logs::Hub;
+use crate::logs::{Hub, Lines};
 use crate::stage::{EXECUTABLE, VARIABLE, keeper_value};
-use jackfield_shared::config::{self, Output as Wanted, Ready, Stdin, StdinValue};
+use jackfield_shared::config::{self, Output as Wanted, Ready, Stdin};
 use jackfield_shared::ipc::{self, FromWorker};
 use jackfield_shared::log::Level;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal};
+use serde::{Deserialize, Serialize};
 use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -27,16 +29,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixStream, unix::pipe};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal as ChildSignal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
-use tokio::time::timeout;
 
 /// The longest time that a program may ask for at once.
 const LONGEST: Duration = Duration::from_secs(3600);
 
 /// A guest of the configuration, and where its executable is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Guest {
     /// The worker.
     pub worker: config::Worker,
@@ -49,10 +50,10 @@ pub(crate) struct Guest {
 /// The keeper of a guest's process, as the supervisor speaks to it.
 #[derive(Debug)]
 pub(crate) struct Keeper {
-    socket: Rc<UnixStream>,
+    pub(super) socket: Rc<UnixStream>,
     /// The keeper's own process group, which nothing else belongs to.
-    group: Rc<Group>,
-    was_asked_to_end: Cell<bool>,
+    pub(super) group: Rc<Group>,
+    pub(super) was_asked_to_end: Cell<bool>,
 }
 
 impl Keeper {
@@ -164,36 +165,74 @@ impl Process {
         let keeper = child.id();
         let source = Arc::new(Source::new(key, &guest.worker.id, index, keeper));
         let lines = LastLines::default();
-        let mut last_words =
-            vec![spawn_local(started(report, guest.program.ready, Arc::clone(&source), events.clone()))];
-        for (pipe, output) in [(stdout, Output::Stdout), (stderr, Output::Stderr)] {
-            let Some(pipe) = pipe else { continue };
-            let (source, hub, lines) = (Arc::clone(&source), hub.clone(), lines.clone());
-            last_words.push(spawn_local(read(pipe, output, source, hub, lines)));
-        }
-        let listening =
-            notify.map(|notify| spawn_local(listen(notify, keeper, Arc::clone(&source), events.clone())));
-        let feeding = stdin.map(|(to, value)| spawn_local(feed(to, value)));
-        let (of_keeper, exit) =
-            (Rc::clone(&socket), (Rc::clone(&group), Arc::clone(&source), events.clone()));
-        spawn_local(async move {
-            let (group, source, events) = exit;
-            let status = reap(child, children, &group).await;
-            let status = status_of_program(&of_keeper).or(status);
-            let all_said = async {
-                for task in last_words {
-                    let _ = task.await;
-                }
-            };
-            let _ = timeout(LAST_WORDS, all_said).await;
-            for task in listening.into_iter().chain(feeding) {
-                task.abort();
-            }
-            let _ = events.send(Event::Exited(source, status)).await;
+        let stdin = stdin.map(|(to, value)| Feed {
+            to,
+            rest: serde_json::to_vec(&value.value)
+                .map(|mut text| {
+                    text.push(b'\n');
+                    text
+                })
+                .unwrap_or_default(),
+            close: value.close,
         });
+        let ends = GuestEnds {
+            socket: Rc::clone(&socket),
+            stdout: stdout.map(Lines::new),
+            stderr: stderr.map(Lines::new),
+            notify,
+            stdin,
+            report: Some((report, guest.program.ready)),
+        };
+        let attendance = attend_guest(ends, (&group, children), &source, &lines, (events, hub));
         let keeper = Keeper { socket, group, was_asked_to_end: Cell::new(false) };
-        Ok(Self::new(source, spawned, lines, Link::Keeper(keeper), cgroup))
+        Ok(Self::new(source, spawned, lines, (Link::Keeper(keeper), attendance), cgroup))
     }
+}
+
+/// The ends of a guest's connections.
+pub(super) struct GuestEnds {
+    pub(super) socket: Rc<UnixStream>,
+    pub(super) stdout: Option<Lines<pipe::Receiver>>,
+    pub(super) stderr: Option<Lines<pipe::Receiver>>,
+    pub(super) notify: Option<NotifySocket>,
+    pub(super) stdin: Option<Feed>,
+    /// Where it is told that the program runs.
+    pub(super) report: Option<(pipe::Receiver, Ready)>,
+}
+
+/// Starts the tasks around a guest's process.
+pub(super) fn attend_guest(
+    ends: GuestEnds,
+    (group, children): (&Rc<Group>, ChildSignal),
+    source: &Arc<Source>,
+    lines: &LastLines,
+    (events, hub): (&mpsc::Sender<Event>, &Hub),
+) -> Attendance {
+    let GuestEnds { socket, stdout, stderr, notify, stdin, report } = ends;
+    let (mut attendance, pause, tasks) = attended();
+    if let Some((report, ready)) = report {
+        attendance.add(started(report, ready, Arc::clone(source), events.clone()));
+    }
+    for (pipe, output) in [(stdout, Output::Stdout), (stderr, Output::Stderr)] {
+        let Some(pipe) = pipe else { continue };
+        attendance.add(read(pipe, output, Arc::clone(source), (hub.clone(), lines.clone()), pause.clone()));
+    }
+    let last_words = tasks.borrow().len();
+    let keeper = group.leader().as_raw_pid().unsigned_abs();
+    if let Some(notify) = notify {
+        attendance.add(listen(notify, keeper, Arc::clone(source), events.clone(), pause.clone()));
+    }
+    if let Some(stdin) = stdin {
+        attendance.add(feed(stdin, pause));
+    }
+    let (group, source, events) = (Rc::clone(group), Arc::clone(source), events.clone());
+    attendance.wait(async move {
+        let status = reap(children, &group).await;
+        let status = status_of_program(&socket).or(status);
+        all_said(tasks.take(), last_words).await;
+        let _ = events.send(Event::Exited(source, status)).await;
+    });
+    attendance
 }
 
 /// What the stages do with an output.
@@ -207,42 +246,67 @@ fn output(wanted: Wanted) -> Stdio {
 }
 
 /// Waits for the program to run, or for the reason why it doesn't.
-async fn started(mut report: pipe::Receiver, ready: Ready, source: Arc<Source>, events: mpsc::Sender<Event>) {
+async fn started(
+    mut report: pipe::Receiver,
+    ready: Ready,
+    source: Arc<Source>,
+    events: mpsc::Sender<Event>,
+) -> Option<Piece> {
     let mut said = Vec::new();
     // It ends with the exec, or with the process.
     let _ = report.read_to_end(&mut said).await;
     let said = String::from_utf8_lossy(&said);
-    let Some((pid, reason)) = said.split_once('\n') else { return };
+    let (pid, reason) = said.split_once('\n')?;
     if let Ok(pid) = pid.parse() {
         source.set_pid(pid);
     }
     let message = match (reason, ready) {
         ("", Ready::Started) => FromWorker::Ready,
-        ("", Ready::Notify) => return,
+        ("", Ready::Notify) => return None,
         (reason, _) => FromWorker::Failed { reason: reason.to_owned() },
     };
     let _ = events.send(Event::Message(source, message)).await;
+    None
 }
 
 /// Passes on what the program says of itself.
-async fn listen(socket: NotifySocket, keeper: u32, source: Arc<Source>, events: mpsc::Sender<Event>) {
-    while let Ok(datagram) = socket.receive(keeper).await {
+async fn listen(
+    socket: NotifySocket,
+    keeper: u32,
+    source: Arc<Source>,
+    events: mpsc::Sender<Event>,
+    mut pause: Pause,
+) -> Option<Piece> {
+    loop {
+        let datagram = tokio::select! {
+            biased;
+            () = pause.wanted() => return Some(Piece::Notify(socket)),
+            datagram = socket.receive(keeper) => datagram.ok()?,
+        };
         for notice in Notice::all(&datagram) {
-            if events.send(Event::Notice(Arc::clone(&source), notice)).await.is_err() {
-                return;
-            }
+            events.send(Event::Notice(Arc::clone(&source), notice)).await.ok()?;
         }
     }
 }
 
-/// Writes the value to the program's standard input, and leaves that open if it is wanted so.
-async fn feed(mut to: pipe::Sender, value: StdinValue) {
-    let Ok(mut text) = serde_json::to_vec(&value.value) else { return };
-    text.push(b'\n');
-    // A program need not read it.
-    let _ = to.write_all(&text).await;
-    if !value.close {
-        std::future::pending::<()>().await;
+/// Writes to the program's standard input, and leaves that open if it is wanted so.
+async fn feed(mut feed: Feed, mut pause: Pause) -> Option<Piece> {
+    loop {
+        if feed.rest.is_empty() && feed.close {
+            return None;
+        }
+        let written = async {
+            match feed.rest.is_empty() {
+                true => std::future::pending().await,
+                false => feed.to.write(&feed.rest).await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = pause.wanted() => return Some(Piece::Stdin(feed)),
+            // A program need not read it.
+            written = written => drop(feed.rest.drain(..written.ok()?)),
+        }
     }
 }
 
@@ -276,6 +340,7 @@ impl Supervisor {
         let call = Call {
             request: Request::Worker { action: Action::Restart, ids: vec![worker.to_owned()] },
             responses,
+            connection: None,
         };
         self.called(call);
         let (hub, worker) = (self.hub.clone(), worker.to_owned());

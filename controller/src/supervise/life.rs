@@ -80,6 +80,7 @@ impl Supervisor {
                 let publications = Publications { log_level: self.hub.level(), services };
                 ((ToWorker::Publish(Box::new(publications)), Vec::new()), BTreeSet::new())
             }
+            Work::Gone(_) => return Err(io::Error::other("its worker is no longer in the configuration")),
             Work::Guest(guest) => {
                 let sockets = sockets(place, slot)?;
                 let mut process = Process::spawn_guest(key, &place.launch, index, guest, sockets, tasks)?;
@@ -130,6 +131,7 @@ impl Supervisor {
             Event::Watched(worker, file) => self.watched(&worker, &file),
             Event::TlsFiles(generation, news) => self.tls_renewed(generation, news),
             Event::Configuration(configuration) => self.configuration_was_read(*configuration),
+            Event::Tried(image, result) => self.tried(image, result),
             Event::Closed(source, error) => self.lost_connection(&source, error.as_ref()),
             Event::Exited(source, status) => self.exited(&source, status),
         }

@@ -14,6 +14,7 @@ mod exit;
 mod gather;
 mod group;
 mod guest;
+mod handover;
 mod heartbeat;
 mod life;
 mod oom;
@@ -34,6 +35,7 @@ mod worker;
 mod workers;
 
 pub(crate) use assemble::{Assembly, Setting, assemble};
+pub(crate) use handover::Takeover;
 pub(crate) use setup::Machine;
 pub(crate) use startup::Startup;
 pub(crate) use worker::Worker;
@@ -41,18 +43,22 @@ pub(crate) use worker::Worker;
 use crate::control::Call;
 use crate::logs::Hub;
 use crate::node::{Configuration, Origin};
+use crate::upgrade::unblock;
 use deadlines::Deadlines;
 use due::Due;
 use event::{Event, Key};
 use gather::Gathers;
+use handover::{Handover, Upgraded};
 use jackfield_shared::config::NodeShutdown;
 use jackfield_shared::ipc::NodeInfo;
 use oom::OomWatch;
-use operation::Operation;
+use operation::{Caller, Operation};
 use reload::Transition;
 use std::collections::HashMap;
 use std::future::pending;
 use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::time::Instant;
 use stop::Phase;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -79,6 +85,23 @@ pub(crate) struct Node {
     pub configuration: Configuration,
     /// Counts the configurations that were put into effect, from 1.
     pub generation: u64,
+    /// Where the executable is: there the next release will be.
+    pub executable: PathBuf,
+    /// Whether the log goes to a terminal for as long as the node runs.
+    pub is_terminal_kept: bool,
+    /// What is handed on to the next image of the executable.
+    pub held: Held,
+}
+
+/// What the node holds beside its workers: duplicates, which keep alive what they are duplicates of.
+#[derive(Debug)]
+pub(crate) struct Held {
+    /// The runtime directory.
+    pub run_dir: PathBuf,
+    /// The lock on it.
+    pub lock: OwnedFd,
+    /// The control socket.
+    pub control: OwnedFd,
 }
 
 impl Node {
@@ -102,6 +125,14 @@ pub(crate) struct Supervisor {
     successors: Vec<(WorkerKey, Option<WorkerKey>)>,
     /// Somebody wanted a reload when there could be none.
     reload_wanted: bool,
+    /// Another image of the executable is to go on.
+    handover: Option<Handover>,
+    /// What there was before this image, while it is not sure to stay.
+    upgraded: Option<Upgraded>,
+    /// Who waits for an upgrade,
+    waiting: Option<Caller>,
+    /// and the connection to them.
+    connection: Option<OwnedFd>,
     /// Whether processes have come or gone since it was last looked who accepts from which socket.
     listeners_changed: bool,
     /// Watches the files of TLS.
@@ -129,17 +160,21 @@ pub(crate) struct Ended {
 
 impl Supervisor {
     /// A supervisor of workers that have no processes yet.
-    pub(crate) fn new(node: Node, workers: Vec<Worker>, hub: Hub, startup: Startup) -> Self {
+    pub(crate) fn new(node: Node, workers: Vec<Worker>, hub: Hub, startup: Option<Startup>) -> Self {
         let (events, incoming) = mpsc::channel(EVENTS);
         Self {
             node,
             workers: Workers::new(workers),
             hub,
-            startup: Some(startup),
+            startup,
             phase: Phase::Running,
             transition: None,
             successors: Vec::new(),
             reload_wanted: false,
+            handover: None,
+            upgraded: None,
+            waiting: None,
+            connection: None,
             listeners_changed: false,
             tls_watch: None,
             tickets_planned: false,
@@ -163,9 +198,14 @@ impl Supervisor {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hangup = signal(SignalKind::hangup())?;
-        self.say_hello();
+        let mut upgrade = signal(SignalKind::user_defined2())?;
+        // An image that has taken over finds them blocked.
+        unblock()?;
+        if self.upgraded.is_none() {
+            self.say_hello();
+            self.start_all();
+        }
         self.watch_guests();
-        self.start_all();
         self.secure();
         self.advance();
         while !self.is_over() {
@@ -176,10 +216,12 @@ impl Supervisor {
                 () = received(&mut terminate) => self.stop_by_signal("SIGTERM"),
                 () = received(&mut interrupt) => self.stop_by_signal("SIGINT"),
                 () = received(&mut hangup) => self.reload_by_signal(),
+                () = received(&mut upgrade) => self.upgrade(None, None),
                 () = at(next) => {}
             }
             self.do_what_is_due(Instant::now());
             self.advance();
+            self.hand_over().await;
         }
         let well = self.say_goodbye().await;
         Ok(Ended { well, hub: self.hub })

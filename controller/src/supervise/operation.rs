@@ -5,15 +5,32 @@ use super::event::Key;
 use super::rolling::Rolling;
 use super::stop::Phase;
 use super::workers::WorkerKey;
-use crate::control::Response;
+use crate::control::{Response, go_on_answering};
 use jackfield_shared::status::State;
+use std::os::fd::OwnedFd;
 use tokio::sync::mpsc;
+use tokio::task::spawn_local;
+
+/// Responses that wait for a client.
+const ANSWERS: usize = 64;
 
 /// Somebody who waits for an operation.
 #[derive(Debug)]
 pub(super) struct Caller(pub(super) mpsc::Sender<Response>);
 
 impl Caller {
+    /// Nobody waits.
+    pub(super) fn nobody() -> Self {
+        Self(mpsc::channel(1).0)
+    }
+
+    /// A client who has waited since before this image, on this connection.
+    pub(super) fn on(connection: OwnedFd) -> Self {
+        let (responses, answers) = mpsc::channel(ANSWERS);
+        spawn_local(go_on_answering(connection, answers));
+        Self(responses)
+    }
+
     /// Tells what has just happened. Who doesn't read doesn't learn of it.
     pub(super) fn progress(&self, text: impl Into<String>) {
         let _ = self.0.try_send(Response::Progress(text.into()));
@@ -48,6 +65,8 @@ pub(super) enum Kind {
     Leave(Vec<Key>),
     /// Until every process is replaced.
     Restart(Rolling),
+    /// The same, after this image has taken over.
+    Upgrade(Rolling),
 }
 
 impl Supervisor {
@@ -58,9 +77,10 @@ impl Supervisor {
         self.proceed_transition();
         self.assign_listeners();
         for mut operation in std::mem::take(&mut self.operations) {
-            match self.proceed(&mut operation) {
-                Some(result) => operation.caller.finish(result),
-                None => self.operations.push(operation),
+            match (self.proceed(&mut operation), &operation.kind) {
+                (Some(result), Kind::Upgrade(_)) => self.upgraded(operation.caller, result),
+                (Some(result), _) => operation.caller.finish(result),
+                (None, _) => self.operations.push(operation),
             }
         }
         self.sweep();
@@ -81,7 +101,9 @@ impl Supervisor {
                 going.retain(|key| self.places.contains_key(key));
                 going.is_empty().then_some(Ok(()))
             }
-            Kind::Restart(rolling) => self.proceed_restart(rolling, &operation.caller),
+            Kind::Restart(rolling) | Kind::Upgrade(rolling) => {
+                self.proceed_restart(rolling, &operation.caller)
+            }
         }
     }
 

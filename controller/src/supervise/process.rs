@@ -1,17 +1,20 @@
 //! A process of a worker, from its spawn to its end.
 
-use super::attend::{Parcel, Spawned, attend};
+use super::attend::{Ends, Parcel, attend, outbox};
 use super::event::{Event, Key, Source};
 use super::group::Group;
 use super::guest::{Keeper, Said};
+use super::handover::{Attendance, attended};
 use super::heartbeat::Heartbeat;
 use crate::cgroup::{self, Cgroups, Leaf};
 use crate::guest::Program;
-use crate::logs::Hub;
+use crate::logs::{Hub, Lines};
 use crate::stage::{ARGUMENT, EXECUTABLE, Identity, Spec};
+use crate::upgrade::ImageIdentity;
 use jackfield_shared::config;
 use jackfield_shared::ipc::{self, Counters, Publication, ToWorker};
 use rustix::process::{Pid, Signal};
+use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsString;
@@ -33,7 +36,7 @@ const KEPT_LINES: usize = 10;
 const KEPT_CHARACTERS: usize = 1024;
 
 /// How a worker's processes are started: the same for all of them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Launch {
     /// What `ps` shows as the command line.
     pub title: String,
@@ -44,6 +47,7 @@ pub(crate) struct Launch {
     /// What it may use.
     pub limits: config::Limits,
     /// Where limits of memory and CPU time are set.
+    #[serde(skip)]
     pub cgroups: Cgroups,
     /// Its whole environment.
     pub environment: Vec<(OsString, OsString)>,
@@ -134,10 +138,15 @@ pub(crate) struct Process {
     pub heartbeat: Heartbeat,
     /// What it has told of itself, if it is a guest's.
     pub said: Said,
-    lines: LastLines,
-    link: Link,
+    /// For one that drains: when it must have ended.
+    pub leaves_by: Option<Instant>,
+    /// The image of the executable that it runs, if that is not this one.
+    pub image: Option<ImageIdentity>,
+    pub(super) lines: LastLines,
+    pub(super) link: Link,
+    pub(super) attendance: Attendance,
     /// Its cgroup, to be removed after its end.
-    _cgroup: Option<Leaf>,
+    pub(super) cgroup: Option<Leaf>,
 }
 
 /// How the supervisor reaches a process.
@@ -215,10 +224,13 @@ impl Process {
         };
         let source = Arc::new(Source::new(key, worker, index, child.id()));
         let lines = LastLines::default();
-        let spawned =
-            Spawned { child, children, group: Rc::clone(&group), stdout, stderr, ipc, lines: lines.clone() };
-        let outbox = attend(spawned, &source, first, tasks);
-        Ok(Self::new(source, spawned_at, lines, Link::Worker(outbox, group), cgroup))
+        let (outbox, messages) = outbox();
+        // The queue is empty.
+        let _ = outbox.try_send(first);
+        let (stdout, stderr) = (Some(Lines::new(stdout)), Some(Lines::new(stderr)));
+        let ends = Ends { to: Some((ipc.0, messages)), from: Some(ipc.1), stdout, stderr };
+        let attendance = attend(ends, (&group, children), &source, &lines, tasks);
+        Ok(Self::new(source, spawned_at, lines, (Link::Worker(outbox, group), attendance), cgroup))
     }
 
     /// A process that was just spawned.
@@ -226,7 +238,7 @@ impl Process {
         source: Arc<Source>,
         spawned: Instant,
         lines: LastLines,
-        link: Link,
+        (link, attendance): (Link, Attendance),
         cgroup: Option<Leaf>,
     ) -> Self {
         Self {
@@ -244,7 +256,24 @@ impl Process {
             said: Said::default(),
             lines,
             link,
-            _cgroup: cgroup,
+            attendance,
+            cgroup,
+            leaves_by: None,
+            image: None,
+        }
+    }
+
+    /// A process that another image of the executable has spawned, to which nobody attends yet.
+    pub(super) fn restore(source: Arc<Source>, spawned: Instant, link: Link, cgroup: Option<Leaf>) -> Self {
+        let (attendance, ..) = attended();
+        Self::new(source, spawned, LastLines::default(), (link, attendance), cgroup)
+    }
+
+    /// The group of what the controller has started: the process, or a guest's keeper.
+    pub(super) fn group(&self) -> &Group {
+        match &self.link {
+            Link::Worker(_, group) => group,
+            Link::Keeper(keeper) => &keeper.group,
         }
     }
 

@@ -36,7 +36,7 @@ impl Supervisor {
     fn uri(&self, worker: &str, transport: &str) -> Option<String> {
         let publishers = self.workers.serving().filter_map(|worker| match &worker.work {
             Work::Publish(publisher) => Some(publisher),
-            Work::Serve(_) | Work::Guest(_) => None,
+            Work::Serve(_) | Work::Guest(_) | Work::Gone(_) => None,
         });
         let mut services = publishers.flat_map(|publisher| &publisher.services);
         let service =

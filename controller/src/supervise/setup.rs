@@ -163,6 +163,19 @@ pub(crate) fn publisher(services: Vec<OnionService>, ids: &[&str], directory: &P
     )
 }
 
+/// How nothing is ever started: for workers of which there is only the end to come.
+pub(super) fn no_launch() -> Launch {
+    Launch {
+        title: String::new(),
+        cpus: None,
+        identity: None,
+        limits: config::Limits::default(),
+        cgroups: Cgroups::default(),
+        environment: Vec::new(),
+        directory: "/".into(),
+    }
+}
+
 /// The variables of a process of ours: one more makes it a worker.
 fn of_worker(
     env: &ProcessEnv,

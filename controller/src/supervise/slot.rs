@@ -73,6 +73,27 @@ impl Slot {
         self.state
     }
 
+    /// Goes on from where another image of the executable has stopped.
+    pub(crate) fn restore(
+        &mut self,
+        state: State,
+        reason: Option<String>,
+        restarts: u64,
+        last_exit: Option<Exit>,
+    ) {
+        (self.state, self.reason) = (state, reason);
+        (self.restarts, self.last_exit) = (restarts, last_exit);
+    }
+
+    /// Puts a process in.
+    pub(crate) fn put(&mut self, process: Process, role: Role) {
+        match role {
+            Role::Current => self.current = Some(process),
+            Role::Replacement => self.replacement = Some(process),
+            Role::Leaving => self.leaving.push(process),
+        }
+    }
+
     /// Goes on to another state.
     pub(crate) fn enter(&mut self, state: State, reason: Option<String>) {
         debug_assert!(may_follow(self.state, state), "{} must not follow {}", state, self.state);

@@ -37,11 +37,12 @@ pub(super) enum Phase {
 
 impl Supervisor {
     /// Asks a process, which is taken from its slot, to finish what is open.
-    pub(super) fn drain(&mut self, worker: WorkerKey, process: Process, time: Option<Duration>) {
+    pub(super) fn drain(&mut self, worker: WorkerKey, mut process: Process, time: Option<Duration>) {
         let Some(&(_, slot)) = self.places.get(&process.key()) else { return };
         let time = time.unwrap_or(self.workers[worker].common().stop.drain_timeout);
         let timeout_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let now = Instant::now();
+        process.leaves_by = Some(now + time + GRACE);
         let retired = self.retired(&process);
         if process.tell(ToWorker::Drain { timeout_ms, retired }) {
             self.deadlines.push(now + time + GRACE, Due::Terminate(process.key()));

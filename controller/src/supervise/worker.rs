@@ -10,6 +10,7 @@ use jackfield_shared::config;
 use jackfield_shared::ipc::OnionService;
 use jackfield_shared::status::{Connections, State};
 use jackfield_shared::tls::{Files, TicketKeys};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use tokio::task::AbortHandle;
 
@@ -24,18 +25,31 @@ impl Drop for Task {
 }
 
 /// What the processes of a worker do.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Work {
     /// They serve a worker of the configuration.
     Serve(Box<config::Worker>),
     /// They are a program that is not ours.
     Guest(Box<Guest>),
+    /// They are of a worker that was in the configuration of another image of the executable.
+    Gone(Box<Gone>),
     /// One process publishes the onion services of all the others.
     Publish(Box<Publisher>),
 }
 
+/// A worker of whose processes nothing is wanted but their end.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Gone {
+    /// Its id.
+    pub id: String,
+    /// Its type.
+    pub kind: String,
+    /// How they end.
+    pub common: config::WorkerCommon,
+}
+
 /// The worker that publishes. It is the node's own: nothing in the configuration says how it is to live.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Publisher {
     /// Its id: `tor`, unless a worker of the configuration has this.
     pub id: String,
@@ -101,15 +115,17 @@ impl Worker {
             Work::Serve(worker) => &worker.id,
             Work::Guest(guest) => &guest.worker.id,
             Work::Publish(publisher) => &publisher.id,
+            Work::Gone(gone) => &gone.id,
         }
     }
 
     /// Its type, for people.
-    pub(crate) fn kind_name(&self) -> &'static str {
+    pub(crate) fn kind_name(&self) -> &str {
         match &self.work {
             Work::Serve(worker) => worker.kind_name(),
             Work::Guest(guest) => guest.worker.kind_name(),
             Work::Publish(_) => "tor",
+            Work::Gone(gone) => &gone.kind,
         }
     }
 
@@ -119,6 +135,7 @@ impl Worker {
             Work::Serve(worker) => &worker.common,
             Work::Guest(guest) => &guest.worker.common,
             Work::Publish(publisher) => &publisher.common,
+            Work::Gone(gone) => &gone.common,
         }
     }
 
@@ -126,7 +143,7 @@ impl Worker {
     pub(crate) fn transports(&self) -> &[config::Transport] {
         match &self.work {
             Work::Serve(worker) => worker.transports(),
-            Work::Guest(_) | Work::Publish(_) => &[],
+            Work::Guest(_) | Work::Publish(_) | Work::Gone(_) => &[],
         }
     }
 
@@ -135,7 +152,7 @@ impl Worker {
         match &self.work {
             Work::Serve(worker) => worker.listeners(),
             Work::Guest(guest) => guest.worker.listeners(),
-            Work::Publish(_) => Vec::new(),
+            Work::Publish(_) | Work::Gone(_) => Vec::new(),
         }
     }
 
@@ -148,7 +165,7 @@ impl Worker {
     /// got what it needs by itself, which may be a port, or the lock on a file.
     pub(crate) fn can_overlap(&self) -> bool {
         match &self.work {
-            Work::Serve(_) | Work::Publish(_) => true,
+            Work::Serve(_) | Work::Publish(_) | Work::Gone(_) => true,
             Work::Guest(guest) => !guest.program.listen.is_empty(),
         }
     }
@@ -204,6 +221,16 @@ impl Worker {
             *kept += Connections { open: 0, ..listener.connections };
         }
         self.ended_dropped += process.counters.logs_dropped;
+    }
+
+    /// What ended processes had counted.
+    pub(crate) fn save_counters(&self) -> (HashMap<String, Connections>, u64) {
+        (self.ended.clone(), self.ended_dropped)
+    }
+
+    /// The same, as another image of the executable has told.
+    pub(crate) fn restore_counters(&mut self, ended: HashMap<String, Connections>, dropped: u64) {
+        (self.ended, self.ended_dropped) = (ended, dropped);
     }
 
     /// Takes over the counters of a worker with the same id, which has ended.

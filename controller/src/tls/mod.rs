@@ -24,9 +24,7 @@ pub(crate) struct Store {
 impl Store {
     /// Reads everything that the node's TLS sections name, and says what there is to say about it.
     pub(crate) fn load(node: &Node) -> (Self, Vec<Remark>) {
-        let at = |index| Path::default().key("workers").index(index);
-        let workers = node.workers.iter().enumerate().map(|(index, worker)| (at(index), worker.clone()));
-        let mut store = Self { workers: workers.collect(), files: Files::default() };
+        let mut store = Self::restore(node, &Files::default());
         let mut reader = Reader::default();
         for (at, section) in store.sections() {
             reader.read(&at, section);
@@ -39,6 +37,13 @@ impl Store {
         }
         store.files = files;
         (store, remarks)
+    }
+
+    /// The same with files that were read before.
+    pub(crate) fn restore(node: &Node, files: &Files) -> Self {
+        let at = |index| Path::default().key("workers").index(index);
+        let workers = node.workers.iter().enumerate().map(|(index, worker)| (at(index), worker.clone()));
+        Self { workers: workers.collect(), files: files.clone() }
     }
 
     /// Every TLS section of the node, and where it is.

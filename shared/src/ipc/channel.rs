@@ -151,6 +151,25 @@ pub struct Receiver<Rx> {
     message: PhantomData<fn() -> Rx>,
 }
 
+impl<Rx> Receiver<Rx> {
+    /// Octets of a message that has not come whole.
+    pub fn unread(&self) -> &[u8] {
+        &self.octets
+    }
+
+    /// The same receiver, after these octets.
+    #[must_use]
+    pub fn resume(self, octets: Vec<u8>) -> Self {
+        Self { octets, ..self }
+    }
+}
+
+impl<Rx> AsFd for Receiver<Rx> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
 impl<Rx: DeserializeOwned> Receiver<Rx> {
     /// The next message and the descriptors that came with it (close-on-exec), or `None` when the peer
     /// closed between two messages. Cancel-safe. Descriptors that this process had no room for are missing.

@@ -7,7 +7,7 @@ use crate::tls::{Files, TicketKeys};
 use serde::{Deserialize, Serialize};
 
 /// What the controller says to a worker process.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ToWorker {
     /// Serve this. The first message, and said once; carries one descriptor for each of the plan's slots.

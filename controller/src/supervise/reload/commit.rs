@@ -106,13 +106,13 @@ impl Supervisor {
         }
         let text = match purpose {
             Purpose::Reload => format!("generation {} is in effect: {}", self.node.generation, next.summary),
-            Purpose::Scale(_) => next.summary,
+            Purpose::Scale(_) | Purpose::Upgrade => next.summary,
         };
         self.hub.log(Level::Info, text.clone());
         let Some(caller) = caller else { return };
         caller.progress(text);
         match purpose {
-            Purpose::Reload => caller.finish(Ok(())),
+            Purpose::Reload | Purpose::Upgrade => caller.finish(Ok(())),
             Purpose::Scale(_) => self.operations.push(Operation { kind: Kind::Leave(going), caller }),
         }
     }

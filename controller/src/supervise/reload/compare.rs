@@ -63,7 +63,7 @@ fn goes_on(runs: &Worker, wanted: &Worker) -> bool {
             of_process(&runs.worker) == of_process(&wanted.worker) && runs.executable == wanted.executable
         }
         (Work::Publish(runs), Work::Publish(wanted)) => runs.services == wanted.services,
-        (Work::Serve(_) | Work::Guest(_) | Work::Publish(_), _) => false,
+        (Work::Serve(_) | Work::Guest(_) | Work::Publish(_) | Work::Gone(_), _) => false,
     };
     same_work && runs.launch.is_like(&wanted.launch)
 }

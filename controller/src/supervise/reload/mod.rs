@@ -32,16 +32,18 @@ pub(crate) struct Transition {
 
 /// What it is for.
 #[derive(Debug)]
-enum Purpose {
+pub(super) enum Purpose {
     Reload,
+    /// Another image of the executable, which is being tried.
+    Upgrade,
     /// Another number of processes, for the worker with this id.
     Scale(String),
 }
 
 #[derive(Debug)]
 enum Step {
-    /// The configuration is being read.
-    Reading,
+    /// The configuration is being read, or a new image of the executable is being tried.
+    Waiting,
     /// New processes must have all they need.
     Preparing { next: Next, until: Instant },
     /// They serve, or are about to; then the old ones drain.
@@ -90,6 +92,7 @@ impl Transition {
     pub(super) fn what(&self) -> String {
         match &self.purpose {
             Purpose::Reload => "the node is being reloaded".into(),
+            Purpose::Upgrade => "the node is being upgraded".into(),
             Purpose::Scale(id) => format!("{id} is being scaled"),
         }
     }
@@ -100,7 +103,7 @@ impl Supervisor {
     pub(super) fn proceed_transition(&mut self) {
         let Some(Transition { purpose, caller, time, step }) = self.transition.take() else { return };
         let step = match step {
-            Step::Reading => Step::Reading,
+            Step::Waiting => Step::Waiting,
             Step::Preparing { mut next, until } => match self.prepare(&mut next, until, time) {
                 None => Step::Preparing { next, until },
                 Some(Ok(())) => {

@@ -3,7 +3,7 @@
 use super::compare::compare;
 use super::{Next, Purpose, Step, Supervisor, Transition};
 use crate::node::{Configuration, Origin};
-use crate::supervise::assemble::{Assembly, Setting, assemble};
+use crate::supervise::assemble::{Assembly, Former, Setting, assemble};
 use crate::supervise::due::{Due, START_LIMIT};
 use crate::supervise::event::Event;
 use crate::supervise::operation::{Caller, Kind};
@@ -48,20 +48,21 @@ impl Supervisor {
         }
     }
 
-    fn in_the_way_of_reload(&self) -> Option<String> {
+    pub(in super::super) fn in_the_way_of_reload(&self) -> Option<String> {
         if matches!(self.phase, Phase::Stopping { .. }) {
             return Some("the node is being stopped".into());
         }
         if let Some(transition) = &self.transition {
             return Some(transition.what());
         }
-        let restarts = self.operations.iter().any(|operation| matches!(operation.kind, Kind::Restart(_)));
+        let restarts = |kind: &Kind| matches!(kind, Kind::Restart(_) | Kind::Upgrade(_));
+        let restarts = self.operations.iter().any(|operation| restarts(&operation.kind));
         restarts.then(|| "workers are being restarted".into())
     }
 
     fn begin_reload(&mut self, caller: Option<Caller>, time: Option<Duration>) {
         let (purpose, time) = (Purpose::Reload, time.unwrap_or(START_LIMIT));
-        self.transition = Some(Transition { purpose, caller, time, step: Step::Reading });
+        self.transition = Some(Transition { purpose, caller, time, step: Step::Waiting });
         let (origin, events) = (self.node.origin.clone(), self.events.clone());
         spawn_local(async move {
             // A disk may be slow, and a name server slower.
@@ -77,8 +78,8 @@ impl Supervisor {
 
     /// Goes on with what was read.
     pub(in super::super) fn configuration_was_read(&mut self, configuration: Configuration) {
-        let Some(Transition { purpose, caller, time, step: Step::Reading }) =
-            self.transition.take_if(|t| matches!(t.step, Step::Reading))
+        let Some(Transition { purpose, caller, time, step: Step::Waiting }) =
+            self.transition.take_if(|t| matches!((&t.purpose, &t.step), (Purpose::Reload, Step::Waiting)))
         else {
             return;
         };
@@ -111,7 +112,7 @@ impl Supervisor {
         let setting = Setting {
             base: &self.node.origin.base,
             machine: &self.node.machine,
-            former: self.workers.serving().collect(),
+            former: self.workers.serving().map(Former::of).collect(),
             deadline: None,
         };
         let Assembly { workers, adjustments, remarks } = assemble(&configuration, &setting)?;
@@ -122,11 +123,29 @@ impl Supervisor {
         Ok(Next { configuration: Some(configuration), adjustments, ..next })
     }
 
+    /// The new image is being tried.
+    pub(in super::super) fn await_trial(&mut self, caller: Option<Caller>) {
+        let step = Step::Waiting;
+        self.transition = Some(Transition { purpose: Purpose::Upgrade, caller, time: START_LIMIT, step });
+    }
+
+    /// It was tried; who waits for the upgrade, if anybody does. `None` if it is not wanted any longer.
+    pub(in super::super) fn end_of_trial(&mut self) -> Option<Option<Caller>> {
+        let trial = self.transition.take_if(|transition| matches!(transition.purpose, Purpose::Upgrade));
+        trial.map(|transition| transition.caller)
+    }
+
     /// It came to nothing.
-    pub(super) fn transition_failed(&mut self, purpose: &Purpose, caller: Option<Caller>, reason: &str) {
+    pub(in super::super) fn transition_failed(
+        &mut self,
+        purpose: &Purpose,
+        caller: Option<Caller>,
+        reason: &str,
+    ) {
         let what = match purpose {
             Purpose::Reload => "reload",
             Purpose::Scale(_) => "scale",
+            Purpose::Upgrade => "upgrade",
         };
         self.hub.log(Level::Error, format!("{what}: nothing was changed: {reason}"));
         if let Some(caller) = caller {

@@ -1,0 +1,12 @@
+//! Handing the node over to another image of the executable, which goes on in this process: everything that is known
+//! and held is collected at a moment when nothing is half done, and built up again.
+
+mod collect;
+mod freeze;
+mod restore;
+mod save;
+mod upgrade;
+
+pub(super) use freeze::{Attendance, Feed, Pause, Piece, attended};
+pub(crate) use restore::Takeover;
+pub(super) use upgrade::{Handover, Upgraded};

@@ -1,0 +1,310 @@
+//! From what the former image has told to a supervisor that goes on where it has stopped. Every descriptor is
+//! duplicated: until all is built up, everything can be handed back as it came.
+
+use super::super::assemble::{Assembly, Former, Setting, assemble};
+use super::super::attend::Parcel;
+use super::super::event::{Key, Source};
+use super::super::group::Group;
+use super::super::guest::Keeper;
+use super::super::process::{Launch, Link, Process};
+use super::super::setup::Machine;
+use super::super::slot::{Role, Slot};
+use super::super::worker::{Gone, Work, Worker};
+use super::super::{Held, Node, Supervisor};
+use super::collect::Pieces;
+use super::freeze::Feed;
+use crate::cgroup::Leaf;
+use crate::guest::NotifySocket;
+use crate::logs::{Format, Hub, Lines, Sink};
+use crate::node::{Configuration, Origin};
+use crate::onion::Remark;
+use crate::sockets::{Bound, Local, Socket};
+use crate::upgrade::{
+    Arrived, BoundState, Errand, Image, LocalState, ProcessState, RoleState, SlotState, State, WorkerState,
+};
+use jackfield_shared::config::WorkerCommon;
+use jackfield_shared::ipc::{self, FromWorker, NodeInfo, ToWorker};
+use rustix::process::Pid;
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::io;
+use std::os::unix::net::UnixStream as StdStream;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::net::UnixStream;
+use tokio::net::unix::pipe;
+
+/// A configuration, its workers, and what there is to say about them.
+type Understood = (Configuration, Vec<Worker>, Vec<Remark>);
+
+/// What an image takes over.
+#[derive(Debug)]
+pub(crate) struct Takeover<'a> {
+    /// What it is told.
+    pub state: &'a State,
+    /// The descriptors.
+    pub fds: &'a Arrived,
+}
+
+impl Takeover<'_> {
+    /// Builds the supervisor up. Must be called in a local runtime; no task of it runs before the first pause of the
+    /// caller.
+    ///
+    /// # Errors
+    /// Why this image can't take over: nothing has changed then.
+    pub(crate) fn supervisor(&self, held: Held) -> Result<Supervisor, String> {
+        let State { node, log, .. } = self.state;
+        let machine = Machine::look()?;
+        let (configuration, mut workers, remarks) = match &self.state.errand {
+            Errand::Upgrade => self.understood(&machine)?,
+            Errand::GoBack(_) => {
+                let configuration = Configuration::restore_exact(&self.state.configuration, &node.base);
+                (configuration, self.exact_workers()?, Vec::new())
+            }
+        };
+        let format = if log.is_json { Format::Json } else { Format::Pretty };
+        let sink = Sink::start(log.is_terminal_kept, format).map_err(|e| format!("the log: {e}"))?;
+        let hub = Hub::new(log.level, format, Some(sink));
+        hub.restore(&log.records, log.dropped);
+        for (level, text) in remarks {
+            hub.log(level, text);
+        }
+        let mut people = Vec::new();
+        let mut gone = Vec::new();
+        let own = Image::own().map_err(|e| format!("/proc: {e}"))?.identity;
+        for state in &self.state.workers {
+            let worker = workers.iter_mut().find(|worker| state.is_serving && worker.id() == state.id);
+            match worker {
+                Some(worker) => self.fill(worker, state, own, &mut people)?,
+                None => {
+                    let mut worker = former_worker(state, &workers)?;
+                    self.fill(&mut worker, state, own, &mut people)?;
+                    worker.slots.iter_mut().for_each(|slot| slot.retired = true);
+                    gone.push(worker);
+                }
+            }
+        }
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let facts = Node {
+            info: NodeInfo { id: node.id.clone(), pid: std::process::id(), version, dir: node.base.clone() },
+            started: past(node.age_ms),
+            origin: Origin {
+                directory: node.directory.clone(),
+                base: node.base.clone(),
+                file: node.file.clone(),
+            },
+            machine,
+            configuration,
+            generation: node.generation,
+            executable: node.executable.clone(),
+            is_terminal_kept: log.is_terminal_kept,
+            held,
+        };
+        // From here on nothing can fail.
+        workers.iter().flat_map(|worker| &worker.bound).for_each(Bound::keep_name);
+        let mut supervisor = Supervisor::new(facts, workers, hub, None);
+        for worker in gone {
+            supervisor.workers.add(worker);
+        }
+        supervisor.next_key = self.state.last_key;
+        supervisor.move_in(people);
+        Ok(supervisor)
+    }
+
+    /// The configuration and the workers as this release understands them.
+    fn understood(&self, machine: &Machine) -> Result<Understood, String> {
+        let base = &self.state.node.base;
+        let configuration = Configuration::restore(&self.state.configuration, base);
+        let obstacles = configuration.obstacles();
+        if !obstacles.is_empty() {
+            return Err(obstacles.join("\n"));
+        }
+        let former = self.state.workers.iter().filter(|worker| worker.is_serving);
+        let bounds: Vec<_> = former
+            .map(|worker| Ok((worker, self.bounds(worker)?)))
+            .collect::<Result<Vec<(&WorkerState, Vec<Bound>)>, String>>()?;
+        let former = bounds
+            .iter()
+            .map(|(worker, bound)| Former { id: &worker.id, bound, scaled: worker.scaled, processes: None })
+            .collect();
+        let setting = Setting { base, machine, former, deadline: None };
+        let Assembly { workers, remarks, .. } =
+            assemble(&configuration, &setting).map_err(|reasons| reasons.join("\n"))?;
+        for bound in workers.iter().flat_map(|worker| &worker.bound) {
+            bound.settle().map_err(|e| format!("{}: its options: {e}", bound.address))?;
+        }
+        Ok((configuration, workers, remarks))
+    }
+
+    /// The workers as they were when this image handed over.
+    fn exact_workers(&self) -> Result<Vec<Worker>, String> {
+        let exact = |state: &WorkerState| {
+            let (work, launch): (Work, Launch) =
+                serde_json::from_value(state.exact.clone()).map_err(|e| format!("{}: {e}", state.id))?;
+            let mut worker = Worker::new(work, launch, 0);
+            worker.set_places(state.slots.len());
+            worker.tls_files = worker.tls_files_of(&self.state.configuration.tls);
+            for bound in &state.bound {
+                let endpoint =
+                    serde_json::from_value(bound.exact.clone()).map_err(|e| format!("{}: {e}", state.id))?;
+                let mut restored = self.bound(&state.id, bound)?.with_endpoint(endpoint);
+                restored.onion.clone_from(&bound.onion);
+                worker.bound.push(restored);
+            }
+            Ok(worker)
+        };
+        self.state.workers.iter().filter(|state| state.is_serving).map(exact).collect()
+    }
+
+    fn bounds(&self, worker: &WorkerState) -> Result<Vec<Bound>, String> {
+        worker.bound.iter().map(|bound| self.bound(&worker.id, bound)).collect()
+    }
+
+    fn bound(&self, worker: &str, state: &BoundState) -> Result<Bound, String> {
+        let sockets = |places: &[usize]| {
+            let socket = |place: &usize| Socket::new(self.fds.copy(*place)?).map_err(|e| e.to_string());
+            places.iter().map(socket).collect::<Result<Vec<_>, String>>()
+        };
+        let local = match &state.local {
+            LocalState::Tcp(at) => Local::Tcp(*at),
+            LocalState::Unix(path) => Local::Unix(path.clone()),
+        };
+        let (own, common) = (sockets(&state.own)?, sockets(&state.common)?);
+        let names = (worker, &*state.transport, &*state.address);
+        Ok(Bound::restore(names, (state.shared, state.is_chosen), local, (own, common), state.name))
+    }
+
+    /// Puts the processes there were into a worker.
+    fn fill(
+        &self,
+        worker: &mut Worker,
+        state: &WorkerState,
+        own: crate::upgrade::ImageIdentity,
+        people: &mut Vec<(Key, Pieces)>,
+    ) -> Result<(), String> {
+        worker.generation = state.generation;
+        worker.scaled = state.scaled;
+        if worker.ticket_keys.is_some() {
+            worker.ticket_keys.clone_from(&state.ticket_keys);
+        }
+        worker.restore_counters(state.ended.clone(), state.ended_dropped);
+        for (index, slot) in state.slots.iter().enumerate() {
+            let is_place = index < worker.slots.len();
+            let place = worker.place(index);
+            place.restore(slot.state, slot.reason.clone(), slot.restarts, slot.last_exit.clone());
+            place.retired = slot.retired || !is_place;
+            self.fill_slot(place, (&state.id, index), slot, own, people)?;
+        }
+        Ok(())
+    }
+
+    fn fill_slot(
+        &self,
+        place: &mut Slot,
+        (worker, index): (&str, usize),
+        state: &SlotState,
+        own: crate::upgrade::ImageIdentity,
+        people: &mut Vec<(Key, Pieces)>,
+    ) -> Result<(), String> {
+        for (role, process) in &state.processes {
+            let index = u16::try_from(index).unwrap_or(u16::MAX);
+            let failed = |e: io::Error| format!("process {} of {worker}: {e}", process.pid);
+            let (mut restored, pieces) = self.process((worker, index), process).map_err(failed)?;
+            restored.image = Some(process.image).filter(|image| *image != own);
+            people.push((restored.key(), pieces));
+            let role = match role {
+                RoleState::Current => Role::Current,
+                RoleState::Replacement => Role::Replacement,
+                RoleState::Leaving => Role::Leaving,
+            };
+            place.put(restored, role);
+        }
+        Ok(())
+    }
+
+    fn process(&self, (worker, index): (&str, u16), state: &ProcessState) -> io::Result<(Process, Pieces)> {
+        let copy = |place: usize| self.fds.copy(place).map_err(io::Error::other);
+        let output = |end: &Option<(usize, Vec<u8>)>| {
+            let Some((place, octets)) = end else { return io::Result::Ok(None) };
+            let pipe = pipe::Receiver::from_owned_fd(copy(*place)?)?;
+            Ok(Some(Lines::resume(pipe, octets.clone())))
+        };
+        let mut pieces = Pieces::default();
+        (pieces.stdout, pieces.stderr) = (output(&state.stdout)?, output(&state.stderr_pipe)?);
+        let leader = i32::try_from(state.child).ok().and_then(Pid::from_raw);
+        let group = Rc::new(Group::new(leader.ok_or(io::ErrorKind::InvalidData)?));
+        let link = match &state.guest {
+            None => {
+                let (to, from) = ipc::split::<ToWorker, FromWorker>(copy(state.socket)?)?;
+                (pieces.to, pieces.from) = (Some(to), Some(from.resume(state.octets.clone())));
+                let parcel = |(message, places): &(ToWorker, Vec<usize>)| {
+                    let fds = places.iter().map(|place| copy(*place)).collect::<io::Result<Vec<_>>>()?;
+                    io::Result::<Parcel>::Ok((message.clone(), fds))
+                };
+                pieces.messages = state.messages.iter().map(parcel).collect::<io::Result<_>>()?;
+                Link::Worker(super::super::attend::outbox().0, group)
+            }
+            Some(guest) => {
+                if let Some((place, name)) = &guest.notify {
+                    pieces.notify = Some(NotifySocket::restore(copy(*place)?, name.clone())?);
+                }
+                if let Some((place, rest, close)) = &guest.stdin {
+                    let to = pipe::Sender::from_owned_fd(copy(*place)?)?;
+                    pieces.stdin = Some(Feed { to, rest: rest.clone(), close: *close });
+                }
+                let socket = StdStream::from(copy(state.socket)?);
+                socket.set_nonblocking(true)?;
+                let socket = Rc::new(UnixStream::from_std(socket)?);
+                Link::Keeper(Keeper { socket, group, was_asked_to_end: Cell::new(guest.was_asked_to_end) })
+            }
+        };
+        let source = Arc::new(Source::new(Key(state.key), worker, index, state.pid));
+        let mut process =
+            Process::restore(source, past(state.age_ms), link, state.cgroup.clone().map(Leaf::restore));
+        process.ready = state.ready_ms.map(past);
+        process.generation = state.generation;
+        (process.listening, process.is_full) = (state.listening.clone(), state.is_full);
+        (process.counters, process.publications) = (state.counters.clone(), state.publications.clone());
+        process.reason.clone_from(&state.reason);
+        process.leaves_by = state.left_ms.map(|ms| Instant::now() + Duration::from_millis(ms));
+        process.lines.keep(&state.stderr);
+        if let Some(guest) = &state.guest {
+            process.said.status.clone_from(&guest.status);
+            process.said.is_watched = guest.is_watched;
+        }
+        Ok((process, pieces))
+    }
+}
+
+/// A worker that is no longer in the configuration.
+fn former_worker(state: &WorkerState, workers: &[Worker]) -> Result<Worker, String> {
+    let launch = workers.first().map(|worker| worker.launch.clone());
+    let mut common = WorkerCommon::default();
+    common.stop.kill_timeout = Duration::from_millis(state.kill_ms);
+    let gone = Gone { id: state.id.clone(), kind: state.kind.clone(), common };
+    let launch = launch.unwrap_or_else(super::super::setup::no_launch);
+    Ok(Worker::new(Work::Gone(Box::new(gone)), launch, 0))
+}
+
+fn past(ms: u64) -> Instant {
+    let now = Instant::now();
+    now.checked_sub(Duration::from_millis(ms)).unwrap_or(now)
+}
+
+impl Supervisor {
+    /// Attends to the processes there are, and plans what is to be done with them.
+    fn move_in(&mut self, people: Vec<(Key, Pieces)>) {
+        let workers: Vec<_> = self.workers.all().map(|(key, _)| key).collect();
+        for worker in workers {
+            for slot in 0..self.workers[worker].slots.len() {
+                let keys: Vec<_> = self.workers[worker].slots[slot].processes().map(Process::key).collect();
+                self.places.extend(keys.into_iter().map(|key| (key, (worker, slot))));
+                self.plan_for(worker, slot);
+            }
+        }
+        let mut people: HashMap<_, _> = people.into_iter().collect();
+        self.thaw(std::mem::take(&mut people));
+        self.listeners_changed = true;
+    }
+}

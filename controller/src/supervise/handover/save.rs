@@ -1,0 +1,212 @@
+//! From the supervisor to what the next image is told.
+
+use super::super::Supervisor;
+use super::super::process::{Link, Process};
+use super::super::slot::{Role, Slot};
+use super::super::worker::Worker;
+use super::collect::{Frozen, Pieces};
+use crate::sockets::{Bound, Local};
+use crate::upgrade::{
+    BoundState, ConfigurationState, Errand, FORMAT, Fds, GuestState, ImageIdentity, LocalState, LogState,
+    NodeState, ProcessState, RoleState, SlotState, State, WorkerState,
+};
+use jackfield_shared::ipc;
+use std::time::Instant;
+
+impl Supervisor {
+    /// Everything, but for the descriptors of the node as a whole.
+    pub(super) fn save<'a>(
+        &'a self,
+        frozen: &'a Frozen,
+        errand: Errand,
+        image: ImageIdentity,
+        fds: &mut Fds<'a>,
+    ) -> State {
+        let configuration = &self.node.configuration;
+        let origin = &self.node.origin;
+        let (level, format, records, dropped) = self.hub.save();
+        let workers = self.workers.serving().map(|worker| (worker, true));
+        let former = self.former().map(|(_, worker)| (worker, false));
+        State {
+            format: FORMAT,
+            ipc: ipc::VERSION,
+            version: self.node.info.version.clone(),
+            errand,
+            caller: None,
+            image: None,
+            stdin: 0,
+            lock: 0,
+            control: 0,
+            node: NodeState {
+                id: self.node.info.id.clone(),
+                age_ms: ms_since(self.node.started),
+                generation: self.node.generation,
+                directory: origin.directory.clone(),
+                base: origin.base.clone(),
+                file: origin.file.clone(),
+                run_dir: self.node.held.run_dir.clone(),
+                executable: self.node.executable.clone(),
+            },
+            configuration: ConfigurationState {
+                text: configuration.loaded.text.clone(),
+                file: configuration.loaded.file.clone(),
+                name: configuration.name.clone(),
+                is_builtin: configuration.is_builtin,
+                tls: configuration.tls.files.clone(),
+                exact: exact(&configuration.loaded.node),
+            },
+            log: LogState {
+                level,
+                is_json: format == crate::logs::Format::Json,
+                is_terminal_kept: self.node.is_terminal_kept,
+                records,
+                dropped,
+            },
+            workers: workers
+                .chain(former)
+                .map(|(w, serves)| worker_state(w, serves, frozen, image, fds))
+                .collect(),
+            last_key: self.next_key,
+        }
+    }
+}
+
+/// What only this image reads, should it be gone back to.
+fn exact(value: &impl serde::Serialize) -> serde_json::Value {
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+fn ms_since(past: Instant) -> u64 {
+    u64::try_from(past.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+fn worker_state<'a>(
+    worker: &'a Worker,
+    is_serving: bool,
+    frozen: &'a Frozen,
+    image: ImageIdentity,
+    fds: &mut Fds<'a>,
+) -> WorkerState {
+    let (ended, ended_dropped) = worker.save_counters();
+    WorkerState {
+        id: worker.id().to_owned(),
+        kind: worker.kind_name().to_owned(),
+        is_serving,
+        kill_ms: u64::try_from(worker.common().stop.kill_timeout.as_millis()).unwrap_or(u64::MAX),
+        scaled: worker.scaled,
+        generation: worker.generation,
+        ticket_keys: worker.ticket_keys.clone(),
+        ended,
+        ended_dropped,
+        exact: exact(&(&worker.work, &worker.launch)),
+        bound: worker.bound.iter().map(|bound| bound_state(bound, fds)).collect(),
+        slots: worker.slots.iter().map(|slot| slot_state(slot, frozen, image, fds)).collect(),
+    }
+}
+
+fn bound_state<'a>(bound: &'a Bound, fds: &mut Fds<'a>) -> BoundState {
+    let (own, common) = bound.parts();
+    let mut put = |sockets: &'a [std::rc::Rc<crate::sockets::Socket>]| {
+        sockets.iter().map(|socket| fds.put(&**socket)).collect::<Vec<_>>()
+    };
+    BoundState {
+        transport: bound.transport.clone(),
+        address: bound.address.clone(),
+        shared: bound.shared,
+        is_chosen: bound.is_chosen(),
+        exact: exact(bound.endpoint()),
+        onion: bound.onion.clone(),
+        local: match bound.local() {
+            Local::Tcp(at) => LocalState::Tcp(*at),
+            Local::Unix(path) => LocalState::Unix(path.clone()),
+        },
+        own: put(own),
+        common: put(common),
+        name: bound.name_in_file_system(),
+    }
+}
+
+fn slot_state<'a>(slot: &'a Slot, frozen: &'a Frozen, image: ImageIdentity, fds: &mut Fds<'a>) -> SlotState {
+    let process = |process: &'a Process, fds: &mut Fds<'a>| {
+        let role = match slot.role(process.key()) {
+            Some(Role::Replacement) => RoleState::Replacement,
+            Some(Role::Leaving) => RoleState::Leaving,
+            Some(Role::Current) | None => RoleState::Current,
+        };
+        (role, process_state(process, frozen.get(&process.key()), image, fds))
+    };
+    SlotState {
+        state: slot.state(),
+        reason: slot.reason.clone(),
+        retired: slot.retired,
+        restarts: slot.restarts,
+        last_exit: slot.last_exit.clone(),
+        processes: slot.processes().map(|p| process(p, fds)).collect(),
+    }
+}
+
+fn process_state<'a>(
+    process: &'a Process,
+    pieces: Option<&'a Pieces>,
+    image: ImageIdentity,
+    fds: &mut Fds<'a>,
+) -> ProcessState {
+    let now = Instant::now();
+    let (socket, guest) = match &process.link {
+        Link::Worker(..) => {
+            (pieces.and_then(|pieces| pieces.from.as_ref()).map_or(0, |from| fds.put(from)), None)
+        }
+        Link::Keeper(keeper) => {
+            let notify = pieces.and_then(|pieces| pieces.notify.as_ref());
+            let stdin = pieces.and_then(|pieces| pieces.stdin.as_ref());
+            let guest = GuestState {
+                was_asked_to_end: keeper.was_asked_to_end.get(),
+                status: process.said.status.clone(),
+                is_watched: process.said.is_watched,
+                notify: notify.map(|notify| (fds.put(notify), notify.name.clone())),
+                stdin: stdin.map(|feed| (fds.put(&feed.to), feed.rest.clone(), feed.close)),
+            };
+            (fds.put(&*keeper.socket), Some(guest))
+        }
+    };
+    let mut output = |lines: Option<&'a crate::logs::Lines<tokio::net::unix::pipe::Receiver>>| {
+        lines.map(|lines| {
+            let (pipe, octets) = lines.parts();
+            (fds.put(pipe), octets.to_vec())
+        })
+    };
+    let stdout = output(pieces.and_then(|pieces| pieces.stdout.as_ref()));
+    let stderr_pipe = output(pieces.and_then(|pieces| pieces.stderr.as_ref()));
+    let messages = pieces.map(|pieces| pieces.messages.as_slice()).unwrap_or_default();
+    ProcessState {
+        key: process.key().0,
+        pid: process.source.pid(),
+        child: process.group().leader().as_raw_pid().unsigned_abs(),
+        age_ms: ms_since(process.spawned),
+        ready_ms: process.ready.map(ms_since),
+        generation: process.generation,
+        image: process.image.unwrap_or(image),
+        listening: process.listening.clone(),
+        is_full: process.is_full,
+        counters: process.counters.clone(),
+        publications: process.publications.clone(),
+        reason: process.reason.clone(),
+        stderr: process.last_lines(),
+        left_ms: process
+            .leaves_by
+            .map(|by| u64::try_from(by.saturating_duration_since(now).as_millis()).unwrap_or(u64::MAX)),
+        cgroup: process.cgroup.as_ref().map(|leaf| leaf.path().to_owned()),
+        socket,
+        octets: pieces
+            .and_then(|pieces| pieces.from.as_ref())
+            .map(|from| from.unread().to_vec())
+            .unwrap_or_default(),
+        messages: messages
+            .iter()
+            .map(|(message, with)| (message.clone(), with.iter().map(|fd| fds.put(fd)).collect()))
+            .collect(),
+        stdout,
+        stderr_pipe,
+        guest,
+    }
+}

@@ -1,0 +1,205 @@
+//! `jackfield upgrade`: the new image is tried, takes over, and replaces the workers; if anything of that fails the
+//! old image goes on.
+
+use super::super::Supervisor;
+use super::super::event::Event;
+use super::super::operation::{Caller, Kind, Operation};
+use super::super::reload::Purpose;
+use super::super::rolling::Rolling;
+use super::super::stop::Phase;
+use super::collect::Frozen;
+use crate::upgrade::{Arrived, Errand, Fds, Image, State, block, send, try_out, unblock};
+use jackfield_shared::log::Level;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::PathBuf;
+use tokio::task::{spawn_blocking, spawn_local};
+
+/// Who waits for an upgrade, and the connection to them, which outlives the image.
+pub(in super::super) type Client = (Caller, Option<OwnedFd>);
+
+/// Another image is to go on in this process.
+#[derive(Debug)]
+pub(in super::super) struct Handover {
+    image: Image,
+    errand: Errand,
+}
+
+/// What there was before this image.
+#[derive(Debug)]
+pub(in super::super) struct Upgraded {
+    /// The image to go back to; absent if this is the one that was gone back to.
+    before: Option<Image>,
+    version: String,
+    errand: Errand,
+}
+
+impl Supervisor {
+    /// Somebody wants another image of the executable to go on: that at this path, or at the one where this one was.
+    pub(in super::super) fn upgrade(&mut self, client: Option<Client>, executable: Option<PathBuf>) {
+        let what = if client.is_some() { "`jackfield upgrade`" } else { "SIGUSR2" };
+        let (caller, connection) = client.map_or((None, None), |(caller, fd)| (Some(caller), fd));
+        let path = executable.unwrap_or_else(|| self.node.executable.clone());
+        let image = match self.in_the_way_of_upgrade() {
+            Some(reason) => Err(reason),
+            None => Image::open(&path).map_err(|e| format!("{}: {e}", path.display())),
+        };
+        let image = match image.and_then(|image| Ok((image, Image::own().map_err(|e| e.to_string())?))) {
+            Ok((image, own)) => {
+                self.hub.log(Level::Info, format!("{what}: trying {}", path.display()));
+                let state = self.save(&Frozen::new(), Errand::Upgrade, own.identity, &mut Fds::default());
+                let events = self.events.clone();
+                spawn_local(async move {
+                    let tried = spawn_blocking(move || (try_out(&image, &state), image)).await;
+                    if let Ok((result, image)) = tried {
+                        let _ = events.send(Event::Tried(image, result)).await;
+                    }
+                });
+                Ok(())
+            }
+            Err(reason) => Err(reason),
+        };
+        match image {
+            Ok(()) => {
+                (self.connection, self.node.executable) = (connection, path);
+                self.await_trial(caller);
+            }
+            Err(reason) => self.transition_failed(&Purpose::Upgrade, caller, &reason),
+        }
+    }
+
+    fn in_the_way_of_upgrade(&self) -> Option<String> {
+        let starting = || self.startup.is_some().then(|| "the node is starting".into());
+        self.in_the_way_of_reload().or_else(starting)
+    }
+
+    /// It is known whether the new image can take over.
+    pub(in super::super) fn tried(&mut self, image: Image, result: Result<String, String>) {
+        let Some(caller) = self.end_of_trial() else { return };
+        match result {
+            Ok(version) => {
+                let text = format!("upgrade: release {version} takes over from {}", self.node.info.version);
+                self.hub.log(Level::Info, text);
+                self.waiting = caller;
+                self.handover = Some(Handover { image, errand: Errand::Upgrade });
+            }
+            Err(reason) => {
+                self.connection = None;
+                let reason = format!("{}: {reason}", self.node.executable.display());
+                self.transition_failed(&Purpose::Upgrade, caller, &reason);
+            }
+        }
+    }
+
+    /// Lets the other image go on; returns if that fails, and then this one does.
+    pub(in super::super) async fn hand_over(&mut self) {
+        let Some(Handover { image, errand }) = self.handover.take() else { return };
+        let (reason, frozen) = match self.freeze().await {
+            Ok(frozen) => match self.execute(&image, errand.clone(), &frozen) {
+                Ok(never) => match never {},
+                Err(e) => (e.to_string(), frozen),
+            },
+            Err((reason, frozen)) => (reason, frozen),
+        };
+        self.thaw(frozen);
+        self.connection = None;
+        let caller = self.waiting.take();
+        match errand {
+            Errand::Upgrade => self.transition_failed(&Purpose::Upgrade, caller, &reason),
+            Errand::GoBack(why) => {
+                let text = format!("{why}; and the former release can't be gone back to: {reason}");
+                self.transition_failed(&Purpose::Upgrade, caller, &text);
+            }
+        }
+    }
+
+    fn execute(
+        &self,
+        image: &Image,
+        errand: Errand,
+        frozen: &Frozen,
+    ) -> io::Result<std::convert::Infallible> {
+        let own = Image::own()?;
+        let stdin = io::stdin().as_fd().try_clone_to_owned()?;
+        let mut fds = Fds::default();
+        let is_upgrade = errand == Errand::Upgrade;
+        let mut state = self.save(frozen, errand, own.identity, &mut fds);
+        state.stdin = fds.put(&stdin);
+        state.lock = fds.put(&self.node.held.lock);
+        state.control = fds.put(&self.node.held.control);
+        state.caller = self.connection.as_ref().map(|fd| fds.put(fd));
+        state.image = is_upgrade.then(|| fds.put(&own));
+        let theirs = send(&state, &fds)?;
+        self.hub.flush();
+        block()?;
+        rustix::stdio::dup2_stdin(theirs)?;
+        let result = image.exec();
+        rustix::stdio::dup2_stdin(&stdin)?;
+        unblock()?;
+        result
+    }
+
+    /// This image has taken over: replaces the processes that run another one.
+    pub(crate) fn took_over(&mut self, state: &State, fds: &Arrived) {
+        let before = state.image.and_then(|place| Image::new(fds.copy(place).ok()?).ok());
+        self.connection = state.caller.and_then(|place| fds.copy(place).ok());
+        let connection = self.connection.as_ref().and_then(|fd| fd.try_clone().ok());
+        let caller = connection.map_or_else(Caller::nobody, Caller::on);
+        let version = &self.node.info.version;
+        match &state.errand {
+            Errand::Upgrade => {
+                let text =
+                    format!("release {version} has taken over from {}: replacing the workers", state.version);
+                self.hub.log(Level::Info, text.clone());
+                caller.progress(text);
+            }
+            Errand::GoBack(reason) => {
+                let text = format!("upgrade: {reason}; back to release {version}");
+                self.hub.log(Level::Error, text.clone());
+                caller.progress(text);
+            }
+        }
+        self.upgraded =
+            Some(Upgraded { before, version: state.version.clone(), errand: state.errand.clone() });
+        let mut slots = Vec::new();
+        for key in self.workers.keys() {
+            let runs_another = |slot: &super::super::slot::Slot| {
+                slot.current
+                    .as_ref()
+                    .is_some_and(|process| process.image.is_some() && process.ready.is_some())
+            };
+            let worker = &self.workers[key];
+            slots.extend(
+                worker.active().filter(|(_, slot)| runs_another(slot)).map(|(place, _)| (key, place)),
+            );
+        }
+        self.operations.push(Operation { kind: Kind::Upgrade(Rolling::new(slots)), caller });
+    }
+
+    /// The workers are replaced, or can't be.
+    pub(in super::super) fn upgraded(&mut self, caller: Caller, result: Result<(), String>) {
+        let Some(Upgraded { before, version, errand }) = self.upgraded.take() else { return };
+        let own = self.node.info.version.clone();
+        match (errand, result, before) {
+            (Errand::Upgrade, Ok(()), _) => {
+                self.connection = None;
+                self.hub.log(Level::Info, format!("upgraded from release {version} to {own}"));
+                caller.finish(Ok(()));
+            }
+            (Errand::Upgrade, Err(reason), Some(image)) if matches!(self.phase, Phase::Running) => {
+                self.hub.log(Level::Error, format!("upgrade: {reason}: going back"));
+                self.waiting = Some(caller);
+                self.handover = Some(Handover { image, errand: Errand::GoBack(reason) });
+            }
+            (Errand::Upgrade, Err(reason), _) => {
+                self.connection = None;
+                caller.finish(Err(reason));
+            }
+            (Errand::GoBack(reason), result, _) => {
+                self.connection = None;
+                let more = result.err().map(|more| format!("; and then {more}")).unwrap_or_default();
+                caller.finish(Err(format!("{reason}; back to release {own}{more}")));
+            }
+        }
+    }
+}

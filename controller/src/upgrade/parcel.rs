@@ -1,0 +1,96 @@
+//! The state and the descriptors on their way from one image to the next.
+
+use super::state::State;
+use crate::guest::{receive as receive_fds, send as send_fds};
+use rustix::fs::{MemfdFlags, memfd_create};
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+
+/// Descriptors that are sent at once.
+const AT_ONCE: usize = 200;
+
+/// Descriptors that are to be passed on, each known by its place.
+#[derive(Debug, Default)]
+pub(crate) struct Fds<'a>(Vec<BorrowedFd<'a>>);
+
+impl<'a> Fds<'a> {
+    /// Puts one in; its place.
+    pub(crate) fn put(&mut self, fd: &'a impl AsFd) -> usize {
+        self.0.push(fd.as_fd());
+        self.0.len() - 1
+    }
+}
+
+/// Puts the state and the descriptors into a socket; returns the end that they wait at.
+///
+/// # Errors
+/// When the kernel has no room for them.
+pub(crate) fn send(state: &State, fds: &Fds<'_>) -> io::Result<OwnedFd> {
+    let (ours, theirs) = UnixStream::pair()?;
+    let file = in_memory(state)?;
+    send_fds(&ours, fds.0.len().to_string().as_bytes(), &[file.as_fd()])?;
+    for some in fds.0.chunks(AT_ONCE) {
+        send_fds(&ours, &[], some)?;
+    }
+    Ok(theirs.into())
+}
+
+/// The state as a file.
+///
+/// # Errors
+/// When the kernel has no room for it.
+pub(super) fn in_memory(state: &State) -> io::Result<File> {
+    let mut file = File::from(memfd_create("jackfield state", MemfdFlags::CLOEXEC)?);
+    file.write_all(&serde_json::to_vec(state)?)?;
+    file.rewind()?;
+    Ok(file)
+}
+
+/// Descriptors that have arrived.
+#[derive(Debug)]
+pub(crate) struct Arrived(Vec<OwnedFd>);
+
+impl Arrived {
+    /// A duplicate of the one that was put in at this place.
+    ///
+    /// # Errors
+    /// When there is none, or no descriptors are left.
+    pub(crate) fn copy(&self, place: usize) -> Result<OwnedFd, String> {
+        let fd = self.0.get(place).ok_or_else(|| format!("descriptor {place} was not handed over"))?;
+        fd.try_clone().map_err(|e| format!("descriptor {place}: {e}"))
+    }
+
+    /// All, to be passed on as they came.
+    pub(crate) fn all(&self) -> Fds<'_> {
+        Fds(self.0.iter().map(AsFd::as_fd).collect())
+    }
+}
+
+/// Receives what waits at this end.
+///
+/// # Errors
+/// When it is not what [`send`] has sent, of the release that this one follows.
+pub(crate) fn receive(from: impl AsFd) -> Result<(State, Arrived), String> {
+    let lost = |e: io::Error| format!("what the former image hands over can't be received: {e}");
+    let from = from.as_fd();
+    let (count, file) = receive_fds(from).map_err(lost)?;
+    let count: usize = String::from_utf8_lossy(&count).parse().unwrap_or_default();
+    let mut fds = Vec::new();
+    while fds.len() < count {
+        fds.extend(receive_fds(from).map_err(lost)?.1);
+    }
+    let file = file.into_iter().next().ok_or("the former image hands over no state")?;
+    Ok((read(File::from(file))?, Arrived(fds)))
+}
+
+/// Reads a state.
+///
+/// # Errors
+/// When this release can't.
+pub(super) fn read(mut file: File) -> Result<State, String> {
+    let mut text = Vec::new();
+    file.rewind().and_then(|()| file.read_to_end(&mut text)).map_err(|e| format!("the state: {e}"))?;
+    State::parse(&text)
+}

@@ -1,0 +1,218 @@
+//! What one image tells the next. Descriptors are named by their places in the parcel, points in time by how long they
+//! are past.
+
+use super::image::Identity;
+use jackfield_shared::ipc::{self, Counters, Publication, ToWorker};
+use jackfield_shared::log::{Level, Record};
+use jackfield_shared::status::{Connections, Exit, State as Life};
+use jackfield_shared::tls::{Files, TicketKeys};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeSet, HashMap};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Format of the state; another one can't be read. Fields may be added, with a default.
+pub(crate) const FORMAT: u32 = 1;
+
+/// Everything.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct State {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// Version of the IPC that the workers speak.
+    pub ipc: u8,
+    /// Release of the image that hands over.
+    pub version: String,
+    /// Why it does.
+    pub errand: Errand,
+    /// The connection of the client that waits for the end of the upgrade.
+    pub caller: Option<usize>,
+    /// The image to go back to.
+    pub image: Option<usize>,
+    /// The standard input that the node was started with.
+    pub stdin: usize,
+    /// The lock on the runtime directory.
+    pub lock: usize,
+    /// The control socket.
+    pub control: usize,
+    pub node: NodeState,
+    pub configuration: ConfigurationState,
+    pub log: LogState,
+    /// Workers in effect, in order; then those that drain.
+    pub workers: Vec<WorkerState>,
+    /// The last process's name.
+    pub last_key: u64,
+}
+
+/// Why an image takes over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Errand {
+    /// It is the new one.
+    Upgrade,
+    /// It is the old one, because the new one has failed for this reason.
+    GoBack(String),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct NodeState {
+    pub id: String,
+    pub age_ms: u64,
+    pub generation: u64,
+    pub directory: PathBuf,
+    pub base: PathBuf,
+    pub file: Option<PathBuf>,
+    pub run_dir: PathBuf,
+    /// Where the executable is.
+    pub executable: PathBuf,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ConfigurationState {
+    pub text: String,
+    pub file: String,
+    pub name: String,
+    pub is_builtin: bool,
+    pub tls: Files,
+    /// The node as the image that has begun understands it: read by nobody else.
+    pub exact: serde_json::Value,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct LogState {
+    pub level: Level,
+    pub is_json: bool,
+    pub is_terminal_kept: bool,
+    pub records: Vec<Record>,
+    pub dropped: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct WorkerState {
+    pub id: String,
+    pub kind: String,
+    /// Whether it is in effect; else it drains.
+    pub is_serving: bool,
+    /// Its `stop.kill_timeout`.
+    pub kill_ms: u64,
+    pub scaled: Option<u16>,
+    pub generation: u64,
+    pub ticket_keys: Option<TicketKeys>,
+    pub ended: HashMap<String, Connections>,
+    pub ended_dropped: u64,
+    /// What its processes do, and how they are started, as the image that has begun understands it.
+    pub exact: serde_json::Value,
+    pub bound: Vec<BoundState>,
+    pub slots: Vec<SlotState>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct BoundState {
+    pub transport: String,
+    pub address: String,
+    pub shared: bool,
+    /// Whether the kernel has chosen the port.
+    pub is_chosen: bool,
+    /// The endpoint as the image that has begun understands it.
+    pub exact: serde_json::Value,
+    pub onion: Option<String>,
+    pub local: LocalState,
+    pub own: Vec<usize>,
+    pub common: Vec<usize>,
+    /// Device and inode of the name of a Unix socket.
+    pub name: Option<(u64, u64)>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LocalState {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SlotState {
+    pub state: Life,
+    pub reason: Option<String>,
+    pub retired: bool,
+    pub restarts: u64,
+    pub last_exit: Option<Exit>,
+    pub processes: Vec<(RoleState, ProcessState)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RoleState {
+    Current,
+    Replacement,
+    Leaving,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ProcessState {
+    pub key: u64,
+    pub pid: u32,
+    /// The process that the controller has started: itself, or a guest's keeper.
+    pub child: u32,
+    pub age_ms: u64,
+    pub ready_ms: Option<u64>,
+    pub generation: u64,
+    /// The image it runs.
+    pub image: Identity,
+    pub listening: BTreeSet<u64>,
+    pub is_full: bool,
+    pub counters: Counters,
+    pub publications: Vec<Publication>,
+    pub reason: Option<String>,
+    pub stderr: Vec<String>,
+    /// For one that drains: how long it has left.
+    pub left_ms: Option<u64>,
+    pub cgroup: Option<PathBuf>,
+    /// The socket by which it is reached.
+    pub socket: usize,
+    /// Octets of a message that has not come whole.
+    pub octets: Vec<u8>,
+    /// Messages that wait, with their descriptors.
+    pub messages: Vec<(ToWorker, Vec<usize>)>,
+    /// The ends of its outputs, and octets of a line that has not come whole.
+    pub stdout: Option<(usize, Vec<u8>)>,
+    pub stderr_pipe: Option<(usize, Vec<u8>)>,
+    pub guest: Option<GuestState>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct GuestState {
+    pub was_asked_to_end: bool,
+    pub status: Option<String>,
+    pub is_watched: bool,
+    /// The socket by which it notifies, and its name.
+    pub notify: Option<(usize, String)>,
+    /// Its standard input, and what is still to be written there; whether it is closed then.
+    pub stdin: Option<(usize, Vec<u8>, bool)>,
+}
+
+impl State {
+    /// Reads a state.
+    ///
+    /// # Errors
+    /// When this release can't: then it can't take over.
+    pub(super) fn parse(text: &[u8]) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct Head {
+            format: u32,
+            ipc: u8,
+            version: String,
+        }
+        let broken = |e| format!("the state of the running node can't be read by this release: {e}");
+        let Head { format, ipc, version } = serde_json::from_slice(text).map_err(broken)?;
+        if (format, ipc) != (FORMAT, ipc::VERSION) {
+            return Err(format!(
+                "release {} can't take over from {version}: it knows format {FORMAT} of the state and version {} of \
+                 the IPC, not {format} and {ipc}; stop the node and start it anew",
+                env!("CARGO_PKG_VERSION"),
+                ipc::VERSION
+            ));
+        }
+        serde_json::from_slice(text).map_err(broken)
+    }
+}
