@@ -2,11 +2,14 @@
 //!
 //! The short form runs with all tests; the full one with `tests/storm`, which prints the figures.
 
-use jackfield_tests::{Authority, Kind, Load, Node, Target, TempDir, Wish, signal_pid, until, wait_for_end};
+use jackfield_tests::{
+    Authority, Kind, Load, Node, Target, TempDir, Wish, jackfield, signal_pid, until, wait_for_end,
+};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Everything that clients of the load talk to, on two processes; `VALUE` is what changes.
@@ -42,12 +45,19 @@ fn configuration(value: &str) -> String {
 }
 
 fn start() -> (Node, Target) {
+    let (node, target, _) = start_executable(|_| jackfield());
+    (node, target)
+}
+
+/// A node that runs the executable which is found, or put, in its directory.
+fn start_executable(executable: impl Fn(&Path) -> PathBuf) -> (Node, Target, PathBuf) {
     let dir = TempDir::new();
+    let executable = executable(dir.path());
     let authority = Authority::new("The Storm");
     authority.write(&dir, "site", Wish { names: &["load.example"], ..Wish::default() });
     let root = dir.write("authority.crt", authority.pem());
     dir.write(".jackfield/files/large", vec![b'x'; 3 << 20]);
-    let node = Node::start_in(dir, &configuration("0"));
+    let node = Node::start_executable(&executable, dir, &configuration("0"));
     let at = |port| SocketAddr::from((node.addr, port));
     let target = Target {
         plain: Some(at(8080)),
@@ -57,7 +67,7 @@ fn start() -> (Node, Target) {
         large: "/files/large".into(),
         echo: "/ws".into(),
     };
-    (node, target)
+    (node, target, executable)
 }
 
 fn configure(node: &Node, value: &str) {
@@ -96,6 +106,8 @@ fn reloads_under_load_lose_nobody() {
     for n in 1..=count {
         configure(&node, &n.to_string());
         reload(&node);
+        // The full form lets clients come to rest, so that they meet processes at every point of their ends.
+        std::thread::sleep(Duration::from_millis(times(0, 300).into()));
     }
     let after =
         node.until("the end of what drains", |s| s["workers"][0]["processes"].as_array().unwrap().len() == 2);
@@ -104,6 +116,48 @@ fn reloads_under_load_lose_nobody() {
     assert_eq!(inodes(&before), inodes(&after), "the same sockets");
     assert_eq!(after["node"]["generation"], count + 1);
     report.assert_clean();
+    node.stop();
+}
+
+/// Puts another file with the same executable there.
+fn release(path: &Path) {
+    let next = path.with_extension("next");
+    std::fs::copy(jackfield(), &next).unwrap();
+    std::fs::rename(&next, path).unwrap();
+}
+
+#[test]
+fn upgrades_under_load_lose_nobody() {
+    let (node, target, executable) = start_executable(|dir| {
+        let path = dir.join("release");
+        release(&path);
+        path
+    });
+    let before = node.ready();
+    let upgrade = || {
+        release(&executable);
+        let output = node.run(&["upgrade"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let load = Load::start(&target, &EVERY);
+    upgrade();
+    let count = times(0, 19);
+    for _ in 0..count {
+        upgrade();
+    }
+    let report = load.finish();
+    println!("{} upgrades under load\n{report}", count + 1);
+    let after = node.ready();
+    assert_eq!(inodes(&before), inodes(&after), "the same sockets");
+    report.assert_clean();
+    // Without load, so that clients' connections don't count.
+    let (descriptors, memory) = uses(node.pid());
+    (0..times(1, 20)).for_each(|_| upgrade());
+    node.ready();
+    let (descriptors_after, memory_after) = uses(node.pid());
+    println!("descriptors {descriptors} → {descriptors_after}, memory {memory} → {memory_after}");
+    assert_eq!(descriptors, descriptors_after);
+    assert!(memory_after < memory + memory / 5 + (2 << 20), "{memory} → {memory_after} octets");
     node.stop();
 }
 
