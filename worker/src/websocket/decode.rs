@@ -214,8 +214,9 @@ impl Decoder {
                 return violation(TOO_BIG, "frame exceeds max_frame_size");
             }
             // What a compressed message grows to is seen when it does.
-            let plain = !compressed && !(opcode == Opcode::Continuation && self.compressed);
-            if plain && self.rules.max_message != 0 && self.kept.len() as u64 + len > self.rules.max_message {
+            let grows = compressed || (opcode == Opcode::Continuation && self.compressed);
+            if !grows && self.rules.max_message != 0 && self.kept.len() as u64 + len > self.rules.max_message
+            {
                 return violation(TOO_BIG, "message exceeds max_message_size");
             }
         }
