@@ -4,7 +4,7 @@ use super::banner::banner;
 use super::run_dir::{Claim, RunDir};
 use super::{Configuration, Directory, Waiting};
 use crate::control::Server;
-use crate::logs::{Format, Hub, Sink};
+use crate::logs::{Format, Hub, Levels, file_sink};
 use crate::onion;
 use crate::sockets::{BindError, Bound};
 use crate::supervise::{Ended, Machine, Node, Startup, Supervisor, Worker, set_up, set_up_publisher};
@@ -13,7 +13,7 @@ use jackfield_shared::ipc::{MAX_FDS, NodeInfo};
 use jackfield_shared::log::Level;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, LocalOptions};
@@ -24,16 +24,21 @@ use tokio::task::spawn_local;
 const TAKEOVER: Duration = Duration::from_secs(2);
 /// How often it is tried in that time.
 const TAKEOVER_STEP: Duration = Duration::from_millis(10);
+/// Tasks run before the supervisor has its turn and sockets are looked at: those that read what guests write may
+/// each take a millisecond.
+const EVENT_INTERVAL: u32 = 8;
 /// Requests on the control socket that wait.
 const CALLS: usize = 64;
 
 /// How the node logs, and who waits for it.
 #[derive(Debug)]
 pub(crate) struct Options {
-    /// Least important level of its records.
-    pub level: Level,
-    /// How they are written to the terminal.
-    pub format: Format,
+    /// Least important level of its records, if not as configured.
+    pub level: Option<Level>,
+    /// How they are written to the terminal, if not as configured.
+    pub format: Option<Format>,
+    /// The file that they are written to in place of the terminal.
+    pub file: Option<PathBuf>,
     /// The command that waits for a node which detaches.
     pub waiting: Option<Waiting>,
 }
@@ -61,9 +66,8 @@ pub(crate) fn launch(
     let (workers, endpoints) =
         prepare(node, configuration, base, &machine, run_dir.was_killed, &mut remarks)?;
 
-    let sink =
-        Sink::start(options.waiting.is_none(), options.format).map_err(|e| one(format!("the log: {e}")))?;
-    let hub = Hub::new(options.level, options.format, Some(sink));
+    let sinks = sinks(&node.controller.log.sinks, &options);
+    let hub = Hub::new(levels(node, &options), &sinks).map_err(|e| one(format!("the log: {e}")))?;
     for (level, text) in remarks {
         hub.log(level, text);
     }
@@ -77,11 +81,42 @@ pub(crate) fn launch(
         shutdown: node.controller.options.shutdown.clone(),
     };
     let banner = banner(&facts.info, node, &endpoints, configuration.is_builtin);
-    let startup = Startup { banner, waiting: options.waiting };
+    let format = options.format.unwrap_or_default();
+    let waiting = options.waiting.map(|waiting| {
+        let sink = file_sink(waiting.log_file.clone(), format);
+        (waiting, sink)
+    });
+    let startup = Startup { banner, waiting };
     let supervisor = Supervisor::new(facts, workers, endpoints, configuration.tls.clone(), hub, startup);
     let Ended { well, hub } = run(&run_dir, supervisor).map_err(one)?;
-    hub.leave_terminal();
+    hub.finish();
     Ok(well)
+}
+
+/// From which level up records are kept.
+fn levels(node: &config::Node, options: &Options) -> Levels {
+    let mut levels = Levels::new(options.level.unwrap_or(node.controller.log.level));
+    for worker in &node.workers {
+        if let Some(level) = worker.common.log_level {
+            levels.set(Some(&worker.id), level);
+        }
+    }
+    levels
+}
+
+/// The sinks of the configuration, with what was said on the command line about the terminal.
+fn sinks(configured: &[config::Sink], options: &Options) -> Vec<config::Sink> {
+    let meant = |sink: &config::Sink| match (sink, &options.file) {
+        (config::Sink::Terminal(_), Some(path)) => {
+            file_sink(path.clone(), options.format.unwrap_or_default())
+        }
+        (config::Sink::Terminal(terminal), None) => {
+            let format = options.format.map_or(terminal.format, Format::into);
+            config::Sink::Terminal(config::TerminalSink { format, ..terminal.clone() })
+        }
+        (other, _) => other.clone(),
+    };
+    configured.iter().map(meant).collect()
 }
 
 fn claim(directory: &Directory) -> Result<RunDir, String> {
@@ -226,6 +261,7 @@ fn address_path(path: &ConfigPath, endpoint: &ListeningEndpoint) -> ConfigPath {
 fn run(run_dir: &RunDir, supervisor: Supervisor) -> Result<Ended, String> {
     let runtime = Builder::new_current_thread()
         .enable_all()
+        .event_interval(EVENT_INTERVAL)
         .build_local(LocalOptions::default())
         .map_err(|e| format!("the runtime: {e}"))?;
     runtime.block_on(async {

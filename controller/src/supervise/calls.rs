@@ -5,6 +5,8 @@ use super::operation::{Caller, Kind, Operation};
 use super::rolling::Rolling;
 use super::stop::Phase;
 use crate::control::{Action, Call, Request, Response};
+use crate::logs::CONTROLLER;
+use jackfield_shared::ipc::ToWorker;
 use jackfield_shared::log::Level;
 use jackfield_shared::status::State;
 use std::time::Duration;
@@ -29,6 +31,9 @@ impl Supervisor {
                 let time = timeout_s.and_then(|s| Duration::try_from_secs_f64(s).ok());
                 self.stop_node(true, Some(Caller(responses)), time);
             }
+            Request::LogLevel { level, ids } => {
+                Caller(responses).finish(self.set_log_level(level, &ids));
+            }
             Request::Worker { action, ids } => {
                 let caller = Caller(responses);
                 match self.begin(action, &ids) {
@@ -37,6 +42,33 @@ impl Supervisor {
                 }
             }
         }
+    }
+
+    /// Keeps records of these workers, or of all and the controller, from this level up.
+    fn set_log_level(&mut self, level: Level, ids: &[String]) -> Result<(), String> {
+        let mut workers = Vec::new();
+        for id in ids {
+            match self.worker_index(id) {
+                Some(worker) => workers.push(worker),
+                None if id == CONTROLLER => {}
+                None => return Err(format!("{}, or \"{CONTROLLER}\"", self.unknown(id))),
+            }
+        }
+        if ids.is_empty() {
+            workers.extend(0..self.workers.len());
+        }
+        if ids.is_empty() || ids.iter().any(|id| id == CONTROLLER) {
+            self.hub.set_level(None, level);
+        }
+        for worker in workers.into_iter().map(|worker| &self.workers[worker]) {
+            self.hub.set_level(Some(worker.id()), level);
+            for process in worker.processes() {
+                process.tell(ToWorker::LogLevel(level));
+            }
+        }
+        let whom = if ids.is_empty() { "all".to_owned() } else { ids.join(", ") };
+        self.hub.log(Level::Info, format!("`jackfield logs level {level}`: {whom}"));
+        Ok(())
     }
 
     fn begin(&mut self, action: Action, ids: &[String]) -> Result<Kind, String> {

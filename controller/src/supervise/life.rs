@@ -68,7 +68,7 @@ impl Supervisor {
             Work::Serve(config) => self.plan(place, config, index)?,
             Work::Publish(publisher) => {
                 let services = publisher.services.clone();
-                let publications = Publications { log_level: self.hub.level(), services };
+                let publications = Publications { log_level: self.hub.level(Some(place.id())), services };
                 (ToWorker::Publish(Box::new(publications)), Vec::new())
             }
             Work::Guest(guest) => {
@@ -107,7 +107,7 @@ impl Supervisor {
             node: self.node.info.clone(),
             worker: config.clone(),
             process,
-            log_level: self.hub.level(),
+            log_level: self.hub.level(Some(worker.id())),
             slots,
             tls_files: worker.tls_files(&self.tls.files),
             ticket_keys: worker.ticket_keys.clone(),

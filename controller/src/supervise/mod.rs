@@ -53,6 +53,7 @@ use std::time::Instant;
 use stop::Phase;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::task::spawn_local;
 use tokio::time::sleep_until;
 
 /// Events that wait. When the queue is full their senders wait, down to the worker that writes too much.
@@ -141,6 +142,7 @@ impl Supervisor {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hangup = signal(SignalKind::hangup())?;
+        spawn_local(self.hub.clone().attend());
         self.say_hello();
         self.watch_guests();
         self.start_all();

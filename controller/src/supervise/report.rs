@@ -27,9 +27,9 @@ impl Supervisor {
         let dropped = self.workers.iter().map(Worker::logs_dropped).sum::<u64>() + self.hub.dropped();
         Status {
             node,
-            workers: self.workers.iter().map(|worker| worker_status(worker, now)).collect(),
+            workers: self.workers.iter().map(|worker| self.worker_status(worker, now)).collect(),
             endpoints: self.endpoints.iter().filter_map(|bound| self.endpoint_status(bound)).collect(),
-            logs: Logs { dropped },
+            logs: Logs { dropped, sinks: self.hub.sinks() },
         }
     }
 
@@ -55,17 +55,19 @@ impl Supervisor {
             connections: worker.connections(&bound.transport),
         })
     }
-}
 
-fn worker_status(worker: &Worker, now: Instant) -> status::Worker {
-    let state = worker.state();
-    let reason = worker.slots.iter().find(|slot| slot.state() == state).and_then(|slot| slot.reason.clone());
-    status::Worker {
-        id: worker.id().to_owned(),
-        kind: worker.kind_name().to_owned(),
-        state,
-        reason,
-        processes: worker.slots.iter().flat_map(|slot| slot_status(slot, now)).collect(),
+    fn worker_status(&self, worker: &Worker, now: Instant) -> status::Worker {
+        let state = worker.state();
+        let reason =
+            worker.slots.iter().find(|slot| slot.state() == state).and_then(|slot| slot.reason.clone());
+        status::Worker {
+            id: worker.id().to_owned(),
+            kind: worker.kind_name().to_owned(),
+            state,
+            reason,
+            log_level: Some(self.hub.level(Some(worker.id()))),
+            processes: worker.slots.iter().flat_map(|slot| slot_status(slot, now)).collect(),
+        }
     }
 }
 

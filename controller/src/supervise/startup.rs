@@ -3,6 +3,7 @@
 use super::Supervisor;
 use super::stop::Phase;
 use crate::sockets::Bound;
+use jackfield_shared::config;
 use jackfield_shared::ipc::NodeInfo;
 use jackfield_shared::log::Level;
 use jackfield_shared::status::State;
@@ -12,8 +13,8 @@ use jackfield_shared::status::State;
 pub(crate) struct Startup {
     /// Printed on standard output when every worker is ready.
     pub banner: String,
-    /// The command that waits for a node which detaches from its terminal.
-    pub waiting: Option<crate::node::Waiting>,
+    /// The command that waits for a node which detaches from its terminal, and where the log goes then.
+    pub waiting: Option<(crate::node::Waiting, config::Sink)>,
 }
 
 impl Supervisor {
@@ -56,10 +57,10 @@ impl Supervisor {
                 self.hub.log(Level::Error, "not every worker could be started: stopping");
                 self.stop_node(false, None, None);
             }
-            Some(waiting) => {
+            Some((waiting, sink)) => {
                 self.hub.print(banner);
-                self.hub.flush();
-                if let Err(e) = waiting.detach() {
+                let detached = self.hub.replace_terminal(&sink).and_then(|()| waiting.detach());
+                if let Err(e) = detached {
                     self.hub.log(Level::Error, format!("cannot leave the terminal: {e}; stopping"));
                     self.stop_node(false, None, None);
                 }
