@@ -140,12 +140,9 @@ pub fn sections<'a>(worker: &'a Worker, at: &Path) -> Vec<(Path, Tls<'a>)> {
         if let Some(tls) = listening(&transport.endpoint) {
             found.push((at.key("endpoint").key("tls"), Tls::Listening(tls, transport)));
         }
-        if let TransportKind::StreamRelay(relay) = &transport.kind {
-            for (index, backend) in relay.backends.iter().enumerate() {
-                if let Some(tls) = connecting(backend) {
-                    let at = at.key("backends").index(index).key("tls");
-                    found.push((at, Tls::Connecting(tls, backend)));
-                }
+        for (at, endpoint) in transport.connections(&at) {
+            if let Some(tls) = connecting(endpoint) {
+                found.push((at.key("tls"), Tls::Connecting(tls, endpoint)));
             }
         }
     }

@@ -5,11 +5,13 @@
 //! fail after [`DEADLINE`].
 
 mod certificates;
+mod load;
 mod node;
 mod peers;
 mod tor;
 
 pub use certificates::{Authority, Wish, argument, new_key, openssl, owner_only, self_signed, write_pair};
+pub use load::{Kind, Load, Report, Tally, Target};
 pub use node::{Background, Node, jackfield, run, signal_pid, wait_for_end};
 pub use peers::{Nginx, chromium, curl, example, python, python_with};
 pub use tor::{Tor, TorNetwork};

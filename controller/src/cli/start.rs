@@ -2,8 +2,8 @@
 
 use super::failure::Failure;
 use super::output::remark;
-use crate::logs::Format;
-use crate::node::{Configuration, Directory, LOG_FILE, Options, Waiting, launch, start_and_wait};
+use crate::logs::{Format, Settings};
+use crate::node::{Configuration, Directory, LOG_FILE, Options, Origin, Waiting, launch, start_and_wait};
 use crate::stage::set_title;
 use clap::Args;
 use jackfield_shared::log::Level;
@@ -59,8 +59,10 @@ impl Start {
         }
         let directory_of_log = self.log_dir.unwrap_or_else(|| base.clone());
         let file = self.log_to_file.then(|| directory_of_log.join(LOG_FILE));
-        let options = Options { level: self.log_level, format: self.log_format, file, waiting };
-        match launch(directory, &base, &configuration, options) {
+        let origin = Origin { directory: directory.shown.clone(), base, file: self.config };
+        let log = Settings { level: self.log_level, format: self.log_format, file };
+        let options = Options { log, waiting };
+        match launch(directory, origin, configuration, options) {
             Ok(true) => Ok(()),
             // The log has said why.
             Ok(false) => Err(Failure::silent()),

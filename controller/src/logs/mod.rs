@@ -7,15 +7,16 @@ mod format;
 mod levels;
 mod lines;
 mod ring;
+mod settings;
 mod sink;
 mod time;
 
 pub(crate) use filter::Filter;
 pub(crate) use follower::QUEUE as FOLLOWER_QUEUE;
 pub(crate) use format::{Format, escape};
-pub(crate) use levels::{CONTROLLER, Levels};
+pub(crate) use levels::CONTROLLER;
 pub(crate) use lines::Lines;
-pub(crate) use sink::file as file_sink;
+pub(crate) use settings::Settings;
 pub(crate) use time::parse_rfc3339;
 
 use crate::control::Response;
@@ -23,10 +24,12 @@ use follower::Follower;
 use jackfield_shared::config;
 use jackfield_shared::log::{Level, Record};
 use jackfield_shared::status::LogSink;
+use levels::Levels;
 use ring::Ring;
 use sink::{Common, Sink};
 use std::cell::RefCell;
 use std::io;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +45,7 @@ pub(crate) struct Hub(Rc<RefCell<Inner>>);
 
 #[derive(Debug)]
 struct Inner {
+    settings: Settings,
     levels: Levels,
     ring: Ring,
     sinks: Vec<Sink>,
@@ -52,16 +56,17 @@ struct Inner {
 }
 
 impl Hub {
-    /// A hub for records of these levels, with these sinks.
+    /// A hub as the node's configuration wants it.
     ///
     /// # Errors
     /// When no thread can be started for a sink.
-    pub(crate) fn new(levels: Levels, sinks: &[config::Sink]) -> io::Result<Self> {
+    pub(crate) fn new(settings: Settings, node: &config::Node) -> io::Result<Self> {
         let (told, news) = mpsc::unbounded_channel();
         let common = Common { news: told, room: Arc::new(Notify::new()) };
+        let sinks = settings.sinks(&node.controller.log);
         let sinks = sinks.iter().map(|sink| Sink::start(sink, &common)).collect::<io::Result<_>>()?;
-        let (ring, followers) = (Ring::default(), Vec::new());
-        let inner = Inner { levels, ring, sinks, common, news: Some(news), followers, dropped: 0 };
+        let (levels, ring, followers) = (settings.levels(node), Ring::default(), Vec::new());
+        let inner = Inner { settings, levels, ring, sinks, common, news: Some(news), followers, dropped: 0 };
         Ok(Self(Rc::new(RefCell::new(inner))))
     }
 
@@ -164,25 +169,44 @@ impl Hub {
         self.0.borrow().sinks.iter().map(Sink::status).collect()
     }
 
-    /// Goes on with another sink in place of the terminal, if the terminal is one; what was logged so far goes
-    /// there, too.
+    /// Goes on as this configuration wants it. Sinks that are in it as before go on as they are; one that is new
+    /// gets what `jackfield logs` would show, too, if `with_past` is set.
+    ///
+    /// # Errors
+    /// When no thread can be started for a sink; the others are there.
+    pub(crate) fn configure(&self, node: &config::Node, with_past: bool) -> io::Result<()> {
+        let inner = &mut *self.0.borrow_mut();
+        inner.levels = inner.settings.levels(node);
+        let mut before = std::mem::take(&mut inner.sinks);
+        let mut result = Ok(());
+        for wanted in inner.settings.sinks(&node.controller.log) {
+            if let Some(same) = before.iter().position(|sink| sink.config == wanted) {
+                inner.sinks.push(before.remove(same));
+                continue;
+            }
+            match Sink::start(&wanted, &inner.common) {
+                Ok(sink) => {
+                    if with_past {
+                        sink.log(&inner.ring.iter().cloned().collect::<Vec<_>>());
+                    }
+                    inner.sinks.push(sink);
+                }
+                Err(e) => result = Err(e),
+            }
+        }
+        for sink in before {
+            inner.dropped += sink.finish().unwrap_or_default();
+        }
+        result
+    }
+
+    /// Goes on with a file in place of the terminal, if that is a sink; what was logged so far goes there, too.
     ///
     /// # Errors
     /// When no thread can be started.
-    pub(crate) fn replace_terminal(&self, sink: &config::Sink) -> io::Result<()> {
-        let mut inner = self.0.borrow_mut();
-        let terminals: Vec<_> = inner.sinks.extract_if(.., |sink| sink.is_terminal()).collect();
-        if terminals.is_empty() {
-            return Ok(());
-        }
-        let sink = Sink::start(sink, &inner.common)?;
-        sink.log(&inner.ring.iter().cloned().collect::<Vec<_>>());
-        inner.sinks.push(sink);
-        for terminal in terminals {
-            // What a terminal did not take is in the other sink.
-            let _ = terminal.finish();
-        }
-        Ok(())
+    pub(crate) fn leave_terminal(&self, file: PathBuf, node: &config::Node) -> io::Result<()> {
+        self.0.borrow_mut().settings.file.get_or_insert(file);
+        self.configure(node, true)
     }
 
     /// Ends all sinks when everything is written; says what could not be.
@@ -223,7 +247,9 @@ mod tests {
     use super::*;
 
     fn hub() -> Hub {
-        Hub::new(Levels::new(Level::Info), &[]).unwrap()
+        let text = r#"{"controller": {"log": {"sinks": []}}}"#;
+        let loaded = config::parse(text, config::Format::Json, "", "/".as_ref(), &|_| None);
+        Hub::new(Settings::default(), &loaded.node.unwrap()).unwrap()
     }
 
     fn filter() -> Filter {

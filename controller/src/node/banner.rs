@@ -8,7 +8,7 @@ use jackfield_shared::ipc::NodeInfo;
 use std::fmt::Write as _;
 
 /// The text, ended by a newline.
-pub(super) fn banner(info: &NodeInfo, node: &config::Node, endpoints: &[Bound], is_builtin: bool) -> String {
+pub(super) fn banner(info: &NodeInfo, node: &config::Node, endpoints: &[&Bound], is_builtin: bool) -> String {
     let NodeInfo { id, pid, version, .. } = info;
     let mut text = format!("jackfield {version}: node {id} is ready (pid {pid})\n");
     for bound in endpoints {

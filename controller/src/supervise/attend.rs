@@ -38,14 +38,17 @@ pub(super) struct Spawned {
     pub(super) lines: LastLines,
 }
 
+/// A message to a process, with the descriptors that go with it.
+pub(super) type Parcel = (ToWorker, Vec<OwnedFd>);
+
 /// Starts the tasks; returns where messages to the process are put. `first` is the first of them, with its
 /// descriptors.
 pub(super) fn attend(
     spawned: Spawned,
     source: &Arc<Source>,
-    first: (ToWorker, Vec<OwnedFd>),
+    first: Parcel,
     (events, hub): (&mpsc::Sender<Event>, &Hub),
-) -> mpsc::Sender<ToWorker> {
+) -> mpsc::Sender<Parcel> {
     let Spawned { child, children, group, stdout, stderr, ipc: (to, from), lines } = spawned;
     let (outbox, messages) = mpsc::channel(OUTBOX);
     spawn_local(send(to, first, messages));
@@ -68,19 +71,15 @@ pub(super) fn attend(
     outbox
 }
 
-async fn send(
-    mut to: Sender<ToWorker>,
-    first: (ToWorker, Vec<OwnedFd>),
-    mut messages: mpsc::Receiver<ToWorker>,
-) {
-    let (message, fds) = first;
-    let borrowed: Vec<_> = fds.iter().map(|fd| fd.as_fd()).collect();
-    // A process that can't be reached is one that has ended, or will be found to be silent.
-    let mut sent = to.send(&message, &borrowed).await;
-    drop(fds);
-    while sent.is_ok() {
-        let Some(message) = messages.recv().await else { return };
-        sent = to.send(&message, &[]).await;
+async fn send(mut to: Sender<ToWorker>, first: Parcel, mut messages: mpsc::Receiver<Parcel>) {
+    let mut next = Some(first);
+    while let Some((message, fds)) = next {
+        let borrowed: Vec<_> = fds.iter().map(|fd| fd.as_fd()).collect();
+        // A process that can't be reached is one that has ended, or will be found to be silent.
+        if to.send(&message, &borrowed).await.is_err() {
+            return;
+        }
+        next = messages.recv().await;
     }
 }
 

@@ -4,6 +4,7 @@ use super::Supervisor;
 use super::operation::{Caller, Kind, Operation};
 use super::rolling::Rolling;
 use super::stop::Phase;
+use super::workers::WorkerKey;
 use crate::control::{Action, Call, Request, Response};
 use crate::logs::CONTROLLER;
 use jackfield_shared::ipc::ToWorker;
@@ -17,7 +18,7 @@ impl Supervisor {
         match request {
             Request::Status => self.gather_for_client(responses),
             Request::Logs { filter, last, follow } => {
-                if let Some(unknown) = filter.workers.iter().find(|id| self.worker_index(id).is_none()) {
+                if let Some(unknown) = filter.workers.iter().find(|id| self.workers.find(id).is_none()) {
                     let _ = responses.try_send(Response::Error(self.unknown(unknown)));
                     return;
                 }
@@ -34,6 +35,11 @@ impl Supervisor {
             Request::LogLevel { level, ids } => {
                 Caller(responses).finish(self.set_log_level(level, &ids));
             }
+            Request::Reload { timeout_s } => {
+                let time = timeout_s.and_then(|s| Duration::try_from_secs_f64(s).ok());
+                self.reload(Caller(responses), time);
+            }
+            Request::Scale { id, processes } => self.scale(&id, processes, Caller(responses)),
             Request::Worker { action, ids } => {
                 let caller = Caller(responses);
                 match self.begin(action, &ids) {
@@ -48,46 +54,57 @@ impl Supervisor {
     fn set_log_level(&mut self, level: Level, ids: &[String]) -> Result<(), String> {
         let mut workers = Vec::new();
         for id in ids {
-            match self.worker_index(id) {
+            match self.workers.find(id) {
                 Some(worker) => workers.push(worker),
                 None if id == CONTROLLER => {}
                 None => return Err(format!("{}, or \"{CONTROLLER}\"", self.unknown(id))),
             }
         }
         if ids.is_empty() {
-            workers.extend(0..self.workers.len());
+            workers = self.workers.keys();
         }
         if ids.is_empty() || ids.iter().any(|id| id == CONTROLLER) {
             self.hub.set_level(None, level);
         }
-        for worker in workers.into_iter().map(|worker| &self.workers[worker]) {
-            self.hub.set_level(Some(worker.id()), level);
+        for worker in workers {
+            self.hub.set_level(Some(self.workers[worker].id()), level);
+        }
+        self.tell_log_levels();
+        let whom = if ids.is_empty() { "all".to_owned() } else { ids.join(", ") };
+        self.hub.log(Level::Info, format!("`jackfield logs level {level}`: {whom}"));
+        Ok(())
+    }
+
+    /// Tells every process which records it should make.
+    pub(super) fn tell_log_levels(&self) {
+        for (_, worker) in self.workers.all() {
+            let level = self.hub.level(Some(worker.id()));
             for process in worker.processes() {
                 process.tell(ToWorker::LogLevel(level));
             }
         }
-        let whom = if ids.is_empty() { "all".to_owned() } else { ids.join(", ") };
-        self.hub.log(Level::Info, format!("`jackfield logs level {level}`: {whom}"));
-        Ok(())
     }
 
     fn begin(&mut self, action: Action, ids: &[String]) -> Result<Kind, String> {
         if matches!(self.phase, Phase::Stopping { .. }) {
             return Err("the node is being stopped".into());
         }
+        if let Some(transition) = &self.transition {
+            return Err(format!("{}; try again when that is done", transition.what()));
+        }
         let mut workers = Vec::new();
         for id in ids {
-            workers.push(self.worker_index(id).ok_or_else(|| self.unknown(id))?);
+            workers.push(self.workers.find(id).ok_or_else(|| self.unknown(id))?);
         }
         if ids.is_empty() {
-            workers.extend(0..self.workers.len());
+            workers = self.workers.keys();
         }
         let slots: Vec<_> = workers
             .iter()
-            .flat_map(|&worker| (0..self.workers[worker].slots.len()).map(move |slot| (worker, slot)))
+            .flat_map(|&worker| self.workers[worker].active().map(move |(slot, _)| (worker, slot)))
             .collect();
         if action == Action::Restart {
-            let busy = |worker: &&usize| {
+            let busy = |worker: &&WorkerKey| {
                 let mut kinds = self.operations.iter().map(|operation| &operation.kind);
                 kinds.any(|kind| matches!(kind, Kind::Restart(rolling) if rolling.concerns(**worker)))
             };
@@ -123,12 +140,8 @@ impl Supervisor {
         }
     }
 
-    fn worker_index(&self, id: &str) -> Option<usize> {
-        self.workers.iter().position(|worker| worker.id() == id)
-    }
-
-    fn unknown(&self, id: &str) -> String {
-        let ids: Vec<_> = self.workers.iter().map(super::Worker::id).collect();
+    pub(super) fn unknown(&self, id: &str) -> String {
+        let ids: Vec<_> = self.workers.serving().map(super::Worker::id).collect();
         let known = if ids.is_empty() { "the node has none".into() } else { ids.join(", ") };
         format!("there is no worker \"{id}\" (workers: {known})")
     }

@@ -1,6 +1,7 @@
 //! What the supervisor is told by the tasks around a process.
 
 use crate::guest::Notice;
+use crate::node::Configuration;
 use crate::tls::News;
 use jackfield_shared::ipc::{self, FromWorker};
 use jackfield_shared::log::{Level, Record};
@@ -68,8 +69,10 @@ pub(crate) enum Event {
     Message(Arc<Source>, FromWorker),
     /// The IPC connection has ended, cleanly or not.
     Closed(Arc<Source>, Option<ipc::Error>),
-    /// Files of TLS have changed.
-    TlsFiles(News),
+    /// A configuration was read, which is to be put into effect.
+    Configuration(Box<Configuration>),
+    /// Files of TLS have changed, of the generation with this number.
+    TlsFiles(u64, News),
     /// A guest says something of itself.
     Notice(Arc<Source>, Notice),
     /// A file that a guest's worker watches has changed: the worker's id, and the file.

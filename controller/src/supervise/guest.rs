@@ -5,7 +5,7 @@ use super::attend::{LAST_WORDS, read, reap};
 use super::event::{Event, Key, Output, Source};
 use super::group::Group;
 use super::process::{LastLines, Launch, Link, Process, pipe_end};
-use super::worker::Work;
+use super::worker::{Task, Work};
 use crate::control::{Action, Call, Request, Response};
 use crate::guest::{Fate, Notice, NotifySocket, Program, WATCHDOG_USEC, send, watch};
 use crate::logs::Hub;
@@ -36,7 +36,7 @@ use tokio::time::timeout;
 const LONGEST: Duration = Duration::from_secs(3600);
 
 /// A guest of the configuration, and where its executable is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Guest {
     /// The worker.
     pub worker: config::Worker,
@@ -255,13 +255,17 @@ fn status_of_program(socket: &UnixStream) -> Option<ExitStatus> {
 
 impl Supervisor {
     /// Begins to watch the files of guests that are to be restarted when these change.
-    pub(super) fn watch_guests(&self) {
-        for worker in &self.workers {
+    pub(super) fn watch_guests(&mut self) {
+        for key in self.workers.keys() {
+            let worker = &mut self.workers[key];
             let Work::Guest(guest) = &worker.work else { continue };
+            if worker.watch.is_some() {
+                continue;
+            }
             let Some(what) = guest.program.options.watch.clone() else { continue };
             let (id, events) = (guest.worker.id.clone(), self.events.clone());
             let changed = async move |file| events.send(Event::Watched(id.clone(), file)).await.is_ok();
-            spawn_local(watch(what, changed));
+            worker.watch = Some(Task(spawn_local(watch(what, changed)).abort_handle()));
         }
     }
 

@@ -1,6 +1,7 @@
 //! The life of the processes: spawned, ready, ended, started again.
 
 use super::Supervisor;
+use super::attend::Parcel;
 use super::backoff::Verdict;
 use super::due::{Due, START_LIMIT};
 use super::event::{Event, Key, Source};
@@ -9,20 +10,28 @@ use super::heartbeat;
 use super::process::Process;
 use super::slot::Role;
 use super::worker::{Work, Worker};
+use super::workers::WorkerKey;
 use jackfield_shared::config::{self, RestartPolicy};
 use jackfield_shared::ipc::{self, FromWorker, Plan, Publications, Slot as PlanSlot, ToWorker};
 use jackfield_shared::log::Level;
 use jackfield_shared::status::{Exit, State};
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Instant;
 
+/// Duplicates of the sockets that a process of a guest is given, with their names.
+fn sockets(guest: &Worker, slot: usize) -> io::Result<Vec<(String, OwnedFd)>> {
+    let sockets = guest.bound.iter().flat_map(|bound| bound.sockets(slot).map(move |socket| (bound, socket)));
+    sockets.map(|(bound, socket)| Ok((bound.transport.clone(), socket.fd().try_clone_to_owned()?))).collect()
+}
+
 impl Supervisor {
     /// Starts all workers.
     pub(super) fn start_all(&mut self) {
-        for worker in 0..self.workers.len() {
+        for worker in self.workers.keys() {
             for slot in 0..self.workers[worker].slots.len() {
                 self.start_slot(worker, slot);
             }
@@ -30,7 +39,7 @@ impl Supervisor {
     }
 
     /// Starts a process in a slot that has no current one.
-    pub(super) fn start_slot(&mut self, worker: usize, slot: usize) {
+    pub(super) fn start_slot(&mut self, worker: WorkerKey, slot: usize) {
         match self.spawn(worker, slot) {
             Ok(process) => {
                 let slot = &mut self.workers[worker].slots[slot];
@@ -47,7 +56,7 @@ impl Supervisor {
     }
 
     /// Spawns a process for the slot, without putting it there.
-    pub(super) fn spawn(&mut self, worker: usize, slot: usize) -> io::Result<Process> {
+    pub(super) fn spawn(&mut self, worker: WorkerKey, slot: usize) -> io::Result<Process> {
         let key = Key(self.next_key);
         self.next_key += 1;
         let process = self.spawn_process(key, worker, slot)?;
@@ -60,59 +69,57 @@ impl Supervisor {
         Ok(process)
     }
 
-    fn spawn_process(&self, key: Key, worker: usize, slot: usize) -> io::Result<Process> {
+    fn spawn_process(&self, key: Key, worker: WorkerKey, slot: usize) -> io::Result<Process> {
         let place = &self.workers[worker];
         let index = place.slots[slot].index;
         let tasks = (&self.events, &self.hub);
-        let orders = match &place.work {
-            Work::Serve(config) => self.plan(place, config, index)?,
+        let (orders, listening) = match &place.work {
+            Work::Serve(config) => self.plan(place, config, slot)?,
             Work::Publish(publisher) => {
                 let services = publisher.services.clone();
                 let publications = Publications { log_level: self.hub.level(Some(place.id())), services };
-                (ToWorker::Publish(Box::new(publications)), Vec::new())
+                ((ToWorker::Publish(Box::new(publications)), Vec::new()), BTreeSet::new())
             }
             Work::Guest(guest) => {
-                let sockets = self.sockets(place, index)?;
-                return Process::spawn_guest(key, &place.launch, index, guest, sockets, tasks);
+                let sockets = sockets(place, slot)?;
+                let mut process = Process::spawn_guest(key, &place.launch, index, guest, sockets, tasks)?;
+                process.generation = place.generation;
+                return Ok(process);
             }
         };
-        Process::spawn(key, &place.launch, (place.id(), index), orders, tasks)
+        let mut process = Process::spawn(key, &place.launch, (place.id(), index), orders, tasks)?;
+        (process.listening, process.generation) = (listening, place.generation);
+        Ok(process)
     }
 
-    /// Duplicates of the sockets that a process of a guest is given, with their names.
-    fn sockets(&self, worker: &Worker, process: u16) -> io::Result<Vec<(String, OwnedFd)>> {
-        let endpoints = self.endpoints.iter().filter(|endpoint| endpoint.worker == worker.id());
-        let sockets = endpoints.filter_map(|endpoint| Some((endpoint, endpoint.socket(process)?)));
-        sockets
-            .map(|(endpoint, socket)| Ok((endpoint.transport.clone(), socket.try_clone_to_owned()?)))
-            .collect()
-    }
-
-    /// What a process is told first, with the descriptors it needs.
+    /// What a process is told first, with the descriptors it needs and the inodes of these.
     fn plan(
         &self,
         worker: &Worker,
         config: &config::Worker,
-        process: u16,
-    ) -> io::Result<(ToWorker, Vec<OwnedFd>)> {
+        slot: usize,
+    ) -> io::Result<(Parcel, BTreeSet<u64>)> {
+        let place = &worker.slots[slot];
         let (mut slots, mut sockets) = (Vec::new(), Vec::new());
-        for endpoint in self.endpoints.iter().filter(|endpoint| endpoint.worker == worker.id()) {
-            if let Some(socket) = endpoint.socket(process) {
-                let (transport, address) = (endpoint.transport.clone(), endpoint.address.clone());
-                slots.push(PlanSlot { transport, address });
-                sockets.push(socket.try_clone_to_owned()?);
+        for bound in &worker.bound {
+            for socket in bound.sockets(slot) {
+                let (transport, address) = (bound.transport.clone(), bound.address.clone());
+                slots.push(PlanSlot { transport, address, inode: socket.inode });
+                sockets.push(socket.fd().try_clone_to_owned()?);
             }
         }
+        let listening = slots.iter().map(|slot| slot.inode).collect();
         let plan = Plan {
             node: self.node.info.clone(),
             worker: config.clone(),
-            process,
+            process: place.index,
             log_level: self.hub.level(Some(worker.id())),
             slots,
-            tls_files: worker.tls_files(&self.tls.files),
+            hold: place.arriving,
+            tls_files: worker.tls_files.clone(),
             ticket_keys: worker.ticket_keys.clone(),
         };
-        Ok((ToWorker::Start(Box::new(plan)), sockets))
+        Ok(((ToWorker::Start(Box::new(plan)), sockets), listening))
     }
 
     /// Handles one event.
@@ -121,7 +128,8 @@ impl Supervisor {
             Event::Message(source, message) => self.told(&source, message),
             Event::Notice(source, notice) => self.noticed(&source, notice),
             Event::Watched(worker, file) => self.watched(&worker, &file),
-            Event::TlsFiles(news) => self.tls_renewed(news),
+            Event::TlsFiles(generation, news) => self.tls_renewed(generation, news),
+            Event::Configuration(configuration) => self.configuration_was_read(*configuration),
             Event::Closed(source, error) => self.lost_connection(&source, error.as_ref()),
             Event::Exited(source, status) => self.exited(&source, status),
         }
@@ -135,6 +143,12 @@ impl Supervisor {
             // Goes straight to the log.
             FromWorker::Log(_) => {}
             FromWorker::Ready => self.is_ready(source.key),
+            FromWorker::Prepared => {
+                if let Some(process) = self.process_mut(source.key) {
+                    process.prepared = true;
+                }
+            }
+            FromWorker::Declined(inodes) => self.declined(source.key, &inodes),
             FromWorker::Failed { reason } => {
                 if let Some(process) = self.process_mut(source.key) {
                     process.reason.get_or_insert(reason);
@@ -192,6 +206,7 @@ impl Supervisor {
     pub(super) fn is_ready(&mut self, key: Key) {
         let Some(&(worker, slot)) = self.places.get(&key) else { return };
         let now = Instant::now();
+        self.listeners_changed = true;
         let watchdog = self.workers[worker].common().watchdog;
         let slot = &mut self.workers[worker].slots[slot];
         let predecessor = match slot.role(key) {
@@ -221,6 +236,7 @@ impl Supervisor {
         let Some((worker, slot)) = self.places.remove(&source.key) else { return };
         let Some((process, role)) = self.workers[worker].slots[slot].take(source.key) else { return };
         self.workers[worker].keep_counters(&process);
+        self.listeners_changed = true;
         self.gathers.forget(source.key);
         let exit = exit::record(status, &process, &mut self.oom);
         let reason = exit::explain(&exit, process.reason.as_deref());
@@ -245,7 +261,10 @@ impl Supervisor {
                     place.current = Some(replacement);
                     place.restarts += 1;
                     place.enter(State::Starting, Some(reason));
-                } else if self.ends_node(worker, &exit, &reason) {
+                } else if !place.arriving
+                    && self.workers.is_serving(worker)
+                    && self.ends_node(worker, &exit, &reason)
+                {
                     self.workers[worker].slots[slot].reason = Some(reason);
                 } else {
                     self.start_again_or_not(worker, slot, Some((&exit, ready_for)), reason);
@@ -257,7 +276,7 @@ impl Supervisor {
     /// Decides what becomes of a slot whose process ended by itself, or could not be spawned.
     fn start_again_or_not(
         &mut self,
-        worker: usize,
+        worker: WorkerKey,
         slot: usize,
         ended: Option<(&Exit, std::time::Duration)>,
         reason: String,
@@ -266,6 +285,10 @@ impl Supervisor {
         let policy = self.workers[worker].common().restart.policy;
         let clean = ended.is_some_and(|(exit, _)| exit::is_clean(exit));
         let place = &mut self.workers[worker].slots[slot];
+        if place.arriving {
+            place.enter(State::Failed, Some(reason));
+            return;
+        }
         let wanted = match policy {
             RestartPolicy::Always => true,
             RestartPolicy::OnFailure => !clean,

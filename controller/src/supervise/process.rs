@@ -1,6 +1,6 @@
 //! A process of a worker, from its spawn to its end.
 
-use super::attend::{Spawned, attend};
+use super::attend::{Parcel, Spawned, attend};
 use super::event::{Event, Key, Source};
 use super::group::Group;
 use super::guest::{Keeper, Said};
@@ -13,7 +13,7 @@ use jackfield_shared::config;
 use jackfield_shared::ipc::{self, Counters, Publication, ToWorker};
 use rustix::process::{Pid, Signal};
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -33,7 +33,7 @@ const KEPT_LINES: usize = 10;
 const KEPT_CHARACTERS: usize = 1024;
 
 /// How a worker's processes are started: the same for all of them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Launch {
     /// What `ps` shows as the command line.
     pub title: String,
@@ -52,6 +52,13 @@ pub(crate) struct Launch {
 }
 
 impl Launch {
+    /// Whether a process that was started so is as one that would be started now.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let Self { title, cpus, identity, limits, cgroups: _, environment, directory } = self;
+        (title, cpus, identity) == (&other.title, &other.cpus, &other.identity)
+            && (limits, environment, directory) == (&other.limits, &other.environment, &other.directory)
+    }
+
     /// What is to be limited for the process and for all that it starts.
     fn shares(&self) -> cgroup::Limits {
         cgroup::Limits { memory: self.limits.memory, cpu: self.limits.cpu }
@@ -109,6 +116,14 @@ pub(crate) struct Process {
     pub spawned: Instant,
     /// When it said READY.
     pub ready: Option<Instant>,
+    /// Whether it waits for the word to accept.
+    pub prepared: bool,
+    /// The generation of the configuration it was started with.
+    pub generation: u64,
+    /// Inodes of the sockets it accepts from, or is about to.
+    pub listening: BTreeSet<u64>,
+    /// Whether it has no room for sockets of others.
+    pub is_full: bool,
     /// What it has counted, as far as it has told.
     pub counters: Counters,
     /// What has become of the onion services it publishes, as far as it has told.
@@ -129,7 +144,7 @@ pub(crate) struct Process {
 #[derive(Debug)]
 pub(super) enum Link {
     /// By IPC, and by signals to its process group.
-    Worker(mpsc::Sender<ToWorker>, Rc<Group>),
+    Worker(mpsc::Sender<Parcel>, Rc<Group>),
     /// By the keeper of a guest.
     Keeper(Keeper),
 }
@@ -164,7 +179,7 @@ impl Process {
         key: Key,
         launch: &Launch,
         (worker, index): (&str, u16),
-        (first, sockets): (ToWorker, Vec<OwnedFd>),
+        first: Parcel,
         tasks: (&mpsc::Sender<Event>, &Hub),
     ) -> io::Result<Self> {
         let spawned_at = Instant::now();
@@ -202,7 +217,7 @@ impl Process {
         let lines = LastLines::default();
         let spawned =
             Spawned { child, children, group: Rc::clone(&group), stdout, stderr, ipc, lines: lines.clone() };
-        let outbox = attend(spawned, &source, (first, sockets), tasks);
+        let outbox = attend(spawned, &source, first, tasks);
         Ok(Self::new(source, spawned_at, lines, Link::Worker(outbox, group), cgroup))
     }
 
@@ -218,6 +233,10 @@ impl Process {
             source,
             spawned,
             ready: None,
+            prepared: false,
+            generation: 1,
+            listening: BTreeSet::new(),
+            is_full: false,
             counters: Counters::default(),
             publications: Vec::new(),
             reason: None,
@@ -237,8 +256,13 @@ impl Process {
     /// Puts a message into its queue; false if that is full or the process is gone. A guest understands only that
     /// it is to drain.
     pub(crate) fn tell(&self, message: ToWorker) -> bool {
+        self.tell_with(message, Vec::new())
+    }
+
+    /// The same with descriptors.
+    pub(crate) fn tell_with(&self, message: ToWorker, fds: Vec<OwnedFd>) -> bool {
         match (&self.link, message) {
-            (Link::Worker(outbox, _), message) => outbox.try_send(message).is_ok(),
+            (Link::Worker(outbox, _), message) => outbox.try_send((message, fds)).is_ok(),
             (Link::Keeper(keeper), ToWorker::Drain { .. }) => {
                 keeper.drain();
                 true

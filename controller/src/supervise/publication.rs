@@ -34,14 +34,14 @@ impl Supervisor {
 
     /// Where a service is to be reached, as a URI.
     fn uri(&self, worker: &str, transport: &str) -> Option<String> {
-        let publishers = self.workers.iter().filter_map(|worker| match &worker.work {
+        let publishers = self.workers.serving().filter_map(|worker| match &worker.work {
             Work::Publish(publisher) => Some(publisher),
             Work::Serve(_) | Work::Guest(_) => None,
         });
         let mut services = publishers.flat_map(|publisher| &publisher.services);
         let service =
             services.find(|service| (&*service.worker, &*service.transport) == (worker, transport))?;
-        let worker = self.workers.iter().find(|candidate| candidate.id() == worker)?;
+        let worker = self.workers.serving().find(|candidate| candidate.id() == worker)?;
         match worker.transports().iter().find(|candidate| candidate.id == transport) {
             Some(transport) => Some(uri(transport, &service.address, service.port)),
             // What a guest speaks is not known.
@@ -53,7 +53,7 @@ impl Supervisor {
     pub(super) fn publication(&self, bound: &Bound) -> Option<(String, EndpointState, Option<String>)> {
         let onion = bound.onion.clone()?;
         let is_it = |worker: &str, transport: &str| worker == bound.worker && transport == bound.transport;
-        for worker in &self.workers {
+        for worker in self.workers.serving() {
             let Work::Publish(publisher) = &worker.work else { continue };
             let Some(slot) = worker.slots.first() else { continue };
             let mut told = slot.current.iter().flat_map(|process| &process.publications);

@@ -6,13 +6,14 @@ use super::Supervisor;
 use super::event::Key;
 use super::operation::Caller;
 use super::slot::Role;
+use super::workers::WorkerKey;
 use jackfield_shared::status::State;
 use std::collections::VecDeque;
 
 /// Slots to go through, and how far the first of them is.
 #[derive(Debug)]
 pub(super) struct Rolling {
-    queue: VecDeque<(usize, usize)>,
+    queue: VecDeque<(WorkerKey, usize)>,
     step: Step,
 }
 
@@ -21,20 +22,20 @@ enum Step {
     /// The next slot's turn.
     Next,
     /// The successor must become ready; then its predecessor, if there is one, drains.
-    Starting { worker: usize, slot: usize, successor: Key, predecessor: Option<Key> },
+    Starting { worker: WorkerKey, slot: usize, successor: Key, predecessor: Option<Key> },
     /// The process that there is must end before its successor starts.
-    MakingRoom { worker: usize, slot: usize },
+    MakingRoom { worker: WorkerKey, slot: usize },
     /// The predecessor must end.
-    Draining { worker: usize, slot: usize, predecessor: Key },
+    Draining { worker: WorkerKey, slot: usize, predecessor: Key },
 }
 
 impl Rolling {
-    pub(super) fn new(slots: impl IntoIterator<Item = (usize, usize)>) -> Self {
+    pub(super) fn new(slots: impl IntoIterator<Item = (WorkerKey, usize)>) -> Self {
         Self { queue: slots.into_iter().collect(), step: Step::Next }
     }
 
     /// Whether it has something to do with this worker.
-    pub(super) fn concerns(&self, wanted: usize) -> bool {
+    pub(super) fn concerns(&self, wanted: WorkerKey) -> bool {
         let now = match self.step {
             Step::Next => None,
             Step::Starting { worker, .. }
@@ -82,7 +83,7 @@ impl Supervisor {
     }
 
     /// Begins with a slot.
-    fn replace(&mut self, worker: usize, slot: usize) -> Result<Step, String> {
+    fn replace(&mut self, worker: WorkerKey, slot: usize) -> Result<Step, String> {
         let name = self.slot_name(worker, slot);
         let place = &mut self.workers[worker].slots[slot];
         let predecessor = match place.state() {
@@ -117,7 +118,7 @@ impl Supervisor {
     /// `None` as long as the successor is neither ready nor gone.
     fn await_ready(
         &self,
-        worker: usize,
+        worker: WorkerKey,
         slot: usize,
         successor: Key,
         predecessor: Option<Key>,
@@ -149,7 +150,7 @@ impl Supervisor {
         }
     }
 
-    fn slot_name(&self, worker: usize, slot: usize) -> String {
+    fn slot_name(&self, worker: WorkerKey, slot: usize) -> String {
         format!("{}[{slot}]", self.workers[worker].id())
     }
 }

@@ -68,8 +68,13 @@ impl Cpus {
         Ok((!cpus.is_empty()).then_some(cpus))
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// How many processes a worker has.
-    fn processes(&self, processes: Processes) -> u16 {
+    pub(crate) fn processes(&self, processes: Processes) -> u16 {
         match processes {
             Processes::Count(count) => count,
             Processes::Auto => u16::try_from(self.0.len()).unwrap_or(u16::MAX).max(1),

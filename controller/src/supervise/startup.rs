@@ -1,9 +1,8 @@
 //! The end of the start: every worker is ready, or it is known which are not.
 
-use super::Supervisor;
 use super::stop::Phase;
+use super::{Supervisor, Worker};
 use crate::sockets::Bound;
-use jackfield_shared::config;
 use jackfield_shared::ipc::NodeInfo;
 use jackfield_shared::log::Level;
 use jackfield_shared::status::State;
@@ -13,8 +12,8 @@ use jackfield_shared::status::State;
 pub(crate) struct Startup {
     /// Printed on standard output when every worker is ready.
     pub banner: String,
-    /// The command that waits for a node which detaches from its terminal, and where the log goes then.
-    pub waiting: Option<(crate::node::Waiting, config::Sink)>,
+    /// The command that waits for a node which detaches from its terminal.
+    pub waiting: Option<crate::node::Waiting>,
 }
 
 impl Supervisor {
@@ -23,9 +22,10 @@ impl Supervisor {
         let NodeInfo { id, version, .. } = &self.node.info;
         self.hub.log(
             Level::Info,
-            format!("node {id} starts: jackfield {version}, configuration {}", self.node.config),
+            format!("node {id} starts: jackfield {version}, configuration {}", self.node.configuration.name),
         );
-        for Bound { worker, transport, address, .. } in &self.endpoints {
+        let endpoints = self.workers.serving().flat_map(|worker| &worker.bound);
+        for Bound { worker, transport, address, .. } in endpoints {
             self.hub.log(Level::Info, format!("listening on {address} for {worker}, {transport}"));
         }
     }
@@ -36,7 +36,8 @@ impl Supervisor {
             return;
         }
         let mut failed = false;
-        for slot in self.workers.iter().filter(|worker| worker.serves()).flat_map(|worker| &worker.slots) {
+        let serving = self.workers.serving().filter(|worker| worker.serves());
+        for (_, slot) in serving.flat_map(Worker::active) {
             match slot.state() {
                 State::Starting | State::Backoff | State::Draining => return,
                 State::Failed => failed = true,
@@ -57,9 +58,13 @@ impl Supervisor {
                 self.hub.log(Level::Error, "not every worker could be started: stopping");
                 self.stop_node(false, None, None);
             }
-            Some((waiting, sink)) => {
+            Some(waiting) => {
                 self.hub.print(banner);
-                let detached = self.hub.replace_terminal(&sink).and_then(|()| waiting.detach());
+                let detached = match &self.node.configuration.loaded.node {
+                    Some(node) => self.hub.leave_terminal(waiting.log_file.clone(), node),
+                    None => Ok(()),
+                };
+                let detached = detached.and_then(|()| waiting.detach());
                 if let Err(e) = detached {
                     self.hub.log(Level::Error, format!("cannot leave the terminal: {e}; stopping"));
                     self.stop_node(false, None, None);

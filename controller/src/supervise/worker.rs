@@ -5,14 +5,26 @@ use super::guest::Guest;
 use super::process::{Launch, Process};
 use super::slot::Slot;
 use super::state::least_healthy;
+use crate::sockets::Bound;
 use jackfield_shared::config;
 use jackfield_shared::ipc::OnionService;
 use jackfield_shared::status::{Connections, State};
-use jackfield_shared::tls::TicketKeys;
+use jackfield_shared::tls::{Files, TicketKeys};
 use std::collections::HashMap;
+use tokio::task::AbortHandle;
+
+/// A task that ends with whoever wanted it.
+#[derive(Debug)]
+pub(crate) struct Task(pub AbortHandle);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
 
 /// What the processes of a worker do.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Work {
     /// They serve a worker of the configuration.
     Serve(Box<config::Worker>),
@@ -23,7 +35,7 @@ pub(crate) enum Work {
 }
 
 /// The worker that publishes. It is the node's own: nothing in the configuration says how it is to live.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Publisher {
     /// Its id: `tor`, unless a worker of the configuration has this.
     pub id: String,
@@ -42,6 +54,18 @@ pub(crate) struct Worker {
     pub launch: Launch,
     /// Its places.
     pub slots: Vec<Slot>,
+    /// What it listens on, by transports.
+    pub bound: Vec<Bound>,
+    /// How many processes somebody wanted it to have, in place of what the configuration says.
+    pub scaled: Option<u16>,
+    /// Watches its files, if it is a guest that is to be restarted when they change.
+    pub watch: Option<Task>,
+    /// Whether it is of a configuration that may still be given up.
+    pub arriving: bool,
+    /// The files that its TLS sections name.
+    pub tls_files: Files,
+    /// The generation of the configuration that its processes are started with.
+    pub generation: u64,
     /// What its processes seal session tickets with; absent where none has TLS.
     pub ticket_keys: Option<TicketKeys>,
     /// What ended processes had counted: a node's counters never go down.
@@ -53,8 +77,20 @@ impl Worker {
     /// A worker with so many empty places.
     pub(crate) fn new(work: Work, launch: Launch, processes: u16) -> Self {
         let slots = (0..processes).map(Slot::new).collect();
-        let mut worker =
-            Self { work, launch, slots, ticket_keys: None, ended: HashMap::new(), ended_dropped: 0 };
+        let mut worker = Self {
+            work,
+            launch,
+            slots,
+            bound: Vec::new(),
+            scaled: None,
+            watch: None,
+            arriving: false,
+            tls_files: Files::default(),
+            generation: 1,
+            ticket_keys: None,
+            ended: HashMap::new(),
+            ended_dropped: 0,
+        };
         worker.make_ticket_keys();
         worker
     }
@@ -94,14 +130,18 @@ impl Worker {
         }
     }
 
-    /// What it listens on by this name.
-    pub(crate) fn listener(&self, id: &str) -> Option<config::Listener<'_>> {
-        let listeners = match &self.work {
+    /// What it listens on.
+    pub(crate) fn listeners(&self) -> Vec<config::Listener<'_>> {
+        match &self.work {
             Work::Serve(worker) => worker.listeners(),
             Work::Guest(guest) => guest.worker.listeners(),
             Work::Publish(_) => Vec::new(),
-        };
-        listeners.into_iter().find(|listener| listener.id == id)
+        }
+    }
+
+    /// What it listens on by this name.
+    pub(crate) fn listener(&self, id: &str) -> Option<config::Listener<'_>> {
+        self.listeners().into_iter().find(|listener| listener.id == id)
     }
 
     /// Whether a process and its successor can do their work side by side. A guest without sockets of ours has
@@ -118,9 +158,27 @@ impl Worker {
         !matches!(self.work, Work::Publish(_))
     }
 
+    /// The places of the configuration in effect.
+    pub(crate) fn active(&self) -> impl Iterator<Item = (usize, &Slot)> {
+        self.slots.iter().enumerate().filter(|(_, slot)| slot.is_active())
+    }
+
+    /// Gives it so many places, which are empty.
+    pub(crate) fn set_places(&mut self, count: usize) {
+        self.slots = (0..count).map(|index| Slot::new(u16::try_from(index).unwrap_or(u16::MAX))).collect();
+    }
+
+    /// The place with this index, made if there is none; one that is about to go stays.
+    pub(crate) fn place(&mut self, index: usize) -> &mut Slot {
+        while self.slots.len() <= index {
+            self.slots.push(Slot::new(u16::try_from(self.slots.len()).unwrap_or(u16::MAX)));
+        }
+        &mut self.slots[index]
+    }
+
     /// The state of its least healthy process.
     pub(crate) fn state(&self) -> State {
-        least_healthy(self.slots.iter().map(Slot::state))
+        least_healthy(self.active().map(|(_, slot)| slot.state()))
     }
 
     /// How often a process may be started again.
@@ -146,6 +204,14 @@ impl Worker {
             *kept += Connections { open: 0, ..listener.connections };
         }
         self.ended_dropped += process.counters.logs_dropped;
+    }
+
+    /// Takes over the counters of a worker with the same id, which has ended.
+    pub(crate) fn inherit_counters(&mut self, former: &Self) {
+        for (transport, connections) in &former.ended {
+            *self.ended.entry(transport.clone()).or_default() += *connections;
+        }
+        self.ended_dropped += former.ended_dropped;
     }
 
     /// The counters of a transport, over all processes there are and were.

@@ -136,6 +136,7 @@ object! {
         /// SYSLOG_IDENTIFIER of the records.
         pub identifier as "identifier": String = identifier(), default(json!("jackfield"), "jackfield".into());
     }
+    absent default;
 }
 
 choice! {

@@ -7,7 +7,7 @@ use super::endpoint::{ConnectingEndpoint, ListeningEndpoint};
 use super::node::Node;
 use super::service::PathService;
 use super::transport::{
-    RawsocketSection, StreamRelay, Transport, TransportKind, Universal, Web, WebsocketOptions, WebsocketPath,
+    RawsocketSection, Transport, TransportKind, Universal, Web, WebsocketOptions, WebsocketPath,
 };
 use super::worker::{Proxy, Router, Worker, WorkerKind};
 
@@ -118,8 +118,12 @@ impl Remarks {
             }
             TransportKind::WebsocketTestee(testee) => self.websocket_options(&testee.options, at),
             TransportKind::Flashpolicy(_) => self.missing(at.key("type"), "Flash's policy file is not built"),
-            TransportKind::StreamRelay(relay) => self.relay(relay, at),
-            TransportKind::RawsocketTestee(_) | TransportKind::StreamTestee(_) => {}
+            TransportKind::StreamRelay(_)
+            | TransportKind::RawsocketTestee(_)
+            | TransportKind::StreamTestee(_) => {}
+        }
+        for (at, endpoint) in transport.connections(at) {
+            self.connecting(endpoint, &at);
         }
     }
 
@@ -154,7 +158,8 @@ impl Remarks {
             PathService::Json(_)
             | PathService::Redirect(_)
             | PathService::Nodeinfo(_)
-            | PathService::None(_) => {}
+            | PathService::None(_)
+            | PathService::Reverseproxy(_) => {}
             PathService::Static(service) => {
                 let message = "files of Python packages are not built; name their directory";
                 self.missing_if(service.package.is_some(), at.key("package"), message);
@@ -176,8 +181,7 @@ impl Remarks {
             | PathService::Caller(_)
             | PathService::Webhook(_)
             | PathService::Wap(_) => self.missing(kind, WAMP),
-            PathService::Reverseproxy(_)
-            | PathService::WebsocketReverseproxy(_)
+            PathService::WebsocketReverseproxy(_)
             | PathService::Cgi(_)
             | PathService::Archive(_)
             | PathService::Catalog(_) => self.missing(kind, "this path service is not built yet"),
@@ -193,12 +197,6 @@ impl Remarks {
             if !WEBSOCKET_OPTIONS.contains(&name.as_str()) && default.get(name) != Some(value) {
                 self.missing(at.key("options").key(name), "this WebSocket option is not built yet");
             }
-        }
-    }
-
-    fn relay(&mut self, relay: &StreamRelay, at: &Path) {
-        for (index, backend) in relay.backends.iter().enumerate() {
-            self.connecting(backend, &at.key("backends").index(index));
         }
     }
 

@@ -50,7 +50,6 @@ pub(crate) fn features() -> Vec<(&'static str, Value)> {
                 json!({"type": "websocket-reverseproxy", "backend": {"type": "websocket", "endpoint": {"type": "tcp", "host": "h", "port": 1}, "url": "ws://h"}}),
             ),
         ),
-        ("PathService:reverseproxy", service(json!({"type": "reverseproxy", "host": "h", "port": 1}))),
         ("PathService:cgi", service(json!({"type": "cgi", "directory": ".", "processor": "sh"}))),
         ("PathService:wsgi", service(json!({"type": "wsgi", "module": "m", "object": "o"}))),
         ("PathService:resource", service(json!({"type": "resource", "classname": "c"}))),

@@ -8,6 +8,7 @@ use crate::web::{self, Client, Http, LAST_REQUEST, Site};
 use jackfield_shared::config::{
     self, DEFAULT_HANDSHAKE_TIMEOUT, RawsocketEcho, RawsocketSection, Web, WebsocketPath, WebsocketTestee,
 };
+use jackfield_shared::tls::Files;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -37,7 +38,7 @@ pub(crate) enum Error {
 
 impl Universal {
     /// All that the configuration asks for; the error says what is not in this release.
-    pub(crate) fn new(config: &config::Universal) -> Result<Self, String> {
+    pub(crate) fn new(config: &config::Universal, files: &Files) -> Result<Self, String> {
         if config.mqtt.is_some() {
             return Err("MQTT is not in this release".into());
         }
@@ -57,13 +58,13 @@ impl Universal {
                 }
             }
         }
-        let site = Site::new(paths, config.web.as_ref())?;
+        let site = Site::new(paths, config.web.as_ref(), files)?;
         Ok(Self { rawsocket, site, handshake_timeout: config.handshake_timeout })
     }
 
     /// The transport `web`.
-    pub(crate) fn web(config: &Web) -> Result<Self, String> {
-        let site = Site::new([], Some(config))?;
+    pub(crate) fn web(config: &Web, files: &Files) -> Result<Self, String> {
+        let site = Site::new([], Some(config), files)?;
         Ok(Self { rawsocket: None, site, handshake_timeout: DEFAULT_HANDSHAKE_TIMEOUT })
     }
 
@@ -73,7 +74,11 @@ impl Universal {
             Duration::ZERO => DEFAULT_HANDSHAKE_TIMEOUT,
             limit => limit,
         };
-        Ok(Self { rawsocket: None, site: Site::new([("/", config)], None)?, handshake_timeout })
+        Ok(Self {
+            rawsocket: None,
+            site: Site::new([("/", config)], None, &Files::default())?,
+            handshake_timeout,
+        })
     }
 
     /// Finds out what the client speaks, and answers.

@@ -10,8 +10,7 @@ mod syslog;
 mod terminal;
 mod writer;
 
-use super::format::Format;
-use jackfield_shared::config::{self, FileSink};
+use jackfield_shared::config::{self, FileSink, LogFormat};
 use jackfield_shared::log::{Level, Record};
 use jackfield_shared::status::LogSink;
 use queue::Queue;
@@ -38,9 +37,10 @@ pub(super) struct Common {
 /// A sink: its queue, and the thread that empties it.
 #[derive(Debug)]
 pub(super) struct Sink {
+    /// What it is.
+    pub config: config::Sink,
     kind: &'static str,
     target: String,
-    level: Level,
     queue: Arc<Queue>,
     finished: Receiver<()>,
 }
@@ -65,16 +65,6 @@ impl Sink {
                 ("syslog", sink.address.to_string(), Box::new(syslog::Syslog::new(sink)))
             }
         };
-        Self::start_with(kind, target, sink.level(), writer, common)
-    }
-
-    fn start_with(
-        kind: &'static str,
-        target: String,
-        level: Level,
-        writer: Box<dyn writer::Writer>,
-        common: &Common,
-    ) -> io::Result<Self> {
         let name = if target.is_empty() { kind.to_owned() } else { format!("{kind} {target}") };
         let queue = Arc::new(Queue::new(name, common.clone()));
         let (done, finished) = sync_channel(1);
@@ -83,7 +73,7 @@ impl Sink {
             writer::run(&ours, writer);
             let _ = done.send(());
         })?;
-        Ok(Self { kind, target, level, queue, finished })
+        Ok(Self { config: sink.clone(), kind, target, queue, finished })
     }
 
     /// Whether it writes to the terminal.
@@ -93,7 +83,8 @@ impl Sink {
 
     /// Puts in those of the records that it is for.
     pub(super) fn log(&self, records: &[Arc<Record>]) {
-        self.queue.log(records.iter().filter(|record| record.level <= self.level));
+        let level = self.config.level();
+        self.queue.log(records.iter().filter(|record| record.level <= level));
     }
 
     /// Prints on standard output, in order with the records.
@@ -127,6 +118,6 @@ impl Sink {
 }
 
 /// A file sink with its defaults.
-pub(crate) fn file(path: PathBuf, format: Format) -> config::Sink {
-    config::Sink::File(FileSink { path, format: format.into(), ..FileSink::default() })
+pub(super) fn file(path: PathBuf, format: LogFormat, level: Level) -> config::Sink {
+    config::Sink::File(FileSink { path, format, level, ..FileSink::default() })
 }
