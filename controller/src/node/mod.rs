@@ -8,6 +8,6 @@ mod launch;
 mod run_dir;
 
 pub(crate) use configuration::{Configuration, Origin};
-pub(crate) use detach::{Waiting, start_and_wait};
+pub(crate) use detach::{LOG_FILE, Waiting, start_and_wait};
 pub(crate) use directory::Directory;
 pub(crate) use launch::{Options, launch};

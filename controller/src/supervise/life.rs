@@ -77,7 +77,7 @@ impl Supervisor {
             Work::Serve(config) => self.plan(place, config, slot)?,
             Work::Publish(publisher) => {
                 let services = publisher.services.clone();
-                let publications = Publications { log_level: self.hub.level(), services };
+                let publications = Publications { log_level: self.hub.level(Some(place.id())), services };
                 ((ToWorker::Publish(Box::new(publications)), Vec::new()), BTreeSet::new())
             }
             Work::Guest(guest) => {
@@ -113,7 +113,7 @@ impl Supervisor {
             node: self.node.info.clone(),
             worker: config.clone(),
             process: place.index,
-            log_level: self.hub.level(),
+            log_level: self.hub.level(Some(worker.id())),
             slots,
             hold: place.arriving,
             tls_files: worker.tls_files.clone(),
