@@ -94,7 +94,7 @@ pub(crate) async fn serve(
         }
         Http::Two => {
             let mut builder = http2::Builder::new(LocalExecutor);
-            builder.timer(TokioTimer::new()).max_concurrent_streams(STREAMS);
+            builder.timer(TokioTimer::new()).max_concurrent_streams(STREAMS).enable_connect_protocol();
             builder.max_header_list_size(HEAD as u32).max_send_buf_size(BUFFER);
             let connection = builder.serve_connection(io, service);
             // GOAWAY says which requests were taken: nothing is lost by saying it at once.
