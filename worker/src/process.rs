@@ -87,6 +87,9 @@ impl Life {
                 let Publications { log_level, services } = *publications;
                 return self.serve(log_level, |controller| Serving::publish(services, controller));
             }
+            Ok(Some((ToWorker::Arti(plan), sockets))) => {
+                return self.serve(plan.log_level, |controller| Serving::embed(*plan, sockets, controller));
+            }
             Ok(Some((ToWorker::Drain { timeout_ms }, _))) => self.drain(Duration::from_millis(timeout_ms)),
             Ok(Some((ToWorker::Ping { seq }, _))) => {
                 self.controller.send(FromWorker::Pong { seq, counters: self.counters() });

@@ -1,5 +1,6 @@
 //! A plan in effect: its transports, its listeners, what was counted on them.
 
+use crate::connect::Means;
 use crate::context::Context;
 use crate::controller::Controller;
 use crate::drain::{Drain, Drainer};
@@ -10,11 +11,11 @@ use crate::net::listener::Listener;
 use crate::net::pressure::Pressure;
 use crate::net::stream::Peer;
 use crate::offers::Offers;
-use crate::publish::publish;
+use crate::publish::{embed, publish};
 use crate::tls::Tickets;
 use crate::transport::{Connection, Service};
 use jackfield_shared::config::{ListeningEndpoint, Transport};
-use jackfield_shared::ipc::{ListenerCounters, OnionService, Plan};
+use jackfield_shared::ipc::{ArtiPlan, DaemonService, ListenerCounters, Plan};
 use jackfield_shared::tls::{Files, TicketKeys};
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
@@ -27,8 +28,8 @@ pub(crate) struct Serving {
     /// Brings them to their end.
     pub(crate) drainer: Drainer,
     tallies: Vec<Rc<Tally>>,
-    /// Those that accept, or publish.
-    tasks: JoinSet<()>,
+    /// Those that accept, or publish; each says why it has ended.
+    tasks: JoinSet<String>,
     /// What has files of TLS, each with its transport.
     secured: Vec<Secured>,
     tickets: Option<Tickets>,
@@ -52,9 +53,11 @@ impl Serving {
     /// Registers every listener and begins to accept, or says why that can't be.
     pub(crate) fn start(
         plan: Plan,
-        sockets: Vec<OwnedFd>,
+        mut sockets: Vec<OwnedFd>,
         controller: &Rc<Controller>,
     ) -> Result<Self, String> {
+        let arti = if plan.arti { sockets.pop().map(Rc::new) } else { None };
+        let means = Means { files: &plan.tls_files, arti: arti.as_ref() };
         if sockets.len() != plan.slots.len() {
             let (found, expected) = (sockets.len(), plan.slots.len());
             return Err(format!("the plan came with {found} listening sockets, expected {expected}"));
@@ -68,7 +71,7 @@ impl Serving {
         let mut transports = HashMap::new();
         for transport in plan.worker.transports() {
             let named = |e| format!("transport \"{}\": {e}", transport.id);
-            let service = Service::new(transport, &plan.tls_files).map_err(named)?;
+            let service = Service::new(transport, means).map_err(named)?;
             let front = Front::new(transport, &plan.tls_files, tickets.as_ref()).map_err(named)?;
             let capacity = Capacity::new(most_connections(transport).into());
             transports.insert(transport.id.as_str(), (transport, Prepared { service, front, capacity }));
@@ -101,7 +104,12 @@ impl Serving {
             prepared.service.begin(&drain);
         }
         for (endpoint, front, service) in endpoints {
-            tasks.spawn_local(serve(endpoint, front, service, Rc::clone(&context), drain.clone()));
+            let address = endpoint.address.clone();
+            let serving = serve(endpoint, front, service, Rc::clone(&context), drain.clone());
+            tasks.spawn_local(async move {
+                serving.await;
+                format!("{address} is not served any longer")
+            });
         }
         let secured = transports.into_iter().map(|(id, (_, prepared))| {
             let Prepared { front, service, .. } = prepared;
@@ -129,10 +137,22 @@ impl Serving {
     }
 
     /// Publishes onion services that other processes serve, or says why that can't be.
-    pub(crate) fn publish(services: Vec<OnionService>, controller: &Rc<Controller>) -> Result<Self, String> {
+    pub(crate) fn publish(services: Vec<DaemonService>, controller: &Rc<Controller>) -> Result<Self, String> {
         let (drainer, drain) = Drainer::new();
         let mut tasks = JoinSet::new();
         publish(services, controller, &drain, &mut tasks)?;
+        Ok(Self { drainer, tallies: Vec::new(), tasks, secured: Vec::new(), tickets: None })
+    }
+
+    /// Runs the embedded Arti, or says why that can't be.
+    pub(crate) fn embed(
+        plan: ArtiPlan,
+        mut sockets: Vec<OwnedFd>,
+        controller: &Rc<Controller>,
+    ) -> Result<Self, String> {
+        let (drainer, drain) = Drainer::new();
+        let mut tasks = JoinSet::new();
+        embed(plan, sockets.pop(), controller, drain, &mut tasks)?;
         Ok(Self { drainer, tallies: Vec::new(), tasks, secured: Vec::new(), tickets: None })
     }
 
@@ -146,11 +166,11 @@ impl Serving {
         self.tallies.iter().map(|tally| tally.counters().connections.open).sum()
     }
 
-    /// Completes if a listener isn't served, or a service published, any longer though draining has not begun, which is a fault of ours:
-    /// a process without it had better be replaced.
+    /// Completes with a reason if something isn't served, or published, any longer though draining has not begun: a
+    /// process without it had better be replaced.
     pub(crate) async fn broken(&mut self) -> String {
         match self.tasks.join_next().await {
-            Some(_) => "a listener is not served any longer, or a service not published".into(),
+            Some(ended) => ended.unwrap_or_else(|panic| format!("a task of the process has failed: {panic}")),
             None => std::future::pending().await,
         }
     }

@@ -5,11 +5,13 @@ use super::run_dir::{Claim, RunDir};
 use super::{Configuration, Directory, Waiting};
 use crate::control::Server;
 use crate::logs::{Format, Hub, Sink};
-use crate::onion;
-use crate::sockets::{BindError, Bound};
-use crate::supervise::{Cpus, Ended, Node, Startup, Supervisor, Worker, set_up, set_up_publisher};
+use crate::onion::{self, Order};
+use crate::sockets::{ArtiSocket, BindError, Bound};
+use crate::supervise::{
+    Cpus, Ended, Node, Startup, Supervisor, Worker, set_up, set_up_arti, set_up_publisher,
+};
 use jackfield_shared::config::{self, ListenPort, ListeningEndpoint, Path as ConfigPath};
-use jackfield_shared::ipc::{MAX_FDS, NodeInfo};
+use jackfield_shared::ipc::{MAX_FDS, NodeInfo, OnionService};
 use jackfield_shared::log::Level;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io;
@@ -58,7 +60,7 @@ pub(crate) fn launch(
     raise_descriptor_limit().map_err(one)?;
     let cpus = Cpus::usable().map_err(one)?;
     let mut remarks = Vec::new();
-    let (workers, endpoints) = prepare(node, configuration, base, &cpus, run_dir.was_killed, &mut remarks)?;
+    let (workers, endpoints) = prepare(node, configuration, base, &cpus, &run_dir, &mut remarks)?;
 
     let sink =
         Sink::start(options.waiting.is_none(), options.format).map_err(|e| one(format!("the log: {e}")))?;
@@ -116,21 +118,26 @@ fn prepare(
     configuration: &Configuration,
     base: &Path,
     cpus: &Cpus,
-    was_killed: bool,
+    run_dir: &RunDir,
     remarks: &mut Vec<onion::Remark>,
 ) -> Result<(Vec<Worker>, Vec<Bound>), Vec<String>> {
-    let deadline = was_killed.then(|| Instant::now() + TAKEOVER);
+    let deadline = run_dir.was_killed.then(|| Instant::now() + TAKEOVER);
+    // Absolute: workers have another working directory.
+    let run_dir = run_dir.path.canonicalize().map_err(|e| vec![format!("jackfield: {e}")])?;
     let (mut workers, mut endpoints, mut errors) = (Vec::new(), Vec::new(), Vec::new());
-    let mut services = Vec::new();
+    let (mut by_daemon, mut by_arti) = (Vec::new(), Vec::new());
     let at = |path: &ConfigPath, reason: String| {
         format!("{}: {path}: {reason}", configuration.loaded.place_of(path))
     };
     for (index, worker) in node.workers.iter().enumerate().filter(|(_, worker)| !worker.disabled()) {
         let path = ConfigPath::default().key("workers").index(index);
         let transports = worker.transports();
-        if transports.len() > MAX_FDS {
-            errors
-                .push(at(&path, format!("{} transports; a worker has {MAX_FDS} at most", transports.len())));
+        // One descriptor may be the way to Arti.
+        if transports.len() >= MAX_FDS {
+            errors.push(at(
+                &path,
+                format!("{} transports; a worker has {} at most", transports.len(), MAX_FDS - 1),
+            ));
             continue;
         }
         let set_up = match set_up(worker.clone(), base, cpus) {
@@ -142,7 +149,7 @@ fn prepare(
         };
         let processes = u16::try_from(set_up.slots.len()).unwrap_or(u16::MAX);
         for (index, transport) in transports.iter().enumerate() {
-            let bind = || Bound::bind(&worker.id, &transport.id, &transport.endpoint, processes);
+            let bind = || Bound::bind(&worker.id, &transport.id, &transport.endpoint, processes, &run_dir);
             let endpoint = endpoint_path(&path, worker, index);
             let mut bound = match patiently(bind, deadline) {
                 Ok(bound) => bound,
@@ -153,11 +160,14 @@ fn prepare(
             };
             if let ListeningEndpoint::Onion(onion) = &transport.endpoint {
                 match onion::service(onion, &bound, remarks) {
-                    Ok(Some(service)) => {
-                        bound.onion = Some(format!("{}:{}", service.address, service.port));
-                        services.push(service);
+                    Ok(order) => {
+                        let OnionService { address, port, .. } = order.service();
+                        bound.onion = Some(format!("{address}:{port}"));
+                        match order {
+                            Order::Daemon(service) => by_daemon.push(service),
+                            Order::Arti(service) => by_arti.push(service),
+                        }
                     }
-                    Ok(None) => {}
                     Err((key, reason)) => errors.push(at(&endpoint.key(key), reason)),
                 }
             }
@@ -168,10 +178,16 @@ fn prepare(
     if !errors.is_empty() {
         return Err(errors);
     }
-    if !services.is_empty() {
-        let ids: Vec<_> = workers.iter().map(Worker::id).collect();
-        let publisher = set_up_publisher(services, &ids, base);
+    if !by_daemon.is_empty() {
+        let publisher = set_up_publisher(by_daemon, &workers, base);
         workers.push(publisher);
+    }
+    let socket = config::endpoints_of_node(node).any(|(_, endpoint)| endpoint.is_through_arti());
+    if socket || !by_arti.is_empty() {
+        let socket = socket.then(|| ArtiSocket::bind(&run_dir)).transpose();
+        let socket = socket.map_err(|e| vec![format!("jackfield: {e}")])?;
+        let arti = set_up_arti(node.controller.tor.clone(), by_arti, socket, &workers, base);
+        workers.push(arti);
     }
     Ok((workers, endpoints))
 }

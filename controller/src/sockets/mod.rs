@@ -4,22 +4,28 @@
 
 mod error;
 mod holder;
-pub(crate) mod short_path;
 mod tcp;
 mod unix;
 
 pub(crate) use error::BindError;
 
-use jackfield_shared::config::{ListenPort, ListeningEndpoint, TcpListening};
+use jackfield_shared::config::{ListenPort, ListeningEndpoint, OnionListening, TcpListening, UnixListening};
+use rustix::fs::{Mode, OFlags, open};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
 use unix::Name;
 
-/// Connections that may wait: all of an onion service come from one process, the tor daemon.
+/// Connections that may wait: all of an onion service come from one process, the tor daemon or Arti.
 const PRIVATE_BACKLOG: u32 = 1024;
 
-/// The listener behind an onion service that names none: a port of 127.0.0.1 that the kernel chooses.
-fn private() -> ListeningEndpoint {
+/// The listener behind an onion service that names none. A tor daemon, which may run as another user, is given a port of
+/// 127.0.0.1 that the kernel chooses; Arti, a Unix socket that nobody else can connect to.
+fn private(worker: &str, transport: &str, onion: &OnionListening, run_dir: &Path) -> ListeningEndpoint {
+    if onion.tor_control_endpoint.is_none() {
+        let path = run_dir.join(format!("onion-{worker}-{transport}.sock"));
+        return ListeningEndpoint::Unix(private_socket(path, 0o600));
+    }
     ListeningEndpoint::Tcp(TcpListening {
         port: ListenPort::Port(0),
         version: None,
@@ -33,6 +39,59 @@ fn private() -> ListeningEndpoint {
         proxy_protocol: None,
         tls: None,
     })
+}
+
+fn private_socket(path: PathBuf, mode: u32) -> UnixListening {
+    UnixListening {
+        path,
+        backlog: PRIVATE_BACKLOG,
+        mode,
+        owner: None,
+        group: None,
+        max_connections: None,
+        proxy_protocol: None,
+        tls: None,
+    }
+}
+
+/// The Unix socket at which the node's Arti answers as a SOCKS proxy.
+#[derive(Debug)]
+pub(crate) struct ArtiSocket {
+    listening: OwnedFd,
+    place: OwnedFd,
+    // Removes the socket's name from the file system.
+    _name: Name,
+}
+
+impl ArtiSocket {
+    /// Binds it in the runtime directory. Nobody else can enter that, so the socket's own mode lets everybody connect: a
+    /// process that runs as another user connects by [`place`](Self::place).
+    ///
+    /// # Errors
+    /// When it can't be had.
+    pub(crate) fn bind(run_dir: &Path) -> Result<Self, BindError> {
+        let endpoint = private_socket(run_dir.join("arti.sock"), 0o666);
+        let (listening, name) = unix::bind(&endpoint)?;
+        let place = open(&endpoint.path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
+        let place = place.map_err(|e| BindError::new(unix::address(&endpoint.path), e.to_string()))?;
+        Ok(Self { listening, place, _name: name })
+    }
+
+    /// What Arti accepts from.
+    ///
+    /// # Errors
+    /// When there are no descriptors left.
+    pub(crate) fn listening(&self) -> io::Result<OwnedFd> {
+        self.listening.try_clone()
+    }
+
+    /// The socket's place in the file system (O_PATH of open(2)), which connecting takes.
+    ///
+    /// # Errors
+    /// When there are no descriptors left.
+    pub(crate) fn place(&self) -> io::Result<OwnedFd> {
+        self.place.try_clone()
+    }
 }
 
 /// An endpoint that is bound.
@@ -55,7 +114,7 @@ pub(crate) struct Bound {
 
 impl Bound {
     /// Binds and listens: one socket for each of so many processes if the endpoint is `shared`, else one for
-    /// all.
+    /// all. Private sockets are made in the runtime directory.
     ///
     /// # Errors
     /// When the address can't be had.
@@ -64,9 +123,13 @@ impl Bound {
         transport: &str,
         endpoint: &ListeningEndpoint,
         processes: u16,
+        run_dir: &Path,
     ) -> Result<Self, BindError> {
         let endpoint = match endpoint {
-            ListeningEndpoint::Onion(onion) => &onion.target.as_deref().cloned().unwrap_or_else(private),
+            ListeningEndpoint::Onion(onion) => {
+                let target = onion.target.as_deref().cloned();
+                &target.unwrap_or_else(|| private(worker, transport, onion, run_dir))
+            }
             other => other,
         };
         let (address, shared, sockets, name) = match endpoint {

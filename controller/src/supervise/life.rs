@@ -8,9 +8,10 @@ use super::exit;
 use super::heartbeat;
 use super::process::Process;
 use super::slot::Role;
-use super::worker::Work;
-use jackfield_shared::config::RestartPolicy;
-use jackfield_shared::ipc::{self, FromWorker, Plan, Publications, Slot as PlanSlot, ToWorker};
+use super::worker::{Embedded, Work};
+use crate::sockets::ArtiSocket;
+use jackfield_shared::config::{self, RestartPolicy};
+use jackfield_shared::ipc::{self, ArtiPlan, FromWorker, Plan, Publications, Slot as PlanSlot, ToWorker};
 use jackfield_shared::log::Level;
 use jackfield_shared::status::{Exit, State};
 use std::io;
@@ -71,6 +72,13 @@ impl Supervisor {
                 let publications = Publications { log_level: self.hub.level(), services };
                 return Ok((ToWorker::Publish(Box::new(publications)), Vec::new()));
             }
+            Work::Arti(arti) => {
+                let Embedded { settings, services, socket, .. } = &**arti;
+                let (settings, services) = (settings.clone(), services.clone());
+                let plan = ArtiPlan { log_level: self.hub.level(), settings, services };
+                let socket = socket.as_ref().map(ArtiSocket::listening).transpose()?;
+                return Ok((ToWorker::Arti(Box::new(plan)), socket.into_iter().collect()));
+            }
         };
         let (mut slots, mut sockets) = (Vec::new(), Vec::new());
         for endpoint in self.endpoints.iter().filter(|endpoint| endpoint.worker == worker.id()) {
@@ -80,7 +88,9 @@ impl Supervisor {
                 sockets.push(socket.try_clone_to_owned()?);
             }
         }
+        let arti = self.arti_for(config)?;
         let plan = Plan {
+            arti: arti.is_some(),
             node: self.node.info.clone(),
             worker: (**config).clone(),
             process,
@@ -89,7 +99,21 @@ impl Supervisor {
             tls_files: worker.tls_files(&self.tls.files),
             ticket_keys: worker.ticket_keys.clone(),
         };
+        sockets.extend(arti);
         Ok((ToWorker::Start(Box::new(plan)), sockets))
+    }
+
+    /// The way to the node's Arti, if the worker connects through it.
+    fn arti_for(&self, config: &config::Worker) -> io::Result<Option<OwnedFd>> {
+        let endpoints = config::endpoints(config, &config::Path::default());
+        if !endpoints.iter().any(|(_, endpoint)| endpoint.is_through_arti()) {
+            return Ok(None);
+        }
+        let mut sockets = self.workers.iter().filter_map(|worker| match &worker.work {
+            Work::Arti(arti) => arti.socket.as_ref(),
+            Work::Serve(_) | Work::Publish(_) => None,
+        });
+        sockets.next().map(ArtiSocket::place).transpose()
     }
 
     /// Handles one event.

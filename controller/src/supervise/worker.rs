@@ -4,8 +4,9 @@ use super::backoff::Limits;
 use super::process::{Launch, Process};
 use super::slot::Slot;
 use super::state::least_healthy;
+use crate::sockets::ArtiSocket;
 use jackfield_shared::config;
-use jackfield_shared::ipc::OnionService;
+use jackfield_shared::ipc::{DaemonService, OnionService};
 use jackfield_shared::status::{Connections, State};
 use jackfield_shared::tls::TicketKeys;
 use std::collections::HashMap;
@@ -15,8 +16,10 @@ use std::collections::HashMap;
 pub(crate) enum Work {
     /// They serve a worker of the configuration.
     Serve(Box<config::Worker>),
-    /// One process publishes the onion services of all the others.
+    /// One process publishes the onion services of all the others, by tor daemons.
     Publish(Box<Publisher>),
+    /// One process has the embedded Arti.
+    Arti(Box<Embedded>),
 }
 
 /// The worker that publishes. It is the node's own: nothing in the configuration says how it is to live.
@@ -27,7 +30,23 @@ pub(crate) struct Publisher {
     /// As every worker has them.
     pub common: config::WorkerCommon,
     /// What it publishes.
+    pub services: Vec<DaemonService>,
+}
+
+/// The worker with the embedded Arti, which is the node's own, too. It is another one than the publisher, so that its
+/// size and its faults are its own.
+#[derive(Debug)]
+pub(crate) struct Embedded {
+    /// Its id: `arti`, unless a worker of the configuration has this.
+    pub id: String,
+    /// As every worker has them.
+    pub common: config::WorkerCommon,
+    /// How Arti is set up.
+    pub settings: config::Tor,
+    /// What it publishes.
     pub services: Vec<OnionService>,
+    /// Where it answers as a SOCKS proxy, if some endpoint needs that.
+    pub socket: Option<ArtiSocket>,
 }
 
 /// A worker and its places for processes.
@@ -61,6 +80,7 @@ impl Worker {
         match &self.work {
             Work::Serve(worker) => &worker.id,
             Work::Publish(publisher) => &publisher.id,
+            Work::Arti(arti) => &arti.id,
         }
     }
 
@@ -69,6 +89,7 @@ impl Worker {
         match &self.work {
             Work::Serve(worker) => worker.kind_name(),
             Work::Publish(_) => "tor",
+            Work::Arti(_) => "arti",
         }
     }
 
@@ -77,6 +98,7 @@ impl Worker {
         match &self.work {
             Work::Serve(worker) => &worker.common,
             Work::Publish(publisher) => &publisher.common,
+            Work::Arti(arti) => &arti.common,
         }
     }
 
@@ -84,7 +106,16 @@ impl Worker {
     pub(crate) fn transports(&self) -> &[config::Transport] {
         match &self.work {
             Work::Serve(worker) => worker.transports(),
-            Work::Publish(_) => &[],
+            Work::Publish(_) | Work::Arti(_) => &[],
+        }
+    }
+
+    /// The onion services that it publishes.
+    pub(crate) fn services(&self) -> Vec<&OnionService> {
+        match &self.work {
+            Work::Serve(_) => Vec::new(),
+            Work::Publish(publisher) => publisher.services.iter().map(|daemon| &daemon.service).collect(),
+            Work::Arti(arti) => arti.services.iter().collect(),
         }
     }
 

@@ -121,6 +121,7 @@ fn weight(client: Option<IpAddr>, backend: &Connector) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connect::Means;
     use jackfield_shared::config::{ConnectingEndpoint, UnixConnecting};
     use jackfield_shared::tls::Files;
 
@@ -128,7 +129,8 @@ mod tests {
         let connector = |n| {
             let path = format!("/{n}").into();
             let unix = UnixConnecting { path, timeout: Duration::ZERO, proxy_protocol: None, tls: None };
-            Connector::new(&ConnectingEndpoint::Unix(unix), &Files::default()).unwrap()
+            let means = Means { files: &Files::default(), arti: None };
+            Connector::new(&ConnectingEndpoint::Unix(unix), means).unwrap()
         };
         Backends::new((0..count).map(connector).collect(), balance)
     }

@@ -5,7 +5,7 @@ mod health;
 mod pipes;
 mod pump;
 
-use crate::connect::Connector;
+use crate::connect::{Connector, Means};
 use crate::context::Context;
 use crate::drain::Drain;
 use crate::log::Throttle;
@@ -49,8 +49,8 @@ pub(crate) enum Error {
 }
 
 impl Relay {
-    pub(crate) fn new(config: &StreamRelay, files: &Files) -> Result<Rc<Self>, String> {
-        let connectors = config.backends.iter().map(|backend| Connector::new(backend, files));
+    pub(crate) fn new(config: &StreamRelay, means: Means<'_>) -> Result<Rc<Self>, String> {
+        let connectors = config.backends.iter().map(|backend| Connector::new(backend, means));
         let connectors = connectors.collect::<Result<_, _>>()?;
         Ok(Rc::new(Self {
             backends: Backends::new(connectors, config.balance),
