@@ -5,7 +5,10 @@
 //! aligned start.
 
 use crate::{DEADLINE, TempDir, signal_pid, until, wait_for_end};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use rustix::process::Signal;
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -75,6 +78,8 @@ pub struct TorNetwork {
     pub service: Tor,
     /// Reaches them.
     pub client: Tor,
+    /// What makes the embedded Arti a part of it: `controller.tor` of a configuration.
+    pub arti: Value,
     _relays: Vec<Tor>,
     _dir: TempDir,
 }
@@ -110,6 +115,14 @@ impl TorNetwork {
         let network = Self {
             service: client("c1", "SocksPort 0\n"),
             client: client("c2", &format!("SocksPort 127.0.0.1:{socks_port} ExtendedErrors\n")),
+            arti: json!({
+                "authorities": [{"name": "a0", "v3ident": v3ident}],
+                "fallback_directories": [{
+                    "rsa_identity": prints[0],
+                    "ed_identity": ed_identity(dir.path(), "a0"),
+                    "orports": [format!("127.0.0.1:{}", or_ports[0])],
+                }],
+            }),
             _relays: relays,
             _dir: dir,
         };
@@ -134,7 +147,8 @@ struct Process(Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
-        signal_pid(self.0.id(), Signal::TERM);
+        // Not SIGTERM: now and then a relay hangs in its shutdown.
+        let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
@@ -256,6 +270,12 @@ fn fingerprint(dir: &Path, name: &str) -> String {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let print = text.trim().split_once(' ').map(|(_, print)| print.replace(' ', ""));
     print.unwrap_or_else(|| panic!("no fingerprint: {text}{}", String::from_utf8_lossy(&output.stderr)))
+}
+
+/// A relay's Ed25519 identity, which it has once it runs.
+fn ed_identity(dir: &Path, name: &str) -> String {
+    let file = fs::read(dir.join(name).join("keys/ed25519_master_id_public_key")).unwrap();
+    STANDARD_NO_PAD.encode(&file[32..])
 }
 
 /// Waits for the time in the authority's voting interval at which relays have to start. A vote is held by the

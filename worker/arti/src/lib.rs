@@ -60,10 +60,15 @@ impl Arti {
             .on_thread_start(move || std::mem::forget(tracing::dispatcher::set_default(&log)))
             .build()?;
         let (stopper, stop) = Stopper::new();
+        let told = news.clone();
+        let running = runtime.spawn(async move { run(plan, socks, &told, stop).await });
         runtime.spawn(async move {
-            if let Err(reason) = run(plan, socks, &news, stop).await {
-                let _ = news.send(News::Failed(reason)); // unless nobody is interested any longer
-            }
+            let reason = match running.await {
+                Ok(Ok(())) => return,
+                Ok(Err(reason)) => reason,
+                Err(panic) => format!("Arti has failed: {panic}"),
+            };
+            let _ = news.send(News::Failed(reason)); // unless nobody is interested any longer
         });
         Ok(Self { runtime: Some(runtime), stopper })
     }

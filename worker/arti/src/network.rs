@@ -36,7 +36,7 @@ impl Default for Network {
 pub(crate) async fn follow(client: &Client, limit: Duration, network: watch::Sender<Network>, alone: bool) {
     let mut events = client.bootstrap_events();
     let deadline = Instant::now() + limit;
-    let (mut is_late, mut was_up) = (false, false);
+    let (mut is_late, mut is_started, mut was_up) = (false, false, false);
     let mut status = client.bootstrap_status();
     let mut step = Step::default();
     let starting = start(client);
@@ -67,7 +67,10 @@ pub(crate) async fn follow(client: &Client, limit: Duration, network: watch::Sen
                 Some(event) => status = event,
                 None => std::future::pending().await, // it never ends as long as there is a client
             },
-            () = &mut starting, if !was_up => status = client.bootstrap_status(),
+            () = &mut starting, if !is_started => {
+                is_started = true;
+                status = client.bootstrap_status();
+            }
             () = sleep_until(deadline), if !is_late && !was_up => is_late = true,
         }
     }

@@ -1,5 +1,6 @@
 //! What Arti says of a service, as the state of an endpoint.
 
+use crate::explain;
 use crate::network::Network;
 use jackfield_shared::status::EndpointState;
 use tor_hsservice::status::{OnionServiceStatus, Problem, State};
@@ -54,7 +55,9 @@ impl Progress {
             State::DegradedUnreachable if problem.is_none() => Step::Published,
             // The same descriptor is uploaded again, or a newer one; clients find the one before meanwhile.
             State::Bootstrapping => self.0,
-            State::Broken | State::Shutdown => Step::Broken,
+            // It says so, too, before it has begun; who is told the end of it sees its streams end.
+            State::Shutdown => self.0,
+            State::Broken => Step::Broken,
             // Without introduction points, or not stored by directories; and what later releases may add.
             _ if lost => Step::Lost,
             _ => Step::Begun,
@@ -77,19 +80,15 @@ impl Progress {
 }
 
 fn text(problem: &Problem) -> String {
-    let some = |what: &str, count: usize, why: Option<String>| {
-        let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
-        format!("{count} {what}{why}; Arti goes on trying")
-    };
     match problem {
-        Problem::Runtime(e) => crate::explain(e),
-        Problem::DescriptorUpload(all) => some(
-            "directories did not store its descriptor",
-            all.len(),
-            all.first().map(|e| crate::explain(e)),
-        ),
+        Problem::Runtime(e) => explain(e),
+        Problem::DescriptorUpload(all) => {
+            let why = all.first().map(|e| format!(" ({})", explain(e))).unwrap_or_default();
+            format!("{} directories did not store its descriptor{why}; Arti goes on trying", all.len())
+        }
         Problem::Ipt(all) => {
-            some("introduction points failed", all.len(), all.first().map(|e| crate::explain(e)))
+            let why = all.first().map(|e| format!(": {}", explain(e))).unwrap_or_default();
+            format!("it has too few introduction points yet{why}; Arti goes on trying")
         }
         other => format!("{other:?}"),
     }
