@@ -12,6 +12,7 @@ mod net;
 mod offers;
 mod process;
 mod publish;
+mod sandbox;
 mod serving;
 #[cfg(test)]
 mod testing;

@@ -4,7 +4,9 @@ use crate::controller::Controller;
 use crate::drain::Drainer;
 use crate::log::Log;
 use crate::net::pressure::raise_file_limit;
+use crate::sandbox::{Needs, confine};
 use crate::serving::Serving;
+use jackfield_shared::config::Sandbox;
 use jackfield_shared::ipc::{self, Counters, FromWorker, Publications, ToWorker};
 use jackfield_shared::log::{Level, Record};
 use std::future::pending;
@@ -81,14 +83,22 @@ impl Life {
     fn receive(&mut self, message: Result<Option<(ToWorker, Vec<OwnedFd>)>, ipc::Error>) -> Result<(), End> {
         match message {
             Ok(Some((ToWorker::Start(plan), sockets))) => {
-                return self.serve(plan.log_level, |controller| Serving::start(*plan, sockets, controller));
+                let needs = Needs::of(&plan.worker);
+                let confined = (plan.worker.common.sandbox, needs);
+                return self.serve(plan.log_level, &confined, |controller| {
+                    Serving::start(*plan, sockets, controller)
+                });
             }
             Ok(Some((ToWorker::Publish(publications), _))) => {
                 let Publications { log_level, services } = *publications;
-                return self.serve(log_level, |controller| Serving::publish(services, controller));
+                let confined = (Sandbox::Auto, Needs::of_publishing(&services));
+                return self.serve(log_level, &confined, |controller| Serving::publish(services, controller));
             }
             Ok(Some((ToWorker::Arti(plan), sockets))) => {
-                return self.serve(plan.log_level, |controller| Serving::embed(*plan, sockets, controller));
+                let confined = (Sandbox::Auto, Needs::of_arti(&plan.settings));
+                return self.serve(plan.log_level, &confined, |controller| {
+                    Serving::embed(*plan, sockets, controller)
+                });
             }
             Ok(Some((ToWorker::Drain { timeout_ms }, _))) => self.drain(Duration::from_millis(timeout_ms)),
             Ok(Some((ToWorker::Ping { seq }, _))) => {
@@ -115,12 +125,14 @@ impl Life {
     fn serve(
         &mut self,
         log_level: Level,
+        (sandbox, needs): &(Sandbox, Needs),
         begin: impl FnOnce(&Rc<Controller>) -> Result<Serving, String>,
     ) -> Result<(), End> {
         if self.serving.is_some() {
             return Err(End::Failed("a process was given a second plan".into()));
         }
         self.log.set_level(log_level);
+        confine(*sandbox, needs).map_err(End::Failed)?;
         self.serving = Some(begin(&self.controller).map_err(End::Failed)?);
         self.controller.send(FromWorker::Ready);
         Ok(())

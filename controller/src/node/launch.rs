@@ -1,14 +1,14 @@
 //! Starting a node: everything that can be refused is refused before the first worker starts.
 
 use super::banner::banner;
-use super::run_dir::{Claim, RunDir};
+use super::run_dir::{Claim, RunDir, private_directory};
 use super::{Configuration, Directory, Waiting};
 use crate::control::Server;
 use crate::logs::{Format, Hub, Sink};
 use crate::onion::{self, Order};
 use crate::sockets::{ArtiSocket, BindError, Bound};
 use crate::supervise::{
-    Cpus, Ended, Node, Startup, Supervisor, Worker, set_up, set_up_arti, set_up_publisher,
+    Ended, Machine, Node, Startup, Supervisor, Worker, set_up, set_up_arti, set_up_publisher,
 };
 use jackfield_shared::config::{self, ListenPort, ListeningEndpoint, Path as ConfigPath};
 use jackfield_shared::ipc::{MAX_FDS, NodeInfo, OnionService};
@@ -58,9 +58,9 @@ pub(crate) fn launch(
     };
     let run_dir = claim(directory).map_err(one)?;
     raise_descriptor_limit().map_err(one)?;
-    let cpus = Cpus::usable().map_err(one)?;
+    let machine = Machine::look().map_err(one)?;
     let mut remarks = Vec::new();
-    let (workers, endpoints) = prepare(node, configuration, base, &cpus, &run_dir, &mut remarks)?;
+    let (workers, endpoints) = prepare(node, configuration, base, &machine, &run_dir, &mut remarks)?;
 
     let sink =
         Sink::start(options.waiting.is_none(), options.format).map_err(|e| one(format!("the log: {e}")))?;
@@ -117,7 +117,7 @@ fn prepare(
     node: &config::Node,
     configuration: &Configuration,
     base: &Path,
-    cpus: &Cpus,
+    machine: &Machine,
     run_dir: &RunDir,
     remarks: &mut Vec<onion::Remark>,
 ) -> Result<(Vec<Worker>, Vec<Bound>), Vec<String>> {
@@ -140,7 +140,7 @@ fn prepare(
             ));
             continue;
         }
-        let set_up = match set_up(worker.clone(), base, cpus) {
+        let set_up = match set_up(worker.clone(), base, machine) {
             Ok(worker) => worker,
             Err(reason) => {
                 errors.push(at(&path, reason));
@@ -184,9 +184,15 @@ fn prepare(
     }
     let socket = config::endpoints_of_node(node).any(|(_, endpoint)| endpoint.is_through_arti());
     if socket || !by_arti.is_empty() {
+        let settings = node.controller.tor.clone();
+        private_directory(&settings.state_directory).map_err(|e| {
+            let path = ConfigPath::default().key("controller").key("tor").key("state_directory");
+            let directory = settings.state_directory.display();
+            vec![at(&path, format!("{directory}: Arti's state can't be kept there: {e}"))]
+        })?;
         let socket = socket.then(|| ArtiSocket::bind(&run_dir)).transpose();
         let socket = socket.map_err(|e| vec![format!("jackfield: {e}")])?;
-        let arti = set_up_arti(node.controller.tor.clone(), by_arti, socket, &workers, base);
+        let arti = set_up_arti(settings, by_arti, socket, &workers, base);
         workers.push(arti);
     }
     Ok((workers, endpoints))

@@ -1,14 +1,17 @@
 //! The second stage: `jackfield __exec SPEC`. It has one thread and no runtime, sets what must hold before
 //! the worker's first instruction, then execs the same image with the worker's title as its only argument.
 
+use super::identity::Identity;
 use super::{EXECUTABLE, VARIABLE, worker_value};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
 use std::ffi::OsStr;
+use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 /// The first argument of this stage.
@@ -28,6 +31,12 @@ pub(crate) struct Spec {
     pub cpus: Option<Vec<usize>>,
     /// Most open files; absent: as the controller.
     pub open_files: Option<u64>,
+    /// Most octets of data (RLIMIT_DATA); absent: as the controller.
+    pub data: Option<u64>,
+    /// The file of its cgroup that a process joins by; absent: it stays in the controller's.
+    pub cgroup: Option<PathBuf>,
+    /// Who it runs as; absent: as the controller.
+    pub identity: Option<Identity>,
 }
 
 /// Runs the stage: returns only if it fails.
@@ -60,6 +69,18 @@ fn prepare_and_exec(spec: &OsStr) -> Result<Infallible, String> {
     if let Some(count) = spec.open_files {
         let limit = Rlimit { current: Some(count), maximum: Some(count) };
         setrlimit(Resource::Nofile, limit).map_err(|e| format!("limits.nofile: {count}: {e}"))?;
+    }
+    if let Some(octets) = spec.data {
+        let limit = Rlimit { current: Some(octets), maximum: Some(octets) };
+        setrlimit(Resource::Data, limit).map_err(|e| format!("limits.memory: {octets}: {e}"))?;
+    }
+    if let Some(procs) = &spec.cgroup {
+        fs::write(procs, "0").map_err(|e| format!("joining the cgroup: {}: {e}", procs.display()))?;
+    }
+    // After all that needs the controller's rights, and before the next: the kernel forgets that one when
+    // credentials change.
+    if let Some(identity) = &spec.identity {
+        identity.assume()?;
     }
     // After this the kernel kills the worker when the controller's main thread ends; the second look closes
     // the gap between the first one and the call.

@@ -6,10 +6,12 @@
 //! can be set by safe code.
 
 mod exec;
+mod identity;
 mod title;
 mod worker;
 
 pub(crate) use exec::{ARGUMENT, Spec, run as run_exec};
+pub(crate) use identity::Identity;
 pub(crate) use title::{ARGUMENTS, arguments, name_thread, set_title};
 pub(crate) use worker::run as run_worker;
 

@@ -58,6 +58,9 @@ impl Supervisor {
         self.places.insert(key, (worker, slot));
         self.deadlines.push(Instant::now() + START_LIMIT, Due::StartLimit(key));
         self.hub.publish(process.source.record(Level::Debug, "spawned"));
+        if let Some(shortfall) = place.launch.shortfall() {
+            self.hub.publish(process.source.record(Level::Warn, shortfall));
+        }
         Ok(process)
     }
 
@@ -139,6 +142,7 @@ impl Supervisor {
                     process.reason.get_or_insert(reason);
                 }
             }
+            FromWorker::Outdated { reason } => self.is_outdated(source, &reason),
             FromWorker::Pong { seq, counters } => {
                 if let Some(process) = self.process_mut(source.key) {
                     process.counters = counters;
@@ -147,6 +151,25 @@ impl Supervisor {
             }
             FromWorker::Publication(publication) => self.published(source, publication),
             FromWorker::AskStatus { seq } => self.asked_for_status(source.key, seq),
+        }
+    }
+
+    /// Replaces a process that serves and had better not go on for long. If its replacement does not get ready, it
+    /// goes on, and will say so again.
+    fn is_outdated(&mut self, source: &Source, reason: &str) {
+        let Some(&(worker, slot)) = self.places.get(&source.key) else { return };
+        let place = &self.workers[worker].slots[slot];
+        let serves = place.role(source.key) == Some(Role::Current) && place.state() == State::Ready;
+        if !serves || place.replacement.is_some() {
+            return;
+        }
+        self.hub.publish(source.record(Level::Info, format!("it is replaced: {reason}")));
+        match self.spawn(worker, slot) {
+            Ok(process) => self.workers[worker].slots[slot].replacement = Some(process),
+            Err(e) => {
+                let text = format!("cannot start its replacement: {e}");
+                self.hub.publish(source.record(Level::Warn, text));
+            }
         }
     }
 

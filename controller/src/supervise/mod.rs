@@ -29,7 +29,7 @@ mod stop;
 mod usage;
 mod worker;
 
-pub(crate) use setup::{Cpus, arti as set_up_arti, publisher as set_up_publisher, worker as set_up};
+pub(crate) use setup::{Machine, arti as set_up_arti, publisher as set_up_publisher, worker as set_up};
 pub(crate) use startup::Startup;
 pub(crate) use worker::Worker;
 

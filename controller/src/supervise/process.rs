@@ -4,7 +4,9 @@ use super::attend::{Spawned, attend};
 use super::event::{Event, Key, Source};
 use super::group::Group;
 use super::heartbeat::Heartbeat;
-use crate::stage::{ARGUMENT, EXECUTABLE, Spec};
+use crate::cgroup::{self, Cgroups, Leaf};
+use crate::stage::{ARGUMENT, EXECUTABLE, Identity, Spec};
+use jackfield_shared::config;
 use jackfield_shared::ipc::{self, Counters, Publication, ToWorker};
 use rustix::process::{Pid, Signal};
 use std::collections::VecDeque;
@@ -33,12 +35,51 @@ pub(crate) struct Launch {
     pub title: String,
     /// Processors it may run on; absent: those of the controller.
     pub cpus: Option<Vec<usize>>,
-    /// Most open files of it; absent: as the controller.
-    pub open_files: Option<u64>,
+    /// Who it runs as; absent: as the controller.
+    pub identity: Option<Identity>,
+    /// What it may use.
+    pub limits: config::Limits,
+    /// Where limits of memory and CPU time are set.
+    pub cgroups: Cgroups,
     /// Its whole environment.
     pub environment: Vec<(OsString, OsString)>,
     /// Its working directory.
     pub directory: PathBuf,
+}
+
+impl Launch {
+    /// What is to be limited for the process and for all that it starts.
+    fn shares(&self) -> cgroup::Limits {
+        cgroup::Limits { memory: self.limits.memory, cpu: self.limits.cpu }
+    }
+
+    /// A cgroup for a process; `None` if it needs none, or cgroups can't be used.
+    fn cgroup(&self, worker: &str, Key(key): Key) -> io::Result<Option<Leaf>> {
+        if self.shares() == cgroup::Limits::default() {
+            return Ok(None);
+        }
+        let Ok(base) = self.cgroups.base() else { return Ok(None) };
+        // Ids are words of the configuration's choice; a slash is the only thing a directory's name can't have.
+        let name = format!("{}-{key}", worker.replace('/', "_"));
+        Leaf::make(base, &name, self.shares()).map(Some)
+    }
+
+    /// The limit of data that stands in for the one of memory where there are no cgroups.
+    fn data_limit(&self) -> Option<u64> {
+        self.limits.memory.filter(|_| self.cgroups.base().is_err())
+    }
+
+    /// What the limits can't do here, for the log.
+    pub(super) fn shortfall(&self) -> Option<String> {
+        if self.shares() == cgroup::Limits::default() {
+            return None;
+        }
+        let reason = self.cgroups.base().err()?;
+        let memory = self.limits.memory.map(|_| "limits.memory counts data only (RLIMIT_DATA)");
+        let cpu = self.limits.cpu.map(|_| "limits.cpu has no effect");
+        let shortfalls: Vec<_> = memory.into_iter().chain(cpu).collect();
+        Some(format!("{}: {reason}", shortfalls.join(", ")))
+    }
 }
 
 /// A running process.
@@ -61,6 +102,8 @@ pub(crate) struct Process {
     stderr: VecDeque<String>,
     outbox: mpsc::Sender<ToWorker>,
     group: Rc<Group>,
+    /// Its cgroup, to be removed after its end.
+    _cgroup: Option<Leaf>,
 }
 
 impl Process {
@@ -83,11 +126,15 @@ impl Process {
         let (ours, theirs) = ipc::pair()?;
         let ipc = ipc::split(ours)?;
         let children = signal(SignalKind::child())?;
+        let cgroup = launch.cgroup(worker, key)?;
         let spec = Spec {
             controller: std::process::id(),
             title: launch.title.clone(),
             cpus: launch.cpus.clone(),
-            open_files: launch.open_files,
+            open_files: launch.limits.nofile,
+            data: launch.data_limit(),
+            cgroup: cgroup.as_ref().map(Leaf::procs),
+            identity: launch.identity.clone(),
         };
         let mut child = Command::new(EXECUTABLE)
             .arg(ARGUMENT)
@@ -128,6 +175,7 @@ impl Process {
             stderr: VecDeque::new(),
             outbox,
             group,
+            _cgroup: cgroup,
         })
     }
 

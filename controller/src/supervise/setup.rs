@@ -2,13 +2,33 @@
 
 use super::process::Launch;
 use super::worker::{Embedded, Publisher, Work, Worker};
+use crate::cgroup::Cgroups;
 use crate::sockets::ArtiSocket;
-use crate::stage::{ARGUMENTS, VARIABLE, worker_value};
+use crate::stage::{ARGUMENTS, Identity, VARIABLE, worker_value};
 use jackfield_shared::config::{self, Inherit, NativeOptions, Processes, WorkerCommon};
 use jackfield_shared::ipc::{DaemonService, OnionService};
 use rustix::thread::{CpuSet, sched_getaffinity};
 use std::ffi::OsString;
 use std::path::Path;
+
+/// What workers are set up with.
+#[derive(Clone, Debug)]
+pub(crate) struct Machine {
+    /// The processors.
+    pub cpus: Cpus,
+    /// The node's cgroup.
+    pub cgroups: Cgroups,
+}
+
+impl Machine {
+    /// Asks the kernel.
+    ///
+    /// # Errors
+    /// As [`Cpus::usable`].
+    pub(crate) fn look() -> Result<Self, String> {
+        Ok(Self { cpus: Cpus::usable()?, cgroups: Cgroups::default() })
+    }
+}
 
 /// The processors that the controller may use, in order.
 #[derive(Clone, Debug)]
@@ -19,7 +39,7 @@ impl Cpus {
     ///
     /// # Errors
     /// When it doesn't tell, as on machines with more than 1024 processors.
-    pub(crate) fn usable() -> Result<Self, String> {
+    fn usable() -> Result<Self, String> {
         let set = sched_getaffinity(None).map_err(|e| format!("the usable processors are not known: {e}"))?;
         Ok(Self((0..CpuSet::MAX_CPU).filter(|&cpu| set.is_set(cpu)).collect()))
     }
@@ -45,7 +65,7 @@ impl Cpus {
     }
 
     /// How many processes a worker has.
-    pub(crate) fn processes(&self, processes: Processes) -> u16 {
+    fn processes(&self, processes: Processes) -> u16 {
         match processes {
             Processes::Count(count) => count,
             Processes::Auto => u16::try_from(self.0.len()).unwrap_or(u16::MAX).max(1),
@@ -57,19 +77,23 @@ impl Cpus {
 ///
 /// # Errors
 /// When its options can't be met on this machine.
-pub(crate) fn worker(config: config::Worker, directory: &Path, cpus: &Cpus) -> Result<Worker, String> {
+pub(crate) fn worker(config: config::Worker, directory: &Path, machine: &Machine) -> Result<Worker, String> {
     let Some(options) = config.native_options() else {
         return Err(format!("workers of type \"{}\" are not built yet", config.kind_name()));
     };
     let title = options.title.clone();
+    let (user, group) = (config.common.user.as_deref(), config.common.group.as_deref());
+    let identity = Identity::of(user, group).map_err(|(key, reason)| format!("{key}: {reason}"))?;
     let launch = Launch {
         title: title.unwrap_or_else(|| format!("jackfield {} {}", config.kind_name(), config.id)),
-        cpus: cpus.at(&options.cpu_affinity)?,
-        open_files: config.common.limits.nofile,
-        environment: environment(options, std::env::vars_os()),
+        cpus: machine.cpus.at(&options.cpu_affinity)?,
+        environment: environment(options, identity.as_ref(), std::env::vars_os()),
+        identity,
+        limits: config.common.limits.clone(),
+        cgroups: machine.cgroups.clone(),
         directory: directory.into(),
     };
-    let processes = cpus.processes(config.common.processes);
+    let processes = machine.cpus.processes(config.common.processes);
     Ok(Worker::new(Work::Serve(Box::new(config)), launch, processes))
 }
 
@@ -107,15 +131,18 @@ fn nodes_own(id: &str, directory: &Path) -> Launch {
     Launch {
         title: format!("jackfield {id}"),
         cpus: None,
-        open_files: None,
-        environment: environment(&NativeOptions::default(), std::env::vars_os()),
+        identity: None,
+        limits: config::Limits::default(),
+        cgroups: Cgroups::default(),
+        environment: environment(&NativeOptions::default(), None, std::env::vars_os()),
         directory: directory.into(),
     }
 }
 
-/// The variables inherited, then those set, then the one that makes the process a worker.
+/// The variables inherited, then those of another user, then those set, then the one that makes the process a worker.
 fn environment(
     options: &NativeOptions,
+    identity: Option<&Identity>,
     ours: impl Iterator<Item = (OsString, OsString)>,
 ) -> Vec<(OsString, OsString)> {
     let inherited = |name: &OsString| match &options.env.inherit {
@@ -125,6 +152,8 @@ fn environment(
         Inherit::Only(names) => names.iter().any(|wanted| name == wanted.as_str()),
     };
     let mut environment: Vec<_> = ours.filter(|(name, _)| inherited(name)).collect();
+    let of_user = identity.map(Identity::variables).unwrap_or_default();
+    environment.extend(of_user.into_iter().map(|(name, value)| (name.into(), value.into())));
     environment.extend(options.env.vars.iter().map(|(name, value)| (name.into(), value.into())));
     environment.push((VARIABLE.into(), worker_value(std::process::id()).into()));
     environment
@@ -154,7 +183,7 @@ mod tests {
             let mut options = NativeOptions::default();
             options.env.inherit = inherit;
             options.env.vars.insert("B".into(), "set".into());
-            let mut names: Vec<_> = environment(&options, ours())
+            let mut names: Vec<_> = environment(&options, None, ours())
                 .into_iter()
                 .map(|(name, value)| format!("{}={}", name.display(), value.display()))
                 .collect();

@@ -9,7 +9,7 @@ use super::service::PathService;
 use super::transport::{
     RawsocketSection, StreamRelay, Transport, TransportKind, Universal, Web, WebsocketOptions, WebsocketPath,
 };
-use super::worker::{Limits, Proxy, Router, Sandbox, Worker, WorkerKind};
+use super::worker::{Proxy, Router, Worker, WorkerKind};
 
 /// One remark: a feature that is not built, or a warning that depends on that.
 pub(super) type Remark = (Severity, Path, String);
@@ -65,17 +65,6 @@ impl Remarks {
     }
 
     fn worker(&mut self, worker: &Worker, at: &Path) {
-        let common = &worker.common;
-        self.missing_if(common.user.is_some(), at.key("user"), "running as another user is not built yet");
-        self.missing_if(common.group.is_some(), at.key("group"), "running as another group is not built yet");
-        self.missing_if(common.sandbox == Sandbox::On, at.key("sandbox"), "the sandbox is not built yet");
-        let Limits { memory, cpu, nofile: _ } = &common.limits;
-        self.missing_if(
-            memory.is_some(),
-            at.key("limits").key("memory"),
-            "limits of memory are not built yet",
-        );
-        self.missing_if(cpu.is_some(), at.key("limits").key("cpu"), "limits of CPU time are not built yet");
         match &worker.kind {
             WorkerKind::Router(router) => self.router(router, at),
             WorkerKind::Proxy(proxy) => self.proxy(proxy, at),

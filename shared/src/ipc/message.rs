@@ -55,6 +55,11 @@ pub enum FromWorker {
         /// Why, for people.
         reason: String,
     },
+    /// The process serves, but had better be replaced. May be said again until it is.
+    Outdated {
+        /// Why, for people.
+        reason: String,
+    },
     /// A log record; the controller adds worker and process.
     Log(Record),
     /// The answer to [`ToWorker::Ping`].

@@ -10,11 +10,6 @@ pub(crate) fn features() -> Vec<(&'static str, Value)> {
         ("Controller.keyring", controller(json!({"keyring": {"type": "file", "path": "k"}}))),
         ("Worker:guest", worker(json!({"type": "guest", "executable": "sh"}))),
         ("Worker:container", worker(json!({"type": "container"}))),
-        ("Worker.user", worker(json!({"type": "router", "user": "nobody"}))),
-        ("Worker.group", worker(json!({"type": "router", "group": "nogroup"}))),
-        ("Worker.sandbox", worker(json!({"type": "router", "sandbox": true}))),
-        ("Limits.memory", worker(json!({"type": "router", "limits": {"memory": 100_000_000}}))),
-        ("Limits.cpu", worker(json!({"type": "router", "limits": {"cpu": 0.5}}))),
         ("Worker.manhole", worker(json!({"type": "router", "manhole": {"endpoint": tcp(), "users": []}}))),
         (
             "Worker.components",

@@ -93,7 +93,6 @@ async fn run(plan: ArtiPlan, socks: Option<OwnedFd>, news: &Tell, stop: Stop) ->
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let directory = settings.state_directory.display().to_string();
     let failed = |e: &dyn std::fmt::Display| format!("Arti can't start: {e} (state directory {directory})");
-    settings::prepare(&settings).map_err(|e| failed(&e))?;
     let config = settings::client(&settings)?;
     let runtime = PreferredRuntime::current().map_err(|e| failed(&e))?;
     let client = TorClient::with_runtime(runtime)

@@ -6,14 +6,8 @@ use arti_client::config::TorClientConfigBuilder;
 use jackfield_shared::config::Tor;
 use jackfield_shared::ipc::OnionService;
 use serde_json::{Map, Value, json};
-use std::fs::{DirBuilder, Permissions, set_permissions};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
 use tor_hsservice::config::{OnionServiceConfig, OnionServiceConfigBuilder};
 
-/// The mode of a directory that is its owner's alone; Arti wants no other.
-const PRIVATE: u32 = 0o700;
 /// In Arti, no limit is the largest one.
 const ANY_NUMBER: u32 = 65535;
 
@@ -25,24 +19,10 @@ pub fn check(settings: &Tor) -> Result<(), String> {
     client(settings).map(drop)
 }
 
-fn directories(settings: &Tor) -> [PathBuf; 2] {
-    ["state", "cache"].map(|name| settings.state_directory.join(name))
-}
-
-/// Makes the directories, and makes them private.
-pub(crate) fn prepare(settings: &Tor) -> io::Result<()> {
-    let private = |path: &Path| {
-        DirBuilder::new().recursive(true).mode(PRIVATE).create(path)?;
-        set_permissions(path, Permissions::from_mode(PRIVATE))
-    };
-    private(&settings.state_directory)?;
-    directories(settings).iter().try_for_each(|path| private(path))
-}
-
 /// The configuration of the client.
 pub(crate) fn client(settings: &Tor) -> Result<TorClientConfig, String> {
     let wrong = |e: &dyn std::error::Error| format!("Arti can't be set up so: {}", explain(e));
-    let [state, cache] = directories(settings);
+    let [state, cache] = ["state", "cache"].map(|name| settings.state_directory.join(name));
     let mut config = json!({
         "storage": {
             // Written as they are: a `$` or `~` in a path means nothing.

@@ -99,9 +99,14 @@ pub(crate) fn code(kind: ErrorKind, to_onion: bool) -> u8 {
         ErrorKind::OnionServiceMissingClientAuth => 0xF4,
         ErrorKind::OnionServiceWrongClientAuth => 0xF5,
         ErrorKind::OnionServiceAddressInvalid => 0xF6,
+        ErrorKind::InvalidStreamTarget if to_onion => 0xF6,
         ErrorKind::RemoteNetworkTimeout | ErrorKind::TorNetworkTimeout if to_onion => 0xF7,
-        // A service says no more than that it does not want the stream.
-        ErrorKind::RemoteStreamClosed | ErrorKind::RemoteStreamError | ErrorKind::CircuitCollapse
+        // A service says no more than that it does not want the stream; or it closes the circuit, which Arti takes for a
+        // use of what is closed.
+        ErrorKind::RemoteStreamClosed
+        | ErrorKind::RemoteStreamError
+        | ErrorKind::CircuitCollapse
+        | ErrorKind::BadApiUsage
             if to_onion =>
         {
             REFUSED

@@ -10,6 +10,7 @@ use super::upgrade::Websocket;
 use hyper::Request;
 use hyper::body::Incoming;
 use jackfield_shared::config::PathService;
+use jackfield_shared::ipc::FromWorker;
 use percent_encoding::percent_decode_str;
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
@@ -95,7 +96,13 @@ impl Route {
         client: &Rc<Client>,
     ) -> Answer {
         match self {
-            Self::Files(files) => files.answer(request, rest).await,
+            Self::Files(files) => {
+                let answer = files.answer(request, rest).await;
+                if let Some(reason) = files.outdated() {
+                    client.context.controller.send(FromWorker::Outdated { reason });
+                }
+                answer
+            }
             Self::Redirect(redirect) => redirect.answer(),
             Self::Websocket(websocket) => websocket.answer(request, client),
             Self::Json(json) if rest.is_root() => json.answer(request),

@@ -1,6 +1,7 @@
 //! The page that shows what is in a directory.
 
 use super::open::{Kind, Opened, open_now};
+use super::root::Root;
 use crate::web::pages::{Escaped, page};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use rustix::fs::{Dir, ResolveFlags};
@@ -9,6 +10,7 @@ use std::fmt::Write;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// Entries shown at most: a page of more helps nobody.
@@ -24,11 +26,11 @@ pub(super) struct Entry {
     modified: SystemTime,
 }
 
-/// What is in `path` below `directory` and can be served: directories first, then by name.
-pub(super) async fn read(directory: &Path, path: &Path) -> io::Result<Vec<Entry>> {
-    let (directory, path) = (directory.to_owned(), path.to_owned());
+/// What is in `path` below `root` and can be served: directories first, then by name.
+pub(super) async fn read(root: &Arc<Root>, path: &Path) -> io::Result<Vec<Entry>> {
+    let (root, path) = (Arc::clone(root), path.to_owned());
     let reading = move || {
-        let opened = open_now(&directory, &path, ResolveFlags::empty())?;
+        let opened = open_now(&root, &path, ResolveFlags::empty())?;
         let mut entries = Vec::new();
         for entry in Dir::read_from(opened.fd)? {
             let name = OsString::from_vec(entry?.file_name().to_bytes().to_vec());
@@ -37,7 +39,7 @@ pub(super) async fn read(directory: &Path, path: &Path) -> io::Result<Vec<Entry>
             }
             // Links that lead out, devices and what has just gone are not there for anybody.
             let Ok(Opened { kind, size, modified, .. }) =
-                open_now(&directory, &path.join(&name), ResolveFlags::empty())
+                open_now(&root, &path.join(&name), ResolveFlags::empty())
             else {
                 continue;
             };

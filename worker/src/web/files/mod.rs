@@ -6,28 +6,37 @@ mod listing;
 mod open;
 mod range;
 mod respond;
+mod root;
 
 pub(crate) use body::FileBody;
 
 use super::answer::{Answer, HTML, content, failure, not_found, unless_reading};
 use super::router::Rest;
+use crate::log::Throttle;
 use hyper::header::{HeaderValue, LOCATION};
 use hyper::{Request, StatusCode};
 use jackfield_shared::config::{StaticOptions, StaticService};
 use kind::Kinds;
 use open::{Kind, Opened, open};
+use root::Root;
 use rustix::io::Errno;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 use tracing::{debug, error};
 
 /// The file that stands for its directory.
 const INDEX: &str = "index.html";
 
+/// After how long a process that should be replaced, and was not, says so again.
+const SAY_AGAIN: Duration = Duration::from_secs(1);
+
 /// A directory, ready to serve.
 #[derive(Debug)]
 pub(crate) struct Files {
-    directory: PathBuf,
+    root: Arc<Root>,
+    outdated: Throttle,
     kinds: Kinds,
     cache_control: Option<HeaderValue>,
     options: StaticOptions,
@@ -47,7 +56,13 @@ impl Files {
             HeaderValue::from_str(&value).unwrap_or(HeaderValue::from_static("no-cache"))
         });
         let kinds = Kinds::new(&config.options.mime_types)?;
-        Ok(Self { directory, kinds, cache_control, options: config.options.clone() })
+        Ok(Self {
+            root: Arc::new(Root::new(directory)),
+            outdated: Throttle::new(SAY_AGAIN),
+            kinds,
+            cache_control,
+            options: config.options.clone(),
+        })
     }
 
     /// Answers a request for `rest`, the path below the service's own.
@@ -62,6 +77,13 @@ impl Files {
             Ok(None) => self.otherwise(request).await,
             Err(answer) => answer,
         }
+    }
+
+    /// Why this process had better be replaced, said now and then: it was confined to a directory that is not served any longer.
+    pub(crate) fn outdated(&self) -> Option<String> {
+        let now = self.root.was_out_of_reach() && self.outdated.pass().is_some();
+        let directory = self.root.path().display();
+        now.then(|| format!("{directory} is another directory than the one it may read"))
     }
 
     /// What there is at `path`: nothing, or an answer, or the answer that it can't be had.
@@ -94,7 +116,7 @@ impl Files {
     }
 
     async fn open<B>(&self, request: &Request<B>, path: &Path) -> Result<Option<Opened>, Answer> {
-        match open(&self.directory, path).await {
+        match open(&self.root, path).await {
             Ok(opened) => Ok(Some(opened)),
             Err(e) => self.not_opened(request, path, &e).map_or(Ok(None), Err),
         }
@@ -125,7 +147,7 @@ impl Files {
         if !self.options.enable_directory_listing {
             return Ok(None);
         }
-        match listing::read(&self.directory, path).await {
+        match listing::read(&self.root, path).await {
             Ok(entries) => {
                 Ok(Some(content(HTML, listing::page_of(request.uri().path(), rest.is_root(), &entries))))
             }
@@ -136,7 +158,7 @@ impl Files {
     /// The answer to a failure, or `None` if it means that there is nothing.
     fn not_opened<B>(&self, request: &Request<B>, path: &Path, error: &io::Error) -> Option<Answer> {
         let asked = request.headers();
-        let full = self.directory.join(path);
+        let full = self.root.path().join(path);
         match Errno::from_io_error(error) {
             Some(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::NXIO) => None,
             // Leads out of the directory, or round in circles.

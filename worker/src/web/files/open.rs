@@ -1,10 +1,12 @@
 //! Opening files below a directory, and never outside of it.
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2, statat};
+use super::root::Root;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2, statat};
 use rustix::io::Errno;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Component, Path};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The last second that a date of HTTP can tell: the end of the year 9999.
@@ -28,36 +30,45 @@ pub(super) struct Opened {
     pub(super) modified: SystemTime,
 }
 
-/// Opens `path` below `directory`. What the kernel has in its caches is opened at once; whatever needs a disk is
-/// left to a helper thread.
-pub(super) async fn open(directory: &Path, path: &Path) -> io::Result<Opened> {
-    match open_now(directory, path, ResolveFlags::CACHED) {
+/// Opens `path` below `root`. What the kernel has in its caches is opened at once; whatever needs a disk is left to a
+/// helper thread.
+pub(super) async fn open(root: &Arc<Root>, path: &Path) -> io::Result<Opened> {
+    match open_now(root, path, ResolveFlags::CACHED) {
         Err(Errno::AGAIN | Errno::INVAL) => {}
         result => return Ok(result?),
     }
-    let (directory, path) = (directory.to_owned(), path.to_owned());
-    let opening = move || open_now(&directory, &path, ResolveFlags::empty());
+    let (root, path) = (Arc::clone(root), path.to_owned());
+    let opening = move || open_now(&root, &path, ResolveFlags::empty());
     Ok(tokio::task::spawn_blocking(opening).await.map_err(io::Error::other)??)
 }
 
-/// Opens `path` below `directory`, in this thread.
-pub(super) fn open_now(directory: &Path, path: &Path, how: ResolveFlags) -> Result<Opened, Errno> {
-    // Opened anew each time: a deployment may put another directory in its place.
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let root = match openat2(CWD, directory, flags, Mode::empty(), how) {
-        Err(Errno::NOSYS | Errno::PERM) => openat(CWD, directory, flags, Mode::empty())?,
+/// Opens `path` below `root`, in this thread.
+pub(super) fn open_now(root: &Root, path: &Path, how: ResolveFlags) -> Result<Opened, Errno> {
+    let now = root.open(how)?;
+    let fd = match beneath(&now, path, how) {
+        Err(Errno::ACCESS) => match root.before(&now) {
+            Some(before) => beneath(before, path, how)?,
+            None => return Err(Errno::ACCESS),
+        },
         result => result?,
     };
+    describe(fd)
+}
+
+fn beneath(root: &OwnedFd, path: &Path, how: ResolveFlags) -> Result<OwnedFd, Errno> {
     // Never waits for the other end of a FIFO, never makes a terminal ours.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | how;
-    let fd = match openat2(&root, path, flags, Mode::empty(), beneath) {
+    match openat2(root, path, flags, Mode::empty(), beneath) {
         // Kernels before 5.6, and sandboxes that don't know the call.
-        Err(Errno::NOSYS | Errno::PERM) => walk(root, path, flags)?,
-        result => result?,
-    };
-    describe(fd)
+        Err(Errno::NOSYS | Errno::PERM) => walk(root.try_clone().map_err(no_clone)?, path, flags),
+        result => result,
+    }
+}
+
+fn no_clone(error: io::Error) -> Errno {
+    Errno::from_io_error(&error).unwrap_or(Errno::IO)
 }
 
 /// Goes down `path` step by step and follows no symbolic link at all.
@@ -109,6 +120,7 @@ fn time(seconds: i64, nanoseconds: u32) -> SystemTime {
 mod tests {
     use super::*;
     use crate::testing::Directory;
+    use rustix::fs::CWD;
     use std::fs;
     use std::os::unix::fs::symlink;
 
@@ -124,11 +136,12 @@ mod tests {
         symlink("..", root.join("parent")).unwrap();
         symlink("sub/file", root.join("inside")).unwrap();
         symlink("circle", root.join("circle")).unwrap();
-        let now = |path: &str| open_now(&root, Path::new(path), ResolveFlags::empty()).map(|o| o.size);
+        let served = Root::new(root.clone());
+        let now = |path: &str| open_now(&served, Path::new(path), ResolveFlags::empty()).map(|o| o.size);
         assert_eq!(now("sub/file"), Ok(4));
         assert_eq!(now("inside"), Ok(4));
         assert!(
-            matches!(open_now(&root, Path::new(""), ResolveFlags::empty()), Ok(o) if o.kind == Kind::Directory)
+            matches!(open_now(&served, Path::new(""), ResolveFlags::empty()), Ok(o) if o.kind == Kind::Directory)
         );
         for outside in ["up", "absolute", "parent/secret", "../secret", "sub/../../secret", "/etc/passwd"] {
             assert_eq!(now(outside), Err(Errno::XDEV), "{outside}");
@@ -169,7 +182,8 @@ mod tests {
         rustix::fs::mknodat(CWD, dir.path().join("fifo"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
             .unwrap();
         for name in ["socket", "fifo"] {
-            let error = open_now(dir.path(), Path::new(name), ResolveFlags::empty()).unwrap_err();
+            let error =
+                open_now(&Root::new(dir.path().into()), Path::new(name), ResolveFlags::empty()).unwrap_err();
             assert!(matches!(error, Errno::NOENT | Errno::NXIO), "{name}: {error}");
         }
     }

@@ -1,0 +1,156 @@
+//! What processes may do: who they are, what they may use, what they are kept from.
+
+use jackfield_tests::{Node, TempDir, curl, run, signal_pid, until, wait_for_end};
+use rustix::process::{Signal, geteuid};
+use serde_json::Value;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+/// A value of /proc/PID/status.
+fn proc_status(pid: u64, key: &str) -> String {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+    line.unwrap_or_else(|| panic!("{key} in {text}")).trim().to_owned()
+}
+
+fn pids(status: &Value) -> Vec<u64> {
+    let processes = status["workers"][0]["processes"].as_array().unwrap();
+    processes.iter().map(|process| process["pid"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn workers_of_another_user_never_have_more_rights() {
+    const CONFIG: &str = r#"{"version": 2, "workers": [{"type": "router", "user": "nobody", "sandbox": false,
+        "transports": [{"type": "web", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 80},
+            "paths": {"/": {"type": "json", "value": "served"}}}]}]}"#;
+    if !geteuid().is_root() {
+        let dir = TempDir::new();
+        dir.write(".jackfield/config.json", CONFIG.replace("ADDR", "127.0.0.1").replace("80}", "8080}"));
+        let output = run(dir.path(), &["start"]);
+        assert_eq!(output.status.code(), Some(1));
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(text.contains("workers[0]: user: only a node that is started as root"), "{text}");
+        return;
+    }
+    let node = Node::start(CONFIG);
+    let pid = pids(&node.ready())[0];
+    let nobody = "65534\t65534\t65534\t65534";
+    assert_eq!((proc_status(pid, "Uid").as_str(), proc_status(pid, "Gid").as_str()), (nobody, nobody));
+    assert_eq!(proc_status(pid, "Groups"), "65534");
+    for set in ["CapPrm", "CapEff", "CapAmb"] {
+        assert_eq!(u64::from_str_radix(&proc_status(pid, set), 16), Ok(0), "{set}");
+    }
+    // A port below 1024, which the controller has bound.
+    assert_eq!(curl(&[&format!("http://{}/", node.addr)]), "\"served\"");
+    // It is looked after as any other, and ends with its controller as any other.
+    signal_pid(pid as u32, Signal::KILL);
+    let status = node.until("another process", |status| {
+        let process = &status["workers"][0]["processes"][0];
+        process["state"] == "ready" && process["pid"] != pid
+    });
+    node.signal(Signal::KILL);
+    assert!(wait_for_end(pids(&status)[0] as u32), "the worker outlives its controller");
+}
+
+#[test]
+fn a_user_that_does_not_exist_is_an_error_at_start() {
+    let dir = TempDir::new();
+    let worker = r#"{"type": "router", "KEY": "no such name"}"#;
+    for (key, what) in [("user", "user"), ("group", "group")] {
+        let config = format!(r#"{{"version": 2, "workers": [{}]}}"#, worker.replace("KEY", key));
+        dir.write(".jackfield/config.json", config);
+        let output = run(dir.path(), &["start"]);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        let expected = format!("workers[0]: {key}: there is no {what} \"no such name\"");
+        assert!(text.contains("config.json:1:") && text.contains(&expected), "{text}");
+    }
+}
+
+#[test]
+fn memory_is_limited_by_what_the_system_has_for_it() {
+    let node = Node::start(
+        r#"{"version": 2, "workers": [{"type": "router", "limits": {"memory": 268435456, "cpu": 0.5},
+        "transports": [{"type": "stream.testee",
+            "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8080}}]}]}"#,
+    );
+    let pid = pids(&node.ready())[0];
+    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    let data = limits.lines().find(|line| line.starts_with("Max data size")).unwrap();
+    let group = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
+    let own = group.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or_default().to_owned();
+    if own.contains("worker001-") {
+        let limit = |file: &str| fs::read_to_string(format!("/sys/fs/cgroup{own}/{file}")).unwrap();
+        assert_eq!((limit("memory.max").trim(), limit("cpu.max").trim()), ("268435456", "50000 100000"));
+        assert!(data.contains("unlimited"), "{data}");
+    } else {
+        assert!(data.contains("268435456            268435456"), "{data}");
+        node.log.wait(0, "limits.memory counts data only (RLIMIT_DATA), limits.cpu has no effect: ");
+    }
+    node.stop();
+}
+
+const SITE: &str = r#"{"version": 2, "workers": [{"type": "router", "processes": 2, SANDBOX
+    "transports": [{"type": "web", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8080},
+        "paths": {"/": {"type": "static", "directory": "../web/current"}}}]}]}"#;
+
+#[test]
+fn workers_are_confined_unless_it_is_switched_off() {
+    for (sandbox, confined) in [("", true), (r#""sandbox": true,"#, true), (r#""sandbox": false,"#, false)] {
+        let dir = TempDir::new();
+        dir.write("web/current/index.html", "page");
+        let node = Node::start_in(dir, &SITE.replace("SANDBOX", sandbox));
+        for pid in pids(&node.ready()) {
+            let expected = if confined { ("1", "2") } else { ("0", "0") };
+            let found = (proc_status(pid, "NoNewPrivs"), proc_status(pid, "Seccomp"));
+            assert_eq!((found.0.as_str(), found.1.as_str()), expected, "{sandbox}");
+            let effective = u64::from_str_radix(&proc_status(pid, "CapEff"), 16).unwrap();
+            // CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH are 1 and 2.
+            assert!(!confined || effective & !0b110 == 0, "{effective:x}");
+        }
+        assert_eq!(curl(&[&format!("http://{}:8080/", node.addr)]), "page");
+        node.stop();
+    }
+}
+
+fn switch(web: &Path, version: &str) {
+    symlink(version, web.join("next")).unwrap();
+    fs::rename(web.join("next"), web.join("current")).unwrap();
+}
+
+/// The usual way to bring out a new version of a site; a confined process may not read what it was not confined to.
+#[test]
+fn a_site_that_is_replaced_is_served_without_a_gap() {
+    let dir = TempDir::new();
+    let web = dir.path().join("web");
+    for version in ["one", "two", "three"] {
+        dir.write(&format!("web/{version}/index.html"), version);
+    }
+    switch(&web, "one");
+    let node = Node::start_in(dir, &SITE.replace("SANDBOX", ""));
+    let web = node.dir.path().join("web");
+    let url = format!("http://{}:8080/", node.addr);
+    let get = || {
+        let body = curl(&["--write-out", "\n%{http_code}", &url]);
+        let (body, status) = body.rsplit_once('\n').unwrap();
+        assert_eq!(status, "200", "{body}");
+        body.to_owned()
+    };
+    assert_eq!(get(), "one");
+    for (before, version) in [("one", "two"), ("two", "three")] {
+        let pids_before = pids(&node.ready());
+        switch(&web, version);
+        // Each process serves the one or the other; then all of them the new one.
+        until("the new version from all processes", || {
+            let served = get();
+            assert!(served == before || served == version, "{served}");
+            let status = node.status()?;
+            let replaced = pids(&status).iter().all(|pid| !pids_before.contains(pid));
+            (served == version && replaced).then_some(())
+        });
+        assert_eq!(get(), version);
+    }
+    node.log.wait(0, "it is replaced: ");
+    node.stop();
+}

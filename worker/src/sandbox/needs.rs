@@ -1,0 +1,159 @@
+//! What a process needs, told by its part of the configuration.
+
+use jackfield_shared::config::{
+    ConnectingEndpoint, PathService, TlsConnecting, Tor, Transport, TransportKind, Web, Worker,
+};
+use jackfield_shared::ipc::DaemonService;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+/// What may be read.
+#[derive(Debug)]
+pub(super) enum Read {
+    Any,
+    /// These files, and what is in these directories.
+    Only(BTreeSet<PathBuf>),
+}
+
+/// What may be connected to.
+#[derive(Debug)]
+pub(super) enum Connect {
+    Any,
+    /// These TCP ports.
+    Only(BTreeSet<u16>),
+}
+
+/// What a process needs of the system, apart from what it is given by descriptor.
+#[derive(Debug)]
+pub(crate) struct Needs {
+    pub(super) read: Read,
+    /// Directories in which files are made and changed.
+    pub(super) write: BTreeSet<PathBuf>,
+    /// The TCP ports that may be connected to.
+    pub(super) connect: Connect,
+    /// It looks up names.
+    pub(super) names: bool,
+    /// It relies on the certificates that the system trusts.
+    pub(super) trust: bool,
+    /// It starts programs.
+    pub(super) programs: bool,
+}
+
+impl Needs {
+    /// Nothing at all.
+    pub(super) fn nothing() -> Self {
+        Self {
+            read: Read::Only(BTreeSet::new()),
+            write: BTreeSet::new(),
+            connect: Connect::Only(BTreeSet::new()),
+            names: false,
+            trust: false,
+            programs: false,
+        }
+    }
+
+    /// What the processes of a worker need.
+    pub(crate) fn of(worker: &Worker) -> Self {
+        let mut needs = Self::nothing();
+        worker.transports().iter().for_each(|transport| needs.transport(transport));
+        needs
+    }
+
+    /// What publishing these services through tor daemons needs. Where a daemon keeps its cookie only the daemon
+    /// can tell.
+    pub(crate) fn of_publishing(services: &[DaemonService]) -> Self {
+        let mut needs = Self { read: Read::Any, ..Self::nothing() };
+        services.iter().for_each(|service| needs.connecting(&service.control));
+        needs
+    }
+
+    /// What the embedded Arti needs: relays are anywhere, and what it learns of them is kept in its directory. It asks
+    /// the system's user database who may write above that.
+    pub(crate) fn of_arti(settings: &Tor) -> Self {
+        let state = BTreeSet::from([settings.state_directory.clone()]);
+        let memory = ["/proc/meminfo", "/proc/self", "/sys/fs/cgroup"].map(PathBuf::from);
+        let read = Read::Only(state.iter().cloned().chain(memory).collect());
+        Self { read, write: state, connect: Connect::Any, names: true, ..Self::nothing() }
+    }
+
+    fn transport(&mut self, transport: &Transport) {
+        match &transport.kind {
+            TransportKind::Universal(universal) => universal.web.iter().for_each(|web| self.web(web)),
+            TransportKind::Web(web) => self.web(web),
+            TransportKind::StreamRelay(relay) => {
+                relay.backends.iter().for_each(|backend| self.connecting(backend))
+            }
+            TransportKind::Websocket(_)
+            | TransportKind::Rawsocket(_)
+            | TransportKind::Mqtt(_)
+            | TransportKind::Flashpolicy(_)
+            | TransportKind::WebsocketTestee(_)
+            | TransportKind::RawsocketTestee(_)
+            | TransportKind::StreamTestee(_) => {}
+        }
+    }
+
+    fn web(&mut self, web: &Web) {
+        web.paths.values().for_each(|service| self.service(service));
+    }
+
+    fn service(&mut self, service: &PathService) {
+        match service {
+            PathService::Static(files) => self.read(files.directory.iter().cloned()),
+            PathService::Path(nested) => nested.paths.values().for_each(|service| self.service(service)),
+            PathService::Json(_)
+            | PathService::Redirect(_)
+            | PathService::Nodeinfo(_)
+            | PathService::None(_)
+            | PathService::WebsocketTestee(_)
+            | PathService::Wsgi(_)
+            | PathService::Resource(_)
+            | PathService::Websocket(_)
+            | PathService::Longpoll(_)
+            | PathService::Publisher(_)
+            | PathService::Caller(_)
+            | PathService::Webhook(_)
+            | PathService::Wap(_)
+            | PathService::Reverseproxy(_)
+            | PathService::WebsocketReverseproxy(_)
+            | PathService::Cgi(_)
+            | PathService::Archive(_)
+            | PathService::Catalog(_) => {}
+        }
+    }
+
+    fn connecting(&mut self, endpoint: &ConnectingEndpoint) {
+        let tls = match endpoint {
+            ConnectingEndpoint::Tcp(tcp) => {
+                self.port(tcp.port);
+                self.names |= tcp.host.parse::<IpAddr>().is_err();
+                &tcp.tls
+            }
+            ConnectingEndpoint::Tor(tor) => {
+                // The name is Tor's to look up.
+                tor.tor_socks_port.into_iter().for_each(|port| self.port(port));
+                &tor.tls
+            }
+            ConnectingEndpoint::Unix(unix) => &unix.tls,
+            ConnectingEndpoint::Twisted(_) => &None,
+        };
+        self.trust |= tls.as_ref().is_some_and(trusts_the_system);
+    }
+
+    fn port(&mut self, port: u16) {
+        if let Connect::Only(ports) = &mut self.connect {
+            ports.insert(port);
+        }
+    }
+
+    fn read(&mut self, paths: impl IntoIterator<Item = PathBuf>) {
+        if let Read::Only(readable) = &mut self.read {
+            readable.extend(paths);
+        }
+    }
+}
+
+fn trusts_the_system(tls: &TlsConnecting) -> bool {
+    tls.ca_certificates.is_none()
+}

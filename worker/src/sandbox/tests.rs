@@ -1,0 +1,131 @@
+//! Tries what a confined process must not do, and what it must still be able to. All of it holds for one thread and
+//! those it starts, so each test confines a thread of its own.
+
+use super::*;
+use crate::testing::Directory;
+use jackfield_shared::config;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketType, socket};
+use rustix::process::{Pid, Signal, getppid, kill_process, test_kill_process};
+use rustix::thread::{CapabilitySet, capabilities};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::net::{TcpListener, TcpStream, ToSocketAddrs as _};
+use std::os::unix::net::UnixStream;
+use std::process::Command;
+use std::thread;
+
+fn confined(needs: Needs, then: impl FnOnce() + Send + 'static) {
+    let run = move || {
+        confine(Sandbox::On, &needs).unwrap();
+        then();
+    };
+    thread::spawn(run).join().unwrap();
+}
+
+fn needs_of(transport: &str) -> Needs {
+    let text = format!(r#"{{"version": 2, "workers": [{{"type": "router", "transports": [{transport}]}}]}}"#);
+    let loaded = config::parse(&text, config::Format::Json, "test", "/".as_ref(), &|_| None);
+    assert!(loaded.is_valid(), "{:?}", loaded.diagnostics);
+    Needs::of(&loaded.node.unwrap().workers[0])
+}
+
+fn refused<T>(result: io::Result<T>) -> ErrorKind {
+    result.err().expect("must be refused").kind()
+}
+
+#[test]
+fn files_are_read_where_the_configuration_says_and_nowhere_else() {
+    let temp = Directory::new();
+    let (web, other) = (temp.path().join("web"), temp.path().join("other"));
+    for directory in [&web, &other] {
+        fs::create_dir(directory).unwrap();
+        fs::write(directory.join("file"), "text").unwrap();
+    }
+    let needs = needs_of(&format!(
+        r#"{{"type": "web", "endpoint": {{"type": "tcp", "port": 8080}},
+            "paths": {{"/": {{"type": "static", "directory": "{}"}}}}}}"#,
+        web.display()
+    ));
+    confined(needs, move || {
+        assert_eq!(fs::read_to_string(web.join("file")).unwrap(), "text");
+        assert_eq!(fs::read_dir(&web).unwrap().count(), 1);
+        for secret in [other.join("file"), "/etc/passwd".into(), "/proc/1/environ".into()] {
+            assert_eq!(refused(File::open(secret)), ErrorKind::PermissionDenied);
+        }
+        assert_eq!(refused(File::create(web.join("new"))), ErrorKind::PermissionDenied);
+        assert_eq!(refused(fs::remove_file(web.join("file"))), ErrorKind::PermissionDenied);
+        assert_eq!(refused(fs::rename(web.join("file"), web.join("moved"))), ErrorKind::PermissionDenied);
+    });
+}
+
+#[test]
+fn no_port_is_opened_and_only_those_of_the_backends_are_connected_to() {
+    let [backend, other] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let [allowed, denied] = [&backend, &other].map(|listener| listener.local_addr().unwrap());
+    let needs = needs_of(&format!(
+        r#"{{"type": "stream.relay", "endpoint": {{"type": "tcp", "port": 8080}},
+            "backends": [{{"type": "tcp", "host": "127.0.0.1", "port": {}}}]}}"#,
+        allowed.port()
+    ));
+    confined(needs, move || {
+        TcpStream::connect(allowed).unwrap();
+        assert_eq!(refused(TcpStream::connect(denied)), ErrorKind::PermissionDenied);
+        assert_eq!(refused(TcpListener::bind("127.0.0.1:0")), ErrorKind::PermissionDenied);
+    });
+    let relay_to_unix = r#"{"type": "stream.relay", "endpoint": {"type": "tcp", "port": 8080},
+        "backends": [{"type": "unix", "path": "/run/backend"}]}"#;
+    confined(needs_of(relay_to_unix), move || {
+        assert_eq!(refused(TcpStream::connect(allowed)), ErrorKind::PermissionDenied);
+        // A path that is not there is found not to be there: Unix sockets are not held back.
+        assert_eq!(refused(UnixStream::connect("/nonexistent")), ErrorKind::NotFound);
+    });
+}
+
+#[test]
+fn names_are_looked_up_where_a_backend_has_one() {
+    let relay = r#"{"type": "stream.relay", "endpoint": {"type": "tcp", "port": 8080},
+        "backends": [{"type": "tcp", "host": "localhost", "port": 80}]}"#;
+    confined(needs_of(relay), || {
+        let addresses: Vec<_> = ("localhost", 80).to_socket_addrs().unwrap().collect();
+        assert!(addresses.iter().all(|address| address.ip().is_loopback()), "{addresses:?}");
+        assert!(!addresses.is_empty());
+    });
+}
+
+#[test]
+fn no_program_is_started_and_no_other_process_reached() {
+    confined(Needs::nothing(), || {
+        assert_eq!(refused(Command::new("/bin/true").spawn()), ErrorKind::PermissionDenied);
+        // Threads are.
+        assert_eq!(thread::spawn(|| 7).join().unwrap(), 7);
+        let parent = getppid().unwrap();
+        assert_eq!(kill_process(parent, Signal::CONT), Err(Errno::PERM));
+        assert_eq!(test_kill_process(Pid::INIT), Err(Errno::PERM));
+        let packet = socket(AddressFamily::PACKET, SocketType::DGRAM, None);
+        assert_eq!(packet.map(drop), Err(Errno::PERM));
+        assert_eq!(rustix::process::chroot("/"), Err(Errno::PERM));
+    });
+}
+
+#[test]
+fn root_keeps_the_right_to_files_and_no_other() {
+    confined(Needs::nothing(), || {
+        let files = CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH;
+        let held = capabilities(None).unwrap();
+        for set in [held.effective, held.permitted, held.inheritable] {
+            assert!(files.contains(set), "{set:?}");
+        }
+        assert!(rustix::thread::no_new_privs().unwrap());
+    });
+}
+
+#[test]
+fn what_is_switched_off_changes_nothing() {
+    let run = || {
+        confine(Sandbox::Off, &Needs::nothing()).unwrap();
+        File::open("/etc/passwd").unwrap();
+        assert!(!rustix::thread::no_new_privs().unwrap());
+    };
+    thread::spawn(run).join().unwrap();
+}
