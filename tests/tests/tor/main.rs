@@ -18,9 +18,7 @@ static ADDR: LazyLock<Ipv4Addr> = LazyLock::new(loopback);
 #[test]
 fn onion_services() {
     let mut network = TorNetwork::start();
-    if std::env::var_os("JF_ARTI").is_none() {
-        daemon::all(&mut network);
-    }
+    daemon::all(&mut network);
     arti::all(&network);
     everywhere::one_transport_on_every_endpoint(&network);
     arti::the_network_is_lost(network);

@@ -14,11 +14,12 @@ use jackfield_shared::config::Secret;
 use jackfield_shared::ipc::{OnionService, Publication};
 use jackfield_shared::status::EndpointState;
 use publication::Progress;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 use target::Target;
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 use tor_cell::relaycell::msg::{Connected, End, EndReason};
 use tor_hscrypto::pk::HsIdKeypair;
 use tor_hsservice::{RendRequest, RunningOnionService, StreamRequest, handle_rend_requests};
@@ -120,7 +121,9 @@ impl Service {
                 return reason.unwrap_or_default();
             }
             self.tell(state, reason);
+            let again = progress.next();
             tokio::select! {
+                () = at(again) => {}
                 status = statuses.next() => if status.is_none() {
                     return "Arti has ended the service".into();
                 },
@@ -150,6 +153,13 @@ impl Service {
             // Nobody listens any longer when the process ends.
             let _ = self.news.send(News::Publication(Publication { worker, transport, state, reason }));
         }
+    }
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => pending().await,
     }
 }
 
