@@ -20,7 +20,7 @@ pub(crate) type Remark = (Level, String);
 #[derive(Debug)]
 pub(crate) enum Order {
     /// A tor daemon.
-    Daemon(DaemonService),
+    Daemon(Box<DaemonService>),
     /// The embedded Arti.
     Arti(OnionService),
 }
@@ -29,7 +29,8 @@ impl Order {
     /// The service.
     pub(crate) fn service(&self) -> &OnionService {
         match self {
-            Self::Daemon(DaemonService { service, .. }) | Self::Arti(service) => service,
+            Self::Daemon(daemon) => &daemon.service,
+            Self::Arti(service) => service,
         }
     }
 }
@@ -68,7 +69,7 @@ pub(crate) fn service(
         max_streams: onion.max_streams,
     };
     Ok(match onion.tor_control_endpoint.as_deref() {
-        Some(control) => Order::Daemon(DaemonService { service, control: control.clone(), password }),
+        Some(control) => Order::Daemon(Box::new(DaemonService { service, control: control.clone(), password })),
         None => Order::Arti(service),
     })
 }
