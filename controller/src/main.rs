@@ -3,6 +3,7 @@
 mod cgroup;
 mod cli;
 mod control;
+mod guest;
 mod lock_file;
 mod logs;
 mod node;
@@ -20,6 +21,9 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next().is_some_and(|first| first == stage::ARGUMENT) {
         return stage::run_exec(&arguments.next().unwrap_or_default());
+    }
+    if stage::is_keeper() {
+        return guest::run_keeper();
     }
     if stage::is_worker() { stage::run_worker() } else { cli::run() }
 }

@@ -61,6 +61,9 @@ pub struct Process {
     pub pid: Option<u32>,
     /// Where it is in its life.
     pub state: State,
+    /// What a guest says of itself (`STATUS=` of sd_notify).
+    #[serde(default)]
+    pub status: Option<String>,
     /// The configuration generation it serves.
     pub generation: u64,
     /// Seconds since the process was spawned; 0 while there is none.

@@ -133,7 +133,7 @@ impl Tls<'_> {
 pub fn sections<'a>(worker: &'a Worker, at: &Path) -> Vec<(Path, Tls<'a>)> {
     let section = |(at, endpoint): (Path, Endpoint<'a>)| {
         let tls = match endpoint {
-            Endpoint::Listening(endpoint, transport) => Tls::Listening(listening(endpoint)?, transport),
+            Endpoint::Listening(endpoint, transport) => Tls::Listening(listening(endpoint)?, transport?),
             Endpoint::Connecting(endpoint) => Tls::Connecting(connecting(endpoint)?, endpoint),
         };
         Some((at.key("tls"), tls))

@@ -5,13 +5,15 @@
 //! fail after [`DEADLINE`].
 
 mod certificates;
+mod load;
 mod node;
 mod peers;
 mod tor;
 
 pub use certificates::{Authority, Wish, argument, new_key, openssl, owner_only, self_signed, write_pair};
+pub use load::{Kind, Load, Report, Tally, Target};
 pub use node::{Background, Node, jackfield, run, signal_pid, wait_for_end};
-pub use peers::{Nginx, chromium, chromium_with, curl, python, python_with};
+pub use peers::{Nginx, chromium, chromium_with, curl, example, python, python_with};
 pub use tor::{Tor, TorNetwork, free_port};
 
 use std::io::{BufRead, BufReader, Read};

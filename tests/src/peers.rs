@@ -77,14 +77,20 @@ pub struct Nginx {
 impl Nginx {
     /// Serves the files of its [`root`](Self::root) on a port, and a Unix socket `nginx.sock` beside them.
     pub fn start(addr: Ipv4Addr, port: u16) -> Self {
+        Self::start_with(addr, port, "")
+    }
+
+    /// The same with more `server` blocks; `DIR` in them stands for the directory above the root.
+    pub fn start_with(addr: Ipv4Addr, port: u16, servers: &str) -> Self {
         let dir = TempDir::new();
         let path = dir.path().display();
+        let servers = servers.replace("DIR", &path.to_string());
         let config = format!(
             "daemon off; master_process off; pid {path}/pid; error_log {path}/error.log;
              events {{ worker_connections 1024; }}
              http {{ access_log off; client_body_temp_path {path}/b; proxy_temp_path {path}/p;
                fastcgi_temp_path {path}/f; uwsgi_temp_path {path}/u; scgi_temp_path {path}/s;
-               server {{ listen {addr}:{port}; listen unix:{path}/nginx.sock; root {path}/www; }} }}"
+               server {{ listen {addr}:{port}; listen unix:{path}/nginx.sock; root {path}/www; }} {servers} }}"
         );
         dir.write("nginx.conf", config);
         dir.write("www/index.html", "from nginx\n");
@@ -115,4 +121,14 @@ impl Drop for Nginx {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A copy of an example's directory.
+pub fn example(name: &str) -> TempDir {
+    let dir = TempDir::new();
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name).join(".");
+    let out = output(Command::new("cp").arg("-r").arg(from).arg(dir.path()));
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let _ = std::fs::remove_dir_all(dir.path().join(".jackfield/run"));
+    dir
 }

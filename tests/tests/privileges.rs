@@ -63,7 +63,7 @@ fn a_user_that_does_not_exist_is_an_error_at_start() {
         let output = run(dir.path(), &["start"]);
         let text = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{text}");
-        let expected = format!("workers[0]: {key}: there is no {what} \"no such name\"");
+        let expected = format!("workers[0].{key}: there is no {what} \"no such name\"");
         assert!(text.contains("config.json:1:") && text.contains(&expected), "{text}");
     }
 }

@@ -24,6 +24,11 @@ impl Drainer {
         (Self(tx), Drain(rx))
     }
 
+    /// Another handle.
+    pub(crate) fn drain(&self) -> Drain {
+        Drain(self.0.subscribe())
+    }
+
     /// Take nothing new, finish what is open.
     pub(crate) fn begin(&self) {
         self.0.send_if_modified(|phase| std::mem::replace(phase, Phase::Draining.max(*phase)) != *phase);

@@ -3,6 +3,7 @@
 //! A worker process runs one single-threaded runtime: what serves connections shares its state by `Rc`, without
 //! locks. Only files and name lookups, which the kernel can't do without blocking, go to helper threads.
 
+mod backends;
 mod connect;
 mod context;
 mod controller;

@@ -7,7 +7,7 @@ use crate::net::pressure::raise_file_limit;
 use crate::sandbox::{Needs, confine};
 use crate::serving::Serving;
 use jackfield_shared::config::Sandbox;
-use jackfield_shared::ipc::{self, Counters, FromWorker, Publications, ToWorker};
+use jackfield_shared::ipc::{self, Counters, FromWorker, Publications, Slot, ToWorker};
 use jackfield_shared::log::{Level, Record};
 use std::future::pending;
 use std::os::fd::OwnedFd;
@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, timeout};
-use tracing::{debug, error, info};
+use tracing::{debug, error, info, warn};
 
 /// What connections get to close after they have been told to.
 const CLOSING: Duration = Duration::from_secs(1);
@@ -83,24 +83,42 @@ impl Life {
     fn receive(&mut self, message: Result<Option<(ToWorker, Vec<OwnedFd>)>, ipc::Error>) -> Result<(), End> {
         match message {
             Ok(Some((ToWorker::Start(plan), sockets))) => {
-                let needs = Needs::of(&plan.worker);
-                let confined = (plan.worker.common.sandbox, needs);
-                return self.serve(plan.log_level, &confined, |controller| {
-                    Serving::start(*plan, sockets, controller)
-                });
+                let hold = plan.hold;
+                let confined = (plan.worker.common.sandbox, Needs::of(&plan.worker));
+                self.begin(plan.log_level, &confined, |controller| {
+                    Serving::prepare(*plan, sockets, controller)
+                })?;
+                if hold {
+                    self.controller.send(FromWorker::Prepared);
+                } else {
+                    self.accept();
+                }
+            }
+            Ok(Some((ToWorker::Accept, _))) => self.accept(),
+            Ok(Some((ToWorker::Listen(slots), sockets))) => {
+                self.listen(slots, sockets);
+            }
+            Ok(Some((ToWorker::Unlisten(inodes), _))) => {
+                if let Some(serving) = &mut self.serving {
+                    serving.unlisten(&inodes);
+                }
             }
             Ok(Some((ToWorker::Publish(publications), _))) => {
                 let Publications { log_level, services } = *publications;
                 let confined = (Sandbox::Auto, Needs::of_publishing(&services));
-                return self.serve(log_level, &confined, |controller| Serving::publish(services, controller));
+                self.begin(log_level, &confined, |controller| Serving::publish(services, controller))?;
+                self.controller.send(FromWorker::Ready);
             }
             Ok(Some((ToWorker::Arti(plan), sockets))) => {
                 let confined = (Sandbox::Auto, Needs::of_arti(&plan.settings));
-                return self.serve(plan.log_level, &confined, |controller| {
+                self.begin(plan.log_level, &confined, |controller| {
                     Serving::embed(*plan, sockets, controller)
-                });
+                })?;
+                self.controller.send(FromWorker::Ready);
             }
-            Ok(Some((ToWorker::Drain { timeout_ms }, _))) => self.drain(Duration::from_millis(timeout_ms)),
+            Ok(Some((ToWorker::Drain { timeout_ms, retired }, _))) => {
+                self.drain(Duration::from_millis(timeout_ms), &retired);
+            }
             Ok(Some((ToWorker::Ping { seq }, _))) => {
                 self.controller.send(FromWorker::Pong { seq, counters: self.counters() });
             }
@@ -122,7 +140,7 @@ impl Life {
         Ok(())
     }
 
-    fn serve(
+    fn begin(
         &mut self,
         log_level: Level,
         (sandbox, needs): &(Sandbox, Needs),
@@ -134,17 +152,34 @@ impl Life {
         self.log.set_level(log_level);
         confine(*sandbox, needs).map_err(End::Failed)?;
         self.serving = Some(begin(&self.controller).map_err(End::Failed)?);
-        self.controller.send(FromWorker::Ready);
         Ok(())
     }
 
-    fn drain(&mut self, time: Duration) {
+    fn accept(&mut self) {
+        if let Some(serving) = &mut self.serving {
+            serving.accept();
+            self.controller.send(FromWorker::Ready);
+        }
+    }
+
+    /// Accepts from more sockets, or says that it can't: what it serves already is worth more.
+    fn listen(&mut self, slots: Vec<Slot>, sockets: Vec<OwnedFd>) {
+        let Some(serving) = &mut self.serving else { return };
+        let inodes: Vec<_> = slots.iter().map(|slot| slot.inode).collect();
+        if let Err(e) = serving.listen(slots, sockets) {
+            serving.unlisten(&inodes);
+            warn!("can't accept from more sockets: {e}");
+            self.controller.send(FromWorker::Declined(inodes));
+        }
+    }
+
+    fn drain(&mut self, time: Duration, retired: &[u64]) {
         let deadline = Instant::now() + time;
         // Told again, it may only become earlier.
         self.draining = Some(self.draining.map_or(deadline, |before| before.min(deadline)));
         if let Some(serving) = &self.serving {
             info!("draining; connections open: {}", serving.open());
-            serving.drainer.begin();
+            serving.drain(retired);
         }
     }
 

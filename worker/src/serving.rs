@@ -15,53 +15,57 @@ use crate::publish::{embed, publish};
 use crate::tls::Tickets;
 use crate::transport::{Connection, Service};
 use jackfield_shared::config::{ListeningEndpoint, Transport};
-use jackfield_shared::ipc::{ArtiPlan, DaemonService, ListenerCounters, Plan};
+use jackfield_shared::ipc::{ArtiPlan, DaemonService, ListenerCounters, Plan, Slot};
 use jackfield_shared::tls::{Files, TicketKeys};
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tracing::error;
 
 /// What serves the connections of the process.
 pub(crate) struct Serving {
     /// Brings them to their end.
     pub(crate) drainer: Drainer,
-    tallies: Vec<Rc<Tally>>,
+    context: Option<Rc<Context>>,
+    pressure: Rc<Pressure>,
+    transports: HashMap<String, Prepared>,
+    /// Whether accepting has begun.
+    begun: bool,
+    /// Listeners that don't accept yet.
+    held: Vec<(u64, Endpoint)>,
+    /// Those that do, by their inodes.
+    listeners: HashMap<u64, Accepting>,
     /// Those that accept, or publish; each says why it has ended.
     tasks: JoinSet<String>,
-    /// What has files of TLS, each with its transport.
-    secured: Vec<Secured>,
     tickets: Option<Tickets>,
 }
 
-/// A transport's parts that TLS files are made into.
-struct Secured {
-    transport: String,
-    front: Option<Rc<Front>>,
-    service: Service,
-}
-
-/// A transport of the plan and how many connections it may have.
+/// A transport of the plan.
 struct Prepared {
+    transport: Transport,
     service: Service,
     front: Option<Rc<Front>>,
     capacity: Rc<Capacity>,
+    tally: Rc<Tally>,
+}
+
+/// A listener that accepts.
+struct Accepting {
+    task: AbortHandle,
+    retired: Rc<Cell<bool>>,
 }
 
 impl Serving {
-    /// Registers every listener and begins to accept, or says why that can't be.
-    pub(crate) fn start(
+    /// Registers every listener, or says why that can't be. Nothing is accepted before [`Self::accept`].
+    pub(crate) fn prepare(
         plan: Plan,
         mut sockets: Vec<OwnedFd>,
         controller: &Rc<Controller>,
     ) -> Result<Self, String> {
         let arti = if plan.arti { sockets.pop().map(Rc::new) } else { None };
         let means = Means { files: &plan.tls_files, arti: arti.as_ref() };
-        if sockets.len() != plan.slots.len() {
-            let (found, expected) = (sockets.len(), plan.slots.len());
-            return Err(format!("the plan came with {found} listening sockets, expected {expected}"));
-        }
         let context = Rc::new(Context {
             offers: Offers::of(&plan.worker),
             controller: Rc::clone(controller),
@@ -74,57 +78,112 @@ impl Serving {
             let service = Service::new(transport, means).map_err(named)?;
             let front = Front::new(transport, &plan.tls_files, tickets.as_ref()).map_err(named)?;
             let capacity = Capacity::new(most_connections(transport).into());
-            transports.insert(transport.id.as_str(), (transport, Prepared { service, front, capacity }));
+            let tally = Tally::new(transport.id.clone());
+            let prepared = Prepared { transport: transport.clone(), service, front, capacity, tally };
+            transports.insert(transport.id.clone(), prepared);
         }
-        let pressure = Rc::new(Pressure::new());
-        // Everything that can fail comes before the first connection is accepted.
-        let mut endpoints = Vec::new();
-        for (slot, socket) in plan.slots.into_iter().zip(sockets) {
-            let Some((transport, prepared)) = transports.get(slot.transport.as_str()) else {
+        let (drainer, _) = Drainer::new();
+        let mut serving = Self {
+            drainer,
+            context: Some(context),
+            pressure: Rc::new(Pressure::new()),
+            transports,
+            begun: false,
+            held: Vec::new(),
+            listeners: HashMap::new(),
+            tasks: JoinSet::new(),
+            tickets,
+        };
+        serving.take(plan.slots, sockets)?;
+        Ok(serving)
+    }
+
+    /// Takes listeners, which don't accept yet.
+    fn take(&mut self, slots: Vec<Slot>, sockets: Vec<OwnedFd>) -> Result<(), String> {
+        if sockets.len() != slots.len() {
+            let (found, expected) = (sockets.len(), slots.len());
+            return Err(format!(
+                "{found} of {expected} listening sockets came: no descriptors are left in this process (see `ulimit -n`)"
+            ));
+        }
+        for (slot, socket) in slots.into_iter().zip(sockets) {
+            let Some(prepared) = self.transports.get(slot.transport.as_str()) else {
                 return Err(format!(
                     "a socket came for transport \"{}\", which is not in the plan",
                     slot.transport
                 ));
             };
-            let listener = listener(socket, transport).map_err(|e| format!("{}: {e}", slot.address))?;
             let endpoint = Endpoint {
-                listener,
+                listener: Listener::new(socket).map_err(|e| format!("{}: {e}", slot.address))?,
                 address: slot.address,
-                is_onion: matches!(transport.endpoint, ListeningEndpoint::Onion(_)),
-                tally: Tally::new(slot.transport),
+                is_onion: matches!(prepared.transport.endpoint, ListeningEndpoint::Onion(_)),
+                tally: Rc::clone(&prepared.tally),
                 capacity: Rc::clone(&prepared.capacity),
-                pressure: Rc::clone(&pressure),
+                pressure: Rc::clone(&self.pressure),
+                retired: Rc::default(),
             };
-            endpoints.push((endpoint, prepared.front.clone(), prepared.service.clone()));
+            self.held.push((slot.inode, endpoint));
         }
-        let (drainer, drain) = Drainer::new();
-        let tallies = endpoints.iter().map(|(endpoint, ..)| Rc::clone(&endpoint.tally)).collect();
-        let mut tasks = JoinSet::new();
-        for (_, prepared) in transports.values() {
-            prepared.service.begin(&drain);
+        Ok(())
+    }
+
+    /// Begins to accept from every listener that was taken.
+    pub(crate) fn accept(&mut self) {
+        if !std::mem::replace(&mut self.begun, true) {
+            for prepared in self.transports.values() {
+                prepared.service.begin(&self.drainer.drain());
+            }
         }
-        for (endpoint, front, service) in endpoints {
+        for (inode, endpoint) in std::mem::take(&mut self.held) {
+            let transport = endpoint.tally.transport();
+            let (Some(prepared), Some(context)) = (self.transports.get(transport), &self.context) else {
+                continue;
+            };
+            let retired = Rc::clone(&endpoint.retired);
+            let (front, service) = (prepared.front.clone(), prepared.service.clone());
             let address = endpoint.address.clone();
-            let serving = serve(endpoint, front, service, Rc::clone(&context), drain.clone());
-            tasks.spawn_local(async move {
-                serving.await;
+            let serve = serve(endpoint, front, service, Rc::clone(context), self.drainer.drain());
+            let task = self.tasks.spawn_local(async move {
+                serve.await;
                 format!("{address} is not served any longer")
             });
+            self.listeners.insert(inode, Accepting { task, retired });
         }
-        let secured = transports.into_iter().map(|(id, (_, prepared))| {
-            let Prepared { front, service, .. } = prepared;
-            Secured { transport: id.to_owned(), front, service }
-        });
-        let secured = secured.collect();
-        Ok(Self { drainer, tallies, tasks, secured, tickets })
+    }
+
+    /// Accepts from more sockets of the plan's transports.
+    pub(crate) fn listen(&mut self, slots: Vec<Slot>, sockets: Vec<OwnedFd>) -> Result<(), String> {
+        let taken = self.take(slots, sockets);
+        if taken.is_err() {
+            self.held.clear();
+        }
+        self.accept();
+        taken
+    }
+
+    /// Accepts no longer from these sockets, and closes them.
+    pub(crate) fn unlisten(&mut self, inodes: &[u64]) {
+        for inode in inodes {
+            if let Some(accepting) = self.listeners.remove(inode) {
+                accepting.task.abort();
+            }
+        }
+    }
+
+    /// Begins to drain; the queues of these sockets are emptied first.
+    pub(crate) fn drain(&self, retired: &[u64]) {
+        for accepting in retired.iter().filter_map(|inode| self.listeners.get(inode)) {
+            accepting.retired.set(true);
+        }
+        self.drainer.begin();
     }
 
     /// Makes new connections with the files of TLS as they are now; where they are no good, with the ones before.
     pub(crate) fn renew_tls(&self, files: &Files) {
-        for Secured { transport, front, service } in &self.secured {
+        for Prepared { transport, front, service, .. } in self.transports.values() {
             let renewed = front.as_ref().map_or(Ok(()), |front| front.renew(files));
             if let Err(e) = renewed.and_then(|()| service.renew(files)) {
-                error!("transport \"{transport}\": {e}; new connections are made as before");
+                error!("transport \"{}\": {e}; new connections are made as before", transport.id);
             }
         }
     }
@@ -141,7 +200,7 @@ impl Serving {
         let (drainer, drain) = Drainer::new();
         let mut tasks = JoinSet::new();
         publish(services, controller, &drain, &mut tasks)?;
-        Ok(Self { drainer, tallies: Vec::new(), tasks, secured: Vec::new(), tickets: None })
+        Ok(Self::of_tasks(drainer, tasks))
     }
 
     /// Runs the embedded Arti, or says why that can't be.
@@ -153,25 +212,47 @@ impl Serving {
         let (drainer, drain) = Drainer::new();
         let mut tasks = JoinSet::new();
         embed(plan, sockets.pop(), controller, drain, &mut tasks)?;
-        Ok(Self { drainer, tallies: Vec::new(), tasks, secured: Vec::new(), tickets: None })
+        Ok(Self::of_tasks(drainer, tasks))
     }
 
-    /// What was counted so far, for each listener.
+    /// What listens on nothing.
+    fn of_tasks(drainer: Drainer, tasks: JoinSet<String>) -> Self {
+        Self {
+            drainer,
+            context: None,
+            pressure: Rc::new(Pressure::new()),
+            transports: HashMap::new(),
+            begun: false,
+            held: Vec::new(),
+            listeners: HashMap::new(),
+            tasks,
+            tickets: None,
+        }
+    }
+
+    /// What was counted so far, for each transport.
     pub(crate) fn counters(&self) -> Vec<ListenerCounters> {
-        self.tallies.iter().map(|tally| tally.counters()).collect()
+        self.transports.values().map(|prepared| prepared.tally.counters()).collect()
     }
 
     /// How many connections are open.
     pub(crate) fn open(&self) -> u64 {
-        self.tallies.iter().map(|tally| tally.counters().connections.open).sum()
+        self.counters().iter().map(|counters| counters.connections.open).sum()
     }
 
     /// Completes with a reason if something isn't served, or published, any longer though draining has not begun: a
     /// process without it had better be replaced.
     pub(crate) async fn broken(&mut self) -> String {
-        match self.tasks.join_next().await {
-            Some(ended) => ended.unwrap_or_else(|panic| format!("a task of the process has failed: {panic}")),
-            None => std::future::pending().await,
+        loop {
+            match self.tasks.join_next().await {
+                // It was to end.
+                Some(Err(e)) if e.is_cancelled() => {}
+                Some(ended) => {
+                    return ended
+                        .unwrap_or_else(|panic| format!("a task of the process has failed: {panic}"));
+                }
+                None => return std::future::pending().await,
+            }
         }
     }
 }
@@ -198,20 +279,6 @@ async fn serve(
         }
     };
     endpoint.run(drain, accepted).await;
-}
-
-fn listener(socket: OwnedFd, transport: &Transport) -> std::io::Result<Listener> {
-    let listener = Listener::new(socket)?;
-    let endpoint = match &transport.endpoint {
-        ListeningEndpoint::Onion(onion) => onion.target.as_deref(),
-        other => Some(other),
-    };
-    match endpoint {
-        Some(ListeningEndpoint::Tcp(tcp)) => listener.set_options(tcp.nodelay, tcp.keepalive)?,
-        Some(_) => {}
-        None => listener.set_options(true, None)?,
-    }
-    Ok(listener)
 }
 
 fn most_connections(transport: &Transport) -> u32 {

@@ -10,6 +10,7 @@ mod init;
 mod logs;
 mod man;
 mod output;
+mod reload;
 mod schema;
 mod start;
 mod status;
@@ -43,6 +44,7 @@ struct Arguments {
 enum Command {
     Start(start::Start),
     Stop(stop::Stop),
+    Reload(reload::Reload),
     Status(status::Status),
     Check(check::Check),
     Worker(worker::Worker),
@@ -67,6 +69,7 @@ pub(crate) fn run() -> ExitCode {
     let result = match command {
         Command::Start(start) => start.run(&directory, has_title),
         Command::Stop(stop) => stop.run(&directory),
+        Command::Reload(reload) => reload.run(&directory),
         Command::Status(status) => status.run(&directory),
         Command::Check(check) => check.run(&directory),
         Command::Worker(worker) => worker.run(&directory),

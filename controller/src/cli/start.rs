@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use super::output::remark;
 use crate::logs::Format;
-use crate::node::{Configuration, Directory, Options, Waiting, launch, start_and_wait};
+use crate::node::{Configuration, Directory, Options, Origin, Waiting, launch, start_and_wait};
 use crate::stage::set_title;
 use clap::Args;
 use jackfield_shared::log::Level;
@@ -50,8 +50,9 @@ impl Start {
         for warning in configuration.warnings() {
             remark(&warning);
         }
+        let origin = Origin { directory: directory.shown.clone(), base, file: self.config };
         let options = Options { level: self.log_level, format: self.log_format, waiting };
-        match launch(directory, &base, &configuration, options) {
+        match launch(directory, origin, configuration, options) {
             Ok(true) => Ok(()),
             // The log has said why.
             Ok(false) => Err(Failure::silent()),

@@ -77,7 +77,7 @@ fn table(status: &status::Status) -> String {
         node.config
     );
     let mut table = Table::new([
-        "WORKER", "TYPE", "PROCESS", "PID", "STATE", "UP", "RESTARTS", "OPEN", "MEMORY", "CPU", "WHY",
+        "WORKER", "TYPE", "PROCESS", "PID", "STATE", "UP", "RESTARTS", "OPEN", "MEMORY", "CPU", "SAYS",
     ]);
     for worker in &status.workers {
         for process in &worker.processes {
@@ -106,10 +106,12 @@ fn table(status: &status::Status) -> String {
     text
 }
 
-/// Why a process is not ready, as far as it is known.
+/// Why a process is not ready, as far as it is known; else what a guest says of itself.
 fn why(worker: &status::Worker, process: &Process) -> String {
     match process.state {
-        State::Ready | State::Draining | State::Starting | State::Stopped => String::new(),
+        State::Ready | State::Draining | State::Starting | State::Stopped => {
+            process.status.clone().unwrap_or_default()
+        }
         State::Failed | State::Backoff => {
             let of_worker = worker.reason.clone().filter(|_| worker.state == process.state);
             of_worker.or_else(|| process.last_exit.as_ref().map(ToString::to_string)).unwrap_or_default()

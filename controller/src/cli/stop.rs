@@ -17,7 +17,8 @@ pub(super) struct Stop {
     timeout: Option<f64>,
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
+/// Reads a time.
+pub(super) fn seconds(text: &str) -> Result<f64, String> {
     let seconds = text.parse().ok().filter(|seconds: &f64| (0.0..=86_400.0).contains(seconds));
     seconds.ok_or_else(|| "expected a number from 0 to 86400".into())
 }

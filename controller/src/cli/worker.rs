@@ -32,6 +32,17 @@ enum Command {
     Stop(Ids),
     /// Replaces every process, one after the other: the new one is ready before the old one drains
     Restart(Ids),
+    /// Gives a worker another number of processes; those that go drain first
+    ///
+    /// The number holds until the configuration says another `processes` for this worker, or the node ends.
+    Scale {
+        /// Id of the worker
+        #[arg(value_name = "ID")]
+        id: String,
+        /// The number of processes
+        #[arg(value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+        processes: u16,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -45,6 +56,9 @@ impl Worker {
     pub(super) fn run(self, directory: &Directory) -> Result<(), Failure> {
         let (action, ids) = match self.command {
             Command::List { json, ids } => return list(directory, json, &ids.ids),
+            Command::Scale { id, processes } => {
+                return carry_out(&mut connect(directory)?, &Request::Scale { id, processes });
+            }
             Command::Start(ids) => (Action::Start, ids.ids),
             Command::Stop(ids) => (Action::Stop, ids.ids),
             Command::Restart(ids) => (Action::Restart, ids.ids),

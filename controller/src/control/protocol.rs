@@ -28,6 +28,18 @@ pub(crate) enum Request {
         /// Seconds that open connections get, in place of each worker's `drain_timeout`.
         timeout_s: Option<f64>,
     },
+    /// Put the changed configuration into effect: [`Response::Progress`] until [`Response::Done`].
+    Reload {
+        /// Seconds that new processes may take to be ready.
+        timeout_s: Option<f64>,
+    },
+    /// Give a worker another number of processes: [`Response::Progress`] until [`Response::Done`].
+    Scale {
+        /// Id of the worker.
+        id: String,
+        /// The number.
+        processes: u16,
+    },
     /// Do something with workers: [`Response::Progress`] until [`Response::Done`].
     Worker {
         /// What to do.

@@ -8,14 +8,17 @@ use jackfield_shared::ipc::NodeInfo;
 use std::fmt::Write as _;
 
 /// The text, ended by a newline.
-pub(super) fn banner(info: &NodeInfo, node: &config::Node, endpoints: &[Bound], is_builtin: bool) -> String {
+pub(super) fn banner(info: &NodeInfo, node: &config::Node, endpoints: &[&Bound], is_builtin: bool) -> String {
     let NodeInfo { id, pid, version, .. } = info;
     let mut text = format!("jackfield {version}: node {id} is ready (pid {pid})\n");
     for bound in endpoints {
         let worker = node.workers.iter().find(|worker| worker.id == bound.worker);
-        let transport = worker.and_then(|w| w.transports().iter().find(|t| t.id == bound.transport));
-        let Some(transport) = transport else { continue };
         let address = bound.onion.as_ref().map_or(bound.address.clone(), |onion| format!("tcp://{onion}"));
+        let transport = worker.and_then(|w| w.transports().iter().find(|t| t.id == bound.transport));
+        let Some(transport) = transport else {
+            let _ = writeln!(text, "\n  {address}  guest {}, {}", bound.worker, bound.transport);
+            continue;
+        };
         let answers = answers(transport, &address);
         let width = answers.iter().map(|(address, _)| address.chars().count()).max().unwrap_or(0);
         let _ = writeln!(text, "\n  {address}  {}", headline(transport));

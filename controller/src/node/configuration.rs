@@ -4,7 +4,7 @@ use crate::onion;
 use crate::tls::Store;
 use jackfield_shared::config::{self, Diagnostic, Format, Loaded, Severity};
 use jackfield_shared::tls::Remark;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What the status calls a configuration that comes from no file.
 const BUILT_IN: &str = "built-in";
@@ -18,6 +18,19 @@ pub(crate) struct Configuration {
     pub is_builtin: bool,
     /// The files that its TLS sections name.
     pub tls: Store,
+    /// Absolute path of the file, or `built-in`.
+    pub name: String,
+}
+
+/// Where a configuration comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    /// The node directory as the user knows it.
+    pub directory: PathBuf,
+    /// The same as an absolute path: what relative paths in the configuration are relative to.
+    pub base: PathBuf,
+    /// The file in it that was asked for.
+    pub file: Option<PathBuf>,
 }
 
 impl Configuration {
@@ -36,15 +49,11 @@ impl Configuration {
         for (severity, path, message) in loaded.node.as_ref().map(onion::review).unwrap_or_default() {
             loaded.remark(severity, &path, message);
         }
-        Self { loaded, is_builtin, tls }
-    }
-
-    /// Absolute path of the file, or `built-in`.
-    pub(crate) fn name(&self) -> String {
-        match Path::new(&self.loaded.file).canonicalize() {
-            Ok(path) if !self.is_builtin => path.display().to_string(),
-            _ => self.loaded.file.clone(),
-        }
+        let name = match Path::new(&loaded.file).canonicalize() {
+            Ok(path) if !is_builtin => path.display().to_string(),
+            _ => loaded.file.clone(),
+        };
+        Self { loaded, is_builtin, tls, name }
     }
 
     /// What `ps` is to show as the controller's command line, if the node can be started.

@@ -69,7 +69,9 @@ pub(crate) fn service(
         max_streams: onion.max_streams,
     };
     Ok(match onion.tor_control_endpoint.as_deref() {
-        Some(control) => Order::Daemon(Box::new(DaemonService { service, control: control.clone(), password })),
+        Some(control) => {
+            Order::Daemon(Box::new(DaemonService { service, control: control.clone(), password }))
+        }
         None => Order::Arti(service),
     })
 }

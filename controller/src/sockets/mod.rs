@@ -2,22 +2,62 @@
 //! starts, keeps them, and gives duplicates to the processes: a process may end, but the queue of
 //! connections that are not accepted yet waits unharmed.
 
+mod adjust;
+mod binder;
 mod error;
 mod holder;
 mod tcp;
 mod unix;
 
+pub(crate) use adjust::Adjustment;
+pub(crate) use binder::{Binder, Wanted};
 pub(crate) use error::BindError;
 
 use jackfield_shared::config::{ListenPort, ListeningEndpoint, OnionListening, TcpListening, UnixListening};
 use rustix::fs::{Mode, OFlags, open};
+use socket2::{SockRef, TcpKeepalive};
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use unix::Name;
 
 /// Connections that may wait: all of an onion service come from one process, the tor daemon or Arti.
 const PRIVATE_BACKLOG: u32 = 1024;
+
+/// A listening socket.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    fd: OwnedFd,
+    /// Its inode: what it is known by, to the processes and in the status.
+    pub inode: u64,
+}
+
+impl Socket {
+    /// A socket that listens.
+    ///
+    /// # Errors
+    /// As fstat(2).
+    pub(crate) fn new(fd: OwnedFd) -> io::Result<Rc<Self>> {
+        let inode = rustix::fs::fstat(&fd)?.st_ino;
+        Ok(Rc::new(Self { fd, inode }))
+    }
+
+    /// The descriptor.
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// What sockets are bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Local {
+    /// An address and a port.
+    Tcp(SocketAddr),
+    /// A path.
+    Unix(PathBuf),
+}
 
 /// The listener behind an onion service that names none. A tor daemon, which may run as another user, is given a port of
 /// 127.0.0.1 that the kernel chooses; Arti, a Unix socket that nobody else can connect to.
@@ -26,6 +66,10 @@ fn private(worker: &str, transport: &str, onion: &OnionListening, run_dir: &Path
         let path = run_dir.join(format!("onion-{worker}-{transport}.sock"));
         return ListeningEndpoint::Unix(private_socket(path, 0o600));
     }
+    private_port()
+}
+
+fn private_port() -> ListeningEndpoint {
     ListeningEndpoint::Tcp(TcpListening {
         port: ListenPort::Port(0),
         version: None,
@@ -54,7 +98,7 @@ fn private_socket(path: PathBuf, mode: u32) -> UnixListening {
     }
 }
 
-/// The Unix socket at which the node's Arti answers as a SOCKS proxy.
+/// The Unix socket at which the node's Arti answers as a SOCKS proxy. It outlives every Arti.
 #[derive(Debug)]
 pub(crate) struct ArtiSocket {
     listening: OwnedFd,
@@ -107,60 +151,54 @@ pub(crate) struct Bound {
     pub onion: Option<String>,
     /// Whether each process has a socket of its own.
     pub shared: bool,
-    sockets: Vec<OwnedFd>,
-    // Removes the socket's name from the file system.
-    _name: Option<Name>,
+    endpoint: ListeningEndpoint,
+    local: Local,
+    /// The sockets of single processes, by their index.
+    own: Vec<Rc<Socket>>,
+    /// The sockets that all processes accept from.
+    common: Vec<Rc<Socket>>,
+    // Removes the socket's name from the file system with the last endpoint that has it.
+    name: Option<Rc<Name>>,
 }
 
 impl Bound {
-    /// Binds and listens: one socket for each of so many processes if the endpoint is `shared`, else one for
-    /// all. Private sockets are made in the runtime directory.
-    ///
-    /// # Errors
-    /// When the address can't be had.
-    pub(crate) fn bind(
-        worker: &str,
-        transport: &str,
-        endpoint: &ListeningEndpoint,
-        processes: u16,
-        run_dir: &Path,
-    ) -> Result<Self, BindError> {
-        let endpoint = match endpoint {
-            ListeningEndpoint::Onion(onion) => {
-                let target = onion.target.as_deref().cloned();
-                &target.unwrap_or_else(|| private(worker, transport, onion, run_dir))
-            }
-            other => other,
-        };
-        let (address, shared, sockets, name) = match endpoint {
-            ListeningEndpoint::Tcp(tcp) => {
-                let (address, sockets) = tcp::bind(tcp, processes)?;
-                (address, tcp.shared, sockets, None)
-            }
-            ListeningEndpoint::Unix(unix) => {
-                let (socket, name) = unix::bind(unix)?;
-                (unix::address(&unix.path), false, vec![socket], Some(name))
-            }
-            other => return Err(BindError::not_a_socket(other)),
-        };
-        let (worker, transport) = (worker.to_owned(), transport.to_owned());
-        Ok(Self { worker, transport, address, onion: None, shared, sockets, _name: name })
+    /// The sockets that the process with this index accepts from.
+    pub(crate) fn sockets(&self, process: usize) -> impl Iterator<Item = &Rc<Socket>> {
+        self.own.get(process).into_iter().chain(&self.common)
     }
 
-    /// The socket that the process with this index accepts from.
-    pub(crate) fn socket(&self, process: u16) -> Option<BorrowedFd<'_>> {
-        let index = if self.shared { usize::from(process) } else { 0 };
-        self.sockets.get(index).map(|socket| socket.as_fd())
+    /// Every socket, and the index of the process it belongs to, if it belongs to one.
+    pub(crate) fn listeners(&self) -> impl Iterator<Item = (&Rc<Socket>, Option<u16>)> {
+        let own = self.own.iter().zip(0u16..).map(|(socket, index)| (socket, Some(index)));
+        own.chain(self.common.iter().map(|socket| (socket, None)))
     }
 
-    /// Inode of each socket and the index of the process it belongs to, if it belongs to one.
+    /// To be called when the endpoint comes into effect: sockets beside others on their address begin to listen, and
+    /// what can be set on kept ones is set, which has been as the configuration said that they come from.
     ///
     /// # Errors
-    /// As fstat(2).
-    pub(crate) fn inodes(&self) -> io::Result<Vec<(u64, Option<u16>)>> {
-        let numbered = self.sockets.iter().zip(0u16..);
-        numbered
-            .map(|(socket, index)| Ok((rustix::fs::fstat(socket)?.st_ino, self.shared.then_some(index))))
-            .collect()
+    /// As listen(2) and setsockopt(2).
+    pub(crate) fn settle(&self) -> io::Result<()> {
+        let is_shared = self.shared || self.listeners().count() > 1;
+        for (socket, _) in self.listeners() {
+            let option = SockRef::from(&socket.fd);
+            let backlog = match &self.endpoint {
+                ListeningEndpoint::Tcp(tcp) => {
+                    // What connections inherit (tcp(7)).
+                    option.set_tcp_user_timeout(tcp.user_timeout)?;
+                    option.set_tcp_nodelay(tcp.nodelay)?;
+                    match tcp.keepalive.filter(|time| !time.is_zero()) {
+                        Some(time) => option.set_tcp_keepalive(&TcpKeepalive::new().with_time(time))?,
+                        None => option.set_keepalive(false)?,
+                    }
+                    option.set_reuse_port(is_shared)?;
+                    tcp.backlog
+                }
+                ListeningEndpoint::Unix(unix) => unix.backlog,
+                ListeningEndpoint::Onion(_) | ListeningEndpoint::Twisted(_) => continue,
+            };
+            option.listen(backlog.try_into().unwrap_or(i32::MAX))?;
+        }
+        Ok(())
     }
 }

@@ -8,22 +8,34 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use std::os::fd::OwnedFd;
 
 /// Binds the endpoint's sockets: one, or if it is `shared` one for each of so many processes, all on the same
-/// port. Returns their address as text, and them.
-pub(super) fn bind(tcp: &TcpListening, processes: u16) -> Result<(String, Vec<OwnedFd>), BindError> {
-    let ip = interface(tcp)?;
-    let count = if tcp.shared { processes.max(1) } else { 1 };
+/// port. Returns their address, and them.
+pub(super) fn bind(
+    tcp: &TcpListening,
+    ip: SocketAddr,
+    processes: usize,
+) -> Result<(SocketAddr, Vec<OwnedFd>), BindError> {
     let first = first_socket(tcp, ip)?;
-    let failed = |at: SocketAddr| move |e| BindError::tcp(text(at), at.port(), &e);
-    let bound = first.local_addr().map_err(failed(ip))?;
+    let bound = first.local_addr().map_err(|e| BindError::tcp(text(ip), ip.port(), &e))?;
     let bound = bound.as_socket().unwrap_or(ip);
     let mut sockets = vec![first.into()];
-    for _ in 1..count {
-        sockets.push(listen(tcp, bound).map_err(failed(bound))?.into());
+    if tcp.shared {
+        let failed = |e| BindError::tcp(text(bound), bound.port(), &e);
+        for _ in 1..processes {
+            sockets.push(listen(tcp, bound).map_err(failed)?.into());
+        }
     }
-    Ok((text(bound), sockets))
+    Ok((bound, sockets))
 }
 
-fn text(address: SocketAddr) -> String {
+/// So many more sockets on an address, beside those that share it already. They don't listen yet: the kernel would
+/// give them connections from then on.
+pub(super) fn more(tcp: &TcpListening, at: SocketAddr, count: usize) -> Result<Vec<OwnedFd>, BindError> {
+    let failed = |e| BindError::tcp(text(at), at.port(), &e);
+    (0..count).map(|_| open(tcp, at).map(OwnedFd::from).map_err(failed)).collect()
+}
+
+/// The address as text: `tcp://127.0.0.1:8080`.
+pub(super) fn text(address: SocketAddr) -> String {
     format!("tcp://{address}")
 }
 
@@ -48,6 +60,12 @@ fn first_socket(tcp: &TcpListening, mut at: SocketAddr) -> Result<Socket, BindEr
 }
 
 fn listen(tcp: &TcpListening, at: SocketAddr) -> io::Result<Socket> {
+    let socket = open(tcp, at)?;
+    socket.listen(tcp.backlog.try_into().unwrap_or(i32::MAX))?;
+    Ok(socket)
+}
+
+fn open(tcp: &TcpListening, at: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(at), Type::STREAM, Some(Protocol::TCP))?;
     // Connections of an earlier node that wait for their end don't keep the port.
     socket.set_reuse_address(true)?;
@@ -61,12 +79,11 @@ fn listen(tcp: &TcpListening, at: SocketAddr) -> io::Result<Socket> {
         socket.set_tcp_user_timeout(Some(timeout))?;
     }
     socket.bind(&at.into())?;
-    socket.listen(tcp.backlog.try_into().unwrap_or(i32::MAX))?;
     Ok(socket)
 }
 
 /// The address of `interface`, port 0. The family follows the interface unless `version` is given.
-fn interface(tcp: &TcpListening) -> Result<SocketAddr, BindError> {
+pub(super) fn interface(tcp: &TcpListening) -> Result<SocketAddr, BindError> {
     let name = tcp.interface.as_str();
     if name.is_empty() {
         let ip = match tcp.version {
@@ -114,21 +131,21 @@ mod tests {
         }
     }
 
-    fn socket_address(text: &str) -> SocketAddr {
-        text.strip_prefix("tcp://").unwrap().parse().unwrap()
+    fn bind(tcp: &TcpListening, processes: usize) -> Result<(SocketAddr, Vec<OwnedFd>), BindError> {
+        super::bind(tcp, interface(tcp)?, processes)
     }
 
     #[test]
     fn one_socket_for_all_processes() {
         let (address, sockets) = bind(&loopback(), 4).unwrap();
         assert_eq!(sockets.len(), 1);
-        TcpStream::connect(socket_address(&address)).unwrap();
+        TcpStream::connect(address).unwrap();
     }
 
     #[test]
     fn a_port_in_use_is_an_error_that_says_by_whom() {
         let (address, _sockets) = bind(&loopback(), 1).unwrap();
-        let port = socket_address(&address).port();
+        let port = address.port();
         let error = bind(&TcpListening { port: ListenPort::Port(port), ..loopback() }, 1).unwrap_err();
         assert!(error.in_use);
         let text = error.to_string();
@@ -143,7 +160,7 @@ mod tests {
         assert_eq!(inodes.len(), 4);
         for socket in sockets {
             let socket = Socket::from(socket);
-            assert_eq!(socket.local_addr().unwrap().as_socket(), Some(socket_address(&address)));
+            assert_eq!(socket.local_addr().unwrap().as_socket(), Some(address));
             assert!(socket.reuse_port().unwrap() && socket.is_listener().unwrap());
         }
     }
@@ -153,7 +170,7 @@ mod tests {
     fn taken_and_free() -> (OwnedFd, u16) {
         loop {
             let (address, mut sockets) = bind(&loopback(), 1).unwrap();
-            let port = socket_address(&address).port();
+            let port = address.port();
             let next = TcpListening { port: ListenPort::Port(port.saturating_add(1)), ..loopback() };
             if port < u16::MAX && bind(&next, 1).is_ok() {
                 return (sockets.remove(0), port);
@@ -167,7 +184,7 @@ mod tests {
             let (_taken, port) = taken_and_free();
             let range = TcpListening { port: ListenPort::Range(port, port + 20), shared, ..loopback() };
             let (address, sockets) = bind(&range, 3).unwrap();
-            let chosen = socket_address(&address).port();
+            let chosen = address.port();
             assert!((port + 1..=port + 20).contains(&chosen));
             assert_eq!(sockets.len(), if shared { 3 } else { 1 });
         }
@@ -210,7 +227,7 @@ mod tests {
             ..loopback()
         };
         let (address, sockets) = bind(&tcp, 2).unwrap();
-        assert!(address.starts_with("tcp://[::1]:"), "{address}");
+        assert!(text(address).starts_with("tcp://[::1]:"), "{address}");
         for socket in sockets.into_iter().map(Socket::from) {
             assert!(socket.only_v6().unwrap());
             assert_eq!(socket.tcp_user_timeout().unwrap(), tcp.user_timeout);

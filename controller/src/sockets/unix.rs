@@ -12,7 +12,7 @@ use rustix::net::sockopt::socket_peercred;
 use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind as bind_fd, connect, listen, socket_with,
 };
-use rustix::process::umask;
+use rustix::process::{getegid, geteuid, umask};
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -96,6 +96,54 @@ pub(super) fn bind(unix: &UnixListening) -> Result<(OwnedFd, Name), BindError> {
             let _ = fs::remove_file(path);
             Err(e)
         }
+    }
+}
+
+/// Gives a socket that listens already another mode, owner or group, as far as they differ; returns what they were
+/// before, if anything has changed.
+pub(super) fn change(unix: &UnixListening) -> Result<Option<Access>, BindError> {
+    let path = unix.path.as_path();
+    let error = |reason: String| BindError::new(address(path), reason);
+    let there = fs::symlink_metadata(path).map_err(|e| {
+        error(format!("the node listens there, but the socket's name is gone: {e}; choose another path, or restart the node"))
+    })?;
+    let before = Access { path: path.into(), uid: there.uid(), gid: there.gid(), mode: there.mode() & 0o777 };
+    let owner = unix.owner.as_deref().map(user_id).transpose().map_err(error)?;
+    let group = unix.group.as_deref().map(group_id).transpose().map_err(error)?;
+    let wanted = Access {
+        path: path.into(),
+        uid: owner.map_or(geteuid().as_raw(), Uid::as_raw),
+        gid: group.map_or(getegid().as_raw(), Gid::as_raw),
+        mode: unix.mode,
+    };
+    if before == wanted {
+        return Ok(None);
+    }
+    wanted.set().map_err(|e| {
+        let _ = before.set();
+        error(format!("its mode, owner and group can't be changed (only root may give files away): {e}"))
+    })?;
+    Ok(Some(before))
+}
+
+/// Who may connect to a Unix socket.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Access {
+    path: PathBuf,
+    uid: u32,
+    gid: u32,
+    mode: u32,
+}
+
+impl Access {
+    /// Makes it so.
+    pub(super) fn set(&self) -> io::Result<()> {
+        let there = fs::symlink_metadata(&self.path)?;
+        if (there.uid(), there.gid()) != (self.uid, self.gid) {
+            let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
+            chownat(CWD, &self.path, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
+        }
+        Ok(chmod(&self.path, Mode::from_raw_mode(self.mode))?)
     }
 }
 

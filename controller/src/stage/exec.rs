@@ -1,8 +1,10 @@
 //! The second stage: `jackfield __exec SPEC`. It has one thread and no runtime, sets what must hold before
-//! the worker's first instruction, then execs the same image with the worker's title as its only argument.
+//! the worker's first instruction, then execs the same image with the worker's title as its only argument; or
+//! a guest's program.
 
 use super::identity::Identity;
 use super::{EXECUTABLE, VARIABLE, worker_value};
+use crate::guest::{self, Program};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use serde::{Deserialize, Serialize};
@@ -23,7 +25,7 @@ const EXIT_OS_ERROR: u8 = 71;
 /// What is to be set before the worker starts.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Spec {
-    /// Process id of the controller, which must be the parent and stay so.
+    /// Process id of the parent, which must stay so: the controller, or a guest's keeper.
     pub controller: u32,
     /// What `ps` shows as the worker's command line.
     pub title: String,
@@ -37,13 +39,16 @@ pub(crate) struct Spec {
     pub cgroup: Option<PathBuf>,
     /// Who it runs as; absent: as the controller.
     pub identity: Option<Identity>,
+    /// The program of a guest, which the process becomes in place of a worker.
+    #[serde(default)]
+    pub program: Option<Program>,
 }
 
 /// Runs the stage: returns only if it fails.
 pub(crate) fn run(spec: &OsStr) -> ExitCode {
     let Err(reason) = prepare_and_exec(spec);
     // The controller reads this from the pipe and records it as the reason of the exit.
-    let _ = writeln!(io::stderr(), "jackfield: cannot start the worker: {reason}");
+    let _ = writeln!(io::stderr(), "jackfield: cannot start: {reason}");
     ExitCode::from(EXIT_OS_ERROR)
 }
 
@@ -55,7 +60,7 @@ fn prepare_and_exec(spec: &OsStr) -> Result<Infallible, String> {
         if i64::from(parent) == i64::from(spec.controller) {
             Ok(())
         } else {
-            Err(format!("the controller (pid {}) is gone", spec.controller))
+            Err(format!("its parent (pid {}) is gone", spec.controller))
         }
     };
     still_ours()?;
@@ -86,6 +91,9 @@ fn prepare_and_exec(spec: &OsStr) -> Result<Infallible, String> {
     // the gap between the first one and the call.
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(|e| format!("PR_SET_PDEATHSIG: {e}"))?;
     still_ours()?;
+    if let Some(program) = &spec.program {
+        return Err(guest::exec(program));
+    }
     let error =
         Command::new(EXECUTABLE).arg0(&spec.title).env(VARIABLE, worker_value(spec.controller)).exec();
     Err(format!("exec of {EXECUTABLE}: {error}"))

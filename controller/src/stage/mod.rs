@@ -30,11 +30,25 @@ pub(crate) fn worker_value(controller: u32) -> String {
     format!("worker:{controller}")
 }
 
+/// The value of [`VARIABLE`] that makes a child of `controller` the keeper of a guest.
+pub(crate) fn keeper_value(controller: u32) -> String {
+    format!("keeper:{controller}")
+}
+
 /// Whether this process is to be a worker.
 pub(crate) fn is_worker() -> bool {
+    is(worker_value)
+}
+
+/// Whether this process is to be the keeper of a guest.
+pub(crate) fn is_keeper() -> bool {
+    is(keeper_value)
+}
+
+fn is(value_of: impl Fn(u32) -> String) -> bool {
     let parent = getppid().map(Pid::as_raw_nonzero).and_then(|pid| u32::try_from(pid.get()).ok());
     match (std::env::var(VARIABLE), parent) {
-        (Ok(value), Some(parent)) => value == worker_value(parent),
+        (Ok(value), Some(parent)) => value == value_of(parent),
         _ => false,
     }
 }

@@ -2,8 +2,10 @@
 
 use super::event::{Event, Output, Source};
 use super::group::Group;
-use super::lines::Lines;
+use super::process::LastLines;
+use crate::logs::{Hub, Lines};
 use jackfield_shared::ipc::{FromWorker, Receiver, Sender, ToWorker};
+use jackfield_shared::log::Level;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal as ProcessSignal, WaitId, WaitIdOptions, waitid};
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -14,14 +16,14 @@ use std::time::Duration;
 use tokio::net::unix::pipe;
 use tokio::signal::unix::Signal;
 use tokio::sync::mpsc;
-use tokio::task::spawn_local;
+use tokio::task::{spawn_local, yield_now};
 use tokio::time::timeout;
 
 /// Messages that wait for a process to read them. One that doesn't read is stuck, and is soon found to be.
 const OUTBOX: usize = 64;
 /// How long to wait, after a process has ended, for the ends of its pipes: something it has started and that
 /// left its process group may hold them for ever.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+pub(super) const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A process that was spawned, with all that belongs to it.
 #[derive(Debug)]
@@ -33,23 +35,27 @@ pub(super) struct Spawned {
     pub(super) stdout: pipe::Receiver,
     pub(super) stderr: pipe::Receiver,
     pub(super) ipc: (Sender<ToWorker>, Receiver<FromWorker>),
+    pub(super) lines: LastLines,
 }
+
+/// A message to a process, with the descriptors that go with it.
+pub(super) type Parcel = (ToWorker, Vec<OwnedFd>);
 
 /// Starts the tasks; returns where messages to the process are put. `first` is the first of them, with its
 /// descriptors.
 pub(super) fn attend(
     spawned: Spawned,
     source: &Arc<Source>,
-    first: (ToWorker, Vec<OwnedFd>),
-    events: &mpsc::Sender<Event>,
-) -> mpsc::Sender<ToWorker> {
-    let Spawned { child, children, group, stdout, stderr, ipc: (to, from) } = spawned;
+    first: Parcel,
+    (events, hub): (&mpsc::Sender<Event>, &Hub),
+) -> mpsc::Sender<Parcel> {
+    let Spawned { child, children, group, stdout, stderr, ipc: (to, from), lines } = spawned;
     let (outbox, messages) = mpsc::channel(OUTBOX);
     spawn_local(send(to, first, messages));
     let last_words = [
-        spawn_local(receive(from, Arc::clone(source), events.clone())),
-        spawn_local(read(stdout, Output::Stdout, Arc::clone(source), events.clone())),
-        spawn_local(read(stderr, Output::Stderr, Arc::clone(source), events.clone())),
+        spawn_local(receive(from, Arc::clone(source), events.clone(), hub.clone())),
+        spawn_local(read(stdout, Output::Stdout, Arc::clone(source), hub.clone(), lines.clone())),
+        spawn_local(read(stderr, Output::Stderr, Arc::clone(source), hub.clone(), lines)),
     ];
     let (source, events) = (Arc::clone(source), events.clone());
     spawn_local(async move {
@@ -65,25 +71,23 @@ pub(super) fn attend(
     outbox
 }
 
-async fn send(
-    mut to: Sender<ToWorker>,
-    first: (ToWorker, Vec<OwnedFd>),
-    mut messages: mpsc::Receiver<ToWorker>,
-) {
-    let (message, fds) = first;
-    let borrowed: Vec<_> = fds.iter().map(|fd| fd.as_fd()).collect();
-    // A process that can't be reached is one that has ended, or will be found to be silent.
-    let mut sent = to.send(&message, &borrowed).await;
-    drop(fds);
-    while sent.is_ok() {
-        let Some(message) = messages.recv().await else { return };
-        sent = to.send(&message, &[]).await;
+async fn send(mut to: Sender<ToWorker>, first: Parcel, mut messages: mpsc::Receiver<Parcel>) {
+    let mut next = Some(first);
+    while let Some((message, fds)) = next {
+        let borrowed: Vec<_> = fds.iter().map(|fd| fd.as_fd()).collect();
+        // A process that can't be reached is one that has ended, or will be found to be silent.
+        if to.send(&message, &borrowed).await.is_err() {
+            return;
+        }
+        next = messages.recv().await;
     }
 }
 
-async fn receive(mut from: Receiver<FromWorker>, source: Arc<Source>, events: mpsc::Sender<Event>) {
+async fn receive(mut from: Receiver<FromWorker>, source: Arc<Source>, events: mpsc::Sender<Event>, hub: Hub) {
     let error = loop {
         match from.recv().await {
+            // Records need no decision, so they go straight to the log.
+            Ok(Some((FromWorker::Log(record), _))) => hub.publish(source.claim(record)),
             Ok(Some((message, _))) => {
                 if events.send(Event::Message(Arc::clone(&source), message)).await.is_err() {
                     return;
@@ -96,17 +100,33 @@ async fn receive(mut from: Receiver<FromWorker>, source: Arc<Source>, events: mp
     let _ = events.send(Event::Closed(source, error)).await;
 }
 
-async fn read(pipe: pipe::Receiver, output: Output, source: Arc<Source>, events: mpsc::Sender<Event>) {
+/// Reads an output to its end; the lines become records.
+pub(super) async fn read(
+    pipe: pipe::Receiver,
+    output: Output,
+    source: Arc<Source>,
+    hub: Hub,
+    last: LastLines,
+) {
+    let level = match output {
+        Output::Stdout => Level::Info,
+        Output::Stderr => Level::Warn,
+    };
     let mut lines = Lines::new(pipe);
-    while let Some(line) = lines.next().await {
-        if events.send(Event::Line(Arc::clone(&source), output, line)).await.is_err() {
-            return;
+    while let Some(lines) = lines.next().await {
+        if output == Output::Stderr {
+            last.keep(&lines);
         }
+        for line in lines {
+            hub.publish(source.record(level, line));
+        }
+        // Others have something to say, too.
+        yield_now().await;
     }
 }
 
 /// Waits for the end of the process, ends what it has started, reaps it.
-async fn reap(mut child: Child, mut children: Signal, group: &Group) -> Option<ExitStatus> {
+pub(super) async fn reap(mut child: Child, mut children: Signal, group: &Group) -> Option<ExitStatus> {
     // Looked at and not reaped: until the group is killed its id must stay in use.
     let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     while let Ok(None) | Err(Errno::INTR) = waitid(WaitId::Pid(Pid::from_child(&child)), look) {

@@ -11,7 +11,7 @@ pub(crate) struct Limits {
     pub max_restarts: u32,
     /// The time in which restarts are counted; a process that was ready for so long is stable.
     pub period: Duration,
-    /// The first delay.
+    /// The delay before the second restart; there is none before the first.
     pub first: Duration,
     /// The longest delay.
     pub longest: Duration,
@@ -51,8 +51,11 @@ impl Backoff {
             return Verdict::GiveUp;
         }
         self.restarts.push_back(now);
-        let doubled = limits.first.as_secs_f64() * 2f64.powi(self.in_a_row.min(63) as i32);
+        let before = self.in_a_row;
         self.in_a_row = self.in_a_row.saturating_add(1);
+        // Who was well until now comes back at once.
+        let Some(doublings) = before.checked_sub(1) else { return Verdict::Wait(Duration::ZERO) };
+        let doubled = limits.first.as_secs_f64() * 2f64.powi(doublings.min(63) as i32);
         let delay = doubled.min(limits.longest.as_secs_f64());
         // Up to a quarter less, so that processes that ended together don't come back together.
         Verdict::Wait(Duration::from_secs_f64(delay * (1.0 - random / 4.0)))
@@ -85,7 +88,7 @@ mod tests {
     fn delays_double_up_to_the_longest() {
         let (mut backoff, mut now) = (Backoff::default(), Instant::now());
         let mut delays = Vec::new();
-        for _ in 0..11 {
+        for _ in 0..12 {
             // Seldom enough that they are not too many.
             now += Duration::from_secs(3);
             match backoff.ended_with(&LIMITS, now, Duration::from_secs(1), 0.0) {
@@ -93,7 +96,7 @@ mod tests {
                 Verdict::GiveUp => panic!("gave up after {delays:?}"),
             }
         }
-        assert_eq!(delays, [100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000]);
+        assert_eq!(delays, [0, 100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000]);
     }
 
     #[test]
@@ -111,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stable_process_starts_over_with_the_first_delay() {
+    fn a_stable_process_comes_back_at_once_again() {
         let (mut backoff, now) = (Backoff::default(), Instant::now());
         for _ in 0..3 {
             backoff.ended(&LIMITS, now, Duration::ZERO);
@@ -119,15 +122,16 @@ mod tests {
         let later = now + Duration::from_secs(60);
         assert_eq!(
             backoff.ended_with(&LIMITS, later, Duration::from_secs(10), 0.0),
-            Verdict::Wait(LIMITS.first)
+            Verdict::Wait(Duration::ZERO)
         );
     }
 
     #[test]
     fn jitter_takes_at_most_a_quarter() {
         for _ in 0..1000 {
-            let Verdict::Wait(delay) = Backoff::default().ended(&LIMITS, Instant::now(), Duration::ZERO)
-            else {
+            let mut backoff = Backoff::default();
+            backoff.ended(&LIMITS, Instant::now(), Duration::ZERO);
+            let Verdict::Wait(delay) = backoff.ended(&LIMITS, Instant::now(), Duration::ZERO) else {
                 panic!("gave up");
             };
             assert!(delay >= LIMITS.first * 3 / 4 && delay <= LIMITS.first, "{delay:?}");

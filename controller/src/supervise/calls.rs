@@ -4,6 +4,7 @@ use super::Supervisor;
 use super::operation::{Caller, Kind, Operation};
 use super::rolling::Rolling;
 use super::stop::Phase;
+use super::workers::WorkerKey;
 use crate::control::{Action, Call, Request, Response};
 use jackfield_shared::log::Level;
 use jackfield_shared::status::State;
@@ -15,7 +16,7 @@ impl Supervisor {
         match request {
             Request::Status => self.gather_for_client(responses),
             Request::Logs { filter, last, follow } => {
-                if let Some(unknown) = filter.workers.iter().find(|id| self.worker_index(id).is_none()) {
+                if let Some(unknown) = filter.workers.iter().find(|id| self.workers.find(id).is_none()) {
                     let _ = responses.try_send(Response::Error(self.unknown(unknown)));
                     return;
                 }
@@ -29,6 +30,11 @@ impl Supervisor {
                 let time = timeout_s.and_then(|s| Duration::try_from_secs_f64(s).ok());
                 self.stop_node(true, Some(Caller(responses)), time);
             }
+            Request::Reload { timeout_s } => {
+                let time = timeout_s.and_then(|s| Duration::try_from_secs_f64(s).ok());
+                self.reload(Caller(responses), time);
+            }
+            Request::Scale { id, processes } => self.scale(&id, processes, Caller(responses)),
             Request::Worker { action, ids } => {
                 let caller = Caller(responses);
                 match self.begin(action, &ids) {
@@ -43,19 +49,22 @@ impl Supervisor {
         if matches!(self.phase, Phase::Stopping { .. }) {
             return Err("the node is being stopped".into());
         }
+        if let Some(transition) = &self.transition {
+            return Err(format!("{}; try again when that is done", transition.what()));
+        }
         let mut workers = Vec::new();
         for id in ids {
-            workers.push(self.worker_index(id).ok_or_else(|| self.unknown(id))?);
+            workers.push(self.workers.find(id).ok_or_else(|| self.unknown(id))?);
         }
         if ids.is_empty() {
-            workers.extend(0..self.workers.len());
+            workers = self.workers.keys();
         }
         let slots: Vec<_> = workers
             .iter()
-            .flat_map(|&worker| (0..self.workers[worker].slots.len()).map(move |slot| (worker, slot)))
+            .flat_map(|&worker| self.workers[worker].active().map(move |(slot, _)| (worker, slot)))
             .collect();
         if action == Action::Restart {
-            let busy = |worker: &&usize| {
+            let busy = |worker: &&WorkerKey| {
                 let mut kinds = self.operations.iter().map(|operation| &operation.kind);
                 kinds.any(|kind| matches!(kind, Kind::Restart(rolling) if rolling.concerns(**worker)))
             };
@@ -91,12 +100,8 @@ impl Supervisor {
         }
     }
 
-    fn worker_index(&self, id: &str) -> Option<usize> {
-        self.workers.iter().position(|worker| worker.id() == id)
-    }
-
-    fn unknown(&self, id: &str) -> String {
-        let ids: Vec<_> = self.workers.iter().map(super::Worker::id).collect();
+    pub(super) fn unknown(&self, id: &str) -> String {
+        let ids: Vec<_> = self.workers.serving().map(super::Worker::id).collect();
         let known = if ids.is_empty() { "the node has none".into() } else { ids.join(", ") };
         format!("there is no worker \"{id}\" (workers: {known})")
     }

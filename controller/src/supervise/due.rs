@@ -3,7 +3,9 @@
 use super::Supervisor;
 use super::event::Key;
 use super::heartbeat;
+use super::process::Process;
 use super::slot::Role;
+use super::workers::WorkerKey;
 use jackfield_shared::ipc::ToWorker;
 use jackfield_shared::log::Level;
 use jackfield_shared::status::State;
@@ -21,13 +23,15 @@ pub(super) enum Due {
     /// The process is to be asked whether it is alive.
     Heartbeat(Key),
     /// A process is to be started, if the slot's state has not changed since.
-    Restart { worker: usize, slot: usize, changes: u64 },
+    Restart { worker: WorkerKey, slot: usize, changes: u64 },
     /// The process must have drained by now: SIGTERM.
     Terminate(Key),
     /// The process must have ended by now: SIGKILL, and why.
     Kill(Key, &'static str),
     /// Session tickets are to be sealed with new keys.
     TicketKeys,
+    /// It is to be looked how far a reload is.
+    Transition,
     /// Answers to a status question have been waited for long enough.
     Gather,
 }
@@ -43,13 +47,19 @@ impl Supervisor {
                 Due::Terminate(key) => self.terminate(key),
                 Due::Kill(key, reason) => self.kill(key, reason),
                 Due::TicketKeys => self.change_ticket_keys(now),
+                // It is looked at after everything that happens.
+                Due::Transition => {}
                 Due::Gather => self.end_gathers(now),
             }
         }
     }
 
     fn start_limit(&mut self, key: Key) {
-        if let Some(process) = self.process_mut(key).filter(|process| process.ready.is_none()) {
+        let is_late = |process: &&mut Process| process.ready.is_none() && !process.prepared;
+        let Some(process) = self.process_mut(key).filter(is_late) else { return };
+        if let Some(until) = process.said.needs_until.filter(|until| *until > Instant::now()) {
+            self.deadlines.push(until, Due::StartLimit(key));
+        } else {
             process.kill(format!("not ready after {} s", START_LIMIT.as_secs()));
         }
     }
@@ -63,7 +73,8 @@ impl Supervisor {
         let watchdog = self.workers[worker].common().watchdog;
         let seq = self.gathers.next_seq();
         let Some(process) = self.process_mut(key) else { return };
-        if let Some(silent) = process.heartbeat.beat(watchdog, due, now) {
+        let watched = if process.is_watched() { watchdog } else { Duration::ZERO };
+        if let Some(silent) = process.heartbeat.beat(watched, due, now) {
             process.kill(format!("did not answer for {:.1} s: its loop is stuck", silent.as_secs_f64()));
             return;
         }
@@ -71,7 +82,10 @@ impl Supervisor {
         self.deadlines.push(now + heartbeat::interval(watchdog), Due::Heartbeat(key));
     }
 
-    fn restart(&mut self, worker: usize, slot: usize, changes: u64) {
+    fn restart(&mut self, worker: WorkerKey, slot: usize, changes: u64) {
+        if self.workers.get(worker).is_none_or(|worker| slot >= worker.slots.len()) {
+            return;
+        }
         let place = &mut self.workers[worker].slots[slot];
         if place.state() == State::Backoff && place.changes == changes {
             place.restarts += 1;
@@ -83,6 +97,10 @@ impl Supervisor {
         let Some(&(worker, _)) = self.places.get(&key) else { return };
         let time = self.workers[worker].common().stop.kill_timeout;
         let Some(process) = self.process_mut(key) else { return };
+        if let Some(until) = process.said.needs_until.filter(|until| *until > Instant::now()) {
+            self.deadlines.push(until, Due::Terminate(key));
+            return;
+        }
         process.reason.get_or_insert_with(|| "did not end after draining".into());
         process.signal(Signal::TERM);
         let record = process.source.record(Level::Warn, "has not drained in time: SIGTERM");

@@ -1,10 +1,14 @@
 //! What the supervisor is told by the tasks around a process.
 
+use crate::guest::Notice;
+use crate::node::Configuration;
 use crate::tls::News;
 use jackfield_shared::ipc::{self, FromWorker};
 use jackfield_shared::log::{Level, Record};
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Names a process for as long as the controller runs; process ids are used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,11 +23,25 @@ pub(crate) struct Source {
     pub worker: String,
     /// Its index in the worker.
     pub index: u16,
-    /// Its process id.
-    pub pid: u32,
+    pid: AtomicU32,
 }
 
 impl Source {
+    /// A process with this id.
+    pub(crate) fn new(key: Key, worker: &str, index: u16, pid: u32) -> Self {
+        Self { key, worker: worker.to_owned(), index, pid: AtomicU32::new(pid) }
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid.load(Ordering::Relaxed)
+    }
+
+    /// A guest's keeper has told which process is the program.
+    pub(crate) fn set_pid(&self, pid: u32) {
+        self.pid.store(pid, Ordering::Relaxed);
+    }
+
     /// A record of now that comes from this process.
     pub(crate) fn record(&self, level: Level, message: impl Into<String>) -> Record {
         self.claim(Record::now(level, message))
@@ -31,7 +49,7 @@ impl Source {
 
     /// The record as one of this process, whatever it says of itself.
     pub(crate) fn claim(&self, record: Record) -> Record {
-        Record { worker: Some(self.worker.clone()), process: Some(self.index), pid: self.pid, ..record }
+        Record { worker: Some(self.worker.clone()), process: Some(self.index), pid: self.pid(), ..record }
     }
 }
 
@@ -51,10 +69,14 @@ pub(crate) enum Event {
     Message(Arc<Source>, FromWorker),
     /// The IPC connection has ended, cleanly or not.
     Closed(Arc<Source>, Option<ipc::Error>),
-    /// Files of TLS have changed.
-    TlsFiles(News),
-    /// A process wrote a line.
-    Line(Arc<Source>, Output, String),
+    /// A configuration was read, which is to be put into effect.
+    Configuration(Box<Configuration>),
+    /// Files of TLS have changed, of the generation with this number.
+    TlsFiles(u64, News),
+    /// A guest says something of itself.
+    Notice(Arc<Source>, Notice),
+    /// A file that a guest's worker watches has changed: the worker's id, and the file.
+    Watched(String, PathBuf),
     /// A process has ended and was reaped (the status is absent if the kernel doesn't tell); what it had said
     /// before was sent before this.
     Exited(Arc<Source>, Option<ExitStatus>),

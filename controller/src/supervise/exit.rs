@@ -29,6 +29,11 @@ pub(crate) fn is_clean(exit: &Exit) -> bool {
     exit.code == Some(0)
 }
 
+/// Whether the process ended well on request: a program that does nothing about SIGTERM ends by it.
+pub(crate) fn is_as_told(exit: &Exit, is_guest: bool) -> bool {
+    is_clean(exit) || (is_guest && exit.signal.as_deref() == Some(Signal::SIGTERM.as_str()))
+}
+
 /// The end in one line: what happened, and why as far as anybody knows.
 pub(crate) fn explain(exit: &Exit, reason: Option<&str>) -> String {
     let said = reason.or_else(|| (!is_clean(exit)).then(|| exit.stderr.last().map(String::as_str))?);

@@ -71,7 +71,7 @@ impl Supervisor {
     fn gather(&mut self, asker: Asker) {
         let until = Instant::now() + TIME;
         let mut waits_for = Vec::new();
-        for slot in self.workers.iter().flat_map(|worker| &worker.slots) {
+        for slot in self.workers.all().flat_map(|(_, worker)| &worker.slots) {
             let current = slot.current.iter().filter(|_| slot.state() == State::Ready);
             for process in current.chain(&slot.leaving) {
                 let seq = self.gathers.next_seq();

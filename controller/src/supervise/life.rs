@@ -1,29 +1,37 @@
 //! The life of the processes: spawned, ready, ended, started again.
 
 use super::Supervisor;
+use super::attend::Parcel;
 use super::backoff::Verdict;
 use super::due::{Due, START_LIMIT};
-use super::event::{Event, Key, Output, Source};
+use super::event::{Event, Key, Source};
 use super::exit;
 use super::heartbeat;
 use super::process::Process;
 use super::slot::Role;
-use super::worker::{Embedded, Work};
-use crate::sockets::ArtiSocket;
+use super::worker::{Work, Worker};
+use super::workers::WorkerKey;
 use jackfield_shared::config::{self, RestartPolicy};
 use jackfield_shared::ipc::{self, ArtiPlan, FromWorker, Plan, Publications, Slot as PlanSlot, ToWorker};
 use jackfield_shared::log::Level;
 use jackfield_shared::status::{Exit, State};
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Instant;
 
+/// Duplicates of the sockets that a process of a guest is given, with their names.
+fn sockets(guest: &Worker, slot: usize) -> io::Result<Vec<(String, OwnedFd)>> {
+    let sockets = guest.bound.iter().flat_map(|bound| bound.sockets(slot).map(move |socket| (bound, socket)));
+    sockets.map(|(bound, socket)| Ok((bound.transport.clone(), socket.fd().try_clone_to_owned()?))).collect()
+}
+
 impl Supervisor {
     /// Starts all workers.
     pub(super) fn start_all(&mut self) {
-        for worker in 0..self.workers.len() {
+        for worker in self.workers.keys() {
             for slot in 0..self.workers[worker].slots.len() {
                 self.start_slot(worker, slot);
             }
@@ -31,7 +39,7 @@ impl Supervisor {
     }
 
     /// Starts a process in a slot that has no current one.
-    pub(super) fn start_slot(&mut self, worker: usize, slot: usize) {
+    pub(super) fn start_slot(&mut self, worker: WorkerKey, slot: usize) {
         match self.spawn(worker, slot) {
             Ok(process) => {
                 let slot = &mut self.workers[worker].slots[slot];
@@ -48,83 +56,89 @@ impl Supervisor {
     }
 
     /// Spawns a process for the slot, without putting it there.
-    pub(super) fn spawn(&mut self, worker: usize, slot: usize) -> io::Result<Process> {
+    pub(super) fn spawn(&mut self, worker: WorkerKey, slot: usize) -> io::Result<Process> {
         let key = Key(self.next_key);
         self.next_key += 1;
-        let orders = self.orders(worker, slot)?;
-        let place = &self.workers[worker];
-        let index = place.slots[slot].index;
-        let process = Process::spawn(key, &place.launch, (place.id(), index), orders, &self.events)?;
+        let process = self.spawn_process(key, worker, slot)?;
         self.places.insert(key, (worker, slot));
         self.deadlines.push(Instant::now() + START_LIMIT, Due::StartLimit(key));
         self.hub.publish(process.source.record(Level::Debug, "spawned"));
-        if let Some(shortfall) = place.launch.shortfall() {
+        if let Some(shortfall) = self.workers[worker].launch.shortfall() {
             self.hub.publish(process.source.record(Level::Warn, shortfall));
         }
         Ok(process)
     }
 
-    /// What a process is told first, with the descriptors it needs.
-    fn orders(&self, worker: usize, slot: usize) -> io::Result<(ToWorker, Vec<OwnedFd>)> {
-        let worker = &self.workers[worker];
-        let process = worker.slots[slot].index;
-        let config = match &worker.work {
-            Work::Serve(config) => config,
+    fn spawn_process(&self, key: Key, worker: WorkerKey, slot: usize) -> io::Result<Process> {
+        let place = &self.workers[worker];
+        let index = place.slots[slot].index;
+        let tasks = (&self.events, &self.hub);
+        let (orders, listening) = match &place.work {
+            Work::Serve(config) => self.plan(place, config, slot)?,
             Work::Publish(publisher) => {
                 let services = publisher.services.clone();
                 let publications = Publications { log_level: self.hub.level(), services };
-                return Ok((ToWorker::Publish(Box::new(publications)), Vec::new()));
+                ((ToWorker::Publish(Box::new(publications)), Vec::new()), BTreeSet::new())
             }
             Work::Arti(arti) => {
-                let Embedded { settings, services, socket, .. } = &**arti;
-                let (settings, services) = (settings.clone(), services.clone());
+                let (settings, services) = (arti.settings.clone(), arti.services.clone());
                 let plan = ArtiPlan { log_level: self.hub.level(), settings, services };
-                let socket = socket.as_ref().map(ArtiSocket::listening).transpose()?;
-                return Ok((ToWorker::Arti(Box::new(plan)), socket.into_iter().collect()));
+                let socket = place.arti.as_ref().map(|arti| arti.listening()).transpose()?;
+                ((ToWorker::Arti(Box::new(plan)), socket.into_iter().collect()), BTreeSet::new())
+            }
+            Work::Guest(guest) => {
+                let sockets = sockets(place, slot)?;
+                let mut process = Process::spawn_guest(key, &place.launch, index, guest, sockets, tasks)?;
+                process.generation = place.generation;
+                return Ok(process);
             }
         };
+        let mut process = Process::spawn(key, &place.launch, (place.id(), index), orders, tasks)?;
+        (process.listening, process.generation) = (listening, place.generation);
+        Ok(process)
+    }
+
+    /// What a process is told first, with the descriptors it needs and the inodes of these.
+    fn plan(
+        &self,
+        worker: &Worker,
+        config: &config::Worker,
+        slot: usize,
+    ) -> io::Result<(Parcel, BTreeSet<u64>)> {
+        let place = &worker.slots[slot];
         let (mut slots, mut sockets) = (Vec::new(), Vec::new());
-        for endpoint in self.endpoints.iter().filter(|endpoint| endpoint.worker == worker.id()) {
-            if let Some(socket) = endpoint.socket(process) {
-                let (transport, address) = (endpoint.transport.clone(), endpoint.address.clone());
-                slots.push(PlanSlot { transport, address });
-                sockets.push(socket.try_clone_to_owned()?);
+        for bound in &worker.bound {
+            for socket in bound.sockets(slot) {
+                let (transport, address) = (bound.transport.clone(), bound.address.clone());
+                slots.push(PlanSlot { transport, address, inode: socket.inode });
+                sockets.push(socket.fd().try_clone_to_owned()?);
             }
         }
-        let arti = self.arti_for(config)?;
+        let listening = slots.iter().map(|slot| slot.inode).collect();
+        let arti = worker.arti.as_ref().map(|arti| arti.place()).transpose()?;
         let plan = Plan {
             arti: arti.is_some(),
             node: self.node.info.clone(),
-            worker: (**config).clone(),
-            process,
+            worker: config.clone(),
+            process: place.index,
             log_level: self.hub.level(),
             slots,
-            tls_files: worker.tls_files(&self.tls.files),
+            hold: place.arriving,
+            tls_files: worker.tls_files.clone(),
             ticket_keys: worker.ticket_keys.clone(),
         };
         sockets.extend(arti);
-        Ok((ToWorker::Start(Box::new(plan)), sockets))
-    }
-
-    /// The way to the node's Arti, if the worker connects through it.
-    fn arti_for(&self, config: &config::Worker) -> io::Result<Option<OwnedFd>> {
-        let endpoints = config::endpoints(config, &config::Path::default());
-        if !endpoints.iter().any(|(_, endpoint)| endpoint.is_through_arti()) {
-            return Ok(None);
-        }
-        let mut sockets = self.workers.iter().filter_map(|worker| match &worker.work {
-            Work::Arti(arti) => arti.socket.as_ref(),
-            Work::Serve(_) | Work::Publish(_) => None,
-        });
-        sockets.next().map(ArtiSocket::place).transpose()
+        Ok(((ToWorker::Start(Box::new(plan)), sockets), listening))
     }
 
     /// Handles one event.
     pub(super) fn happened(&mut self, event: Event) {
         match event {
             Event::Message(source, message) => self.told(&source, message),
-            Event::Line(source, output, line) => self.wrote(&source, output, &line),
-            Event::TlsFiles(news) => self.tls_renewed(news),
+            Event::Notice(source, notice) => self.noticed(&source, notice),
+            Event::Watched(worker, file) => self.watched(&worker, &file),
+            Event::TlsFiles(generation, news) => self.tls_renewed(generation, news),
+            Event::Configuration(configuration) => self.configuration_was_read(*configuration),
             Event::Closed(source, error) => self.lost_connection(&source, error.as_ref()),
             Event::Exited(source, status) => self.exited(&source, status),
         }
@@ -135,8 +149,15 @@ impl Supervisor {
             process.heartbeat.heard();
         }
         match message {
-            FromWorker::Log(record) => self.hub.publish(source.claim(record)),
+            // Goes straight to the log.
+            FromWorker::Log(_) => {}
             FromWorker::Ready => self.is_ready(source.key),
+            FromWorker::Prepared => {
+                if let Some(process) = self.process_mut(source.key) {
+                    process.prepared = true;
+                }
+            }
+            FromWorker::Declined(inodes) => self.declined(source.key, &inodes),
             FromWorker::Failed { reason } => {
                 if let Some(process) = self.process_mut(source.key) {
                     process.reason.get_or_insert(reason);
@@ -173,20 +194,6 @@ impl Supervisor {
         }
     }
 
-    /// A native worker logs over IPC: what it writes on its outputs is unusual.
-    fn wrote(&mut self, source: &Source, output: Output, line: &str) {
-        let level = match output {
-            Output::Stdout => Level::Info,
-            Output::Stderr => Level::Warn,
-        };
-        self.hub.publish(source.record(level, line));
-        if output == Output::Stderr
-            && let Some(process) = self.process_mut(source.key)
-        {
-            process.keep_line(line);
-        }
-    }
-
     fn lost_connection(&mut self, source: &Source, error: Option<&ipc::Error>) {
         let Some(&(worker, _)) = self.places.get(&source.key) else { return };
         match error {
@@ -205,9 +212,10 @@ impl Supervisor {
         }
     }
 
-    fn is_ready(&mut self, key: Key) {
+    pub(super) fn is_ready(&mut self, key: Key) {
         let Some(&(worker, slot)) = self.places.get(&key) else { return };
         let now = Instant::now();
+        self.listeners_changed = true;
         let watchdog = self.workers[worker].common().watchdog;
         let slot = &mut self.workers[worker].slots[slot];
         let predecessor = match slot.role(key) {
@@ -237,10 +245,11 @@ impl Supervisor {
         let Some((worker, slot)) = self.places.remove(&source.key) else { return };
         let Some((process, role)) = self.workers[worker].slots[slot].take(source.key) else { return };
         self.workers[worker].keep_counters(&process);
+        self.listeners_changed = true;
         self.gathers.forget(source.key);
         let exit = exit::record(status, &process, &mut self.oom);
         let reason = exit::explain(&exit, process.reason.as_deref());
-        let as_told = role == Role::Leaving && exit::is_clean(&exit);
+        let as_told = role == Role::Leaving && exit::is_as_told(&exit, process.is_guest());
         let level = if as_told { Level::Info } else { Level::Warn };
         self.hub.publish(source.record(level, reason.clone()));
 
@@ -261,7 +270,10 @@ impl Supervisor {
                     place.current = Some(replacement);
                     place.restarts += 1;
                     place.enter(State::Starting, Some(reason));
-                } else if self.ends_node(worker, &exit, &reason) {
+                } else if !place.arriving
+                    && self.workers.is_serving(worker)
+                    && self.ends_node(worker, &exit, &reason)
+                {
                     self.workers[worker].slots[slot].reason = Some(reason);
                 } else {
                     self.start_again_or_not(worker, slot, Some((&exit, ready_for)), reason);
@@ -273,7 +285,7 @@ impl Supervisor {
     /// Decides what becomes of a slot whose process ended by itself, or could not be spawned.
     fn start_again_or_not(
         &mut self,
-        worker: usize,
+        worker: WorkerKey,
         slot: usize,
         ended: Option<(&Exit, std::time::Duration)>,
         reason: String,
@@ -282,6 +294,10 @@ impl Supervisor {
         let policy = self.workers[worker].common().restart.policy;
         let clean = ended.is_some_and(|(exit, _)| exit::is_clean(exit));
         let place = &mut self.workers[worker].slots[slot];
+        if place.arriving {
+            place.enter(State::Failed, Some(reason));
+            return;
+        }
         let wanted = match policy {
             RestartPolicy::Always => true,
             RestartPolicy::OnFailure => !clean,

@@ -2,6 +2,8 @@
 //! processes, requests on the control socket, signals, deadlines) comes to it one at a time, so nothing is
 //! locked and nothing is half done.
 
+mod adopt;
+mod assemble;
 mod attend;
 mod backoff;
 mod calls;
@@ -11,13 +13,14 @@ mod event;
 mod exit;
 mod gather;
 mod group;
+mod guest;
 mod heartbeat;
 mod life;
-mod lines;
 mod oom;
 mod operation;
 mod process;
 mod publication;
+mod reload;
 mod report;
 mod rolling;
 mod secure;
@@ -28,24 +31,25 @@ mod state;
 mod stop;
 mod usage;
 mod worker;
+mod workers;
 
-pub(crate) use setup::{Machine, arti as set_up_arti, publisher as set_up_publisher, worker as set_up};
+pub(crate) use assemble::{Assembly, Setting, assemble};
+pub(crate) use setup::Machine;
 pub(crate) use startup::Startup;
 pub(crate) use worker::Worker;
 
 use crate::control::Call;
 use crate::logs::Hub;
-use crate::sockets::Bound;
-use crate::tls::Store;
+use crate::node::{Configuration, Origin};
 use deadlines::Deadlines;
 use due::Due;
 use event::{Event, Key};
 use gather::Gathers;
 use jackfield_shared::config::NodeShutdown;
 use jackfield_shared::ipc::NodeInfo;
-use jackfield_shared::log::Level;
 use oom::OomWatch;
 use operation::Operation;
+use reload::Transition;
 use std::collections::HashMap;
 use std::future::pending;
 use std::io;
@@ -54,6 +58,8 @@ use stop::Phase;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::sleep_until;
+use worker::Task;
+use workers::{WorkerKey, Workers};
 
 /// Events that wait. When the queue is full their senders wait, down to the worker that writes too much.
 const EVENTS: usize = 1024;
@@ -63,27 +69,46 @@ const EVENTS: usize = 1024;
 pub(crate) struct Node {
     /// What workers are told of it.
     pub info: NodeInfo,
-    /// Path of the configuration file, or `built-in`.
-    pub config: String,
     /// When the controller started.
     pub started: Instant,
+    /// Where its configuration comes from.
+    pub origin: Origin,
+    /// What its workers are set up with.
+    pub machine: Machine,
+    /// The configuration in effect.
+    pub configuration: Configuration,
+    /// Counts the configurations that were put into effect, from 1.
+    pub generation: u64,
+}
+
+impl Node {
     /// When the node ends because of its workers; absent: never.
-    pub shutdown: Option<Vec<NodeShutdown>>,
+    fn shutdown(&self) -> Option<&[NodeShutdown]> {
+        self.configuration.loaded.node.as_ref()?.controller.options.shutdown.as_deref()
+    }
 }
 
 /// The actor.
 #[derive(Debug)]
 pub(crate) struct Supervisor {
     node: Node,
-    workers: Vec<Worker>,
-    endpoints: Vec<Bound>,
-    /// The files of TLS that are in use.
-    tls: Store,
+    workers: Workers,
     hub: Hub,
     startup: Option<Startup>,
     phase: Phase,
-    /// Where each process is: index of its worker, index of its slot.
-    places: HashMap<Key, (usize, usize)>,
+    /// The change of the node that is under way.
+    transition: Option<Transition>,
+    /// Workers that start when those before them have ended.
+    successors: Vec<(WorkerKey, Option<WorkerKey>)>,
+    /// Somebody wanted a reload when there could be none.
+    reload_wanted: bool,
+    /// Whether processes have come or gone since it was last looked who accepts from which socket.
+    listeners_changed: bool,
+    /// Watches the files of TLS.
+    tls_watch: Option<Task>,
+    tickets_planned: bool,
+    /// Where each process is: its worker, index of its slot.
+    places: HashMap<Key, (WorkerKey, usize)>,
     next_key: u64,
     deadlines: Deadlines<Due>,
     operations: Vec<Operation>,
@@ -104,23 +129,20 @@ pub(crate) struct Ended {
 
 impl Supervisor {
     /// A supervisor of workers that have no processes yet.
-    pub(crate) fn new(
-        node: Node,
-        workers: Vec<Worker>,
-        endpoints: Vec<Bound>,
-        tls: Store,
-        hub: Hub,
-        startup: Startup,
-    ) -> Self {
+    pub(crate) fn new(node: Node, workers: Vec<Worker>, hub: Hub, startup: Startup) -> Self {
         let (events, incoming) = mpsc::channel(EVENTS);
         Self {
             node,
-            workers,
-            endpoints,
-            tls,
+            workers: Workers::new(workers),
             hub,
             startup: Some(startup),
             phase: Phase::Running,
+            transition: None,
+            successors: Vec::new(),
+            reload_wanted: false,
+            listeners_changed: false,
+            tls_watch: None,
+            tickets_planned: false,
             places: HashMap::new(),
             next_key: 0,
             deadlines: Deadlines::default(),
@@ -142,6 +164,7 @@ impl Supervisor {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hangup = signal(SignalKind::hangup())?;
         self.say_hello();
+        self.watch_guests();
         self.start_all();
         self.secure();
         self.advance();
@@ -152,9 +175,7 @@ impl Supervisor {
                 Some(call) = calls.recv() => self.called(call),
                 () = received(&mut terminate) => self.stop_by_signal("SIGTERM"),
                 () = received(&mut interrupt) => self.stop_by_signal("SIGINT"),
-                () = received(&mut hangup) => {
-                    self.hub.log(Level::Warn, "SIGHUP: reloading is not built yet; nothing was changed");
-                }
+                () = received(&mut hangup) => self.reload_by_signal(),
                 () = at(next) => {}
             }
             self.do_what_is_due(Instant::now());

@@ -1,8 +1,10 @@
 //! What a client of the control socket has asked for and waits for.
 
 use super::Supervisor;
+use super::event::Key;
 use super::rolling::Rolling;
 use super::stop::Phase;
+use super::workers::WorkerKey;
 use crate::control::Response;
 use jackfield_shared::status::State;
 use tokio::sync::mpsc;
@@ -39,9 +41,11 @@ pub(super) struct Operation {
 #[derive(Debug)]
 pub(super) enum Kind {
     /// Until all processes of these workers are ready.
-    Start(Vec<usize>),
+    Start(Vec<WorkerKey>),
     /// Until these workers have no processes; with the number of those left, as last told.
-    Stop(Vec<usize>, usize),
+    Stop(Vec<WorkerKey>, usize),
+    /// Until these processes, which drain, have ended.
+    Leave(Vec<Key>),
     /// Until every process is replaced.
     Restart(Rolling),
 }
@@ -51,12 +55,17 @@ impl Supervisor {
     pub(super) fn advance(&mut self) {
         self.end_gathers(std::time::Instant::now());
         self.watch_startup();
+        self.proceed_transition();
+        self.assign_listeners();
         for mut operation in std::mem::take(&mut self.operations) {
             match self.proceed(&mut operation) {
                 Some(result) => operation.caller.finish(result),
                 None => self.operations.push(operation),
             }
         }
+        self.sweep();
+        self.start_successors();
+        self.reload_if_wanted();
         self.tell_of_stopping();
     }
 
@@ -68,14 +77,18 @@ impl Supervisor {
         match &mut operation.kind {
             Kind::Start(workers) => self.proceed_start(workers),
             Kind::Stop(workers, told) => self.proceed_stop(workers, told, &operation.caller),
+            Kind::Leave(going) => {
+                going.retain(|key| self.places.contains_key(key));
+                going.is_empty().then_some(Ok(()))
+            }
             Kind::Restart(rolling) => self.proceed_restart(rolling, &operation.caller),
         }
     }
 
-    fn proceed_start(&self, workers: &[usize]) -> Option<Result<(), String>> {
+    fn proceed_start(&self, workers: &[WorkerKey]) -> Option<Result<(), String>> {
         let mut all_ready = true;
-        for worker in workers.iter().map(|&worker| &self.workers[worker]) {
-            for slot in &worker.slots {
+        for worker in workers.iter().filter_map(|&worker| self.workers.get(worker)) {
+            for (_, slot) in worker.active() {
                 let reason = slot.reason.as_deref().unwrap_or("no reason is known");
                 let name = format!("{}[{}]", worker.id(), slot.index);
                 match slot.state() {
@@ -94,12 +107,12 @@ impl Supervisor {
 
     fn proceed_stop(
         &self,
-        workers: &[usize],
+        workers: &[WorkerKey],
         told: &mut usize,
         caller: &Caller,
     ) -> Option<Result<(), String>> {
         let mut left = 0;
-        for worker in workers.iter().map(|&worker| &self.workers[worker]) {
+        for worker in workers.iter().filter_map(|&worker| self.workers.get(worker)) {
             if worker.slots.iter().any(|slot| slot.current.is_some()) {
                 return Some(Err(format!("{} was started meanwhile", worker.id())));
             }

@@ -1,15 +1,19 @@
 //! A process of a worker, from its spawn to its end.
 
-use super::attend::{Spawned, attend};
+use super::attend::{Parcel, Spawned, attend};
 use super::event::{Event, Key, Source};
 use super::group::Group;
+use super::guest::{Keeper, Said};
 use super::heartbeat::Heartbeat;
 use crate::cgroup::{self, Cgroups, Leaf};
+use crate::guest::Program;
+use crate::logs::Hub;
 use crate::stage::{ARGUMENT, EXECUTABLE, Identity, Spec};
 use jackfield_shared::config;
 use jackfield_shared::ipc::{self, Counters, Publication, ToWorker};
 use rustix::process::{Pid, Signal};
-use std::collections::VecDeque;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -29,7 +33,7 @@ const KEPT_LINES: usize = 10;
 const KEPT_CHARACTERS: usize = 1024;
 
 /// How a worker's processes are started: the same for all of them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Launch {
     /// What `ps` shows as the command line.
     pub title: String,
@@ -48,13 +52,20 @@ pub(crate) struct Launch {
 }
 
 impl Launch {
+    /// Whether a process that was started so is as one that would be started now.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let Self { title, cpus, identity, limits, cgroups: _, environment, directory } = self;
+        (title, cpus, identity) == (&other.title, &other.cpus, &other.identity)
+            && (limits, environment, directory) == (&other.limits, &other.environment, &other.directory)
+    }
+
     /// What is to be limited for the process and for all that it starts.
     fn shares(&self) -> cgroup::Limits {
         cgroup::Limits { memory: self.limits.memory, cpu: self.limits.cpu }
     }
 
     /// A cgroup for a process; `None` if it needs none, or cgroups can't be used.
-    fn cgroup(&self, worker: &str, Key(key): Key) -> io::Result<Option<Leaf>> {
+    pub(super) fn cgroup(&self, worker: &str, Key(key): Key) -> io::Result<Option<Leaf>> {
         if self.shares() == cgroup::Limits::default() {
             return Ok(None);
         }
@@ -67,6 +78,20 @@ impl Launch {
     /// The limit of data that stands in for the one of memory where there are no cgroups.
     fn data_limit(&self) -> Option<u64> {
         self.limits.memory.filter(|_| self.cgroups.base().is_err())
+    }
+
+    /// What is to be set before the process is what it is to be: a worker, or this program.
+    pub(super) fn spec(&self, cgroup: Option<&Leaf>, program: Option<Program>) -> Spec {
+        Spec {
+            controller: std::process::id(),
+            title: self.title.clone(),
+            cpus: self.cpus.clone(),
+            open_files: self.limits.nofile,
+            data: self.data_limit(),
+            cgroup: cgroup.map(Leaf::procs),
+            identity: self.identity.clone(),
+            program,
+        }
     }
 
     /// What the limits can't do here, for the log.
@@ -91,6 +116,14 @@ pub(crate) struct Process {
     pub spawned: Instant,
     /// When it said READY.
     pub ready: Option<Instant>,
+    /// Whether it waits for the word to accept.
+    pub prepared: bool,
+    /// The generation of the configuration it was started with.
+    pub generation: u64,
+    /// Inodes of the sockets it accepts from, or is about to.
+    pub listening: BTreeSet<u64>,
+    /// Whether it has no room for sockets of others.
+    pub is_full: bool,
     /// What it has counted, as far as it has told.
     pub counters: Counters,
     /// What has become of the onion services it publishes, as far as it has told.
@@ -99,11 +132,38 @@ pub(crate) struct Process {
     pub reason: Option<String>,
     /// Whether its loop is alive.
     pub heartbeat: Heartbeat,
-    stderr: VecDeque<String>,
-    outbox: mpsc::Sender<ToWorker>,
-    group: Rc<Group>,
+    /// What it has told of itself, if it is a guest's.
+    pub said: Said,
+    lines: LastLines,
+    link: Link,
     /// Its cgroup, to be removed after its end.
     _cgroup: Option<Leaf>,
+}
+
+/// How the supervisor reaches a process.
+#[derive(Debug)]
+pub(super) enum Link {
+    /// By IPC, and by signals to its process group.
+    Worker(mpsc::Sender<Parcel>, Rc<Group>),
+    /// By the keeper of a guest.
+    Keeper(Keeper),
+}
+
+/// The last lines that a process has written on standard error.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LastLines(Rc<RefCell<VecDeque<String>>>);
+
+impl LastLines {
+    /// Keeps these lines, if they are the last ones.
+    pub(super) fn keep(&self, lines: &[String]) {
+        let mut kept = self.0.borrow_mut();
+        for line in &lines[lines.len().saturating_sub(KEPT_LINES)..] {
+            if kept.len() == KEPT_LINES {
+                kept.pop_front();
+            }
+            kept.push_back(line.chars().take(KEPT_CHARACTERS).collect());
+        }
+    }
 }
 
 impl Process {
@@ -119,23 +179,15 @@ impl Process {
         key: Key,
         launch: &Launch,
         (worker, index): (&str, u16),
-        (first, sockets): (ToWorker, Vec<OwnedFd>),
-        events: &mpsc::Sender<Event>,
+        first: Parcel,
+        tasks: (&mpsc::Sender<Event>, &Hub),
     ) -> io::Result<Self> {
         let spawned_at = Instant::now();
         let (ours, theirs) = ipc::pair()?;
         let ipc = ipc::split(ours)?;
         let children = signal(SignalKind::child())?;
         let cgroup = launch.cgroup(worker, key)?;
-        let spec = Spec {
-            controller: std::process::id(),
-            title: launch.title.clone(),
-            cpus: launch.cpus.clone(),
-            open_files: launch.limits.nofile,
-            data: launch.data_limit(),
-            cgroup: cgroup.as_ref().map(Leaf::procs),
-            identity: launch.identity.clone(),
-        };
+        let spec = launch.spec(cgroup.as_ref(), None);
         let mut child = Command::new(EXECUTABLE)
             .arg(ARGUMENT)
             .arg(serde_json::to_string(&spec)?)
@@ -161,22 +213,39 @@ impl Process {
                 return Err(e);
             }
         };
-        let source = Arc::new(Source { key, worker: worker.to_owned(), index, pid: child.id() });
-        let spawned = Spawned { child, children, group: Rc::clone(&group), stdout, stderr, ipc };
-        let outbox = attend(spawned, &source, (first, sockets), events);
-        Ok(Self {
+        let source = Arc::new(Source::new(key, worker, index, child.id()));
+        let lines = LastLines::default();
+        let spawned =
+            Spawned { child, children, group: Rc::clone(&group), stdout, stderr, ipc, lines: lines.clone() };
+        let outbox = attend(spawned, &source, first, tasks);
+        Ok(Self::new(source, spawned_at, lines, Link::Worker(outbox, group), cgroup))
+    }
+
+    /// A process that was just spawned.
+    pub(super) fn new(
+        source: Arc<Source>,
+        spawned: Instant,
+        lines: LastLines,
+        link: Link,
+        cgroup: Option<Leaf>,
+    ) -> Self {
+        Self {
             source,
-            spawned: spawned_at,
+            spawned,
             ready: None,
+            prepared: false,
+            generation: 1,
+            listening: BTreeSet::new(),
+            is_full: false,
             counters: Counters::default(),
             publications: Vec::new(),
             reason: None,
             heartbeat: Heartbeat::default(),
-            stderr: VecDeque::new(),
-            outbox,
-            group,
+            said: Said::default(),
+            lines,
+            link,
             _cgroup: cgroup,
-        })
+        }
     }
 
     /// Its name.
@@ -184,14 +253,40 @@ impl Process {
         self.source.key
     }
 
-    /// Puts a message into its queue; false if that is full or the process is gone.
+    /// Puts a message into its queue; false if that is full or the process is gone. A guest understands only that
+    /// it is to drain.
     pub(crate) fn tell(&self, message: ToWorker) -> bool {
-        self.outbox.try_send(message).is_ok()
+        self.tell_with(message, Vec::new())
+    }
+
+    /// The same with descriptors.
+    pub(crate) fn tell_with(&self, message: ToWorker, fds: Vec<OwnedFd>) -> bool {
+        match (&self.link, message) {
+            (Link::Worker(outbox, _), message) => outbox.try_send((message, fds)).is_ok(),
+            (Link::Keeper(keeper), ToWorker::Drain { .. }) => {
+                keeper.drain();
+                true
+            }
+            (Link::Keeper(_), _) => false,
+        }
+    }
+
+    /// Whether its silence means that it is stuck.
+    pub(crate) fn is_watched(&self) -> bool {
+        matches!(self.link, Link::Worker(..)) || self.said.is_watched
+    }
+
+    /// Whether it is a guest's.
+    pub(crate) fn is_guest(&self) -> bool {
+        matches!(self.link, Link::Keeper(_))
     }
 
     /// Sends a signal to it and to all it has started.
     pub(crate) fn signal(&self, signal: Signal) {
-        self.group.signal(signal);
+        match &self.link {
+            Link::Worker(_, group) => group.signal(signal),
+            Link::Keeper(keeper) => keeper.signal(signal),
+        }
     }
 
     /// Kills it, for a reason that its exit will be recorded with.
@@ -205,20 +300,12 @@ impl Process {
         self.ready.map_or(Duration::ZERO, |at| now.duration_since(at))
     }
 
-    /// Keeps a line that it wrote on standard error.
-    pub(crate) fn keep_line(&mut self, line: &str) {
-        if self.stderr.len() == KEPT_LINES {
-            self.stderr.pop_front();
-        }
-        self.stderr.push_back(line.chars().take(KEPT_CHARACTERS).collect());
-    }
-
     /// The last lines it wrote on standard error.
     pub(crate) fn last_lines(&self) -> Vec<String> {
-        self.stderr.iter().cloned().collect()
+        self.lines.0.borrow().iter().cloned().collect()
     }
 }
 
-fn pipe_end(end: Option<OwnedFd>) -> io::Result<pipe::Receiver> {
+pub(super) fn pipe_end(end: Option<OwnedFd>) -> io::Result<pipe::Receiver> {
     pipe::Receiver::from_owned_fd(end.ok_or(io::ErrorKind::BrokenPipe)?)
 }

@@ -34,19 +34,22 @@ impl Supervisor {
 
     /// Where a service is to be reached, as a URI.
     fn uri(&self, worker: &str, transport: &str) -> Option<String> {
-        let mut services = self.workers.iter().flat_map(Worker::services);
+        let mut services = self.workers.serving().flat_map(Worker::services);
         let service =
             services.find(|service| (&*service.worker, &*service.transport) == (worker, transport))?;
-        let worker = self.workers.iter().find(|candidate| candidate.id() == worker)?;
-        let transport = worker.transports().iter().find(|candidate| candidate.id == transport)?;
-        Some(uri(transport, &service.address, service.port))
+        let worker = self.workers.serving().find(|candidate| candidate.id() == worker)?;
+        match worker.transports().iter().find(|candidate| candidate.id == transport) {
+            Some(transport) => Some(uri(transport, &service.address, service.port)),
+            // What a guest speaks is not known.
+            None => Some(format!("tcp://{}:{}", service.address, service.port)),
+        }
     }
 
     /// Address and state of the onion service behind an endpoint, if it is one.
     pub(super) fn publication(&self, bound: &Bound) -> Option<(String, EndpointState, Option<String>)> {
         let onion = bound.onion.clone()?;
         let is_it = |worker: &str, transport: &str| worker == bound.worker && transport == bound.transport;
-        for worker in &self.workers {
+        for worker in self.workers.serving() {
             if !worker.services().iter().any(|service| is_it(&service.worker, &service.transport)) {
                 continue;
             }

@@ -3,13 +3,12 @@
 use super::process::Process;
 use super::slot::Slot;
 use super::usage::Usage;
+use super::workers::WorkerKey;
 use super::{Supervisor, Worker};
-use crate::sockets::Bound;
+use crate::sockets::{Bound, Socket};
 use jackfield_shared::status::{self, EndpointState, Listener, Logs, State, Status};
+use std::rc::Rc;
 use std::time::Instant;
-
-/// There is one configuration as long as it can't be reloaded.
-const GENERATION: u64 = 1;
 
 impl Supervisor {
     /// The node at this moment, with the counters that were last told.
@@ -20,76 +19,110 @@ impl Supervisor {
             pid: info.pid,
             version: info.version.clone(),
             dir: info.dir.display().to_string(),
-            config: self.node.config.clone(),
+            config: self.node.configuration.name.clone(),
             uptime_s: now.duration_since(self.node.started).as_secs_f64(),
-            generation: GENERATION,
+            generation: self.node.generation,
         };
-        let dropped = self.workers.iter().map(Worker::logs_dropped).sum::<u64>() + self.hub.dropped();
+        let dropped =
+            self.workers.all().map(|(_, worker)| worker.logs_dropped()).sum::<u64>() + self.hub.dropped();
+        let bounds = self.workers.serving().flat_map(|worker| worker.bound.iter().map(move |b| (worker, b)));
         Status {
             node,
-            workers: self.workers.iter().map(|worker| worker_status(worker, now)).collect(),
-            endpoints: self.endpoints.iter().filter_map(|bound| self.endpoint_status(bound)).collect(),
+            workers: self.workers_status(now),
+            endpoints: bounds.filter_map(|(worker, bound)| self.endpoint_status(worker, bound)).collect(),
             logs: Logs { dropped },
         }
     }
 
-    fn endpoint_status(&self, bound: &Bound) -> Option<status::Endpoint> {
-        let worker = self.workers.iter().find(|worker| worker.id() == bound.worker)?;
-        let transport = worker.transports().iter().find(|t| t.id == bound.transport)?;
-        let inodes = bound.inodes().unwrap_or_default();
+    /// The workers in effect, each with those before it that drain; then those that are gone but for draining.
+    fn workers_status(&self, now: Instant) -> Vec<status::Worker> {
+        let mut workers: Vec<_> = self.workers.serving().map(|worker| worker_status(worker, now)).collect();
+        for (_, former) in self.former() {
+            let draining = worker_status(former, now);
+            match workers.iter_mut().find(|worker| worker.id == draining.id) {
+                Some(worker) => worker.processes.extend(draining.processes),
+                None => workers.push(draining),
+            }
+        }
+        workers
+    }
+
+    /// Workers of earlier configurations, which drain.
+    pub(super) fn former(&self) -> impl Iterator<Item = (WorkerKey, &Worker)> {
+        self.workers.all().filter(move |(key, worker)| !self.workers.is_serving(*key) && !worker.arriving)
+    }
+
+    fn endpoint_status(&self, worker: &Worker, bound: &Bound) -> Option<status::Endpoint> {
+        let listens = worker.listener(&bound.transport)?;
         let (onion, state, reason) = match self.publication(bound) {
             Some((service, state, reason)) => (Some(service), state, reason),
             None => (None, EndpointState::Bound, None),
         };
+        let listener = |(socket, process): (&Rc<Socket>, _)| Listener { inode: socket.inode, process };
+        let former = self.former().filter(|(_, former)| former.id() == worker.id());
+        let mut connections = worker.connections(&bound.transport);
+        former.for_each(|(_, former)| connections += former.connections(&bound.transport));
         Some(status::Endpoint {
             worker: bound.worker.clone(),
             transport: bound.transport.clone(),
-            kind: transport.kind.name().to_owned(),
+            kind: listens.kind.to_owned(),
             address: bound.address.clone(),
             onion,
             state,
             reason,
             shared: bound.shared,
-            tls: transport.has_tls(),
-            listeners: inodes.into_iter().map(|(inode, process)| Listener { inode, process }).collect(),
-            connections: worker.connections(&bound.transport),
+            tls: listens.has_tls,
+            listeners: bound.listeners().map(listener).collect(),
+            connections,
         })
     }
 }
 
 fn worker_status(worker: &Worker, now: Instant) -> status::Worker {
     let state = worker.state();
-    let reason = worker.slots.iter().find(|slot| slot.state() == state).and_then(|slot| slot.reason.clone());
+    let mut active = worker.active();
+    let reason = active.find(|(_, slot)| slot.state() == state).and_then(|(_, slot)| slot.reason.clone());
+    let shown = worker.slots.iter().filter(|slot| slot.is_active() || (slot.retired && !slot.is_empty()));
     status::Worker {
         id: worker.id().to_owned(),
         kind: worker.kind_name().to_owned(),
         state,
         reason,
-        processes: worker.slots.iter().flat_map(|slot| slot_status(slot, now)).collect(),
+        processes: shown.flat_map(|slot| slot_status(slot, worker.generation, now)).collect(),
     }
 }
 
 /// The process that the slot's state is about comes first; then its replacement and those that drain.
-fn slot_status(slot: &Slot, now: Instant) -> Vec<status::Process> {
+fn slot_status(slot: &Slot, generation: u64, now: Instant) -> Vec<status::Process> {
     // A slot that drains has no current process but the one that drains.
     let (first, others) = match (slot.state(), slot.leaving.split_last()) {
         (State::Draining, Some((last, others))) => (Some(last), others),
         _ => (slot.current.as_ref(), slot.leaving.as_slice()),
     };
-    let mut processes = vec![process_status(slot, slot.state(), first, now)];
-    processes.extend(slot.replacement.iter().map(|p| process_status(slot, State::Starting, Some(p), now)));
-    processes.extend(others.iter().map(|p| process_status(slot, State::Draining, Some(p), now)));
+    let status = |state, process| process_status(slot, state, process, generation, now);
+    // Of a worker that is gone only what still runs is of interest.
+    let mut processes: Vec<_> =
+        (!slot.retired || first.is_some()).then(|| status(slot.state(), first)).into_iter().collect();
+    processes.extend(slot.replacement.iter().map(|process| status(State::Starting, Some(process))));
+    processes.extend(others.iter().map(|process| status(State::Draining, Some(process))));
     processes
 }
 
-fn process_status(slot: &Slot, state: State, process: Option<&Process>, now: Instant) -> status::Process {
-    let usage = process.map(|process| Usage::of(process.source.pid)).unwrap_or_default();
+fn process_status(
+    slot: &Slot,
+    state: State,
+    process: Option<&Process>,
+    generation: u64,
+    now: Instant,
+) -> status::Process {
+    let usage = process.map(|process| Usage::of(process.source.pid())).unwrap_or_default();
     let listeners = process.into_iter().flat_map(|process| &process.counters.listeners);
     status::Process {
         index: slot.index,
-        pid: process.map(|process| process.source.pid),
+        pid: process.map(|process| process.source.pid()),
         state,
-        generation: GENERATION,
+        status: process.and_then(|process| process.said.status.clone()),
+        generation: process.map_or(generation, |process| process.generation),
         uptime_s: process.map_or(0.0, |process| now.duration_since(process.spawned).as_secs_f64()),
         restarts: slot.restarts,
         rss_bytes: usage.rss_bytes,

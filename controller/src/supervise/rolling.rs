@@ -6,13 +6,14 @@ use super::Supervisor;
 use super::event::Key;
 use super::operation::Caller;
 use super::slot::Role;
+use super::workers::WorkerKey;
 use jackfield_shared::status::State;
 use std::collections::VecDeque;
 
 /// Slots to go through, and how far the first of them is.
 #[derive(Debug)]
 pub(super) struct Rolling {
-    queue: VecDeque<(usize, usize)>,
+    queue: VecDeque<(WorkerKey, usize)>,
     step: Step,
 }
 
@@ -21,21 +22,25 @@ enum Step {
     /// The next slot's turn.
     Next,
     /// The successor must become ready; then its predecessor, if there is one, drains.
-    Starting { worker: usize, slot: usize, successor: Key, predecessor: Option<Key> },
+    Starting { worker: WorkerKey, slot: usize, successor: Key, predecessor: Option<Key> },
+    /// The process that there is must end before its successor starts.
+    MakingRoom { worker: WorkerKey, slot: usize },
     /// The predecessor must end.
-    Draining { worker: usize, slot: usize, predecessor: Key },
+    Draining { worker: WorkerKey, slot: usize, predecessor: Key },
 }
 
 impl Rolling {
-    pub(super) fn new(slots: impl IntoIterator<Item = (usize, usize)>) -> Self {
+    pub(super) fn new(slots: impl IntoIterator<Item = (WorkerKey, usize)>) -> Self {
         Self { queue: slots.into_iter().collect(), step: Step::Next }
     }
 
     /// Whether it has something to do with this worker.
-    pub(super) fn concerns(&self, wanted: usize) -> bool {
+    pub(super) fn concerns(&self, wanted: WorkerKey) -> bool {
         let now = match self.step {
             Step::Next => None,
-            Step::Starting { worker, .. } | Step::Draining { worker, .. } => Some(worker),
+            Step::Starting { worker, .. }
+            | Step::MakingRoom { worker, .. }
+            | Step::Draining { worker, .. } => Some(worker),
         };
         self.queue.iter().map(|(worker, _)| *worker).chain(now).any(|worker| worker == wanted)
     }
@@ -57,6 +62,12 @@ impl Supervisor {
                 Step::Starting { worker, slot, successor, predecessor } => {
                     self.await_ready(worker, slot, successor, predecessor, caller)?
                 }
+                Step::MakingRoom { worker, slot } => {
+                    if !self.workers[worker].slots[slot].is_empty() {
+                        return None;
+                    }
+                    self.replace(worker, slot)
+                }
                 Step::Draining { worker, slot, predecessor } => {
                     if self.workers[worker].slots[slot].role(predecessor).is_some() {
                         return None;
@@ -72,7 +83,7 @@ impl Supervisor {
     }
 
     /// Begins with a slot.
-    fn replace(&mut self, worker: usize, slot: usize) -> Result<Step, String> {
+    fn replace(&mut self, worker: WorkerKey, slot: usize) -> Result<Step, String> {
         let name = self.slot_name(worker, slot);
         let place = &mut self.workers[worker].slots[slot];
         let predecessor = match place.state() {
@@ -86,6 +97,10 @@ impl Supervisor {
                 None
             }
         };
+        if predecessor.is_some() && !self.workers[worker].can_overlap() {
+            self.stop_slot(worker, slot, None);
+            return Ok(Step::MakingRoom { worker, slot });
+        }
         if predecessor.is_some() {
             let successor =
                 self.spawn(worker, slot).map_err(|e| format!("{name}: cannot start a process: {e}"))?;
@@ -103,7 +118,7 @@ impl Supervisor {
     /// `None` as long as the successor is neither ready nor gone.
     fn await_ready(
         &self,
-        worker: usize,
+        worker: WorkerKey,
         slot: usize,
         successor: Key,
         predecessor: Option<Key>,
@@ -113,7 +128,7 @@ impl Supervisor {
         let place = &self.workers[worker].slots[slot];
         match place.role(successor) {
             Some(Role::Current) if place.state() == State::Ready => {
-                let pid = place.current.as_ref().map_or(0, |process| process.source.pid);
+                let pid = place.current.as_ref().map_or(0, |process| process.source.pid());
                 caller.progress(format!("{name}: process {pid} is ready"));
                 Some(Ok(match predecessor {
                     Some(predecessor) => Step::Draining { worker, slot, predecessor },
@@ -135,7 +150,7 @@ impl Supervisor {
         }
     }
 
-    fn slot_name(&self, worker: usize, slot: usize) -> String {
+    fn slot_name(&self, worker: WorkerKey, slot: usize) -> String {
         format!("{}[{slot}]", self.workers[worker].id())
     }
 }

@@ -2,7 +2,7 @@
 
 use super::due::Due;
 use super::event::Event;
-use super::worker::Work;
+use super::worker::{Task, Work};
 use super::{Supervisor, Worker};
 use crate::tls::{News, files_of, has_tickets, watch};
 use jackfield_shared::ipc::ToWorker;
@@ -21,11 +21,21 @@ impl Worker {
         }
     }
 
-    /// The files of TLS that its processes need.
-    pub(super) fn tls_files(&self, files: &Files) -> Files {
+    /// Of these files, those that its processes need.
+    pub(super) fn tls_files_of(&self, files: &Files) -> Files {
         match &self.work {
             Work::Serve(config) => files_of(config, files),
-            Work::Publish(_) | Work::Arti(_) => Files::default(),
+            Work::Guest(_) | Work::Publish(_) | Work::Arti(_) => Files::default(),
+        }
+    }
+
+    /// Serves with these files from now on.
+    pub(super) fn take_tls_files(&mut self, files: Files) {
+        if self.tls_files != files {
+            for process in self.processes() {
+                process.tell(ToWorker::TlsFiles(files.clone()));
+            }
+            self.tls_files = files;
         }
     }
 }
@@ -33,16 +43,21 @@ impl Worker {
 impl Supervisor {
     /// Begins to watch the files, and to change the ticket keys.
     pub(super) fn secure(&mut self) {
-        let events = self.events.clone();
-        let news = async move |news| events.send(Event::TlsFiles(news)).await.is_ok();
-        spawn_local(watch(self.tls.clone(), news));
-        if self.workers.iter().any(|worker| worker.ticket_keys.is_some()) {
+        let (events, generation) = (self.events.clone(), self.node.generation);
+        let news = async move |news| events.send(Event::TlsFiles(generation, news)).await.is_ok();
+        let watching = spawn_local(watch(self.node.configuration.tls.clone(), news));
+        self.tls_watch = Some(Task(watching.abort_handle()));
+        let has_tickets = self.workers.serving().any(|worker| worker.ticket_keys.is_some());
+        if has_tickets && !std::mem::replace(&mut self.tickets_planned, true) {
             self.deadlines.push(Instant::now() + TICKET_LIFETIME, Due::TicketKeys);
         }
     }
 
     /// Files have changed.
-    pub(super) fn tls_renewed(&mut self, News { files, renewed, obstacles }: News) {
+    pub(super) fn tls_renewed(&mut self, generation: u64, News { files, renewed, obstacles }: News) {
+        if generation != self.node.generation {
+            return;
+        }
         for obstacle in obstacles {
             let (path, message) = (obstacle.path, obstacle.message);
             self.hub.log(Level::Error, format!("{path}: {message}; what was there before stays in use"));
@@ -52,20 +67,16 @@ impl Supervisor {
         }
         let names: Vec<_> = renewed.iter().map(|path| path.display().to_string()).collect();
         self.hub.log(Level::Info, format!("TLS: new connections use {}, which changed", names.join(", ")));
-        self.tls.files = files;
-        for worker in &self.workers {
-            let files = worker.tls_files(&self.tls.files);
-            if renewed.iter().any(|path| files.get(path).is_some()) {
-                for process in worker.processes() {
-                    process.tell(ToWorker::TlsFiles(files.clone()));
-                }
-            }
+        for key in self.workers.keys() {
+            let worker = &mut self.workers[key];
+            worker.take_tls_files(worker.tls_files_of(&files));
         }
+        self.node.configuration.tls.files = files;
     }
 
     /// Tickets are sealed with new keys from now on; those that were just sealed can be opened still.
     pub(super) fn change_ticket_keys(&mut self, now: Instant) {
-        for worker in &mut self.workers {
+        for worker in self.workers.all_mut() {
             let Some((before, current)) = worker.ticket_keys.take().zip(new_ticket_key()) else { continue };
             let keys = TicketKeys { current, previous: Some(before.current) };
             for process in worker.processes() {

@@ -1,15 +1,19 @@
 //! From the configuration to what the supervisor works with.
 
+use super::guest::Guest;
 use super::process::Launch;
 use super::worker::{Embedded, Publisher, Work, Worker};
 use crate::cgroup::Cgroups;
-use crate::sockets::ArtiSocket;
+use crate::guest::{find, is_of_service_manager};
 use crate::stage::{ARGUMENTS, Identity, VARIABLE, worker_value};
-use jackfield_shared::config::{self, Inherit, NativeOptions, Processes, WorkerCommon};
+use jackfield_shared::config::{self, Inherit, ProcessEnv, Processes, WorkerCommon, WorkerKind};
 use jackfield_shared::ipc::{DaemonService, OnionService};
 use rustix::thread::{CpuSet, sched_getaffinity};
 use std::ffi::OsString;
 use std::path::Path;
+
+/// Why a worker can't be set up: the attribute that asks for what can't be had, and the reason.
+pub(crate) type Wrong = (&'static str, String);
 
 /// What workers are set up with.
 #[derive(Clone, Debug)]
@@ -64,8 +68,13 @@ impl Cpus {
         Ok((!cpus.is_empty()).then_some(cpus))
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// How many processes a worker has.
-    fn processes(&self, processes: Processes) -> u16 {
+    pub(crate) fn processes(&self, processes: Processes) -> u16 {
         match processes {
             Processes::Count(count) => count,
             Processes::Auto => u16::try_from(self.0.len()).unwrap_or(u16::MAX).max(1),
@@ -77,17 +86,21 @@ impl Cpus {
 ///
 /// # Errors
 /// When its options can't be met on this machine.
-pub(crate) fn worker(config: config::Worker, directory: &Path, machine: &Machine) -> Result<Worker, String> {
+pub(crate) fn worker(config: config::Worker, directory: &Path, machine: &Machine) -> Result<Worker, Wrong> {
+    let (user, group) = (config.common.user.as_deref(), config.common.group.as_deref());
+    let identity = Identity::of(user, group)?;
+    if let WorkerKind::Guest(program) = &config.kind {
+        let program = program.clone();
+        return guest(config, program, identity, machine);
+    }
     let Some(options) = config.native_options() else {
-        return Err(format!("workers of type \"{}\" are not built yet", config.kind_name()));
+        return Err(("type", format!("workers of type \"{}\" are not built yet", config.kind_name())));
     };
     let title = options.title.clone();
-    let (user, group) = (config.common.user.as_deref(), config.common.group.as_deref());
-    let identity = Identity::of(user, group).map_err(|(key, reason)| format!("{key}: {reason}"))?;
     let launch = Launch {
         title: title.unwrap_or_else(|| format!("jackfield {} {}", config.kind_name(), config.id)),
-        cpus: machine.cpus.at(&options.cpu_affinity)?,
-        environment: environment(options, identity.as_ref(), std::env::vars_os()),
+        cpus: machine.cpus.at(&options.cpu_affinity).map_err(|reason| ("options", reason))?,
+        environment: of_worker(&options.env, identity.as_ref(), std::env::vars_os()),
         identity,
         limits: config.common.limits.clone(),
         cgroups: machine.cgroups.clone(),
@@ -95,6 +108,39 @@ pub(crate) fn worker(config: config::Worker, directory: &Path, machine: &Machine
     };
     let processes = machine.cpus.processes(config.common.processes);
     Ok(Worker::new(Work::Serve(Box::new(config)), launch, processes))
+}
+
+/// A guest as the configuration wants it.
+fn guest(
+    config: config::Worker,
+    program: config::Guest,
+    identity: Option<Identity>,
+    machine: &Machine,
+) -> Result<Worker, Wrong> {
+    let workdir = &program.options.workdir;
+    if !workdir.is_dir() {
+        return Err(("options", format!("workdir: {} is no directory", workdir.display())));
+    }
+    let path = std::env::var_os("PATH");
+    let executable =
+        find(&program.executable, workdir, path.as_deref()).map_err(|reason| ("executable", reason))?;
+    let mut environment = environment(&program.options.env, identity.as_ref(), std::env::vars_os());
+    // As Crossbar.io does: what Python writes is to be seen when it is written.
+    if !environment.iter().any(|(name, _)| name == "PYTHONUNBUFFERED") {
+        environment.push(("PYTHONUNBUFFERED".into(), "1".into()));
+    }
+    let launch = Launch {
+        title: format!("jackfield keeper of {}", config.id),
+        cpus: None,
+        identity,
+        limits: config.common.limits.clone(),
+        cgroups: machine.cgroups.clone(),
+        environment,
+        directory: workdir.clone(),
+    };
+    let processes = machine.cpus.processes(config.common.processes);
+    let guest = Guest { worker: config, program, executable };
+    Ok(Worker::new(Work::Guest(Box::new(guest)), launch, processes))
 }
 
 /// The worker that publishes these onion services by tor daemons, beside the others; with no process yet.
@@ -105,17 +151,16 @@ pub(crate) fn publisher(services: Vec<DaemonService>, others: &[Worker], directo
     Worker::new(Work::Publish(Box::new(publisher)), launch, 1)
 }
 
-/// The worker that has the embedded Arti, beside the others; with no process yet. With a socket it is a SOCKS proxy there.
+/// The worker that has the embedded Arti, beside the others; with no process yet.
 pub(crate) fn arti(
     settings: config::Tor,
     services: Vec<OnionService>,
-    socket: Option<ArtiSocket>,
     others: &[Worker],
     directory: &Path,
 ) -> Worker {
     let id = free_id("arti", others);
     let launch = nodes_own(&id, directory);
-    let embedded = Embedded { id, common: WorkerCommon::default(), settings, services, socket };
+    let embedded = Embedded { id, common: WorkerCommon::default(), settings, services };
     Worker::new(Work::Arti(Box::new(embedded)), launch, 1)
 }
 
@@ -134,19 +179,31 @@ fn nodes_own(id: &str, directory: &Path) -> Launch {
         identity: None,
         limits: config::Limits::default(),
         cgroups: Cgroups::default(),
-        environment: environment(&NativeOptions::default(), None, std::env::vars_os()),
+        environment: of_worker(&ProcessEnv::default(), None, std::env::vars_os()),
         directory: directory.into(),
     }
 }
 
-/// The variables inherited, then those of another user, then those set, then the one that makes the process a worker.
-fn environment(
-    options: &NativeOptions,
+/// The variables of a process of ours: one more makes it a worker.
+fn of_worker(
+    env: &ProcessEnv,
     identity: Option<&Identity>,
     ours: impl Iterator<Item = (OsString, OsString)>,
 ) -> Vec<(OsString, OsString)> {
-    let inherited = |name: &OsString| match &options.env.inherit {
-        _ if name == ARGUMENTS => false,
+    let mut environment = environment(env, identity, ours);
+    environment.push((VARIABLE.into(), worker_value(std::process::id()).into()));
+    environment
+}
+
+/// The variables inherited, then those of another user, then those set. What a service manager says to the node
+/// is for the node alone.
+fn environment(
+    env: &ProcessEnv,
+    identity: Option<&Identity>,
+    ours: impl Iterator<Item = (OsString, OsString)>,
+) -> Vec<(OsString, OsString)> {
+    let inherited = |name: &OsString| match &env.inherit {
+        _ if name == ARGUMENTS || name == VARIABLE || is_of_service_manager(name) => false,
         Inherit::All => true,
         Inherit::None => false,
         Inherit::Only(names) => names.iter().any(|wanted| name == wanted.as_str()),
@@ -154,8 +211,7 @@ fn environment(
     let mut environment: Vec<_> = ours.filter(|(name, _)| inherited(name)).collect();
     let of_user = identity.map(Identity::variables).unwrap_or_default();
     environment.extend(of_user.into_iter().map(|(name, value)| (name.into(), value.into())));
-    environment.extend(options.env.vars.iter().map(|(name, value)| (name.into(), value.into())));
-    environment.push((VARIABLE.into(), worker_value(std::process::id()).into()));
+    environment.extend(env.vars.iter().map(|(name, value)| (name.into(), value.into())));
     environment
 }
 
@@ -178,12 +234,15 @@ mod tests {
 
     #[test]
     fn the_environment_is_inherited_as_configured_and_then_set() {
-        let ours = || [("A", "1"), ("B", "2")].map(|(n, v)| (n.into(), v.into())).into_iter();
+        let ours = || {
+            [("A", "1"), ("B", "2"), ("NOTIFY_SOCKET", "/run/x"), (VARIABLE, "detached:1")]
+                .map(|(n, v)| (n.into(), v.into()))
+                .into_iter()
+        };
         let of = |inherit| {
-            let mut options = NativeOptions::default();
-            options.env.inherit = inherit;
-            options.env.vars.insert("B".into(), "set".into());
-            let mut names: Vec<_> = environment(&options, None, ours())
+            let mut env = ProcessEnv { inherit, ..ProcessEnv::default() };
+            env.vars.insert("B".into(), "set".into());
+            let mut names: Vec<_> = of_worker(&env, None, ours())
                 .into_iter()
                 .map(|(name, value)| format!("{}={}", name.display(), value.display()))
                 .collect();

@@ -30,6 +30,10 @@ pub(crate) struct Slot {
     pub backoff: Backoff,
     /// Counts the changes of state: a planned restart is meant only for the state it was planned in.
     pub changes: u64,
+    /// Whether its process is for a configuration that may still be given up: it is not restarted then.
+    pub arriving: bool,
+    /// Whether there is to be no process here any more.
+    pub retired: bool,
     state: State,
 }
 
@@ -58,6 +62,8 @@ impl Slot {
             last_end: None,
             backoff: Backoff::default(),
             changes: 0,
+            arriving: false,
+            retired: false,
             state: State::Stopped,
         }
     }
@@ -108,6 +114,11 @@ impl Slot {
         } else {
             self.leaving.iter().any(is).then_some(Role::Leaving)
         }
+    }
+
+    /// Whether it is a place of the configuration in effect.
+    pub(crate) fn is_active(&self) -> bool {
+        !self.arriving && !self.retired
     }
 
     /// Whether it has no process at all.

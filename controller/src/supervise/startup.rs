@@ -1,7 +1,7 @@
 //! The end of the start: every worker is ready, or it is known which are not.
 
-use super::Supervisor;
 use super::stop::Phase;
+use super::{Supervisor, Worker};
 use crate::sockets::Bound;
 use jackfield_shared::ipc::NodeInfo;
 use jackfield_shared::log::Level;
@@ -22,9 +22,10 @@ impl Supervisor {
         let NodeInfo { id, version, .. } = &self.node.info;
         self.hub.log(
             Level::Info,
-            format!("node {id} starts: jackfield {version}, configuration {}", self.node.config),
+            format!("node {id} starts: jackfield {version}, configuration {}", self.node.configuration.name),
         );
-        for Bound { worker, transport, address, .. } in &self.endpoints {
+        let endpoints = self.workers.serving().flat_map(|worker| &worker.bound);
+        for Bound { worker, transport, address, .. } in endpoints {
             self.hub.log(Level::Info, format!("listening on {address} for {worker}, {transport}"));
         }
     }
@@ -35,7 +36,8 @@ impl Supervisor {
             return;
         }
         let mut failed = false;
-        for slot in self.workers.iter().filter(|worker| worker.serves()).flat_map(|worker| &worker.slots) {
+        let serving = self.workers.serving().filter(|worker| worker.serves());
+        for (_, slot) in serving.flat_map(Worker::active) {
             match slot.state() {
                 State::Starting | State::Backoff | State::Draining => return,
                 State::Failed => failed = true,

@@ -5,6 +5,8 @@ use super::due::Due;
 use super::exit;
 use super::operation::Caller;
 use super::process::Process;
+use super::worker::Work;
+use super::workers::WorkerKey;
 use jackfield_shared::config::NodeShutdown;
 use jackfield_shared::ipc::ToWorker;
 use jackfield_shared::log::Level;
@@ -35,12 +37,13 @@ pub(super) enum Phase {
 
 impl Supervisor {
     /// Asks a process, which is taken from its slot, to finish what is open.
-    pub(super) fn drain(&mut self, worker: usize, process: Process, time: Option<Duration>) {
+    pub(super) fn drain(&mut self, worker: WorkerKey, process: Process, time: Option<Duration>) {
         let Some(&(_, slot)) = self.places.get(&process.key()) else { return };
         let time = time.unwrap_or(self.workers[worker].common().stop.drain_timeout);
         let timeout_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let now = Instant::now();
-        if process.tell(ToWorker::Drain { timeout_ms }) {
+        let retired = self.retired(&process);
+        if process.tell(ToWorker::Drain { timeout_ms, retired }) {
             self.deadlines.push(now + time + GRACE, Due::Terminate(process.key()));
         } else {
             self.deadlines.push(now, Due::Terminate(process.key()));
@@ -49,8 +52,9 @@ impl Supervisor {
     }
 
     /// Stops the processes of a slot, which drain for so long, or as long as configured.
-    pub(super) fn stop_slot(&mut self, worker: usize, slot: usize, time: Option<Duration>) {
+    pub(super) fn stop_slot(&mut self, worker: WorkerKey, slot: usize, time: Option<Duration>) {
         let place = &mut self.workers[worker].slots[slot];
+        self.listeners_changed = true;
         let (current, replacement) = (place.current.take(), place.replacement.take());
         match (place.state(), &current) {
             (State::Starting | State::Ready, Some(_)) => place.enter(State::Draining, None),
@@ -73,13 +77,19 @@ impl Supervisor {
             }
             Phase::Running => {
                 self.phase = Phase::Stopping { well, callers: caller.into_iter().collect(), told: 0 };
-                for worker in 0..self.workers.len() {
-                    for slot in 0..self.workers[worker].slots.len() {
-                        self.stop_slot(worker, slot, time);
-                    }
+                // Nobody will accept any more: who comes now is refused instead of left waiting. Who came before is
+                // accepted still.
+                for worker in self.workers.all_mut() {
+                    worker.bound.clear();
                 }
-                // Nobody will accept any more: who comes now is refused instead of left waiting.
-                self.endpoints.clear();
+                self.give_up_transition("the node is being stopped");
+                let workers: Vec<_> =
+                    self.workers.all().map(|(key, worker)| (key, worker.slots.len())).collect();
+                for (worker, slot) in
+                    workers.into_iter().flat_map(|(key, n)| (0..n).map(move |slot| (key, slot)))
+                {
+                    self.stop_slot(worker, slot, time);
+                }
             }
         }
     }
@@ -88,8 +98,8 @@ impl Supervisor {
     fn hurry(&mut self, time: Duration) {
         let timeout_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let now = Instant::now();
-        for process in self.workers.iter().flat_map(super::Worker::processes) {
-            process.tell(ToWorker::Drain { timeout_ms });
+        for process in self.workers.all().flat_map(|(_, worker)| worker.processes()) {
+            process.tell(ToWorker::Drain { timeout_ms, retired: Vec::new() });
             self.deadlines.push(now + time + GRACE, Due::Terminate(process.key()));
         }
     }
@@ -103,22 +113,25 @@ impl Supervisor {
         }
         self.hub.log(Level::Warn, format!("{name} again: stopping at once"));
         for process in
-            self.workers.iter_mut().flat_map(|w| &mut w.slots).flat_map(super::slot::Slot::processes_mut)
+            self.workers.all_mut().flat_map(|w| &mut w.slots).flat_map(super::slot::Slot::processes_mut)
         {
             process.kill("stopped at once");
         }
     }
 
     /// Whether the end of this process, by itself, is the end of the node (`controller.options.shutdown`).
-    pub(super) fn ends_node(&mut self, worker: usize, exit: &Exit, reason: &str) -> bool {
+    pub(super) fn ends_node(&mut self, worker: WorkerKey, exit: &Exit, reason: &str) -> bool {
         let clean = exit::is_clean(exit);
         if !self.workers[worker].serves() {
             return false;
         }
-        let serving = self.workers.iter().filter(|worker| worker.serves());
+        let serving = self.workers.serving().filter(|worker| worker.serves());
         let others = serving.flat_map(super::Worker::processes).count();
-        let ends = self.node.shutdown.iter().flatten().any(|shutdown| match shutdown {
+        let is_guest = matches!(self.workers[worker].work, Work::Guest(_));
+        let ends = self.node.shutdown().into_iter().flatten().any(|shutdown| match shutdown {
             NodeShutdown::OnShutdownRequested => false,
+            // As in Crossbar.io, a guest may come and go.
+            NodeShutdown::OnWorkerExit | NodeShutdown::OnWorkerExitWithError if is_guest => false,
             NodeShutdown::OnWorkerExit => true,
             NodeShutdown::OnWorkerExitWithError => !clean,
             NodeShutdown::OnLastWorkerExit => others == 0,
@@ -134,11 +147,11 @@ impl Supervisor {
 
     /// Tells those who wait how many processes are left, when that has changed.
     pub(super) fn tell_of_stopping(&mut self) {
-        let left = self.workers.iter().flat_map(super::Worker::processes).count();
+        let left = self.places.len();
         let open: u64 = self
             .workers
-            .iter()
-            .flat_map(super::Worker::processes)
+            .all()
+            .flat_map(|(_, worker)| worker.processes())
             .flat_map(|process| &process.counters.listeners)
             .map(|listener| listener.connections.open)
             .sum();

@@ -1,21 +1,36 @@
 //! A worker of the configuration, as the supervisor sees it.
 
 use super::backoff::Limits;
+use super::guest::Guest;
 use super::process::{Launch, Process};
 use super::slot::Slot;
 use super::state::least_healthy;
-use crate::sockets::ArtiSocket;
+use crate::sockets::{ArtiSocket, Bound};
 use jackfield_shared::config;
 use jackfield_shared::ipc::{DaemonService, OnionService};
 use jackfield_shared::status::{Connections, State};
-use jackfield_shared::tls::TicketKeys;
+use jackfield_shared::tls::{Files, TicketKeys};
 use std::collections::HashMap;
+use std::rc::Rc;
+use tokio::task::AbortHandle;
+
+/// A task that ends with whoever wanted it.
+#[derive(Debug)]
+pub(crate) struct Task(pub AbortHandle);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
 
 /// What the processes of a worker do.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Work {
     /// They serve a worker of the configuration.
     Serve(Box<config::Worker>),
+    /// They are a program that is not ours.
+    Guest(Box<Guest>),
     /// One process publishes the onion services of all the others, by tor daemons.
     Publish(Box<Publisher>),
     /// One process has the embedded Arti.
@@ -23,7 +38,7 @@ pub(crate) enum Work {
 }
 
 /// The worker that publishes. It is the node's own: nothing in the configuration says how it is to live.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Publisher {
     /// Its id: `tor`, unless a worker of the configuration has this.
     pub id: String,
@@ -35,7 +50,7 @@ pub(crate) struct Publisher {
 
 /// The worker with the embedded Arti, which is the node's own, too. It is another one than the publisher, so that its
 /// size and its faults are its own.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Embedded {
     /// Its id: `arti`, unless a worker of the configuration has this.
     pub id: String,
@@ -45,8 +60,6 @@ pub(crate) struct Embedded {
     pub settings: config::Tor,
     /// What it publishes.
     pub services: Vec<OnionService>,
-    /// Where it answers as a SOCKS proxy, if some endpoint needs that.
-    pub socket: Option<ArtiSocket>,
 }
 
 /// A worker and its places for processes.
@@ -58,6 +71,20 @@ pub(crate) struct Worker {
     pub launch: Launch,
     /// Its places.
     pub slots: Vec<Slot>,
+    /// What it listens on, by transports.
+    pub bound: Vec<Bound>,
+    /// How many processes somebody wanted it to have, in place of what the configuration says.
+    pub scaled: Option<u16>,
+    /// Watches its files, if it is a guest that is to be restarted when they change.
+    pub watch: Option<Task>,
+    /// Whether it is of a configuration that may still be given up.
+    pub arriving: bool,
+    /// The files that its TLS sections name.
+    pub tls_files: Files,
+    /// Where the node's Arti answers: accepted from by Arti itself, connected to by the others that have it.
+    pub arti: Option<Rc<ArtiSocket>>,
+    /// The generation of the configuration that its processes are started with.
+    pub generation: u64,
     /// What its processes seal session tickets with; absent where none has TLS.
     pub ticket_keys: Option<TicketKeys>,
     /// What ended processes had counted: a node's counters never go down.
@@ -69,8 +96,21 @@ impl Worker {
     /// A worker with so many empty places.
     pub(crate) fn new(work: Work, launch: Launch, processes: u16) -> Self {
         let slots = (0..processes).map(Slot::new).collect();
-        let mut worker =
-            Self { work, launch, slots, ticket_keys: None, ended: HashMap::new(), ended_dropped: 0 };
+        let mut worker = Self {
+            work,
+            launch,
+            slots,
+            bound: Vec::new(),
+            scaled: None,
+            watch: None,
+            arriving: false,
+            tls_files: Files::default(),
+            arti: None,
+            generation: 1,
+            ticket_keys: None,
+            ended: HashMap::new(),
+            ended_dropped: 0,
+        };
         worker.make_ticket_keys();
         worker
     }
@@ -79,6 +119,7 @@ impl Worker {
     pub(crate) fn id(&self) -> &str {
         match &self.work {
             Work::Serve(worker) => &worker.id,
+            Work::Guest(guest) => &guest.worker.id,
             Work::Publish(publisher) => &publisher.id,
             Work::Arti(arti) => &arti.id,
         }
@@ -88,6 +129,7 @@ impl Worker {
     pub(crate) fn kind_name(&self) -> &'static str {
         match &self.work {
             Work::Serve(worker) => worker.kind_name(),
+            Work::Guest(guest) => guest.worker.kind_name(),
             Work::Publish(_) => "tor",
             Work::Arti(_) => "arti",
         }
@@ -97,36 +139,85 @@ impl Worker {
     pub(crate) fn common(&self) -> &config::WorkerCommon {
         match &self.work {
             Work::Serve(worker) => &worker.common,
+            Work::Guest(guest) => &guest.worker.common,
             Work::Publish(publisher) => &publisher.common,
             Work::Arti(arti) => &arti.common,
         }
     }
 
-    /// What it listens on.
+    /// Its transports.
     pub(crate) fn transports(&self) -> &[config::Transport] {
         match &self.work {
             Work::Serve(worker) => worker.transports(),
-            Work::Publish(_) | Work::Arti(_) => &[],
+            Work::Guest(_) | Work::Publish(_) | Work::Arti(_) => &[],
+        }
+    }
+
+    /// What it listens on.
+    pub(crate) fn listeners(&self) -> Vec<config::Listener<'_>> {
+        match &self.work {
+            Work::Serve(worker) => worker.listeners(),
+            Work::Guest(guest) => guest.worker.listeners(),
+            Work::Publish(_) | Work::Arti(_) => Vec::new(),
         }
     }
 
     /// The onion services that it publishes.
     pub(crate) fn services(&self) -> Vec<&OnionService> {
         match &self.work {
-            Work::Serve(_) => Vec::new(),
+            Work::Serve(_) | Work::Guest(_) => Vec::new(),
             Work::Publish(publisher) => publisher.services.iter().map(|daemon| &daemon.service).collect(),
             Work::Arti(arti) => arti.services.iter().collect(),
         }
     }
 
+    /// Whether something in it connects through the node's Arti.
+    pub(crate) fn connects_through_arti(&self) -> bool {
+        let Work::Serve(worker) = &self.work else { return false };
+        let endpoints = config::endpoints(worker, &config::Path::default());
+        endpoints.iter().any(|(_, endpoint)| endpoint.is_through_arti())
+    }
+
+    /// What it listens on by this name.
+    pub(crate) fn listener(&self, id: &str) -> Option<config::Listener<'_>> {
+        self.listeners().into_iter().find(|listener| listener.id == id)
+    }
+
+    /// Whether a process and its successor can do their work side by side. A guest without sockets of ours has
+    /// got what it needs by itself, which may be a port, or the lock on a file.
+    pub(crate) fn can_overlap(&self) -> bool {
+        match &self.work {
+            Work::Serve(_) | Work::Publish(_) | Work::Arti(_) => true,
+            Work::Guest(guest) => !guest.program.listen.is_empty(),
+        }
+    }
+
     /// Whether it serves a worker of the configuration; without the others the node goes on, if degraded.
     pub(crate) fn serves(&self) -> bool {
-        matches!(self.work, Work::Serve(_))
+        !matches!(self.work, Work::Publish(_))
+    }
+
+    /// The places of the configuration in effect.
+    pub(crate) fn active(&self) -> impl Iterator<Item = (usize, &Slot)> {
+        self.slots.iter().enumerate().filter(|(_, slot)| slot.is_active())
+    }
+
+    /// Gives it so many places, which are empty.
+    pub(crate) fn set_places(&mut self, count: usize) {
+        self.slots = (0..count).map(|index| Slot::new(u16::try_from(index).unwrap_or(u16::MAX))).collect();
+    }
+
+    /// The place with this index, made if there is none; one that is about to go stays.
+    pub(crate) fn place(&mut self, index: usize) -> &mut Slot {
+        while self.slots.len() <= index {
+            self.slots.push(Slot::new(u16::try_from(self.slots.len()).unwrap_or(u16::MAX)));
+        }
+        &mut self.slots[index]
     }
 
     /// The state of its least healthy process.
     pub(crate) fn state(&self) -> State {
-        least_healthy(self.slots.iter().map(Slot::state))
+        least_healthy(self.active().map(|(_, slot)| slot.state()))
     }
 
     /// How often a process may be started again.
@@ -152,6 +243,14 @@ impl Worker {
             *kept += Connections { open: 0, ..listener.connections };
         }
         self.ended_dropped += process.counters.logs_dropped;
+    }
+
+    /// Takes over the counters of a worker with the same id, which has ended.
+    pub(crate) fn inherit_counters(&mut self, former: &Self) {
+        for (transport, connections) in &former.ended {
+            *self.ended.entry(transport.clone()).or_default() += *connections;
+        }
+        self.ended_dropped += former.ended_dropped;
     }
 
     /// The counters of a transport, over all processes there are and were.

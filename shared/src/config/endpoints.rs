@@ -1,14 +1,12 @@
 //! Every endpoint of a configuration, and where it is.
 
-use super::{
-    ConnectingEndpoint, ListeningEndpoint, Node, Path, Transport, TransportKind, Worker, WorkerKind,
-};
+use super::{ConnectingEndpoint, ListeningEndpoint, Node, Path, Transport, Worker, WorkerKind};
 
 /// An endpoint.
 #[derive(Clone, Copy, Debug)]
 pub enum Endpoint<'a> {
-    /// One that a transport listens on.
-    Listening(&'a ListeningEndpoint, &'a Transport),
+    /// One that a transport listens on, or a guest.
+    Listening(&'a ListeningEndpoint, Option<&'a Transport>),
     /// One that is connected to.
     Connecting(&'a ConnectingEndpoint),
 }
@@ -42,14 +40,16 @@ pub fn endpoints<'a>(worker: &'a Worker, at: &Path) -> Vec<(Path, Endpoint<'a>)>
             WorkerKind::WebsocketTestee(_) => at.key("transport"),
             _ => at.key("transports").index(index),
         };
-        found.push((at.key("endpoint"), Endpoint::Listening(&transport.endpoint, transport)));
-        if let TransportKind::StreamRelay(relay) = &transport.kind {
-            let backends = relay.backends.iter().enumerate();
-            found
-                .extend(backends.map(|(index, backend)| {
-                    (at.key("backends").index(index), Endpoint::Connecting(backend))
-                }));
-        }
+        found.push((at.key("endpoint"), Endpoint::Listening(&transport.endpoint, Some(transport))));
+        let connections = transport.connections(&at).into_iter();
+        found.extend(connections.map(|(at, endpoint)| (at, Endpoint::Connecting(endpoint))));
+    }
+    if let WorkerKind::Guest(guest) = &worker.kind {
+        let sockets = guest.listen.iter().enumerate();
+        found.extend(sockets.map(|(index, socket)| {
+            let at = at.key("listen").index(index).key("endpoint");
+            (at, Endpoint::Listening(&socket.endpoint, None))
+        }));
     }
     found
 }

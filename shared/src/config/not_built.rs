@@ -7,7 +7,7 @@ use super::endpoint::{ConnectingEndpoint, ListeningEndpoint};
 use super::node::Node;
 use super::service::PathService;
 use super::transport::{
-    RawsocketSection, StreamRelay, Transport, TransportKind, Universal, Web, WebsocketOptions, WebsocketPath,
+    RawsocketSection, Transport, TransportKind, Universal, Web, WebsocketOptions, WebsocketPath,
 };
 use super::worker::{Proxy, Router, Worker, WorkerKind};
 
@@ -69,7 +69,11 @@ impl Remarks {
             WorkerKind::Router(router) => self.router(router, at),
             WorkerKind::Proxy(proxy) => self.proxy(proxy, at),
             WorkerKind::WebsocketTestee(testee) => self.transport(&testee.transport, &at.key("transport")),
-            WorkerKind::Guest(_) => self.missing(at.key("type"), "guest workers are not built yet"),
+            WorkerKind::Guest(guest) => {
+                for (index, socket) in guest.listen.iter().enumerate() {
+                    self.listening(&socket.endpoint, &at.key("listen").index(index).key("endpoint"));
+                }
+            }
             WorkerKind::Container(_) => {
                 self.missing(
                     at.key("type"),
@@ -113,8 +117,12 @@ impl Remarks {
             }
             TransportKind::WebsocketTestee(testee) => self.websocket_options(&testee.options, at),
             TransportKind::Flashpolicy(_) => self.missing(at.key("type"), "Flash's policy file is not built"),
-            TransportKind::StreamRelay(relay) => self.relay(relay, at),
-            TransportKind::RawsocketTestee(_) | TransportKind::StreamTestee(_) => {}
+            TransportKind::StreamRelay(_)
+            | TransportKind::RawsocketTestee(_)
+            | TransportKind::StreamTestee(_) => {}
+        }
+        for (at, endpoint) in transport.connections(at) {
+            self.connecting(endpoint, &at);
         }
     }
 
@@ -149,7 +157,8 @@ impl Remarks {
             PathService::Json(_)
             | PathService::Redirect(_)
             | PathService::Nodeinfo(_)
-            | PathService::None(_) => {}
+            | PathService::None(_)
+            | PathService::Reverseproxy(_) => {}
             PathService::Static(service) => {
                 let message = "files of Python packages are not built; name their directory";
                 self.missing_if(service.package.is_some(), at.key("package"), message);
@@ -171,8 +180,7 @@ impl Remarks {
             | PathService::Caller(_)
             | PathService::Webhook(_)
             | PathService::Wap(_) => self.missing(kind, WAMP),
-            PathService::Reverseproxy(_)
-            | PathService::WebsocketReverseproxy(_)
+            PathService::WebsocketReverseproxy(_)
             | PathService::Cgi(_)
             | PathService::Archive(_)
             | PathService::Catalog(_) => self.missing(kind, "this path service is not built yet"),
@@ -188,12 +196,6 @@ impl Remarks {
             if !WEBSOCKET_OPTIONS.contains(&name.as_str()) && default.get(name) != Some(value) {
                 self.missing(at.key("options").key(name), "this WebSocket option is not built yet");
             }
-        }
-    }
-
-    fn relay(&mut self, relay: &StreamRelay, at: &Path) {
-        for (index, backend) in relay.backends.iter().enumerate() {
-            self.connecting(backend, &at.key("backends").index(index));
         }
     }
 

@@ -54,6 +54,21 @@ pub fn templates() -> &'static [Template] {
             "an onion service that the tor daemon of the machine publishes",
             [".jackfield/config.yaml", "README.md"]
         ),
+        template!(
+            "guest-python",
+            "a Python program on sockets of the node, replaced without a refused connection",
+            [".jackfield/config.yaml", "app/server.py", "README.md"]
+        ),
+        template!(
+            "guest-node",
+            "a Node.js program on sockets of the node, one process for each core",
+            [".jackfield/config.yaml", "server.js", "README.md"]
+        ),
+        template!(
+            "guest-script",
+            "a shell script that is started, logged and stopped",
+            [".jackfield/config.yaml", "disk.sh", "README.md"]
+        ),
     ];
     TEMPLATES
 }

@@ -44,13 +44,11 @@ pub enum Error {
         /// How many it carries.
         count: usize,
     },
-    /// Descriptors did not arrive.
-    #[error(
-        "IPC: {missing} descriptors were lost on the way: no descriptors left in this process (see `ulimit -n`)"
-    )]
-    LostFds {
-        /// How many are missing.
-        missing: usize,
+    /// A message came without the descriptors that it says it has.
+    #[error("IPC: a message that should have {count} descriptors came without")]
+    NoFds {
+        /// How many it should have.
+        count: usize,
     },
     /// The peer closed the connection in the middle of a frame.
     #[error("IPC: the peer ended in the middle of a message")]
@@ -148,13 +146,14 @@ pub struct Receiver<Rx> {
     socket: Arc<UnixStream>,
     chunk: Box<[u8]>,
     octets: Vec<u8>,
-    fds: VecDeque<OwnedFd>,
+    /// The descriptors of each message that has any: recvmsg(2) never returns those of two at once.
+    fds: VecDeque<Vec<OwnedFd>>,
     message: PhantomData<fn() -> Rx>,
 }
 
 impl<Rx: DeserializeOwned> Receiver<Rx> {
     /// The next message and the descriptors that came with it (close-on-exec), or `None` when the peer
-    /// closed between two messages. Cancel-safe.
+    /// closed between two messages. Cancel-safe. Descriptors that this process had no room for are missing.
     ///
     /// # Errors
     /// When what arrives is not a message; the connection is of no use after that.
@@ -178,12 +177,13 @@ impl<Rx: DeserializeOwned> Receiver<Rx> {
         if self.octets.len() < end {
             return Ok(None);
         }
-        if self.fds.len() < header.fds {
-            return Err(Error::LostFds { missing: header.fds - self.fds.len() });
-        }
+        let fds = match header.fds {
+            0 => Vec::new(),
+            count => self.fds.pop_front().ok_or(Error::NoFds { count })?,
+        };
         let message = serde_json::from_slice(&self.octets[HEADER..end])?;
         self.octets.drain(..end);
-        Ok(Some((message, self.fds.drain(..header.fds).collect())))
+        Ok(Some((message, fds)))
     }
 
     async fn fill(&mut self) -> Result<usize, Error> {
@@ -198,13 +198,13 @@ impl<Rx: DeserializeOwned> Receiver<Rx> {
             });
             match result {
                 Ok(received) => {
-                    for message in ancillary.drain() {
-                        if let RecvAncillaryMessage::ScmRights(fds) = message {
-                            self.fds.extend(fds);
-                        }
-                    }
-                    if received.flags.contains(ReturnFlags::CTRUNC) {
-                        return Err(Error::LostFds { missing: 1 });
+                    let rights = ancillary.drain().filter_map(|message| match message {
+                        RecvAncillaryMessage::ScmRights(fds) => Some(fds),
+                        _ => None,
+                    });
+                    let fds: Vec<_> = rights.flatten().collect();
+                    if !fds.is_empty() || received.flags.contains(ReturnFlags::CTRUNC) {
+                        self.fds.push_back(fds);
                     }
                     self.octets.extend_from_slice(&self.chunk[..received.bytes]);
                     return Ok(received.bytes);
@@ -263,6 +263,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_message_without_room_for_its_descriptors_arrives_without_them() {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let (mut tx, mut rx) = ends();
+        let files: Vec<_> = (0..3).map(|_| pair().unwrap().0).collect();
+        tx.send(&"three".into(), &[files[0].as_fd(), files[1].as_fd(), files[2].as_fd()]).await.unwrap();
+        tx.send(&"one".into(), &[files[0].as_fd()]).await.unwrap();
+        let limit = getrlimit(Resource::Nofile);
+        // Tests are processes of their own (nextest), and this one opens nothing meanwhile.
+        setrlimit(Resource::Nofile, Rlimit { current: Some(0), ..limit }).unwrap();
+        let (message, fds) = rx.recv().await.unwrap().unwrap();
+        setrlimit(Resource::Nofile, limit).unwrap();
+        assert_eq!((&*message, fds.len()), ("three", 0));
+        let (message, fds) = rx.recv().await.unwrap().unwrap();
+        assert_eq!((&*message, fds.len()), ("one", 1));
+    }
+
+    #[tokio::test]
     async fn a_message_longer_than_every_buffer_arrives_whole() {
         let (mut tx, mut rx) = ends();
         let long = "x".repeat(3 << 20);
@@ -290,7 +307,7 @@ mod tests {
             (b"JF\x09\x00\x00\x00\x00\x02{}", "version 9"),
             (b"JF\x01\x00\xff\xff\xff\xff", "at most 16777216"),
             (b"JF\x01\xff\x00\x00\x00\x02{}", "255 descriptors"),
-            (b"JF\x01\x01\x00\x00\x00\x02{}", "1 descriptors were lost"),
+            (b"JF\x01\x01\x00\x00\x00\x02{}", "1 descriptors came without"),
         ];
         for (octets, expected) in cases {
             let (mut peer, mut rx) = raw();

@@ -18,11 +18,19 @@ pub enum ToWorker {
     /// Run the embedded Arti. In place of [`ToWorker::Start`], to the process that does nothing else; carries the
     /// listening socket of its SOCKS proxy, if it is to have one.
     Arti(Box<ArtiPlan>),
+    /// Accept from now on, as [`Plan::hold`] put off.
+    Accept,
+    /// Accept from these sockets, too; carries one descriptor for each.
+    Listen(Vec<Slot>),
+    /// Accept no longer from the sockets with these inodes: others do.
+    Unlisten(Vec<u64>),
     /// Accept no more, finish what is open, then exit with code 0; what is still open after so many
     /// milliseconds is closed.
     Drain {
         /// Milliseconds for open connections to end by themselves.
         timeout_ms: u64,
+        /// Inodes of sockets that nobody will accept from after this process: their queues are emptied first.
+        retired: Vec<u64>,
     },
     /// Are you alive, and what have you counted? Answered by [`FromWorker::Pong`] with the same number.
     Ping {
@@ -48,8 +56,12 @@ pub enum ToWorker {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FromWorker {
+    /// The process has all that it needs to serve its plan, and waits for [`ToWorker::Accept`].
+    Prepared,
     /// The process accepts on every listener of its plan, or has begun to publish.
     Ready,
+    /// The process can't accept from the sockets that [`ToWorker::Listen`] was about, and goes on without.
+    Declined(Vec<u64>),
     /// The process cannot serve its plan and is about to exit.
     Failed {
         /// Why, for people.
@@ -91,6 +103,8 @@ pub struct Plan {
     pub log_level: Level,
     /// The listening sockets that come with the plan, in the order of their descriptors.
     pub slots: Vec<Slot>,
+    /// Whether accepting waits for [`ToWorker::Accept`]: what may still be given up serves nobody yet.
+    pub hold: bool,
     /// The files that TLS sections of the configuration name.
     pub tls_files: Files,
     /// The keys of session tickets; absent where no transport of the worker has TLS.
@@ -178,25 +192,27 @@ pub struct NodeInfo {
     pub dir: std::path::PathBuf,
 }
 
-/// A listening socket handed over with a plan.
+/// A listening socket that is handed over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slot {
     /// Id of the transport it belongs to; unique in the worker.
     pub transport: String,
     /// Where it listens, as in the status: `tcp://127.0.0.1:8080`.
     pub address: String,
+    /// Its inode, by which it is known from now on.
+    pub inode: u64,
 }
 
 /// What a worker process has counted since it started.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
-    /// One entry for each listener.
+    /// One entry for each transport.
     pub listeners: Vec<ListenerCounters>,
     /// Log records that were dropped because the queue to the controller was full.
     pub logs_dropped: u64,
 }
 
-/// What was counted on one listener.
+/// What was counted on the listeners of one transport.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListenerCounters {
     /// Id of the transport.

@@ -102,6 +102,13 @@ pub(crate) struct Means<'p> {
     pub(crate) arti: Option<&'p Rc<OwnedFd>>,
 }
 
+impl<'p> Means<'p> {
+    /// Where no endpoint needs Arti.
+    pub(crate) fn of(files: &'p Files) -> Self {
+        Self { files, arti: None }
+    }
+}
+
 /// A connecting endpoint this release can connect to.
 #[derive(Debug)]
 pub(crate) struct Connector {

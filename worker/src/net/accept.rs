@@ -35,7 +35,7 @@ impl Capacity {
     }
 }
 
-/// What is counted on one listener.
+/// What is counted on the listeners of one transport.
 #[derive(Debug)]
 pub(crate) struct Tally {
     transport: String,
@@ -45,6 +45,11 @@ pub(crate) struct Tally {
 impl Tally {
     pub(crate) fn new(transport: String) -> Rc<Self> {
         Rc::new(Self { transport, connections: Cell::default() })
+    }
+
+    /// Id of the transport.
+    pub(crate) fn transport(&self) -> &str {
+        &self.transport
     }
 
     pub(crate) fn counters(&self) -> ListenerCounters {
@@ -92,6 +97,8 @@ pub(crate) struct Endpoint {
     pub(crate) tally: Rc<Tally>,
     pub(crate) capacity: Rc<Capacity>,
     pub(crate) pressure: Rc<Pressure>,
+    /// Whether nobody will accept from it when this process has ended.
+    pub(crate) retired: Rc<Cell<bool>>,
 }
 
 impl Endpoint {
@@ -100,7 +107,26 @@ impl Endpoint {
         tokio::select! {
             biased;
             () = drain.begun() => {}
-            () = self.accept(serve) => {}
+            () = self.accept(&serve) => {}
+        }
+        if self.retired.get() {
+            self.empty(&serve);
+        }
+    }
+
+    /// Takes what waits in the queue: who connected before the end is served.
+    fn empty(&self, serve: impl Fn(Stream, Peer, Open)) {
+        loop {
+            match self.listener.accept_now() {
+                Ok(Some((stream, peer))) => {
+                    if let Some(open) = self.admit(&stream) {
+                        serve(stream, peer, open);
+                    }
+                }
+                Err(e) if is_of_the_client(&e) => {}
+                Ok(None) => return,
+                Err(e) => return warn!("{}: the rest of the queue can't be accepted: {e}", self.address),
+            }
         }
     }
 

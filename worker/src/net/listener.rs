@@ -1,12 +1,15 @@
 //! A listening socket that the controller has bound.
 
 use super::stream::{Peer, Stream};
+use rustix::io::Errno;
+use rustix::net::{SocketFlags, acceptfrom_with};
 use socket2::{Domain, SockRef, TcpKeepalive};
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 /// A listening socket registered with the runtime. Dropping it takes it out of the runtime's epoll instance
 /// before its descriptor is closed: other processes hold the same socket, so that closing alone would not.
@@ -30,15 +33,22 @@ impl Listener {
         Ok(Self::Tcp(TcpListener::from_std(listener)?))
     }
 
-    /// Sets options that the kernel hands on to every connection it accepts here (tcp(7)); without effect
-    /// on a Unix socket.
-    pub(crate) fn set_options(&self, nodelay: bool, keepalive: Option<Duration>) -> io::Result<()> {
-        let Self::Tcp(listener) = self else {
-            return Ok(());
+    /// The next connection that waits in the queue, if there is one.
+    pub(crate) fn accept_now(&self) -> io::Result<Option<(Stream, Peer)>> {
+        let fd = match self {
+            Self::Tcp(listener) => listener.as_fd(),
+            Self::Unix(listener) => listener.as_fd(),
         };
-        // The socket may have been kept over a reload that took the option away.
-        SockRef::from(listener).set_keepalive(false)?;
-        set_tcp_options(listener, nodelay, keepalive)
+        // Asked of the kernel: what the runtime knows of the socket may be older than the newest connection.
+        let (fd, from) = match acceptfrom_with(fd, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
+            Ok(accepted) => accepted,
+            Err(Errno::AGAIN) => return Ok(None),
+            Err(e) => return Err(e.into()),
+        };
+        Ok(Some(match (self, from.and_then(|from| SocketAddr::try_from(from).ok())) {
+            (Self::Tcp(_), Some(from)) => (Stream::Tcp(TcpStream::from_std(fd.into())?), Peer::Tcp(from)),
+            _ => (Stream::Unix(UnixStream::from_std(fd.into())?), Peer::Unix),
+        }))
     }
 
     /// The next connection, without waiting in the kernel.

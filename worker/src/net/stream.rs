@@ -95,6 +95,14 @@ impl Stream {
         self.try_io(Interest::READABLE, || Ok(recv(self.fd(), octets, flags)?.0))
     }
 
+    /// What was agreed on to be spoken (ALPN, RFC 7301), if anything.
+    pub(crate) fn protocol(&self) -> Option<&[u8]> {
+        match self {
+            Self::Tls(stream) => stream.get_ref().1.alpn_protocol(),
+            Self::Tcp(_) | Self::Unix(_) => None,
+        }
+    }
+
     /// The address that the peer has connected to; `None` for Unix sockets.
     pub(crate) fn local(&self) -> Option<SocketAddr> {
         SocketAddr::try_from(getsockname(self.fd()).ok()?).ok()

@@ -37,8 +37,7 @@ pub(crate) fn publish(
         }
     }
     for (first, services) in groups {
-        let means = Means { files: &Files::default(), arti: None };
-        let connector = Connector::new(&first.control, means)?;
+        let connector = Connector::new(&first.control, Means::of(&Files::default()))?;
         let group = Group::new(connector, first.password, services);
         let drain = drain.clone();
         tasks.spawn_local(async move {

@@ -1,7 +1,7 @@
 //! What a process needs, told by its part of the configuration.
 
 use jackfield_shared::config::{
-    ConnectingEndpoint, PathService, TlsConnecting, Tor, Transport, TransportKind, Web, Worker,
+    ConnectingEndpoint, Path, PathService, TlsConnecting, Tor, Transport, TransportKind, Web, Worker,
 };
 use jackfield_shared::ipc::DaemonService;
 use std::collections::BTreeSet;
@@ -81,17 +81,10 @@ impl Needs {
         match &transport.kind {
             TransportKind::Universal(universal) => universal.web.iter().for_each(|web| self.web(web)),
             TransportKind::Web(web) => self.web(web),
-            TransportKind::StreamRelay(relay) => {
-                relay.backends.iter().for_each(|backend| self.connecting(backend))
-            }
-            TransportKind::Websocket(_)
-            | TransportKind::Rawsocket(_)
-            | TransportKind::Mqtt(_)
-            | TransportKind::Flashpolicy(_)
-            | TransportKind::WebsocketTestee(_)
-            | TransportKind::RawsocketTestee(_)
-            | TransportKind::StreamTestee(_) => {}
+            _ => {}
         }
+        let connections = transport.connections(&Path::default());
+        connections.into_iter().for_each(|(_, endpoint)| self.connecting(endpoint));
     }
 
     fn web(&mut self, web: &Web) {

@@ -6,6 +6,8 @@ mod sniff;
 mod stream_testee;
 mod universal;
 
+pub(crate) use relay::{Pipes, Tools as PumpTools, pump};
+
 use crate::connect::Means;
 use crate::context::Context;
 use crate::drain::Drain;
@@ -53,8 +55,8 @@ impl Service {
             TransportKind::StreamTestee(testee) => Ok(Self::StreamTestee { debug: testee.debug }),
             TransportKind::StreamRelay(config) => Ok(Self::Relay(relay::Relay::new(config, means)?)),
             TransportKind::RawsocketTestee(testee) => Ok(Self::RawsocketTestee(Rc::new(testee.clone()))),
-            TransportKind::Universal(config) => Ok(Self::Universal(Rc::new(Universal::new(config)?))),
-            TransportKind::Web(config) => Ok(Self::Universal(Rc::new(Universal::web(config)?))),
+            TransportKind::Universal(config) => Ok(Self::Universal(Rc::new(Universal::new(config, means)?))),
+            TransportKind::Web(config) => Ok(Self::Universal(Rc::new(Universal::web(config, means)?))),
             TransportKind::WebsocketTestee(config) => {
                 Ok(Self::Universal(Rc::new(Universal::websocket(config)?)))
             }
@@ -69,14 +71,17 @@ impl Service {
     pub(crate) fn renew(&self, files: &Files) -> Result<(), String> {
         match self {
             Self::Relay(relay) => relay.renew(files),
-            Self::StreamTestee { .. } | Self::RawsocketTestee(_) | Self::Universal(_) => Ok(()),
+            Self::Universal(universal) => universal.site.renew(files),
+            Self::StreamTestee { .. } | Self::RawsocketTestee(_) => Ok(()),
         }
     }
 
     /// Begins what goes on beside the connections, until draining begins.
     pub(crate) fn begin(&self, drain: &Drain) {
-        if let Self::Relay(relay) = self {
-            relay.begin(drain);
+        match self {
+            Self::Relay(relay) => relay.begin(drain),
+            Self::Universal(universal) => universal.site.begin(drain),
+            Self::StreamTestee { .. } | Self::RawsocketTestee(_) => {}
         }
     }
 

@@ -2,12 +2,14 @@
 
 use super::rawsocket;
 use super::sniff::{self, Protocol, sniff};
+use crate::connect::Means;
 use crate::net::prefixed::Prefixed;
 use crate::net::stream::Stream;
 use crate::web::{self, Client, Http, LAST_REQUEST, Site};
 use jackfield_shared::config::{
     self, DEFAULT_HANDSHAKE_TIMEOUT, RawsocketEcho, RawsocketSection, Web, WebsocketPath, WebsocketTestee,
 };
+use jackfield_shared::tls::Files;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -37,7 +39,7 @@ pub(crate) enum Error {
 
 impl Universal {
     /// All that the configuration asks for; the error says what is not in this release.
-    pub(crate) fn new(config: &config::Universal) -> Result<Self, String> {
+    pub(crate) fn new(config: &config::Universal, means: Means<'_>) -> Result<Self, String> {
         if config.mqtt.is_some() {
             return Err("MQTT is not in this release".into());
         }
@@ -57,13 +59,13 @@ impl Universal {
                 }
             }
         }
-        let site = Site::new(paths, config.web.as_ref())?;
+        let site = Site::new(paths, config.web.as_ref(), means)?;
         Ok(Self { rawsocket, site, handshake_timeout: config.handshake_timeout })
     }
 
     /// The transport `web`.
-    pub(crate) fn web(config: &Web) -> Result<Self, String> {
-        let site = Site::new([], Some(config))?;
+    pub(crate) fn web(config: &Web, means: Means<'_>) -> Result<Self, String> {
+        let site = Site::new([], Some(config), means)?;
         Ok(Self { rawsocket: None, site, handshake_timeout: DEFAULT_HANDSHAKE_TIMEOUT })
     }
 
@@ -73,7 +75,11 @@ impl Universal {
             Duration::ZERO => DEFAULT_HANDSHAKE_TIMEOUT,
             limit => limit,
         };
-        Ok(Self { rawsocket: None, site: Site::new([("/", config)], None)?, handshake_timeout })
+        Ok(Self {
+            rawsocket: None,
+            site: Site::new([("/", config)], None, Means::of(&Files::default()))?,
+            handshake_timeout,
+        })
     }
 
     /// Finds out what the client speaks, and answers.

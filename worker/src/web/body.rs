@@ -1,6 +1,7 @@
 //! What is sent behind a response's head.
 
-use super::files::FileBody;
+use super::files::{FileBody, Parts};
+use super::proxy::Proxied;
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use std::io;
@@ -14,15 +15,19 @@ pub(crate) enum Body {
     Empty,
     Full(Bytes),
     File(FileBody),
+    Parts(Box<Parts>),
+    Proxied(Box<Proxied>),
 }
 
 impl Body {
-    /// Its length in octets.
+    /// Its length in octets, or what is known of it to come.
     pub(crate) fn length(&self) -> u64 {
         match self {
             Self::Empty => 0,
             Self::Full(octets) => octets.len() as u64,
             Self::File(file) => file.remaining(),
+            Self::Parts(parts) => parts.remaining(),
+            Self::Proxied(content) => content.size_hint().lower(),
         }
     }
 }
@@ -43,14 +48,24 @@ impl HttpBody for Body {
                 Poll::Ready(Some(Ok(Frame::data(octets))))
             }
             Self::File(file) => file.poll_chunk(cx).map(|chunk| chunk.map(|octets| octets.map(Frame::data))),
+            Self::Parts(parts) => {
+                parts.poll_chunk(cx).map(|chunk| chunk.map(|octets| octets.map(Frame::data)))
+            }
+            Self::Proxied(content) => Pin::new(content).poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.length() == 0
+        match self {
+            Self::Proxied(content) => content.is_end_stream(),
+            _ => self.length() == 0,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.length())
+        match self {
+            Self::Proxied(content) => content.size_hint(),
+            _ => SizeHint::with_exact(self.length()),
+        }
     }
 }

@@ -184,7 +184,8 @@ async fn expired(clock: &Clock, limits: Limits, mut alarm: Pin<&mut Sleep>) {
     .await
 }
 
-async fn respond(mut request: Request<Incoming>, client: &Rc<Client>, busy: Busy) -> Response<Content> {
+async fn respond(request: Request<Incoming>, client: &Rc<Client>, busy: Busy) -> Response<Content> {
+    let mut request = request.map(Some);
     let line = client.site.options.access_log.then(|| Line::of(&request, client.peer));
     let only_head = request.method() == Method::HEAD;
     let version = request.version();
@@ -204,6 +205,9 @@ async fn respond(mut request: Request<Incoming>, client: &Rc<Client>, busy: Busy
 
 /// The answer to HEAD: what GET would say of the content, without it.
 fn without_content(answer: &mut Answer) {
+    if matches!(answer.body(), Body::Proxied(_)) {
+        return; // the backend was asked for the head, too
+    }
     let length = answer.body().length();
     *answer.body_mut() = Body::Empty;
     if !matches!(answer.status(), StatusCode::NOT_MODIFIED | StatusCode::NO_CONTENT) {
@@ -253,7 +257,7 @@ impl HttpBody for Content {
 
 /// Runs what hyper spawns in this thread.
 #[derive(Clone, Copy, Debug)]
-struct LocalExecutor;
+pub(crate) struct LocalExecutor;
 
 impl<F: Future + 'static> hyper::rt::Executor<F> for LocalExecutor
 where

@@ -10,6 +10,7 @@ mod files;
 mod json;
 mod nodeinfo;
 mod pages;
+mod proxy;
 mod redirect;
 mod router;
 mod site;

@@ -1,16 +1,18 @@
 //! Which service a path leads to.
 
-use super::answer::{Answer, not_found};
+use super::answer::{Answer, Asked, not_found};
 use super::connection::Client;
 use super::files::Files;
 use super::json::Json;
 use super::nodeinfo::Nodeinfo;
+use super::proxy::Proxy;
 use super::redirect::Redirect;
 use super::upgrade::Websocket;
-use hyper::Request;
-use hyper::body::Incoming;
+use crate::connect::Means;
+use crate::drain::Drain;
 use jackfield_shared::config::PathService;
 use jackfield_shared::ipc::FromWorker;
+use jackfield_shared::tls;
 use percent_encoding::percent_decode_str;
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
@@ -36,6 +38,11 @@ impl<'a> Rest<'a> {
             return None;
         }
         Some((percent_decode_str(segment).decode_utf8().ok()?.into_owned(), Self(rest)))
+    }
+
+    /// As it was sent.
+    pub(crate) const fn as_str(self) -> &'a str {
+        self.0
     }
 
     /// Whether nothing is left, that is, the service's own address is meant.
@@ -71,30 +78,27 @@ pub(crate) enum Route {
     Nodeinfo(Nodeinfo),
     Websocket(Rc<Websocket>),
     Nested(Routes),
+    Proxy(Box<Proxy>),
     Nothing,
 }
 
 impl Route {
-    fn new(service: &PathService) -> Result<Self, String> {
+    fn new(service: &PathService, means: Means<'_>) -> Result<Self, String> {
         Ok(match service {
             PathService::Static(config) => Self::Files(Files::new(config)?),
             PathService::Json(config) => Self::Json(Json::new(config)),
             PathService::Redirect(config) => Self::Redirect(Redirect::new(config)?),
             PathService::Nodeinfo(config) => Self::Nodeinfo(Nodeinfo::new(config)),
             PathService::WebsocketTestee(config) => Self::Websocket(Rc::new(Websocket::new(config))),
-            PathService::Path(config) => Self::Nested(Routes::new(&config.paths)?),
+            PathService::Path(config) => Self::Nested(Routes::new(&config.paths, means)?),
+            PathService::Reverseproxy(config) => Self::Proxy(Box::new(Proxy::new(config, means)?)),
             PathService::None(_) => Self::Nothing,
             _ => return Err("the path service's type is not in this release".into()),
         })
     }
 
     /// Answers a request; `rest` is what the way here has left of its path.
-    pub(crate) async fn answer(
-        &self,
-        request: &mut Request<Incoming>,
-        rest: Rest<'_>,
-        client: &Rc<Client>,
-    ) -> Answer {
+    pub(crate) async fn answer(&self, request: &mut Asked, rest: Rest<'_>, client: &Rc<Client>) -> Answer {
         match self {
             Self::Files(files) => {
                 let answer = files.answer(request, rest).await;
@@ -103,6 +107,7 @@ impl Route {
                 }
                 answer
             }
+            Self::Proxy(proxy) => proxy.answer(request, rest, client).await,
             Self::Redirect(redirect) => redirect.answer(),
             Self::Websocket(websocket) => websocket.answer(request, client),
             Self::Json(json) if rest.is_root() => json.answer(request),
@@ -125,13 +130,34 @@ pub(crate) struct Routes {
 }
 
 impl Routes {
-    pub(crate) fn new(paths: &BTreeMap<String, PathService>) -> Result<Self, String> {
+    pub(crate) fn new(paths: &BTreeMap<String, PathService>, means: Means<'_>) -> Result<Self, String> {
         let mut routes = Self::default();
         for (path, service) in paths {
-            let route = Route::new(service).map_err(|e| format!("path \"{path}\": {e}"))?;
+            let route = Route::new(service, means).map_err(|e| format!("path \"{path}\": {e}"))?;
             routes.insert(path, route);
         }
         Ok(routes)
+    }
+
+    /// Takes the files of TLS as they are now.
+    pub(crate) fn renew(&self, files: &tls::Files) -> Result<(), String> {
+        self.proxies().into_iter().try_for_each(|proxy| proxy.renew(files))
+    }
+
+    /// Begins what goes on beside the requests, until draining begins.
+    pub(crate) fn begin(&self, drain: &Drain) {
+        self.proxies().into_iter().for_each(|proxy| proxy.begin(drain));
+    }
+
+    fn proxies(&self) -> Vec<&Proxy> {
+        fn of(route: &Route) -> Vec<&Proxy> {
+            match route {
+                Route::Proxy(proxy) => vec![&**proxy],
+                Route::Nested(routes) => routes.proxies(),
+                _ => Vec::new(),
+            }
+        }
+        self.named.values().chain(self.others.as_deref()).flat_map(of).collect()
     }
 
     pub(crate) fn insert(&mut self, path: &str, route: Route) {

@@ -1,7 +1,7 @@
 //! HTTP connections that go on as WebSocket.
 
 use super::accept::wants_page;
-use super::answer::{Answer, HTML, content, failure};
+use super::answer::{Answer, Asked, HTML, content, failure};
 use super::body::Body;
 use super::connection::Client;
 use super::pages;
@@ -10,7 +10,6 @@ use crate::net::prefixed::Prefixed;
 use crate::net::stream::Stream;
 use crate::websocket::{self, Refusal};
 use bytes::{Bytes, BytesMut};
-use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HOST, HeaderName, HeaderValue, SEC_WEBSOCKET_VERSION, UPGRADE};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper::{Request, StatusCode};
@@ -33,7 +32,7 @@ impl Websocket {
     }
 
     /// Answers a handshake, and serves the connection in a task of its own from then on.
-    pub(crate) fn answer(self: &Rc<Self>, request: &mut Request<Incoming>, client: &Rc<Client>) -> Answer {
+    pub(crate) fn answer(self: &Rc<Self>, request: &mut Asked, client: &Rc<Client>) -> Answer {
         match websocket::handshake(request, &self.config.options) {
             Ok(response) => {
                 let upgrade = hyper::upgrade::on(request);
@@ -93,7 +92,7 @@ impl Websocket {
 }
 
 /// The connection as it was before hyper, with what hyper has read beyond the handshake in front.
-fn stream_of(upgraded: Upgraded) -> io::Result<Prefixed<Stream>> {
+pub(super) fn stream_of(upgraded: Upgraded) -> io::Result<Prefixed<Stream>> {
     let parts = upgraded
         .downcast::<TokioIo<Watched>>()
         .map_err(|_| io::Error::other("the connection below HTTP is of an unknown kind"))?;

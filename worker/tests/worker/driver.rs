@@ -52,7 +52,8 @@ pub(crate) fn plan(transports: Value) -> (Plan, Vec<OwnedFd>, Vec<SocketAddr>) {
     for transport in worker.transports() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        slots.push(Slot { transport: transport.id.clone(), address: format!("tcp://{address}") });
+        let inode = rustix::fs::fstat(&listener).unwrap().st_ino;
+        slots.push(Slot { transport: transport.id.clone(), address: format!("tcp://{address}"), inode });
         addresses.push(address);
         sockets.push(listener.into());
     }
@@ -64,6 +65,7 @@ pub(crate) fn plan(transports: Value) -> (Plan, Vec<OwnedFd>, Vec<SocketAddr>) {
         process: 0,
         log_level: Level::Debug,
         slots,
+        hold: false,
         tls_files: Files::default(),
         ticket_keys: None,
     };
@@ -115,7 +117,7 @@ impl Worker {
     }
 
     pub(crate) async fn drain(&mut self, timeout_ms: u64) {
-        self.to.send(&ToWorker::Drain { timeout_ms }, &[]).await.unwrap();
+        self.to.send(&ToWorker::Drain { timeout_ms, retired: Vec::new() }, &[]).await.unwrap();
     }
 
     /// A connection to the first transport.

@@ -58,6 +58,20 @@ object! {
 }
 
 impl TcpConnecting {
+    /// A connection to this host and port, all else at its default.
+    pub(crate) fn to(host: String, port: u16) -> Self {
+        Self {
+            host,
+            port,
+            version: None,
+            timeout: Duration::from_secs(10),
+            keepalive: None,
+            nodelay: true,
+            proxy_protocol: None,
+            tls: None,
+        }
+    }
+
     fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
         let contradiction = match (self.version, self.host.parse::<std::net::IpAddr>()) {
             (Some(IpVersion::V4), Ok(address)) => address.is_ipv6(),

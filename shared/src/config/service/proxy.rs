@@ -1,10 +1,14 @@
 //! Services that carry requests elsewhere.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::super::decode::*;
-use super::super::endpoint::{host, port};
-use super::super::transport::{WebsocketConnecting, WebsocketOptions, tell_type, websocket_url};
+use super::super::endpoint::{ConnectingEndpoint, TcpConnecting, host, port};
+use super::super::transport::{
+    Balance, Health, WebsocketConnecting, WebsocketOptions, tell_type, websocket_url,
+};
 
 choice! {
     /// The scheme clients see.
@@ -17,18 +21,65 @@ choice! {
 }
 
 object! {
-    /// Requests carried to another web server.
+    /// Requests carried to other web servers.
     pub struct Reverseproxy as "a reverse proxy service" {
-        /// The server's host.
-        pub host as "host": String = host(), required;
-        /// The server's port.
-        pub port as "port": u16 = port(), required;
+        /// The servers; where there is one on a TCP port, `host` and `port` do as well.
+        pub backends as "backends": Vec<ConnectingEndpoint> = some(nested::<ConnectingEndpoint>()), special(Reverseproxy::backends, Presence::Optional);
+        /// How one is chosen.
+        pub balance as "balance": Balance = word(), default(json!("least-connections"), Balance::LeastConnections);
+        /// Checks of the backends; absent: a backend that can't be reached is passed over, and asked last for the next 5 s.
+        pub health as "health": Option<Health> = nested(), optional;
         /// The path put before the rest of the request's path.
         pub path as "path": String = text(), default(json!(""), String::new());
-        /// The port clients see, told to the server.
+        /// Speaks HTTP/2 with backends that have no TLS; with TLS the protocol agreed on (`alpn`) decides.
+        pub http2 as "http2": bool = boolean(), default(false);
+        /// Tells the backend the `Host` that the client asked for, instead of the backend's own.
+        pub preserve_host as "preserve_host": bool = boolean(), default(false);
+        /// Seconds for the backend's answer to begin, and for each part of it to follow; 0: no limit.
+        pub timeout as "timeout": Duration = seconds(0.1..=86400.0).or_off(), default(json!(60), Duration::from_secs(60));
+        /// Seconds without an octet in either direction after which an upgraded connection is closed; 0: never.
+        pub idle_timeout as "idle_timeout": Duration = seconds(0.1..=604800.0).or_off(), default(json!(0), Duration::ZERO);
+        /// The port clients see, told to the server; absent: the one in the `Host` they ask for.
         pub forwarded_port as "forwarded_port": Option<u16> = port(), optional;
-        /// The scheme clients see, told to the server.
+        /// The scheme clients see, told to the server; absent: that of the transport.
         pub forwarded_proto as "forwarded_proto": Option<Scheme> = word(), optional;
+    }
+    also {
+        /// The server's host, where there are no `backends`.
+        "host" = host();
+        /// Its port.
+        "port" = port();
+    }
+}
+
+impl Reverseproxy {
+    /// The backends, by the one list or by the one host.
+    fn backends(fields: &mut Fields<'_>, cx: &mut Context<'_>) -> Option<Vec<ConnectingEndpoint>> {
+        let Some(backends) = fields.given("backends", &some(nested()), cx) else {
+            let (host, port) = (fields.required("host", &host(), cx), fields.required("port", &port(), cx));
+            return Some(vec![ConnectingEndpoint::Tcp(TcpConnecting::to(host?, port?))]);
+        };
+        for (index, backend) in backends.iter().flatten().enumerate() {
+            let sends = match backend {
+                ConnectingEndpoint::Tcp(tcp) => tcp.proxy_protocol.is_some(),
+                ConnectingEndpoint::Unix(unix) => unix.proxy_protocol.is_some(),
+                ConnectingEndpoint::Tor(tor) => tor.proxy_protocol.is_some(),
+                ConnectingEndpoint::Twisted(_) => false,
+            };
+            if sends {
+                let message = format!(
+                    "item {index}: \"proxy_protocol\" can't be sent here, a connection serves many clients; \
+                     X-Forwarded-For and Forwarded tell the client"
+                );
+                cx.error_at("backends", fields.span_of("backends"), message);
+            }
+        }
+        for key in ["host", "port"] {
+            if fields.entry(key).is_some() {
+                cx.error_at(key, fields.span_of(key), "stands beside \"backends\"; keep one of them");
+            }
+        }
+        backends
     }
 }
 

@@ -65,6 +65,8 @@ object! {
         /// The file of the directory that is served where there is none by the path asked for; absent: the answer is
         /// 404. A directory itself is always answered by its `index.html`.
         pub default_file as "default_file": Option<String> = text(), optional;
+        /// Serves `FILE.br`, `FILE.zst` or `FILE.gz` in place of `FILE` where it is there and the client takes it.
+        pub precompressed as "precompressed": bool = boolean(), default(false);
     }
     absent default;
 }

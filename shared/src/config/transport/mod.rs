@@ -1,6 +1,7 @@
 //! Transports: what is spoken on a listening endpoint, or on a connection.
 
 mod connecting;
+mod connections;
 mod mqtt;
 mod rawsocket;
 mod testee;

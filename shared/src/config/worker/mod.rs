@@ -14,6 +14,7 @@ pub use proxy::*;
 use serde_json::json;
 
 use super::decode::*;
+use super::endpoint::ListeningEndpoint;
 use super::transport::{Transport, claim_id};
 use super::wamp::{ContainerComponent, Realm, RouterComponent};
 
@@ -70,6 +71,19 @@ impl Worker {
         }
     }
 
+    /// The sockets it is given: those of its transports, or a guest's.
+    pub fn listeners(&self) -> Vec<Listener<'_>> {
+        let sockets = match &self.kind {
+            WorkerKind::Guest(guest) => guest.listen.as_slice(),
+            _ => &[],
+        };
+        self.transports()
+            .iter()
+            .map(Listener::of_transport)
+            .chain(sockets.iter().map(Listener::of_guest))
+            .collect()
+    }
+
     /// The options of a worker that runs our own code; `None` for guests.
     pub fn native_options(&self) -> Option<&NativeOptions> {
         match &self.kind {
@@ -95,6 +109,30 @@ impl Worker {
             WorkerKind::WebsocketTestee(_) => "websocket-testee",
             WorkerKind::Proxy(_) => "proxy",
         }
+    }
+}
+
+/// Something that a worker listens on.
+#[derive(Clone, Copy, Debug)]
+pub struct Listener<'a> {
+    /// Its name, unique in the worker: a transport's id, or the name of a guest's socket.
+    pub id: &'a str,
+    /// The transport's type, or `guest`.
+    pub kind: &'static str,
+    /// Where it listens.
+    pub endpoint: &'a ListeningEndpoint,
+    /// Whether connections are encrypted, as far as we know.
+    pub has_tls: bool,
+}
+
+impl<'a> Listener<'a> {
+    fn of_transport(transport: &'a Transport) -> Self {
+        let Transport { id, endpoint, kind, .. } = transport;
+        Self { id, kind: kind.name(), endpoint, has_tls: transport.has_tls() }
+    }
+
+    fn of_guest(socket: &'a GuestSocket) -> Self {
+        Self { id: &socket.name, kind: "guest", endpoint: &socket.endpoint, has_tls: false }
     }
 }
 

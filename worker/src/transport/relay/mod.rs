@@ -1,25 +1,24 @@
 //! `stream.relay`: every connection is carried to one of several backends.
 
-mod backends;
-mod health;
 mod pipes;
 mod pump;
 
-use crate::connect::{Connector, Means};
+pub(crate) use pipes::Pipes;
+pub(crate) use pump::{Tools, pump};
+
+use crate::backends::Backends;
+use crate::connect::Means;
 use crate::context::Context;
 use crate::drain::Drain;
 use crate::log::Throttle;
 use crate::net::proxy_protocol::Ends;
 use crate::net::stream::{Peer, Stream};
-use backends::Backends;
-use jackfield_shared::config::{Health, StreamRelay};
+use jackfield_shared::config::StreamRelay;
 use jackfield_shared::tls::Files;
-use pipes::Pipes;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::task::spawn_local;
 use tracing::error;
 
 /// How often it is reported that no backend answers.
@@ -29,7 +28,6 @@ const REPORT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Relay {
     backends: Backends,
-    health: Option<Health>,
     idle_timeout: Duration,
     pipes: Pipes,
     failing: Throttle,
@@ -50,11 +48,9 @@ pub(crate) enum Error {
 
 impl Relay {
     pub(crate) fn new(config: &StreamRelay, means: Means<'_>) -> Result<Rc<Self>, String> {
-        let connectors = config.backends.iter().map(|backend| Connector::new(backend, means));
-        let connectors = connectors.collect::<Result<_, _>>()?;
+        let health = config.health.as_ref();
         Ok(Rc::new(Self {
-            backends: Backends::new(connectors, config.balance),
-            health: config.health.clone(),
+            backends: Backends::new(&config.backends, config.balance, health, means)?,
             idle_timeout: config.idle_timeout,
             pipes: Pipes::default(),
             failing: Throttle::new(REPORT),
@@ -63,21 +59,12 @@ impl Relay {
 
     /// Takes the files of TLS as they are now.
     pub(crate) fn renew(&self, files: &Files) -> Result<(), String> {
-        self.backends.list.iter().try_for_each(|backend| backend.connector.renew(files))
+        self.backends.renew(files)
     }
 
     /// Begins to check the backends, until draining begins.
-    pub(crate) fn begin(self: &Rc<Self>, drain: &Drain) {
-        let Some(health) = &self.health else { return };
-        for index in 0..self.backends.list.len() {
-            let (relay, health, drain) = (Rc::clone(self), health.clone(), drain.clone());
-            spawn_local(async move {
-                tokio::select! {
-                    () = drain.begun() => {}
-                    () = health::watch(&relay.backends.list[index], &health) => {}
-                }
-            });
-        }
+    pub(crate) fn begin(&self, drain: &Drain) {
+        self.backends.begin(drain);
     }
 
     /// Carries a client's connection.
@@ -99,8 +86,8 @@ impl Relay {
             match Box::pin(backend.connector.connect(&ends)).await {
                 Ok(mut stream) => {
                     backend.accepted();
-                    let tools = pump::Tools { scratch: &context.scratch, pipes: &self.pipes };
-                    let pumped = pump::pump(&mut client, &mut stream, tools, self.idle_timeout).await;
+                    let tools = Tools { scratch: &context.scratch, pipes: &self.pipes };
+                    let pumped = pump(&mut client, &mut stream, tools, self.idle_timeout).await;
                     return pumped
                         .map_err(|source| Error::Pump { backend: backend.connector.to_string(), source });
                 }

@@ -25,7 +25,12 @@ pub(crate) struct FileBody {
 impl FileBody {
     /// The octets of `file` from `start` up to `end`.
     pub(crate) fn new(file: OwnedFd, start: u64, end: u64) -> Self {
-        Self { file: Arc::new(file), at: start, end, reading: None }
+        Self::part_of(Arc::new(file), start, end)
+    }
+
+    /// The same of a file of which several parts are sent.
+    pub(super) const fn part_of(file: Arc<OwnedFd>, start: u64, end: u64) -> Self {
+        Self { file, at: start, end, reading: None }
     }
 
     /// Octets that have not been sent yet.

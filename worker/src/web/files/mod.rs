@@ -1,19 +1,22 @@
 //! The path service `static`: files of a directory, and nothing outside of it.
 
 mod body;
+mod encoding;
 mod kind;
 mod listing;
 mod open;
+mod parts;
 mod range;
 mod respond;
 mod root;
 
 pub(crate) use body::FileBody;
+pub(crate) use parts::Parts;
 
 use super::answer::{Answer, HTML, content, failure, not_found, unless_reading};
 use super::router::Rest;
 use crate::log::Throttle;
-use hyper::header::{HeaderValue, LOCATION};
+use hyper::header::{CONTENT_ENCODING, HeaderValue, LOCATION, VARY};
 use hyper::{Request, StatusCode};
 use jackfield_shared::config::{StaticOptions, StaticService};
 use kind::Kinds;
@@ -96,7 +99,7 @@ impl Files {
         let Some(found) = self.open(request, &path).await? else { return Ok(None) };
         match found.kind {
             Kind::File if rest.is_directory() => Ok(None),
-            Kind::File => Ok(Some(self.file(request, &path, found))),
+            Kind::File => self.file(request, &path, found).await.map(Some),
             Kind::Directory if !rest.is_directory() => Ok(Some(with_slash(request))),
             Kind::Directory => self.directory(request, &path, rest).await,
         }
@@ -107,7 +110,9 @@ impl Files {
         if let Some(default) = &self.options.default_file {
             let default = PathBuf::from(default);
             match self.open(request, &default).await {
-                Ok(Some(file)) if file.kind == Kind::File => return self.file(request, &default, file),
+                Ok(Some(file)) if file.kind == Kind::File => {
+                    return self.file(request, &default, file).await.unwrap_or_else(|answer| answer);
+                }
                 Ok(_) => {}
                 Err(answer) => return answer,
             }
@@ -122,14 +127,42 @@ impl Files {
         }
     }
 
-    fn file<B>(&self, request: &Request<B>, path: &Path, file: Opened) -> Answer {
-        let mut answer = respond::file(request.headers(), file, self.kinds.of(path));
+    async fn file<B>(&self, request: &Request<B>, path: &Path, file: Opened) -> Result<Answer, Answer> {
+        let asked = request.headers();
+        let (file, coding) = match self.encoded(request, path).await? {
+            Some((encoded, coding)) => (encoded, Some(coding)),
+            None => (file, None),
+        };
+        let mut answer = respond::file(asked, file, self.kinds.of(path));
+        if self.options.precompressed {
+            answer.headers_mut().insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+        }
+        if let Some(coding) = coding.filter(|_| answer.status().is_success()) {
+            answer.headers_mut().insert(CONTENT_ENCODING, coding);
+        }
         if let Some(cache_control) = &self.cache_control
             && answer.status() != StatusCode::RANGE_NOT_SATISFIABLE
         {
             answer.headers_mut().insert(hyper::header::CACHE_CONTROL, cache_control.clone());
         }
-        answer
+        Ok(answer)
+    }
+
+    /// The same file, compressed, if it is there in a form that the client takes.
+    async fn encoded<B>(
+        &self,
+        request: &Request<B>,
+        path: &Path,
+    ) -> Result<Option<(Opened, HeaderValue)>, Answer> {
+        if self.options.precompressed {
+            for candidate in encoding::candidates(request.headers(), path) {
+                match self.open(request, &candidate.path).await? {
+                    Some(file) if file.kind == Kind::File => return Ok(Some((file, candidate.coding))),
+                    _ => {}
+                }
+            }
+        }
+        Ok(None)
     }
 
     async fn directory<B>(
@@ -142,7 +175,7 @@ impl Files {
         if let Some(file) = self.open(request, &index).await?
             && file.kind == Kind::File
         {
-            return Ok(Some(self.file(request, &index, file)));
+            return self.file(request, &index, file).await.map(Some);
         }
         if !self.options.enable_directory_listing {
             return Ok(None);

@@ -2,14 +2,16 @@
 
 use super::body::FileBody;
 use super::open::Opened;
+use super::parts::Parts;
 use super::range::Range;
 use crate::web::answer::{Answer, failure};
 use crate::web::body::Body;
 use hyper::header::{
-    ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE,
-    IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE,
+    ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE,
 };
 use hyper::{Response, StatusCode};
+use std::os::fd::OwnedFd;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What tells one state of a file from another.
@@ -43,6 +45,18 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
+/// Whether the client means another state of the file (section 13.1.1 and 13.1.4).
+fn has_other(asked: &HeaderMap, validators: &Validators) -> bool {
+    match (text(asked, &IF_MATCH), text(asked, &IF_UNMODIFIED_SINCE)) {
+        // A weak tag never matches here, and ours are strong.
+        (Some(tags), _) => !tags.split(',').map(str::trim).any(|tag| tag == "*" || tag == validators.etag),
+        (None, Some(date)) => {
+            httpdate::parse_http_date(date).is_ok_and(|date| seconds(validators.modified) > seconds(date))
+        }
+        (None, None) => false,
+    }
+}
+
 /// Whether the client has the file as it is.
 fn is_fresh(asked: &HeaderMap, validators: &Validators) -> bool {
     match (text(asked, &IF_NONE_MATCH), text(asked, &IF_MODIFIED_SINCE)) {
@@ -68,30 +82,50 @@ fn range(asked: &HeaderMap, validators: &Validators, size: u64) -> Range {
 pub(super) fn file(asked: &HeaderMap, file: Opened, kind: HeaderValue) -> Answer {
     let validators = Validators::of(&file);
     let size = file.size;
-    let mut response = if is_fresh(asked, &validators) {
+    let mut response = if has_other(asked, &validators) {
+        return failure(asked, StatusCode::PRECONDITION_FAILED, "The file is not the one that you mean.");
+    } else if is_fresh(asked, &validators) {
         status(StatusCode::NOT_MODIFIED)
     } else {
-        let (mut response, start, end) = match range(asked, &validators, size) {
-            Range::Whole => (status(StatusCode::OK), 0, size),
-            Range::Part(start, end) => {
-                let mut response = status(StatusCode::PARTIAL_CONTENT);
-                insert(&mut response, CONTENT_RANGE, &format!("bytes {start}-{}/{size}", end - 1));
-                (response, start, end)
-            }
+        match range(asked, &validators, size) {
+            Range::Whole => with(StatusCode::OK, Body::File(FileBody::new(file.fd, 0, size)), kind),
+            Range::Parts(parts) => match parts[..] {
+                [(start, end)] => {
+                    let body = Body::File(FileBody::new(file.fd, start, end));
+                    let mut response = with(StatusCode::PARTIAL_CONTENT, body, kind);
+                    insert(&mut response, CONTENT_RANGE, &format!("bytes {start}-{}/{size}", end - 1));
+                    response
+                }
+                _ => several(file.fd, &parts, size, &kind),
+            },
             Range::Unsatisfiable => {
                 let text = format!("The file has {size} octets, none of which is in the range asked for.");
                 let mut response = failure(asked, StatusCode::RANGE_NOT_SATISFIABLE, &text);
                 insert(&mut response, CONTENT_RANGE, &format!("bytes */{size}"));
                 return response;
             }
-        };
-        *response.body_mut() = Body::File(FileBody::new(file.fd, start, end));
-        response.headers_mut().insert(CONTENT_TYPE, kind);
-        response
+        }
     };
     response.headers_mut().insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     insert(&mut response, ETAG, &validators.etag);
     insert(&mut response, LAST_MODIFIED, &httpdate::fmt_http_date(validators.modified));
+    response
+}
+
+fn with(code: StatusCode, body: Body, kind: HeaderValue) -> Answer {
+    let mut response = status(code);
+    *response.body_mut() = body;
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
+}
+
+fn several(file: OwnedFd, parts: &[(u64, u64)], size: u64, kind: &HeaderValue) -> Answer {
+    // Its octets are random, so that it is in no file; without randomness it is merely unusual.
+    let boundary =
+        getrandom::u64().map_or_else(|_| "jackfield".into(), |number| format!("jackfield-{number:016x}"));
+    let body = Parts::new(file, parts, size, kind.to_str().unwrap_or_default(), &boundary);
+    let mut response = with(StatusCode::PARTIAL_CONTENT, Body::Parts(Box::new(body)), kind.clone());
+    insert(&mut response, CONTENT_TYPE, &format!("multipart/byteranges; boundary={boundary}"));
     response
 }
 

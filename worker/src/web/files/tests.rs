@@ -2,8 +2,8 @@ use super::*;
 use crate::testing::Directory;
 use hyper::Method;
 use hyper::header::{
-    CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
-    LAST_MODIFIED, RANGE,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName,
+    IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE, VARY,
 };
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -173,4 +173,58 @@ async fn what_goes_wrong_has_a_status_of_its_own() {
     fs::create_dir(&root).unwrap();
     fs::write(root.join("new.txt"), "new").unwrap();
     assert_eq!(text(site.get("/new.txt", &[]).await).await, "new");
+}
+
+#[tokio::test]
+async fn several_parts_come_in_one_answer() {
+    let site = site(|_| {});
+    let answer = site.get("/ten.txt", &[(RANGE, "bytes=0-1,-2")]).await;
+    assert_eq!(answer.status(), StatusCode::PARTIAL_CONTENT);
+    let kind = header(&answer, CONTENT_TYPE).to_owned();
+    let boundary = kind.strip_prefix("multipart/byteranges; boundary=").unwrap();
+    let length = answer.body().length();
+    let part = |range: &str, octets: &str| {
+        format!(
+            "\r\n--{boundary}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Range: bytes {range}/10\r\n\r\n{octets}"
+        )
+    };
+    let expected = part("0-1", "01") + &part("8-9", "89") + &format!("\r\n--{boundary}--\r\n");
+    assert_eq!(length, expected.len() as u64);
+    assert_eq!(text(answer).await, expected);
+}
+
+#[tokio::test]
+async fn a_client_that_means_another_state_is_told() {
+    let site = site(|_| {});
+    let etag = header(&site.get("/ten.txt", &[]).await, ETAG).to_owned();
+    for (name, value, expected) in [
+        (IF_MATCH, etag.as_str(), StatusCode::OK),
+        (IF_MATCH, "*", StatusCode::OK),
+        (IF_MATCH, "\"other\"", StatusCode::PRECONDITION_FAILED),
+        (IF_UNMODIFIED_SINCE, "Sun, 06 Nov 1994 08:49:37 GMT", StatusCode::PRECONDITION_FAILED),
+        (IF_UNMODIFIED_SINCE, "Fri, 31 Dec 9999 23:59:59 GMT", StatusCode::OK),
+        (IF_UNMODIFIED_SINCE, "no date", StatusCode::OK),
+    ] {
+        assert_eq!(site.get("/ten.txt", &[(name, value)]).await.status(), expected, "{value}");
+    }
+}
+
+#[tokio::test]
+async fn compressed_files_are_served_to_those_who_take_them() {
+    let site = site(|options| options.precompressed = true);
+    let root = site.dir.path().join("root");
+    fs::write(root.join("ten.txt.gz"), "gzipped").unwrap();
+    fs::write(root.join("index.html.br"), "br").unwrap();
+    let answer = site.get("/ten.txt", &[(ACCEPT_ENCODING, "gzip, br")]).await;
+    let said = [CONTENT_ENCODING, CONTENT_TYPE, VARY].map(|name| header(&answer, name).to_owned());
+    assert_eq!(said, ["gzip", "text/plain; charset=utf-8", "Accept-Encoding"]);
+    let etag = header(&answer, ETAG).to_owned();
+    assert_eq!(text(answer).await, "gzipped");
+    let plain = site.get("/ten.txt", &[]).await;
+    assert_eq!((header(&plain, CONTENT_ENCODING), header(&plain, VARY)), ("", "Accept-Encoding"));
+    assert_ne!(header(&plain, ETAG), etag);
+    assert_eq!(text(plain).await, "0123456789");
+    assert_eq!(text(site.get("/", &[(ACCEPT_ENCODING, "br")]).await).await, "br");
+    let same = site.get("/ten.txt", &[(ACCEPT_ENCODING, "gzip"), (IF_NONE_MATCH, &etag)]).await;
+    assert_eq!((same.status(), header(&same, CONTENT_ENCODING)), (StatusCode::NOT_MODIFIED, ""));
 }

@@ -198,6 +198,7 @@ mod tests {
         let process = Process {
             index: 0,
             pid: Some(4711),
+            status: None,
             state: State::Backoff,
             generation: 1,
             uptime_s: 3723.0,

@@ -1,13 +1,19 @@
-//! Which backend a connection goes to.
+//! Servers that do the same, and which of them a connection or request goes to.
 
-use crate::connect::Connector;
+mod health;
+
+use crate::connect::{Connector, Means};
+use crate::drain::Drain;
 use crate::net::stream::Peer;
-use jackfield_shared::config::Balance;
+use jackfield_shared::config::{Balance, ConnectingEndpoint, Health};
+use jackfield_shared::tls::Files;
 use std::cell::Cell;
 use std::cmp::Reverse;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::time::Duration;
+use tokio::task::spawn_local;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -16,13 +22,15 @@ const AVOIDED: Duration = Duration::from_secs(5);
 
 /// One of several servers of the same.
 #[derive(Debug)]
-pub(super) struct Backend {
-    pub(super) connector: Connector,
+pub(crate) struct Backend {
+    pub(crate) connector: Connector,
+    /// Its place in the configuration.
+    pub(crate) index: usize,
     open: Cell<u32>,
     /// Until when it is asked last, because it refused a connection.
     avoided: Cell<Option<Instant>>,
     /// Whether health checks find it well; without checks it always is.
-    pub(super) healthy: Cell<bool>,
+    pub(crate) healthy: Cell<bool>,
 }
 
 impl Backend {
@@ -31,22 +39,22 @@ impl Backend {
     }
 
     /// It refused a connection.
-    pub(super) fn refused(&self) {
+    pub(crate) fn refused(&self) {
         self.avoided.set(Some(Instant::now() + AVOIDED));
     }
 
     /// It accepted a connection.
-    pub(super) fn accepted(&self) {
+    pub(crate) fn accepted(&self) {
         self.avoided.set(None);
     }
 
-    /// A connection to it begins; it ends when the guard is dropped.
-    pub(super) fn begin(&self) -> InUse<'_> {
+    /// A connection to it, or a request, begins; it ends when the guard is dropped.
+    pub(crate) fn begin(self: &Rc<Self>) -> InUse {
         self.open.set(self.open.get() + 1);
-        InUse(self)
+        InUse(Rc::clone(self))
     }
 
-    pub(super) fn set_healthy(&self, healthy: bool, why: impl std::fmt::Display) {
+    pub(crate) fn set_healthy(&self, healthy: bool, why: impl std::fmt::Display) {
         if self.healthy.replace(healthy) != healthy {
             match healthy {
                 true => info!("backend {}: up", self.connector),
@@ -56,48 +64,79 @@ impl Backend {
     }
 }
 
-/// A connection to a backend.
-pub(super) struct InUse<'a>(&'a Backend);
+/// A connection to a backend, or a request.
+#[derive(Debug)]
+pub(crate) struct InUse(Rc<Backend>);
 
-impl Drop for InUse<'_> {
+impl Drop for InUse {
     fn drop(&mut self) {
         self.0.open.set(self.0.open.get() - 1);
     }
 }
 
-/// All backends of a relay, and how one is chosen.
+/// All backends of a relay or reverse proxy, and how one is chosen.
 #[derive(Debug)]
-pub(super) struct Backends {
-    pub(super) list: Vec<Backend>,
+pub(crate) struct Backends {
+    list: Vec<Rc<Backend>>,
     balance: Balance,
+    health: Option<Health>,
     /// Whose turn it is.
     turn: Cell<usize>,
 }
 
 impl Backends {
-    pub(super) fn new(connectors: Vec<Connector>, balance: Balance) -> Self {
-        let backend = |connector| Backend {
-            connector,
-            open: Cell::new(0),
-            avoided: Cell::new(None),
-            healthy: Cell::new(true),
+    /// Prepares connecting endpoints; the error says what is wrong with one.
+    pub(crate) fn new(
+        endpoints: &[ConnectingEndpoint],
+        balance: Balance,
+        health: Option<&Health>,
+        means: Means<'_>,
+    ) -> Result<Self, String> {
+        let backend = |(index, endpoint)| {
+            Ok::<_, String>(Rc::new(Backend {
+                connector: Connector::new(endpoint, means)?,
+                index,
+                open: Cell::new(0),
+                avoided: Cell::new(None),
+                healthy: Cell::new(true),
+            }))
         };
-        Self { list: connectors.into_iter().map(backend).collect(), balance, turn: Cell::new(0) }
+        let list = endpoints.iter().enumerate().map(backend).collect::<Result<_, _>>()?;
+        Ok(Self { list, balance, health: health.cloned(), turn: Cell::new(0) })
+    }
+
+    /// Takes the files of TLS as they are now.
+    pub(crate) fn renew(&self, files: &Files) -> Result<(), String> {
+        self.list.iter().try_for_each(|backend| backend.connector.renew(files))
+    }
+
+    /// Begins to check the backends, until draining begins.
+    pub(crate) fn begin(&self, drain: &Drain) {
+        let Some(health) = &self.health else { return };
+        for backend in &self.list {
+            let (backend, health, drain) = (Rc::clone(backend), health.clone(), drain.clone());
+            spawn_local(async move {
+                tokio::select! {
+                    () = drain.begun() => {}
+                    () = health::watch(&backend, &health) => {}
+                }
+            });
+        }
     }
 
     /// The backends for a client, in the order in which they are to be asked. Those that are down come last, but
     /// they come: nothing is lost by asking when nobody else is left.
-    pub(super) fn order(&self, client: Peer) -> Vec<&Backend> {
+    pub(crate) fn order(&self, client: Peer) -> Vec<Rc<Backend>> {
         let now = Instant::now();
         let turn = self.turn.get();
         self.turn.set((turn + 1) % self.list.len().max(1));
         let (before, after) = self.list.split_at(turn.min(self.list.len()));
-        let mut order: Vec<_> = after.iter().chain(before).collect();
+        let mut order: Vec<_> = after.iter().chain(before).cloned().collect();
         match self.balance {
             Balance::RoundRobin => {}
             Balance::LeastConnections => order.sort_by_key(|backend| backend.open.get()),
             Balance::Hash => {
-                order = self.list.iter().collect();
+                order = self.list.clone();
                 let address = match client {
                     Peer::Tcp(address) => Some(address.ip()),
                     Peer::Unix | Peer::Onion => None,
@@ -121,18 +160,20 @@ fn weight(client: Option<IpAddr>, backend: &Connector) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connect::Means;
-    use jackfield_shared::config::{ConnectingEndpoint, UnixConnecting};
-    use jackfield_shared::tls::Files;
+    use jackfield_shared::config::UnixConnecting;
 
     fn backends(balance: Balance, count: usize) -> Backends {
-        let connector = |n| {
+        let endpoint = |n| {
             let path = format!("/{n}").into();
-            let unix = UnixConnecting { path, timeout: Duration::ZERO, proxy_protocol: None, tls: None };
-            let means = Means { files: &Files::default(), arti: None };
-            Connector::new(&ConnectingEndpoint::Unix(unix), means).unwrap()
+            ConnectingEndpoint::Unix(UnixConnecting {
+                path,
+                timeout: Duration::ZERO,
+                proxy_protocol: None,
+                tls: None,
+            })
         };
-        Backends::new((0..count).map(connector).collect(), balance)
+        let endpoints: Vec<_> = (0..count).map(endpoint).collect();
+        Backends::new(&endpoints, balance, None, Means::of(&Files::default())).unwrap()
     }
 
     fn client(n: u8) -> Peer {

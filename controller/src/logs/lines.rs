@@ -3,51 +3,61 @@
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 /// Most octets of a line; what is longer becomes several records.
-const MAX_LINE: usize = 64 << 10;
+pub(crate) const MAX_LINE: usize = 64 << 10;
 
 /// Splits a stream into lines, each at most [`MAX_LINE`] octets.
 #[derive(Debug)]
 pub(crate) struct Lines<R> {
     from: R,
     octets: Vec<u8>,
-    /// Octets of `octets` in which no line's end was found.
-    searched: usize,
     ended: bool,
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
     /// The lines of this stream.
     pub(crate) fn new(from: R) -> Self {
-        Self { from, octets: Vec::new(), searched: 0, ended: false }
+        Self { from, octets: Vec::new(), ended: false }
     }
 
-    /// The next line without its end, octets that are not UTF-8 replaced; `None` at the end of the stream.
-    /// A stream that fails has ended.
-    pub(crate) async fn next(&mut self) -> Option<String> {
-        loop {
-            if let Some(end) = self.octets[self.searched..].iter().position(|&octet| octet == b'\n') {
-                return Some(self.take(self.searched + end, 1));
-            }
-            self.searched = self.octets.len();
-            if self.searched >= MAX_LINE {
-                return Some(self.take(cut(&self.octets), 0));
-            }
-            if self.ended {
-                return (!self.octets.is_empty()).then(|| self.take(self.octets.len(), 0));
-            }
-            let room = MAX_LINE - self.searched;
+    /// The next lines, all that were read at once, each without its end; `None` at the end of the stream. Octets
+    /// that are not UTF-8 become `\xNN`. A stream that fails has ended.
+    pub(crate) async fn next(&mut self) -> Option<Vec<String>> {
+        while !self.ended {
+            let room = MAX_LINE - self.octets.len();
+            let searched = self.octets.len();
             let read = (&mut self.from).take(room as u64).read_buf(&mut self.octets).await;
             self.ended = matches!(read, Ok(0) | Err(_));
+            let mut lines = Vec::new();
+            let mut start = 0;
+            let ends = self.octets.iter().enumerate().skip(searched).filter(|(_, octet)| **octet == b'\n');
+            for (end, _) in ends {
+                lines.push(text(&self.octets[start..end]));
+                start = end + 1;
+            }
+            self.octets.drain(..start);
+            if self.octets.len() >= MAX_LINE {
+                let end = cut(&self.octets);
+                lines.push(text(&self.octets[..end]));
+                self.octets.drain(..end);
+            }
+            if !lines.is_empty() {
+                return Some(lines);
+            }
         }
+        (!self.octets.is_empty()).then(|| vec![text(&std::mem::take(&mut self.octets))])
     }
+}
 
-    fn take(&mut self, length: usize, separator: usize) -> String {
-        let line = &self.octets[..length];
-        let line = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)).into_owned();
-        self.octets.drain(..length + separator);
-        self.searched = 0;
-        line
+fn text(line: &[u8]) -> String {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let mut text = String::with_capacity(line.len());
+    for chunk in line.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(
+            chunk.invalid().iter().flat_map(|octet| format!("\\x{octet:02x}").into_bytes()).map(char::from),
+        );
     }
+    text
 }
 
 /// Where to cut a line that is too long: not within a character, if it is UTF-8.
@@ -71,8 +81,8 @@ mod tests {
     async fn all(octets: &[u8]) -> Vec<String> {
         let mut lines = Lines::new(octets);
         let mut all = Vec::new();
-        while let Some(line) = lines.next().await {
-            all.push(line);
+        while let Some(some) = lines.next().await {
+            all.extend(some);
         }
         all
     }
@@ -80,14 +90,14 @@ mod tests {
     #[tokio::test]
     async fn lines_are_split_and_the_last_needs_no_end() {
         assert_eq!(all(b"").await, [""; 0]);
-        assert_eq!(all(b"a\r\n\nb\xffc\nlast").await, ["a", "", "b\u{fffd}c", "last"]);
+        assert_eq!(all(b"a\r\n\nb\xff\x80c\nlast").await, ["a", "", "b\\xff\\x80c", "last"]);
     }
 
     #[tokio::test]
     async fn a_long_line_becomes_several_without_tearing_a_character() {
         let text = format!("{}\nshort\n", "€".repeat(MAX_LINE));
         let lines = all(text.as_bytes()).await;
-        assert!(lines.iter().all(|line| line.len() <= MAX_LINE && !line.contains('\u{fffd}')));
+        assert!(lines.iter().all(|line| line.len() <= MAX_LINE && !line.contains("\\x")));
         assert_eq!(lines.concat(), text.replace('\n', ""));
         assert_eq!(lines.last().unwrap(), "short");
 
@@ -105,8 +115,8 @@ mod tests {
         });
         let mut lines = Lines::new(rx);
         let mut got = String::new();
-        while let Some(line) = lines.next().await {
-            got += &(line + "\n");
+        while let Some(some) = lines.next().await {
+            got += &(some.join("\n") + "\n");
         }
         writer.await.unwrap();
         assert_eq!(got, expected);

@@ -1,6 +1,6 @@
 //! Health checks: a backend that fails several in a row is left out until it passes several in a row.
 
-use super::backends::Backend;
+use super::Backend;
 use crate::connect::Connector;
 use jackfield_shared::config::Health;
 use std::fmt;

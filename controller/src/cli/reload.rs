@@ -1,0 +1,25 @@
+//! `jackfield reload`
+
+use super::client::{carry_out, connect};
+use super::failure::Failure;
+use super::stop::seconds;
+use crate::control::Request;
+use crate::node::Directory;
+use clap::Args;
+
+/// Puts the changed configuration into effect without losing a connection, or changes nothing and says why
+///
+/// New processes are ready before old ones drain; what has not changed is left alone. Returns when the new
+/// configuration is in effect: what is old may go on to drain. The same as SIGHUP to the controller.
+#[derive(Debug, Args)]
+pub(super) struct Reload {
+    /// Seconds that new processes may take to be ready; 60 unless given
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    timeout: Option<f64>,
+}
+
+impl Reload {
+    pub(super) fn run(self, directory: &Directory) -> Result<(), Failure> {
+        carry_out(&mut connect(directory)?, &Request::Reload { timeout_s: self.timeout })
+    }
+}

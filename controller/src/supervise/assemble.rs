@@ -1,0 +1,255 @@
+//! From a configuration to workers that can be started: set up, and everything bound that they listen on.
+
+use super::setup::{Machine, arti as set_up_arti, publisher, worker as set_up};
+use super::worker::{Work, Worker};
+use crate::node::{Configuration, RUN, private_directory};
+use crate::onion::{self, Order};
+use crate::sockets::{Adjustment, ArtiSocket, BindError, Binder, Bound, Wanted};
+use jackfield_shared::config::{self, ListenPort, Listener, ListeningEndpoint, Path as ConfigPath};
+use jackfield_shared::ipc::{MAX_FDS, OnionService};
+use std::path::Path;
+use std::rc::Rc;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How often an address is tried that somebody is about to leave.
+const STEP: Duration = Duration::from_millis(10);
+
+/// Where workers are to run, and what runs there already.
+#[derive(Debug)]
+pub(crate) struct Setting<'a> {
+    /// The node directory.
+    pub base: &'a Path,
+    /// What they are set up with.
+    pub machine: &'a Machine,
+    /// The workers in effect.
+    pub former: Vec<&'a Worker>,
+    /// Until when addresses are waited for that others have.
+    pub deadline: Option<Instant>,
+}
+
+/// The workers of a configuration, with no process yet.
+#[derive(Debug)]
+pub(crate) struct Assembly {
+    /// They, in order.
+    pub workers: Vec<Worker>,
+    /// What is to be undone if they don't come into effect.
+    pub adjustments: Vec<Adjustment>,
+    /// What there is to say in the log.
+    pub remarks: Vec<onion::Remark>,
+}
+
+/// Sets up all workers that are not disabled and binds their endpoints.
+///
+/// # Errors
+/// Everything that can't be had, each with its place in the configuration; then nothing has changed.
+pub(crate) fn assemble(
+    configuration: &Configuration,
+    setting: &Setting<'_>,
+) -> Result<Assembly, Vec<String>> {
+    let mut assembler = Assembler {
+        configuration,
+        setting,
+        binder: Binder::new(
+            setting.former.iter().flat_map(|worker| &worker.bound).collect(),
+            setting.base.join(RUN),
+        ),
+        errors: Vec::new(),
+        remarks: Vec::new(),
+    };
+    let mut workers = assembler.workers();
+    let orders = assembler.bind(&mut workers);
+    let arti = assembler.arti(&workers);
+    let Assembler { binder, errors, remarks, .. } = assembler;
+    if !errors.is_empty() {
+        binder.give_up();
+        return Err(errors);
+    }
+    let mut workers: Vec<_> = workers.into_iter().map(|(_, worker)| worker).collect();
+    let (mut by_daemon, mut by_arti) = (Vec::new(), Vec::new());
+    for order in orders {
+        match order {
+            Order::Daemon(service) => by_daemon.push(*service),
+            Order::Arti(service) => by_arti.push(service),
+        }
+    }
+    if !by_daemon.is_empty() {
+        let publisher = publisher(by_daemon, &workers, setting.base);
+        workers.push(publisher);
+    }
+    if let Some(Arti { settings, socket }) = arti {
+        for worker in workers.iter_mut().filter(|worker| worker.connects_through_arti()) {
+            worker.arti.clone_from(&socket);
+        }
+        let mut arti = set_up_arti(settings, by_arti, &workers, setting.base);
+        arti.arti = socket;
+        workers.push(arti);
+    }
+    let mut bounds: Vec<_> = workers.iter_mut().flat_map(|worker| &mut worker.bound).collect();
+    let adjustments = binder.finish(&mut bounds);
+    Ok(Assembly { workers, adjustments, remarks })
+}
+
+/// What the worker with Arti is set up with.
+struct Arti {
+    settings: config::Tor,
+    /// Where it is to answer as a SOCKS proxy, if somebody asks it.
+    socket: Option<Rc<ArtiSocket>>,
+}
+
+struct Assembler<'a> {
+    configuration: &'a Configuration,
+    setting: &'a Setting<'a>,
+    binder: Binder<'a>,
+    errors: Vec<String>,
+    remarks: Vec<onion::Remark>,
+}
+
+impl Assembler<'_> {
+    fn failed(&mut self, path: &ConfigPath, reason: impl std::fmt::Display) {
+        self.errors.push(format!("{}: {path}: {reason}", self.configuration.loaded.place_of(path)));
+    }
+
+    fn workers(&mut self) -> Vec<(ConfigPath, Worker)> {
+        let mut workers = Vec::new();
+        let node = self.configuration.loaded.node.iter();
+        for (index, config) in node.flat_map(|node| node.workers.iter().enumerate()) {
+            let path = ConfigPath::default().key("workers").index(index);
+            let listeners = config.listeners().len();
+            if config.disabled() {
+                continue;
+            }
+            // One descriptor may be the way to Arti.
+            if listeners >= MAX_FDS {
+                let most = MAX_FDS - 1;
+                self.failed(&path, format!("{listeners} listening sockets; a worker has {most} at most"));
+                continue;
+            }
+            match set_up(config.clone(), self.setting.base, self.setting.machine) {
+                Ok(mut worker) => {
+                    self.keep_scale(&mut worker, config);
+                    worker.tls_files = worker.tls_files_of(&self.configuration.tls.files);
+                    workers.push((path, worker));
+                }
+                Err((key, reason)) => self.failed(&path.key(key), reason),
+            }
+        }
+        workers
+    }
+
+    /// A number of processes that somebody has asked for holds until the configuration says another one.
+    fn keep_scale(&self, worker: &mut Worker, config: &config::Worker) {
+        let former = self.setting.former.iter().find(|former| former.id() == config.id);
+        if let Some(former) = former
+            && former.common().processes == config.common.processes
+            && let Some(count) = former.scaled
+        {
+            worker.scaled = Some(count);
+            worker.set_places(count.into());
+        }
+    }
+
+    fn bind(&mut self, workers: &mut [(ConfigPath, Worker)]) -> Vec<Order> {
+        for (_, worker) in &*workers {
+            worker.listeners().iter().for_each(|listener| self.binder.reserve(&wanted(worker, listener)));
+        }
+        let mut orders = Vec::new();
+        for (path, worker) in workers {
+            let mut bounds = Vec::new();
+            for (index, listener) in worker.listeners().iter().enumerate() {
+                let endpoint = endpoint_path(path, worker, index);
+                let mut bound = match self.patiently(&wanted(worker, listener)) {
+                    Ok(bound) => bound,
+                    Err(e) => {
+                        self.failed(&address_path(&endpoint, listener.endpoint), e);
+                        continue;
+                    }
+                };
+                if let ListeningEndpoint::Onion(onion) = listener.endpoint {
+                    match onion::service(onion, &bound, &mut self.remarks) {
+                        Ok(order) => {
+                            let OnionService { address, port, .. } = order.service();
+                            bound.onion = Some(format!("{address}:{port}"));
+                            orders.push(order);
+                        }
+                        Err((key, reason)) => self.failed(&endpoint.key(key), reason),
+                    }
+                }
+                bounds.push(bound);
+            }
+            worker.bound = bounds;
+        }
+        orders
+    }
+
+    /// What the embedded Arti needs, if something needs Arti.
+    fn arti(&mut self, workers: &[(ConfigPath, Worker)]) -> Option<Arti> {
+        let node = self.configuration.loaded.node.as_ref()?;
+        if !config::endpoints_of_node(node).any(|(_, endpoint)| endpoint.arti().is_some()) {
+            return None;
+        }
+        let settings = node.controller.tor.clone();
+        if let Err(e) = private_directory(&settings.state_directory) {
+            let path = ConfigPath::default().key("controller").key("tor").key("state_directory");
+            let directory = settings.state_directory.display();
+            self.failed(&path, format!("{directory}: Arti's state can't be kept there: {e}"));
+        }
+        if !workers.iter().any(|(_, worker)| worker.connects_through_arti()) {
+            return Some(Arti { settings, socket: None });
+        }
+        let kept = self.setting.former.iter().find_map(|former| former.arti.clone());
+        let socket = kept.map_or_else(|| ArtiSocket::bind(&self.setting.base.join(RUN)).map(Rc::new), Ok);
+        match socket {
+            Ok(socket) => Some(Arti { settings, socket: Some(socket) }),
+            Err(e) => {
+                self.failed(&ConfigPath::default().key("controller").key("tor"), e);
+                None
+            }
+        }
+    }
+
+    /// Binds; waits for addresses that somebody is about to leave.
+    fn patiently(&mut self, wanted: &Wanted<'_>) -> Result<Bound, BindError> {
+        loop {
+            match self.binder.bind(wanted) {
+                Err(e) if e.in_use && self.setting.deadline.is_some_and(|end| Instant::now() < end) => {
+                    sleep(STEP);
+                }
+                result => return result,
+            }
+        }
+    }
+}
+
+pub(super) fn wanted<'a>(worker: &'a Worker, listener: &Listener<'a>) -> Wanted<'a> {
+    let processes = worker.slots.len();
+    Wanted { worker: worker.id(), transport: listener.id, endpoint: listener.endpoint, processes }
+}
+
+/// Where the configuration has the endpoint of a worker's transport.
+fn endpoint_path(worker_path: &ConfigPath, worker: &Worker, index: usize) -> ConfigPath {
+    let transport = match &worker.work {
+        Work::Serve(config) if matches!(config.kind, config::WorkerKind::WebsocketTestee(_)) => {
+            worker_path.key("transport")
+        }
+        Work::Guest(_) => worker_path.key("listen").index(index),
+        _ => worker_path.key("transports").index(index),
+    };
+    transport.key("endpoint")
+}
+
+/// Where it says the endpoint's address.
+fn address_path(path: &ConfigPath, endpoint: &ListeningEndpoint) -> ConfigPath {
+    match endpoint {
+        ListeningEndpoint::Tcp(tcp) => match tcp.port {
+            ListenPort::Port(_) => path.key("port"),
+            ListenPort::Range(..) => path.key("portrange"),
+        },
+        ListeningEndpoint::Unix(_) => path.key("path"),
+        ListeningEndpoint::Onion(onion) => match onion.target.as_deref() {
+            Some(target) => address_path(&path.key("target"), target),
+            None => path.clone(),
+        },
+        ListeningEndpoint::Twisted(_) => path.clone(),
+    }
+}

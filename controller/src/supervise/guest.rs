@@ -1,0 +1,315 @@
+//! Guests among the processes: how one is spawned, told to end, and looked after by what it says of itself.
+
+use super::Supervisor;
+use super::attend::{LAST_WORDS, read, reap};
+use super::event::{Event, Key, Output, Source};
+use super::group::Group;
+use super::process::{LastLines, Launch, Link, Process, pipe_end};
+use super::worker::{Task, Work};
+use crate::control::{Action, Call, Request, Response};
+use crate::guest::{Fate, Notice, NotifySocket, Program, WATCHDOG_USEC, send, watch};
+use crate::logs::Hub;
+use crate::stage::{EXECUTABLE, VARIABLE, keeper_value};
+use jackfield_shared::config::{self, Output as Wanted, Ready, Stdin, StdinValue};
+use jackfield_shared::ipc::{self, FromWorker};
+use jackfield_shared::log::Level;
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Pid, Signal};
+use std::cell::Cell;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream as StdStream;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{UnixStream, unix::pipe};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::spawn_local;
+use tokio::time::timeout;
+
+/// The longest time that a program may ask for at once.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// A guest of the configuration, and where its executable is.
+#[derive(Clone, Debug)]
+pub(crate) struct Guest {
+    /// The worker.
+    pub worker: config::Worker,
+    /// What is written in it.
+    pub program: config::Guest,
+    /// The executable.
+    pub executable: PathBuf,
+}
+
+/// The keeper of a guest's process, as the supervisor speaks to it.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    socket: Rc<UnixStream>,
+    /// The keeper's own process group, which nothing else belongs to.
+    group: Rc<Group>,
+    was_asked_to_end: Cell<bool>,
+}
+
+impl Keeper {
+    /// Sends the signal to the program's process group; SIGKILL to everything that the program has started.
+    pub(super) fn signal(&self, signal: Signal) {
+        // One that somebody has stopped must go on to do it.
+        self.group.signal(Signal::CONT);
+        let number = u8::try_from(signal.as_raw()).unwrap_or_default();
+        // A keeper that is gone has nothing to keep.
+        let _ = self.socket.try_write(&[number]);
+    }
+
+    /// Asks the program to finish what is open, once: many programs take a second SIGTERM for an order to end at
+    /// once.
+    pub(super) fn drain(&self) {
+        if !self.was_asked_to_end.replace(true) {
+            self.signal(Signal::TERM);
+        }
+    }
+}
+
+/// What a guest's process has told of itself.
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    /// What it does.
+    pub status: Option<String>,
+    /// Whether it says again and again that it is alive, so that its silence means something.
+    pub is_watched: bool,
+    /// Until when it needs time for what it is doing.
+    pub needs_until: Option<Instant>,
+}
+
+impl Process {
+    /// Spawns the process with this index of a guest's worker, with its sockets.
+    ///
+    /// Must be called in the controller's main thread, in a local runtime.
+    ///
+    /// # Errors
+    /// When the system has no room for another process.
+    pub(super) fn spawn_guest(
+        key: Key,
+        launch: &Launch,
+        index: u16,
+        guest: &Guest,
+        sockets: Vec<(String, OwnedFd)>,
+        (events, hub): (&mpsc::Sender<Event>, &Hub),
+    ) -> io::Result<Self> {
+        let spawned = Instant::now();
+        let options = &guest.program.options;
+        let (ours, theirs) = ipc::pair()?;
+        let (report, reports) = pipe_with(PipeFlags::CLOEXEC)?;
+        let stdin = match &options.stdin {
+            Stdin::Close => None,
+            Stdin::Value(value) => Some((pipe_with(PipeFlags::CLOEXEC)?, value)),
+        };
+        let (names, sockets): (Vec<_>, Vec<_>) = sockets.into_iter().unzip();
+        let program = Program {
+            path: guest.executable.clone(),
+            arguments: guest.program.arguments.clone(),
+            sockets: names,
+            stdin: stdin.is_some(),
+            stdout: fate(options.stdout),
+            stderr: fate(options.stderr),
+        };
+        let cgroup = launch.cgroup(&guest.worker.id, key)?;
+        let spec = launch.spec(cgroup.as_ref(), Some(program));
+        let input = stdin.as_ref().map(|((read, _), _)| read.as_fd());
+        let fds: Vec<_> =
+            [reports.as_fd()].into_iter().chain(input).chain(sockets.iter().map(|fd| fd.as_fd())).collect();
+        send(&ours, serde_json::to_string(&spec)?.as_bytes(), &fds)?;
+        drop((reports, sockets));
+        let notify = match guest.program.ready {
+            Ready::Notify => Some(NotifySocket::new()?),
+            Ready::Started => None,
+        };
+        let socket = StdStream::from(ours);
+        socket.set_nonblocking(true)?;
+        let socket = Rc::new(UnixStream::from_std(socket)?);
+        let report = pipe::Receiver::from_owned_fd(report)?;
+        let stdin = match stdin {
+            Some(((_, write), value)) => Some((pipe::Sender::from_owned_fd(write)?, value.clone())),
+            None => None,
+        };
+        let children = signal(SignalKind::child())?;
+
+        let mut command = Command::new(EXECUTABLE);
+        command.arg0(&launch.title).env_clear().envs(launch.environment.iter().map(|(n, v)| (n, v)));
+        command.env(VARIABLE, keeper_value(std::process::id()));
+        if let Some(notify) = &notify {
+            command.env("NOTIFY_SOCKET", &notify.name);
+            let watchdog = guest.worker.common.watchdog;
+            if !watchdog.is_zero() {
+                command.env(WATCHDOG_USEC, watchdog.as_micros().to_string());
+            }
+        }
+        command.current_dir(&launch.directory).process_group(0).stdin(theirs);
+        let mut child = command.stdout(output(options.stdout)).stderr(output(options.stderr)).spawn()?;
+        let group = Rc::new(Group::new(Pid::from_child(&child)));
+        let stdout = child.stdout.take().map(|end| pipe_end(Some(end.into()))).transpose();
+        let stderr = child.stderr.take().map(|end| pipe_end(Some(end.into()))).transpose();
+        let (stdout, stderr) = match stdout.and_then(|stdout| Ok((stdout, stderr?))) {
+            Ok(ends) => ends,
+            Err(e) => {
+                group.signal(Signal::KILL);
+                let _ = child.wait();
+                return Err(e);
+            }
+        };
+        let keeper = child.id();
+        let source = Arc::new(Source::new(key, &guest.worker.id, index, keeper));
+        let lines = LastLines::default();
+        let mut last_words =
+            vec![spawn_local(started(report, guest.program.ready, Arc::clone(&source), events.clone()))];
+        for (pipe, output) in [(stdout, Output::Stdout), (stderr, Output::Stderr)] {
+            let Some(pipe) = pipe else { continue };
+            let (source, hub, lines) = (Arc::clone(&source), hub.clone(), lines.clone());
+            last_words.push(spawn_local(read(pipe, output, source, hub, lines)));
+        }
+        let listening =
+            notify.map(|notify| spawn_local(listen(notify, keeper, Arc::clone(&source), events.clone())));
+        let feeding = stdin.map(|(to, value)| spawn_local(feed(to, value)));
+        let (of_keeper, exit) =
+            (Rc::clone(&socket), (Rc::clone(&group), Arc::clone(&source), events.clone()));
+        spawn_local(async move {
+            let (group, source, events) = exit;
+            let status = reap(child, children, &group).await;
+            let status = status_of_program(&of_keeper).or(status);
+            let all_said = async {
+                for task in last_words {
+                    let _ = task.await;
+                }
+            };
+            let _ = timeout(LAST_WORDS, all_said).await;
+            for task in listening.into_iter().chain(feeding) {
+                task.abort();
+            }
+            let _ = events.send(Event::Exited(source, status)).await;
+        });
+        let keeper = Keeper { socket, group, was_asked_to_end: Cell::new(false) };
+        Ok(Self::new(source, spawned, lines, Link::Keeper(keeper), cgroup))
+    }
+}
+
+/// What the stages do with an output.
+fn fate(wanted: Wanted) -> Fate {
+    if wanted == Wanted::Close { Fate::Close } else { Fate::Stay }
+}
+
+/// What the controller makes of it.
+fn output(wanted: Wanted) -> Stdio {
+    if wanted == Wanted::Log { Stdio::piped() } else { Stdio::null() }
+}
+
+/// Waits for the program to run, or for the reason why it doesn't.
+async fn started(mut report: pipe::Receiver, ready: Ready, source: Arc<Source>, events: mpsc::Sender<Event>) {
+    let mut said = Vec::new();
+    // It ends with the exec, or with the process.
+    let _ = report.read_to_end(&mut said).await;
+    let said = String::from_utf8_lossy(&said);
+    let Some((pid, reason)) = said.split_once('\n') else { return };
+    if let Ok(pid) = pid.parse() {
+        source.set_pid(pid);
+    }
+    let message = match (reason, ready) {
+        ("", Ready::Started) => FromWorker::Ready,
+        ("", Ready::Notify) => return,
+        (reason, _) => FromWorker::Failed { reason: reason.to_owned() },
+    };
+    let _ = events.send(Event::Message(source, message)).await;
+}
+
+/// Passes on what the program says of itself.
+async fn listen(socket: NotifySocket, keeper: u32, source: Arc<Source>, events: mpsc::Sender<Event>) {
+    while let Ok(datagram) = socket.receive(keeper).await {
+        for notice in Notice::all(&datagram) {
+            if events.send(Event::Notice(Arc::clone(&source), notice)).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Writes the value to the program's standard input, and leaves that open if it is wanted so.
+async fn feed(mut to: pipe::Sender, value: StdinValue) {
+    let Ok(mut text) = serde_json::to_vec(&value.value) else { return };
+    text.push(b'\n');
+    // A program need not read it.
+    let _ = to.write_all(&text).await;
+    if !value.close {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// The wait status that the keeper has sent before its own end.
+fn status_of_program(socket: &UnixStream) -> Option<ExitStatus> {
+    let mut octets = [0; 4];
+    let count = socket.try_read(&mut octets).ok()?;
+    (count == octets.len()).then(|| ExitStatus::from_raw(i32::from_ne_bytes(octets)))
+}
+
+impl Supervisor {
+    /// Begins to watch the files of guests that are to be restarted when these change.
+    pub(super) fn watch_guests(&mut self) {
+        for key in self.workers.keys() {
+            let worker = &mut self.workers[key];
+            let Work::Guest(guest) = &worker.work else { continue };
+            if worker.watch.is_some() {
+                continue;
+            }
+            let Some(what) = guest.program.options.watch.clone() else { continue };
+            let (id, events) = (guest.worker.id.clone(), self.events.clone());
+            let changed = async move |file| events.send(Event::Watched(id.clone(), file)).await.is_ok();
+            worker.watch = Some(Task(spawn_local(watch(what, changed)).abort_handle()));
+        }
+    }
+
+    /// A file has changed that a guest is to be restarted for.
+    pub(super) fn watched(&mut self, worker: &str, file: &Path) {
+        self.hub.log(Level::Info, format!("{} has changed: restarting {worker}", file.display()));
+        let (responses, mut answers) = mpsc::channel(1);
+        let call = Call {
+            request: Request::Worker { action: Action::Restart, ids: vec![worker.to_owned()] },
+            responses,
+        };
+        self.called(call);
+        let (hub, worker) = (self.hub.clone(), worker.to_owned());
+        spawn_local(async move {
+            while let Some(answer) = answers.recv().await {
+                if let Response::Error(reason) = answer {
+                    hub.log(Level::Error, format!("{worker} was not restarted: {reason}"));
+                }
+            }
+        });
+    }
+
+    /// A guest says something of itself.
+    pub(super) fn noticed(&mut self, source: &Source, notice: Notice) {
+        let Some(&(worker, _)) = self.places.get(&source.key) else { return };
+        let watchdog = self.workers[worker].common().watchdog;
+        let hub = self.hub.clone();
+        let Some(process) = self.process_mut(source.key) else { return };
+        match notice {
+            Notice::Ready => self.is_ready(source.key),
+            Notice::Status(text) => {
+                hub.publish(source.record(Level::Debug, format!("status: {text}")));
+                process.said.status = Some(text).filter(|text| !text.is_empty());
+            }
+            Notice::Alive => {
+                process.said.is_watched = !watchdog.is_zero();
+                process.heartbeat.heard();
+            }
+            Notice::Stopping => {
+                hub.publish(source.record(Level::Info, "is stopping, as it says"));
+                process.said.is_watched = false;
+            }
+            Notice::Broken => process.kill("it wants to be replaced (WATCHDOG=trigger)"),
+            Notice::Extend(time) => process.said.needs_until = Some(Instant::now() + time.min(LONGEST)),
+        }
+    }
+}

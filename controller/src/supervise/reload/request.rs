@@ -1,0 +1,148 @@
+//! Somebody wants a reload.
+
+use super::compare::compare;
+use super::{Next, Purpose, Step, Supervisor, Transition};
+use crate::node::{Configuration, Origin};
+use crate::supervise::assemble::{Assembly, Setting, assemble};
+use crate::supervise::due::{Due, START_LIMIT};
+use crate::supervise::event::Event;
+use crate::supervise::operation::{Caller, Kind};
+use crate::supervise::stop::Phase;
+use jackfield_shared::log::Level;
+use std::time::{Duration, Instant};
+use tokio::task::{spawn_blocking, spawn_local};
+
+/// Most obstacles that are shown: what is wrong should fit on one screen.
+const SHOWN: usize = 5;
+
+impl Supervisor {
+    /// `jackfield reload`: new processes may take so long to be ready.
+    pub(in super::super) fn reload(&mut self, caller: Caller, time: Option<Duration>) {
+        if let Some(reason) = self.in_the_way_of_reload() {
+            return caller.finish(Err(format!("{reason}; nothing was changed")));
+        }
+        self.hub.log(Level::Info, "`jackfield reload`: reading the configuration");
+        self.begin_reload(Some(caller), time);
+    }
+
+    /// SIGHUP: a reload now, or when there can be one.
+    pub(in super::super) fn reload_by_signal(&mut self) {
+        match self.in_the_way_of_reload() {
+            Some(reason) if matches!(self.phase, Phase::Running) => {
+                self.hub.log(Level::Info, format!("SIGHUP: {reason}; reloading after that"));
+                self.reload_wanted = true;
+            }
+            Some(_) => {}
+            None => {
+                self.hub.log(Level::Info, "SIGHUP: reading the configuration");
+                self.begin_reload(None, None);
+            }
+        }
+    }
+
+    /// Does what SIGHUP wanted, as soon as nothing is in its way.
+    pub(in super::super) fn reload_if_wanted(&mut self) {
+        if self.reload_wanted && self.in_the_way_of_reload().is_none() {
+            self.reload_wanted = false;
+            self.begin_reload(None, None);
+        }
+    }
+
+    fn in_the_way_of_reload(&self) -> Option<String> {
+        if matches!(self.phase, Phase::Stopping { .. }) {
+            return Some("the node is being stopped".into());
+        }
+        if let Some(transition) = &self.transition {
+            return Some(transition.what());
+        }
+        let restarts = self.operations.iter().any(|operation| matches!(operation.kind, Kind::Restart(_)));
+        restarts.then(|| "workers are being restarted".into())
+    }
+
+    fn begin_reload(&mut self, caller: Option<Caller>, time: Option<Duration>) {
+        let (purpose, time) = (Purpose::Reload, time.unwrap_or(START_LIMIT));
+        self.transition = Some(Transition { purpose, caller, time, step: Step::Reading });
+        let (origin, events) = (self.node.origin.clone(), self.events.clone());
+        spawn_local(async move {
+            // A disk may be slow, and a name server slower.
+            let read = spawn_blocking(move || {
+                let Origin { directory, base, file } = origin;
+                Configuration::read(&directory, &base, file.as_deref())
+            });
+            if let Ok(configuration) = read.await {
+                let _ = events.send(Event::Configuration(Box::new(configuration))).await;
+            }
+        });
+    }
+
+    /// Goes on with what was read.
+    pub(in super::super) fn configuration_was_read(&mut self, configuration: Configuration) {
+        let Some(Transition { purpose, caller, time, step: Step::Reading }) =
+            self.transition.take_if(|t| matches!(t.step, Step::Reading))
+        else {
+            return;
+        };
+        match self.plan_reload(Box::new(configuration), caller.as_ref()) {
+            Ok(next) => {
+                let until = Instant::now() + time;
+                self.deadlines.push(until, Due::Transition);
+                self.transition =
+                    Some(Transition { purpose, caller, time, step: Step::Preparing { next, until } });
+            }
+            Err(reasons) => self.transition_failed(&purpose, caller, &one_screen(reasons)),
+        }
+    }
+
+    fn plan_reload(
+        &mut self,
+        configuration: Box<Configuration>,
+        caller: Option<&Caller>,
+    ) -> Result<Next, Vec<String>> {
+        let obstacles = configuration.obstacles();
+        if !obstacles.is_empty() {
+            return Err(obstacles);
+        }
+        for warning in configuration.warnings() {
+            if let Some(caller) = caller {
+                caller.progress(warning.clone());
+            }
+            self.hub.log(Level::Warn, warning);
+        }
+        let setting = Setting {
+            base: &self.node.origin.base,
+            machine: &self.node.machine,
+            former: self.workers.serving().collect(),
+            deadline: None,
+        };
+        let Assembly { workers, adjustments, remarks } = assemble(&configuration, &setting)?;
+        for (level, text) in remarks {
+            self.hub.log(level, text);
+        }
+        let next = compare(&mut self.workers, workers, self.node.generation + 1);
+        Ok(Next { configuration: Some(configuration), adjustments, ..next })
+    }
+
+    /// It came to nothing.
+    pub(super) fn transition_failed(&mut self, purpose: &Purpose, caller: Option<Caller>, reason: &str) {
+        let what = match purpose {
+            Purpose::Reload => "reload",
+            Purpose::Scale(_) => "scale",
+        };
+        self.hub.log(Level::Error, format!("{what}: nothing was changed: {reason}"));
+        if let Some(caller) = caller {
+            caller.finish(Err(format!("nothing was changed: {reason}")));
+        }
+    }
+}
+
+fn one_screen(mut reasons: Vec<String>) -> String {
+    let more = reasons.len().saturating_sub(SHOWN);
+    reasons.truncate(SHOWN);
+    if more > 0 {
+        reasons.push(format!("and {more} more: `jackfield check` lists them"));
+    }
+    // A text of several lines begins on its own.
+    let start =
+        if reasons.len() > 1 || reasons.iter().any(|reason| reason.contains('\n')) { "\n" } else { "" };
+    format!("{start}{}", reasons.join("\n"))
+}

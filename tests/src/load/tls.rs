@@ -1,0 +1,30 @@
+//! TLS for blocking clients.
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use std::net::TcpStream;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A client that believes this authority.
+pub(super) fn config(authority: &Path) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(authority).expect("the authority's file") {
+        roots.add(certificate.expect("a certificate")).expect("an authority");
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    Arc::new(builder.expect("versions of TLS").with_root_certificates(roots).with_no_client_auth())
+}
+
+/// A connection to a server that has a certificate for this name. The handshake comes with the first octets.
+pub(super) fn connect(
+    config: &Arc<ClientConfig>,
+    name: &str,
+    stream: TcpStream,
+) -> StreamOwned<ClientConnection, TcpStream> {
+    let name = ServerName::try_from(name.to_owned()).expect("a server's name");
+    let connection = ClientConnection::new(Arc::clone(config), name).expect("a connection of TLS");
+    StreamOwned::new(connection, stream)
+}

@@ -1,0 +1,74 @@
+//! Several parts of a file in one answer: `multipart/byteranges` (RFC 9110, section 14.6).
+
+use super::body::FileBody;
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::fmt::Write;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+#[derive(Debug)]
+enum Piece {
+    Text(Bytes),
+    Part(FileBody),
+}
+
+/// The parts and what stands between them.
+#[derive(Debug)]
+pub(crate) struct Parts(VecDeque<Piece>);
+
+impl Parts {
+    /// Parts of a file of `size` octets and a media type; they are separated by `boundary`.
+    pub(super) fn new(file: OwnedFd, ranges: &[(u64, u64)], size: u64, kind: &str, boundary: &str) -> Self {
+        let file = Arc::new(file);
+        let mut pieces = VecDeque::new();
+        for (start, end) in ranges {
+            let mut text = format!("\r\n--{boundary}\r\n");
+            // Writing to a String can't fail.
+            let _ = write!(
+                text,
+                "Content-Type: {kind}\r\nContent-Range: bytes {start}-{}/{size}\r\n\r\n",
+                end - 1
+            );
+            pieces.push_back(Piece::Text(text.into()));
+            pieces.push_back(Piece::Part(FileBody::part_of(Arc::clone(&file), *start, *end)));
+        }
+        pieces.push_back(Piece::Text(format!("\r\n--{boundary}--\r\n").into()));
+        Self(pieces)
+    }
+
+    /// Octets that have not been sent yet.
+    pub(crate) fn remaining(&self) -> u64 {
+        let length = |piece: &Piece| match piece {
+            Piece::Text(text) => text.len() as u64,
+            Piece::Part(part) => part.remaining(),
+        };
+        self.0.iter().map(length).sum()
+    }
+
+    pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        loop {
+            let chunk = match self.0.front_mut() {
+                None => return Poll::Ready(None),
+                Some(Piece::Text(text)) => Poll::Ready(Some(Ok(std::mem::take(text)))),
+                Some(Piece::Part(part)) => part.poll_chunk(cx),
+            };
+            match chunk {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Some(Ok(octets))) if !octets.is_empty() => {
+                    if matches!(self.0.front(), Some(Piece::Text(_))) {
+                        self.0.pop_front();
+                    }
+                    return Poll::Ready(Some(Ok(octets)));
+                }
+                Poll::Ready(Some(Err(e))) => {
+                    self.0.clear();
+                    return Poll::Ready(Some(Err(e)));
+                }
+                Poll::Ready(_) => drop(self.0.pop_front()),
+            }
+        }
+    }
+}

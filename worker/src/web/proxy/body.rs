@@ -1,0 +1,164 @@
+//! What follows the heads of a request and its answer, carried on as it comes.
+
+use super::pool::{Pool, Sender};
+use crate::backends::InUse;
+use crate::net::idle::Activity;
+use crate::web::answer::Asked;
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep, sleep};
+
+/// The content of a client's request, until a backend takes it.
+#[derive(Debug)]
+pub(super) struct Upload {
+    content: Option<Incoming>,
+    /// When some of it last moved.
+    pub(super) activity: Rc<Activity>,
+    is_empty: bool,
+}
+
+impl Upload {
+    /// Takes the content out of the request.
+    pub(super) fn of(request: &mut Asked) -> Self {
+        let content = request.body_mut().take();
+        let is_empty = content.as_ref().is_none_or(Body::is_end_stream);
+        Self { content: content.filter(|_| !is_empty), activity: Rc::new(Activity::new()), is_empty }
+    }
+
+    /// Whether the request has no content.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.is_empty
+    }
+
+    /// What is sent.
+    pub(super) fn begin(&mut self) -> Uploading {
+        Uploading { content: self.content.take(), activity: Rc::clone(&self.activity) }
+    }
+
+    /// Takes back what was not sent.
+    pub(super) fn restore(&mut self, unsent: Uploading) {
+        self.content = unsent.content;
+    }
+}
+
+/// The content of a request on its way to a backend.
+#[derive(Debug)]
+pub(super) struct Uploading {
+    content: Option<Incoming>,
+    activity: Rc<Activity>,
+}
+
+impl Body for Uploading {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let Some(content) = &mut self.content else { return Poll::Ready(None) };
+        let poll = Pin::new(content).poll_frame(cx);
+        if poll.is_ready() {
+            self.activity.touch();
+        }
+        poll
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.content.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.content.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+/// The content of a backend's answer. Its connection serves others once it has been read to its end.
+#[derive(Debug)]
+pub(crate) struct Proxied {
+    content: Incoming,
+    lease: Option<(Rc<Pool>, Sender)>,
+    _in_use: InUse,
+    timeout: Duration,
+    /// Rings when the backend has said nothing for too long; there since it was first waited for.
+    alarm: Option<Pin<Box<Sleep>>>,
+    waiting: bool,
+}
+
+impl Proxied {
+    pub(super) fn new(
+        content: Incoming,
+        pool: &Rc<Pool>,
+        sender: Sender,
+        in_use: InUse,
+        timeout: Duration,
+    ) -> Self {
+        let lease = Some((Rc::clone(pool), sender));
+        let mut proxied = Self { content, lease, _in_use: in_use, timeout, alarm: None, waiting: false };
+        if proxied.content.is_end_stream() {
+            proxied.ended();
+        }
+        proxied
+    }
+
+    fn ended(&mut self) {
+        if let Some((pool, sender)) = self.lease.take() {
+            pool.keep(sender);
+        }
+    }
+
+    /// Whether the backend has been silent for too long.
+    fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.timeout.is_zero() {
+            return false;
+        }
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep(self.timeout)));
+        if !std::mem::replace(&mut self.waiting, true) {
+            alarm.as_mut().reset(Instant::now() + self.timeout);
+        }
+        alarm.as_mut().poll(cx).is_ready()
+    }
+}
+
+impl Body for Proxied {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let poll = Pin::new(&mut self.content).poll_frame(cx);
+        match &poll {
+            Poll::Pending => {
+                if self.is_late(cx) {
+                    let text =
+                        format!("the backend sent nothing for {} s (`timeout`)", self.timeout.as_secs_f64());
+                    return Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::TimedOut, text))));
+                }
+            }
+            Poll::Ready(Some(Err(_))) => drop(self.lease.take()),
+            Poll::Ready(Some(Ok(_)) | None) => {
+                self.waiting = false;
+                if self.content.is_end_stream() || matches!(poll, Poll::Ready(None)) {
+                    self.ended();
+                }
+            }
+        }
+        poll.map_err(io::Error::other)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.content.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.content.size_hint()
+    }
+}

@@ -1,0 +1,106 @@
+//! One request to one backend.
+
+use super::body::{Proxied, Upload};
+use super::headers::Outgoing;
+use super::pool::{self, Pool};
+use crate::backends::Backend;
+use crate::connect::ConnectError;
+use hyper::{Method, Request, Response};
+use std::fmt;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// What a failed exchange leaves behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The backend has seen nothing of the request: another may.
+    NotSent,
+    /// It may have acted on it.
+    Sent,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) struct Failure {
+    backend: String,
+    reason: String,
+    pub(super) kind: Kind,
+    /// For lack of time.
+    pub(super) late: bool,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What a connection fails with names the backend already.
+        if self.reason.starts_with(&self.backend) {
+            return f.write_str(&self.reason);
+        }
+        write!(f, "{}: {}", self.backend, self.reason)
+    }
+}
+
+/// Sends the request and waits for the head of the answer, at most `timeout` without a sign of life (zero: for ever).
+/// A kept connection that the backend has just closed is replaced by a new one.
+pub(super) async fn exchange(
+    backend: &Rc<Backend>,
+    pool: &Rc<Pool>,
+    outgoing: &Outgoing<'_>,
+    upload: &mut Upload,
+    timeout: Duration,
+) -> Result<Response<Proxied>, Failure> {
+    let failed =
+        |kind, late, reason: String| Failure { backend: backend.connector.to_string(), reason, kind, late };
+    let in_use = backend.begin();
+    let mut kept = pool.take().await;
+    loop {
+        let is_kept = kept.is_some();
+        let mut sender = match kept.take() {
+            Some(sender) => sender,
+            // Boxed, so that requests on kept connections do not hold the room that connecting needs.
+            None => match Box::pin(pool.connect(&backend.connector)).await {
+                Ok(sender) => {
+                    backend.accepted();
+                    sender
+                }
+                Err(e) => {
+                    backend.refused();
+                    let late = matches!(e, pool::Error::Connect(ConnectError::Timeout { .. }));
+                    return Err(failed(Kind::NotSent, late, e.to_string()));
+                }
+            },
+        };
+        let activity = Rc::clone(&upload.activity);
+        activity.touch();
+        let request = outgoing.for_version(sender.is_two()).map(|()| upload.begin());
+        let sent = tokio::select! {
+            biased;
+            sent = sender.send(request) => sent,
+            () = activity.idle_for(timeout) => {
+                let reason = format!("no answer within {} s (`timeout`)", timeout.as_secs_f64());
+                return Err(failed(Kind::Sent, true, reason));
+            }
+        };
+        match sent {
+            Ok(answer) => return Ok(answer.map(|body| Proxied::new(body, pool, sender, in_use, timeout))),
+            Err(mut e) => {
+                let unsent = e.take_message();
+                let is_unsent = unsent.is_some();
+                if let Some(request) = unsent {
+                    upload.restore(request.into_body());
+                }
+                let may_repeat = is_unsent || (upload.is_empty() && is_idempotent(outgoing.request));
+                if is_kept && may_repeat {
+                    continue;
+                }
+                let kind = if is_unsent { Kind::NotSent } else { Kind::Sent };
+                return Err(failed(kind, false, e.error().to_string()));
+            }
+        }
+    }
+}
+
+/// Whether doing it twice is as good as once (RFC 9110, section 9.2.2).
+fn is_idempotent<B>(request: &Request<B>) -> bool {
+    [Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE, Method::PUT, Method::DELETE]
+        .contains(request.method())
+}

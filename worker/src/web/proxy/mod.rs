@@ -1,0 +1,114 @@
+//! The path service `reverseproxy`: requests are carried to other web servers, as they come in and without being
+//! kept, and so are their answers.
+
+mod body;
+mod exchange;
+mod headers;
+mod pool;
+mod tunnel;
+
+pub(crate) use body::Proxied;
+
+use super::answer::{Answer, Asked, failure};
+use super::connection::Client;
+use super::router::Rest;
+use crate::backends::{Backend, Backends};
+use crate::connect::Means;
+use crate::drain::Drain;
+use crate::log::Throttle;
+use crate::transport::Pipes;
+use body::Upload;
+use exchange::{Failure, Kind, exchange};
+use headers::Outgoing;
+use hyper::{Method, StatusCode};
+use jackfield_shared::config::Reverseproxy;
+use jackfield_shared::tls::Files;
+use pool::Pool;
+use std::rc::Rc;
+use std::time::Duration;
+use tracing::error;
+
+/// How often it is reported that no backend answers.
+const REPORT: Duration = Duration::from_secs(1);
+
+/// A reverse proxy, ready to serve.
+#[derive(Debug)]
+pub(crate) struct Proxy {
+    config: Reverseproxy,
+    backends: Backends,
+    /// One for each backend.
+    pools: Vec<Rc<Pool>>,
+    pipes: Rc<Pipes>,
+    failing: Throttle,
+}
+
+impl Proxy {
+    pub(crate) fn new(config: &Reverseproxy, means: Means<'_>) -> Result<Self, String> {
+        let backends = Backends::new(&config.backends, config.balance, config.health.as_ref(), means)?;
+        let pools =
+            config.backends.iter().map(|endpoint| Rc::new(Pool::new(endpoint, config.http2))).collect();
+        let (pipes, failing) = (Rc::default(), Throttle::new(REPORT));
+        Ok(Self { config: config.clone(), backends, pools, pipes, failing })
+    }
+
+    /// Takes the files of TLS as they are now.
+    pub(crate) fn renew(&self, files: &Files) -> Result<(), String> {
+        self.backends.renew(files)
+    }
+
+    /// Begins to check the backends, until draining begins.
+    pub(crate) fn begin(&self, drain: &Drain) {
+        self.backends.begin(drain);
+    }
+
+    /// Carries a request to a backend, and its answer back.
+    pub(crate) async fn answer(&self, request: &mut Asked, rest: Rest<'_>, client: &Rc<Client>) -> Answer {
+        if request.method() == Method::CONNECT {
+            let text = "This address takes no CONNECT.";
+            return failure(request.headers(), StatusCode::METHOD_NOT_ALLOWED, text);
+        }
+        let mut upload = Upload::of(request);
+        let mut failures = Vec::new();
+        let backends = self.backends.order(client.peer);
+        for backend in &backends {
+            let Some(pool) = self.pools.get(backend.index) else { continue };
+            let outgoing = Outgoing { request, rest, client, config: &self.config, host: &pool.host };
+            match exchange(backend, pool, &outgoing, &mut upload, self.config.timeout).await {
+                Ok(answer) => return tunnel::unless_upgraded(answer, request, client, self),
+                Err(failure) => {
+                    let again = failure.kind == Kind::NotSent;
+                    failures.push(failure);
+                    if !again {
+                        break;
+                    }
+                }
+            }
+        }
+        self.report(&failures, client);
+        let status = status_of(&failures, &backends);
+        let text = match status {
+            StatusCode::GATEWAY_TIMEOUT => "The server behind this address did not answer in time.",
+            StatusCode::SERVICE_UNAVAILABLE => "No server behind this address is up.",
+            _ => "The server behind this address can't be reached, or broke off.",
+        };
+        failure(request.headers(), status, text)
+    }
+
+    fn report(&self, failures: &[Failure], client: &Client) {
+        if let Some(quiet) = self.failing.pass() {
+            let more = if quiet > 0 { format!(" ({quiet} more requests before)") } else { String::new() };
+            let failures: Vec<_> = failures.iter().map(ToString::to_string).collect();
+            error!("{}: no answer from a backend: {}{more}", client.peer, failures.join("; "));
+        }
+    }
+}
+
+fn status_of(failures: &[Failure], backends: &[Rc<Backend>]) -> StatusCode {
+    if backends.iter().all(|backend| !backend.healthy.get()) {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else if failures.iter().any(|failure| failure.late) {
+        StatusCode::GATEWAY_TIMEOUT
+    } else {
+        StatusCode::BAD_GATEWAY
+    }
+}
