@@ -1,5 +1,6 @@
 //! The node's configuration: its file, or the built-in one where there is none.
 
+use crate::onion;
 use crate::tls::Store;
 use crate::upgrade::ConfigurationState;
 use jackfield_shared::config::{self, Diagnostic, Format, Loaded, Severity};
@@ -44,6 +45,9 @@ impl Configuration {
         };
         let (tls, remarks) = loaded.node.as_ref().map(Store::load).unwrap_or_default();
         for Remark { severity, path, message } in remarks {
+            loaded.remark(severity, &path, message);
+        }
+        for (severity, path, message) in loaded.node.as_ref().map(onion::review).unwrap_or_default() {
             loaded.remark(severity, &path, message);
         }
         let name = match Path::new(&loaded.file).canonicalize() {

@@ -4,11 +4,10 @@ use super::banner::banner;
 use super::run_dir::{Claim, RunDir};
 use super::{Configuration, Directory, Origin, Waiting};
 use crate::control::Server;
-use crate::logs::{Format, Hub, Sink};
+use crate::logs::{Hub, Settings};
 use crate::supervise::{Assembly, Ended, Held, Machine, Node, Setting, Startup, Supervisor, assemble};
 use crate::upgrade::Image;
 use jackfield_shared::ipc::NodeInfo;
-use jackfield_shared::log::Level;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io;
 use std::time::{Duration, Instant};
@@ -18,16 +17,17 @@ use tokio::task::spawn_local;
 
 /// How long addresses that a killed node's workers have are waited for: they are about to be killed, too.
 const TAKEOVER: Duration = Duration::from_secs(2);
+/// Tasks run before the supervisor has its turn and sockets are looked at: those that read what guests write may
+/// each take a millisecond.
+const EVENT_INTERVAL: u32 = 8;
 /// Requests on the control socket that wait.
 pub(super) const CALLS: usize = 64;
 
-/// How the node logs, and who waits for it.
+/// What the command line says beside the configuration.
 #[derive(Debug)]
 pub(crate) struct Options {
-    /// Least important level of its records.
-    pub level: Level,
-    /// How they are written to the terminal.
-    pub format: Format,
+    /// What it says of the log.
+    pub log: Settings,
     /// The command that waits for a node which detaches.
     pub waiting: Option<Waiting>,
 }
@@ -58,9 +58,7 @@ pub(crate) fn launch(
         bound.settle().map_err(|e| one(format!("{}: its options: {e}", bound.address)))?;
     }
 
-    let is_terminal_kept = options.waiting.is_none();
-    let sink = Sink::start(is_terminal_kept, options.format).map_err(|e| one(format!("the log: {e}")))?;
-    let hub = Hub::new(options.level, options.format, Some(sink));
+    let hub = Hub::new(options.log, node).map_err(|e| one(format!("the log: {e}")))?;
     for (level, text) in remarks {
         hub.log(level, text);
     }
@@ -78,24 +76,14 @@ pub(crate) fn launch(
         let server = Server::bind(&run_dir.path).map_err(control)?;
         let lock = run_dir.lock().map_err(|e| format!("the lock on {}: {e}", run_dir.path.display()))?;
         let held = Held { run_dir: run_dir.path.clone(), lock, control: server.socket().map_err(control)? };
-        let facts = Node {
-            info,
-            started,
-            origin,
-            machine,
-            configuration,
-            generation: 1,
-            executable,
-            is_terminal_kept,
-            held,
-        };
+        let facts = Node { info, started, origin, machine, configuration, generation: 1, executable, held };
         let supervisor = Supervisor::new(facts, workers, hub, Some(startup));
         let (calls, called) = mpsc::channel(CALLS);
         spawn_local(server.serve(calls));
         supervisor.run(called).await.map_err(|e: io::Error| format!("signals can't be handled: {e}"))
     });
     let Ended { well, hub } = ended.map_err(one)?;
-    hub.leave_terminal();
+    hub.finish();
     Ok(well)
 }
 
@@ -128,6 +116,7 @@ fn host_name() -> String {
 
 /// The controller's runtime: it has one thread.
 pub(super) fn runtime() -> Result<LocalRuntime, String> {
-    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
-    runtime.map_err(|e| format!("the runtime: {e}"))
+    let mut builder = Builder::new_current_thread();
+    builder.enable_all().event_interval(EVENT_INTERVAL);
+    builder.build_local(LocalOptions::default()).map_err(|e| format!("the runtime: {e}"))
 }

@@ -41,7 +41,7 @@ pub(crate) fn take_over() -> ExitCode {
         spawn_local(server.serve(calls));
         match supervisor.run(called).await {
             Ok(ended) => {
-                ended.hub.leave_terminal();
+                ended.hub.finish();
                 if ended.well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
             }
             Err(e) => failed(&format!("signals can't be handled: {e}")),

@@ -7,6 +7,7 @@ use jackfield_shared::config::{ListenPort, ListeningEndpoint, TcpListening, Unix
 use socket2::SockRef;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// An endpoint of the configuration that is to be bound.
@@ -23,10 +24,12 @@ pub(crate) struct Wanted<'a> {
 }
 
 /// Sockets in use, and what of them the next configuration has been given.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Binder<'a> {
     pool: Vec<Piece<'a>>,
     adjustments: Vec<Adjustment>,
+    /// Where private sockets are.
+    run_dir: PathBuf,
 }
 
 #[derive(Debug)]
@@ -39,19 +42,19 @@ struct Piece<'a> {
 }
 
 impl<'a> Binder<'a> {
-    /// For a configuration that follows one with these endpoints.
-    pub(crate) fn new(former: Vec<&'a Bound>) -> Self {
+    /// For a configuration that follows one with these endpoints. Private sockets are made in the runtime directory.
+    pub(crate) fn new(former: Vec<&'a Bound>, run_dir: PathBuf) -> Self {
         let pieces = |bound: &&'a Bound| {
             let from: &'a Bound = bound;
             from.listeners().map(move |(socket, _)| Piece { from, socket, reserved: false, taken: false })
         };
         let pool = former.iter().flat_map(pieces).collect();
-        Self { pool, adjustments: Vec::new() }
+        Self { pool, adjustments: Vec::new(), run_dir }
     }
 
     /// To be told of every endpoint before the first is bound: what listens for one of them stays with it.
     pub(crate) fn reserve(&mut self, wanted: &Wanted<'_>) {
-        let Ok(place) = Place::of(wanted.endpoint) else { return };
+        let Ok(place) = Place::of(wanted.endpoint, wanted, &self.run_dir) else { return };
         for piece in &mut self.pool {
             piece.reserved |= piece.from.belongs_to(wanted) && place.suits(piece.from, wanted);
         }
@@ -62,7 +65,7 @@ impl<'a> Binder<'a> {
     /// # Errors
     /// When the address can't be had.
     pub(crate) fn bind(&mut self, wanted: &Wanted<'_>) -> Result<Bound, BindError> {
-        let place = Place::of(wanted.endpoint)?;
+        let place = Place::of(wanted.endpoint, wanted, &self.run_dir)?;
         match &place {
             Place::Tcp(tcp, ip) => self.bind_tcp(wanted, &place, tcp, *ip),
             Place::Unix(unix) => self.bind_unix(wanted, &place, unix),
@@ -254,10 +257,11 @@ enum Place {
 }
 
 impl Place {
-    fn of(endpoint: &ListeningEndpoint) -> Result<Self, BindError> {
+    fn of(endpoint: &ListeningEndpoint, wanted: &Wanted<'_>, run_dir: &Path) -> Result<Self, BindError> {
         match endpoint {
             ListeningEndpoint::Onion(onion) => {
-                Self::of(&onion.target.as_deref().cloned().unwrap_or_else(private))
+                let private = || private(wanted.worker, wanted.transport, onion, run_dir);
+                Self::of(&onion.target.as_deref().cloned().unwrap_or_else(private), wanted, run_dir)
             }
             ListeningEndpoint::Tcp(tcp) => Ok(Self::Tcp(tcp.clone(), tcp::interface(tcp)?)),
             ListeningEndpoint::Unix(unix) => Ok(Self::Unix(unix.clone())),

@@ -143,19 +143,24 @@ pub(super) async fn read(
         Output::Stderr => Level::Warn,
     };
     loop {
+        let next = async {
+            // What is not read yet waits in the pipe, and then its writer does: not for long.
+            hub.room().await;
+            pipe.next().await
+        };
         let lines = tokio::select! {
             biased;
             () = pause.wanted() => return Some(match output {
                 Output::Stdout => Piece::Stdout(pipe),
                 Output::Stderr => Piece::Stderr(pipe),
             }),
-            lines = pipe.next() => lines?,
+            lines = next => lines?,
         };
         if output == Output::Stderr {
             last.keep(&lines);
         }
-        for line in lines {
-            hub.publish(source.record(level, line));
+        if level <= hub.level(Some(&source.worker)) {
+            hub.publish_all(lines.into_iter().map(|line| source.record(level, line)));
         }
         // Others have something to say, too.
         yield_now().await;

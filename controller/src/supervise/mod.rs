@@ -63,6 +63,7 @@ use std::time::Instant;
 use stop::Phase;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::task::spawn_local;
 use tokio::time::sleep_until;
 use worker::Task;
 use workers::{WorkerKey, Workers};
@@ -87,8 +88,6 @@ pub(crate) struct Node {
     pub generation: u64,
     /// Where the executable is: there the next release will be.
     pub executable: PathBuf,
-    /// Whether the log goes to a terminal for as long as the node runs.
-    pub is_terminal_kept: bool,
     /// What is handed on to the next image of the executable.
     pub held: Held,
 }
@@ -201,6 +200,7 @@ impl Supervisor {
         let mut upgrade = signal(SignalKind::user_defined2())?;
         // An image that has taken over finds them blocked.
         unblock()?;
+        spawn_local(self.hub.clone().attend());
         if self.upgraded.is_none() {
             self.say_hello();
             self.start_all();

@@ -20,7 +20,7 @@ pub(crate) use image::{Identity as ImageIdentity, Image};
 pub(crate) use parcel::{Arrived, Fds, receive, send};
 pub(crate) use signals::{block, unblock};
 pub(crate) use state::{
-    BoundState, ConfigurationState, Errand, FORMAT, GuestState, LocalState, LogState, NodeState,
+    ArtiState, BoundState, ConfigurationState, Errand, FORMAT, GuestState, LocalState, LogState, NodeState,
     ProcessState, RoleState, SlotState, State, WorkerState,
 };
 pub(crate) use trial::{ARGUMENT, run as run_trial, try_out};

@@ -40,6 +40,7 @@ pub(crate) struct State {
     pub log: LogState,
     /// Workers in effect, in order; then those that drain.
     pub workers: Vec<WorkerState>,
+    pub arti: Option<ArtiState>,
     /// The last process's name.
     pub last_key: u64,
 }
@@ -80,11 +81,24 @@ pub(crate) struct ConfigurationState {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct LogState {
-    pub level: Level,
-    pub is_json: bool,
-    pub is_terminal_kept: bool,
+    /// What the command line said.
+    pub level: Option<Level>,
+    pub is_json: Option<bool>,
+    pub file: Option<PathBuf>,
+    /// Levels of workers, and of the controller.
+    pub levels: Vec<(Option<String>, Level)>,
     pub records: Vec<Record>,
     pub dropped: u64,
+}
+
+/// Where the node's Arti answers.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ArtiState {
+    pub listening: usize,
+    pub place: usize,
+    pub path: PathBuf,
+    /// Device and inode of its name.
+    pub name: (u64, u64),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -96,6 +110,7 @@ pub(crate) struct WorkerState {
     /// Its `stop.kill_timeout`.
     pub kill_ms: u64,
     pub scaled: Option<u16>,
+    pub has_arti: bool,
     pub generation: u64,
     pub ticket_keys: Option<TicketKeys>,
     pub ended: HashMap<String, Connections>,

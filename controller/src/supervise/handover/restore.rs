@@ -15,12 +15,13 @@ use super::collect::Pieces;
 use super::freeze::Feed;
 use crate::cgroup::Leaf;
 use crate::guest::NotifySocket;
-use crate::logs::{Format, Hub, Lines, Sink};
+use crate::logs::{Hub, Lines};
 use crate::node::{Configuration, Origin};
 use crate::onion::Remark;
-use crate::sockets::{Bound, Local, Socket};
+use crate::sockets::{ArtiSocket, Bound, Local, Socket};
 use crate::upgrade::{
-    Arrived, BoundState, Errand, Image, LocalState, ProcessState, RoleState, SlotState, State, WorkerState,
+    Arrived, ArtiState, BoundState, Errand, Image, LocalState, ProcessState, RoleState, SlotState, State,
+    WorkerState,
 };
 use jackfield_shared::config::WorkerCommon;
 use jackfield_shared::ipc::{self, FromWorker, NodeInfo, ToWorker};
@@ -63,10 +64,8 @@ impl Takeover<'_> {
                 (configuration, self.exact_workers()?, Vec::new())
             }
         };
-        let format = if log.is_json { Format::Json } else { Format::Pretty };
-        let sink = Sink::start(log.is_terminal_kept, format).map_err(|e| format!("the log: {e}"))?;
-        let hub = Hub::new(log.level, format, Some(sink));
-        hub.restore(&log.records, log.dropped);
+        let understood = configuration.loaded.node.as_ref().ok_or("the configuration is not understood")?;
+        let hub = Hub::restore(log, understood).map_err(|e| format!("the log: {e}"))?;
         for (level, text) in remarks {
             hub.log(level, text);
         }
@@ -98,11 +97,11 @@ impl Takeover<'_> {
             configuration,
             generation: node.generation,
             executable: node.executable.clone(),
-            is_terminal_kept: log.is_terminal_kept,
             held,
         };
         // From here on nothing can fail.
         workers.iter().flat_map(|worker| &worker.bound).for_each(Bound::keep_name);
+        workers.iter().filter_map(|worker| worker.arti.as_deref()).for_each(ArtiSocket::keep_name);
         let mut supervisor = Supervisor::new(facts, workers, hub, None);
         for worker in gone {
             supervisor.workers.add(worker);
@@ -124,10 +123,15 @@ impl Takeover<'_> {
         let bounds: Vec<_> = former
             .map(|worker| Ok((worker, self.bounds(worker)?)))
             .collect::<Result<Vec<(&WorkerState, Vec<Bound>)>, String>>()?;
-        let former = bounds
-            .iter()
-            .map(|(worker, bound)| Former { id: &worker.id, bound, scaled: worker.scaled, processes: None })
-            .collect();
+        let arti = self.arti()?;
+        let former = bounds.iter().map(|(worker, bound)| Former {
+            id: &worker.id,
+            bound,
+            scaled: worker.scaled,
+            arti: arti.clone().filter(|_| worker.has_arti),
+            processes: None,
+        });
+        let former = former.collect();
         let setting = Setting { base, machine, former, deadline: None };
         let Assembly { workers, remarks, .. } =
             assemble(&configuration, &setting).map_err(|reasons| reasons.join("\n"))?;
@@ -137,14 +141,23 @@ impl Takeover<'_> {
         Ok((configuration, workers, remarks))
     }
 
+    /// Where the node's Arti answers, if it does.
+    fn arti(&self) -> Result<Option<Rc<ArtiSocket>>, String> {
+        let Some(ArtiState { listening, place, path, name }) = &self.state.arti else { return Ok(None) };
+        let (listening, place) = (self.fds.copy(*listening)?, self.fds.copy(*place)?);
+        Ok(Some(Rc::new(ArtiSocket::restore(path, listening, place, *name))))
+    }
+
     /// The workers as they were when this image handed over.
     fn exact_workers(&self) -> Result<Vec<Worker>, String> {
+        let arti = self.arti()?;
         let exact = |state: &WorkerState| {
             let (work, launch): (Work, Launch) =
                 serde_json::from_value(state.exact.clone()).map_err(|e| format!("{}: {e}", state.id))?;
             let mut worker = Worker::new(work, launch, 0);
             worker.set_places(state.slots.len());
             worker.tls_files = worker.tls_files_of(&self.state.configuration.tls);
+            worker.arti = arti.clone().filter(|_| state.has_arti);
             for bound in &state.bound {
                 let endpoint =
                     serde_json::from_value(bound.exact.clone()).map_err(|e| format!("{}: {e}", state.id))?;

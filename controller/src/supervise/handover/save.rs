@@ -7,7 +7,7 @@ use super::super::worker::Worker;
 use super::collect::{Frozen, Pieces};
 use crate::sockets::{Bound, Local};
 use crate::upgrade::{
-    BoundState, ConfigurationState, Errand, FORMAT, Fds, GuestState, ImageIdentity, LocalState, LogState,
+    ArtiState, BoundState, ConfigurationState, Errand, FORMAT, Fds, GuestState, ImageIdentity, LocalState,
     NodeState, ProcessState, RoleState, SlotState, State, WorkerState,
 };
 use jackfield_shared::ipc;
@@ -24,7 +24,6 @@ impl Supervisor {
     ) -> State {
         let configuration = &self.node.configuration;
         let origin = &self.node.origin;
-        let (level, format, records, dropped) = self.hub.save();
         let workers = self.workers.serving().map(|worker| (worker, true));
         let former = self.former().map(|(_, worker)| (worker, false));
         State {
@@ -55,13 +54,12 @@ impl Supervisor {
                 tls: configuration.tls.files.clone(),
                 exact: exact(&configuration.loaded.node),
             },
-            log: LogState {
-                level,
-                is_json: format == crate::logs::Format::Json,
-                is_terminal_kept: self.node.is_terminal_kept,
-                records,
-                dropped,
-            },
+            log: self.hub.save(),
+            arti: self.workers.all().find_map(|(_, worker)| worker.arti.as_deref()).map(|arti| {
+                let (listening, place, path, name) = arti.parts();
+                let (listening, place) = (fds.put(listening), fds.put(place));
+                ArtiState { listening, place, path: path.to_owned(), name }
+            }),
             workers: workers
                 .chain(former)
                 .map(|(w, serves)| worker_state(w, serves, frozen, image, fds))
@@ -94,6 +92,7 @@ fn worker_state<'a>(
         is_serving,
         kill_ms: u64::try_from(worker.common().stop.kill_timeout.as_millis()).unwrap_or(u64::MAX),
         scaled: worker.scaled,
+        has_arti: worker.arti.is_some(),
         generation: worker.generation,
         ticket_keys: worker.ticket_keys.clone(),
         ended,

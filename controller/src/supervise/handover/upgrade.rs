@@ -113,7 +113,24 @@ impl Supervisor {
         }
     }
 
+    /// Executes the image; returns if that fails.
     fn execute(
+        &self,
+        image: &Image,
+        errand: Errand,
+        frozen: &Frozen,
+    ) -> io::Result<std::convert::Infallible> {
+        // Threads end with the image that has begun them.
+        self.hub.rest();
+        let error = self.execute_with(image, errand, frozen);
+        if let Some(node) = &self.node.configuration.loaded.node {
+            // A sink that can't be begun again is missing in the status.
+            let _ = self.hub.resume(node);
+        }
+        error
+    }
+
+    fn execute_with(
         &self,
         image: &Image,
         errand: Errand,
@@ -130,7 +147,6 @@ impl Supervisor {
         state.caller = self.connection.as_ref().map(|fd| fds.put(fd));
         state.image = is_upgrade.then(|| fds.put(&own));
         let theirs = send(&state, &fds)?;
-        self.hub.flush();
         block()?;
         rustix::stdio::dup2_stdin(theirs)?;
         let result = image.exec();

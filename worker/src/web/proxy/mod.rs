@@ -9,10 +9,11 @@ mod tunnel;
 
 pub(crate) use body::Proxied;
 
-use super::answer::{Answer, Asked, failure};
+use super::answer::{Answer, Asked, failure, too_long};
 use super::connection::Client;
 use super::router::Rest;
 use crate::backends::{Backend, Backends};
+use crate::connect::Means;
 use crate::drain::Drain;
 use crate::log::Throttle;
 use crate::transport::Pipes;
@@ -42,8 +43,8 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    pub(crate) fn new(config: &Reverseproxy, files: &Files) -> Result<Self, String> {
-        let backends = Backends::new(&config.backends, config.balance, config.health.as_ref(), files)?;
+    pub(crate) fn new(config: &Reverseproxy, means: Means<'_>) -> Result<Self, String> {
+        let backends = Backends::new(&config.backends, config.balance, config.health.as_ref(), means)?;
         let pools =
             config.backends.iter().map(|endpoint| Rc::new(Pool::new(endpoint, config.http2))).collect();
         let (pipes, failing) = (Rc::default(), Throttle::new(REPORT));
@@ -66,7 +67,8 @@ impl Proxy {
             let text = "This address takes no CONNECT.";
             return failure(request.headers(), StatusCode::METHOD_NOT_ALLOWED, text);
         }
-        let mut upload = Upload::of(request);
+        let limit = client.site.options.max_body_size;
+        let mut upload = Upload::of(request, limit);
         let mut failures = Vec::new();
         let backends = self.backends.order(client.peer);
         for backend in &backends {
@@ -82,6 +84,9 @@ impl Proxy {
                     }
                 }
             }
+        }
+        if upload.is_too_long() {
+            return too_long(request.headers(), limit);
         }
         self.report(&failures, client);
         let status = status_of(&failures, &backends);
