@@ -1,6 +1,7 @@
 //! The answer to `jackfield status --json`: a contract (spec: command line and control API). Fields may be
 //! added here, never renamed or removed.
 
+use crate::log::Level;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -48,6 +49,9 @@ pub struct Worker {
     pub state: State,
     /// Why it is in that state, where there is something to say.
     pub reason: Option<String>,
+    /// Least important level of its records that are logged.
+    #[serde(default)]
+    pub log_level: Option<Level>,
     /// Its processes, by index.
     pub processes: Vec<Process>,
 }
@@ -171,9 +175,28 @@ impl std::ops::AddAssign for Connections {
 }
 
 /// The log stream.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Logs {
     /// Records that were lost because a queue was full.
+    pub dropped: u64,
+    /// Where records go.
+    #[serde(default)]
+    pub sinks: Vec<LogSink>,
+}
+
+/// Somewhere that records go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogSink {
+    /// Type in the configuration: `terminal`, `file`, `journald`, `syslog`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The file, socket or address; empty for the terminal.
+    pub target: String,
+    /// What hinders it, while something does. Records wait meanwhile, as far as there is room.
+    pub trouble: Option<String>,
+    /// Records that wait to be written.
+    pub waiting: u64,
+    /// Records that were lost, because it was too slow or hindered for too long.
     pub dropped: u64,
 }
 

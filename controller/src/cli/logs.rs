@@ -1,18 +1,21 @@
 //! `jackfield logs`
 
-use super::client::connect;
+use super::client::{carry_out, connect};
 use super::failure::Failure;
 use super::output::{print, remark};
 use crate::control::{Request, Response};
 use crate::logs::{Filter, Format, parse_rfc3339};
 use crate::node::Directory;
-use clap::Args;
+use clap::{Args, Subcommand};
 use jackfield_shared::log::Level;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Shows the log records that the controller keeps in memory
+/// Shows the log records that the controller keeps in memory; `logs level` says what is logged
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Logs {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Go on with the records to come
     #[arg(short, long)]
     follow: bool,
@@ -33,15 +36,30 @@ pub(super) struct Logs {
     json: bool,
 }
 
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Logs records of this level and above from now on, until the node ends
+    Level {
+        /// error, warn, info, debug or trace
+        level: Level,
+        /// Ids of workers, or `controller`; all, if there are none
+        #[arg(value_name = "ID")]
+        ids: Vec<String>,
+    },
+}
+
 impl Logs {
     pub(super) fn run(self, directory: &Directory) -> Result<(), Failure> {
+        if let Some(Command::Level { level, ids }) = self.command {
+            return carry_out(&mut connect(directory)?, &Request::LogLevel { level, ids });
+        }
         let filter = Filter { workers: self.worker, level: self.level, since_us: self.since.unwrap_or(0) };
         let mut client = connect(directory)?;
         client.send(&Request::Logs { filter, last: self.lines, follow: self.follow })?;
         let format = if self.json { Format::Json } else { Format::Pretty };
         while let Some(response) = client.next()? {
             match response {
-                Response::Record(record) => print(&format.render(&record))?,
+                Response::Record(record) => print(&format.text(&record))?,
                 Response::Dropped(count) => {
                     remark(&format!("… {count} records are missing here: reading was too slow"))
                 }

@@ -2,8 +2,8 @@
 
 use super::failure::Failure;
 use super::output::remark;
-use crate::logs::Format;
-use crate::node::{Configuration, Directory, Options, Origin, Waiting, launch, start_and_wait};
+use crate::logs::{Format, Settings};
+use crate::node::{Configuration, Directory, LOG_FILE, Options, Origin, Waiting, launch, start_and_wait};
 use crate::stage::set_title;
 use clap::Args;
 use jackfield_shared::log::Level;
@@ -21,12 +21,19 @@ pub(super) struct Start {
     /// Run in the background; return when every worker is ready. The log then goes to node.log
     #[arg(long)]
     detach: bool,
-    /// How the log is written to the terminal
-    #[arg(long, value_enum, default_value_t)]
-    log_format: Format,
-    /// Least important records that are logged: error, warn, info, debug or trace
-    #[arg(long, value_name = "LEVEL", default_value_t = Level::Info)]
-    log_level: Level,
+    /// How the log is written to the terminal [default: as `controller.log` says, pretty without it]
+    #[arg(long, alias = "logformat", value_name = "FORMAT", value_parser = format, hide_possible_values = true)]
+    log_format: Option<Format>,
+    /// Least important records that are logged: error, warn, info, debug or trace [default: as `controller.log`
+    /// says, info without it]
+    #[arg(long, alias = "loglevel", value_name = "LEVEL", value_parser = level)]
+    log_level: Option<Level>,
+    /// Write the log to node.log instead of the terminal, and rotate it
+    #[arg(long, alias = "logtofile")]
+    log_to_file: bool,
+    /// Where node.log is [default: the node's directory]
+    #[arg(long, alias = "logdir", value_name = "DIR", requires = "log_to_file")]
+    log_dir: Option<PathBuf>,
 }
 
 impl Start {
@@ -50,13 +57,33 @@ impl Start {
         for warning in configuration.warnings() {
             remark(&warning);
         }
+        let directory_of_log = self.log_dir.unwrap_or_else(|| base.clone());
+        let file = self.log_to_file.then(|| directory_of_log.join(LOG_FILE));
         let origin = Origin { directory: directory.shown.clone(), base, file: self.config };
-        let options = Options { level: self.log_level, format: self.log_format, waiting };
+        let log = Settings { level: self.log_level, format: self.log_format, file };
+        let options = Options { log, waiting };
         match launch(directory, origin, configuration, options) {
             Ok(true) => Ok(()),
             // The log has said why.
             Ok(false) => Err(Failure::silent()),
             Err(reasons) => Err(Failure::all(reasons)),
         }
+    }
+}
+
+/// A format by our name or one of Crossbar.io's.
+fn format(text: &str) -> Result<Format, String> {
+    match text {
+        "pretty" | "standard" | "nocolor" | "syslogd" => Ok(Format::Pretty),
+        "json" => Ok(Format::Json),
+        _ => Err("expected pretty or json".into()),
+    }
+}
+
+/// A level by our name or one of Crossbar.io's.
+fn level(text: &str) -> Result<Level, String> {
+    match text {
+        "none" | "critical" => Ok(Level::Error),
+        _ => text.parse(),
     }
 }

@@ -100,6 +100,12 @@ fn table(status: &status::Status) -> String {
         }
     }
     text += &table.render();
+    for sink in &status.logs.sinks {
+        if let Some(trouble) = &sink.trouble {
+            let (kind, target, waiting) = (&sink.kind, &sink.target, sink.waiting);
+            text += &format!("\nlog sink {kind} {target}: {trouble}; {waiting} records wait\n");
+        }
+    }
     if status.logs.dropped > 0 {
         text += &format!("\n{} log records were dropped\n", status.logs.dropped);
     }

@@ -1,7 +1,7 @@
 //! What is said on the control socket.
 
 use crate::logs::Filter;
-use jackfield_shared::log::Record;
+use jackfield_shared::log::{Level, Record};
 use jackfield_shared::status::Status;
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +45,13 @@ pub(crate) enum Request {
         /// What to do.
         action: Action,
         /// With which; empty: with all.
+        ids: Vec<String>,
+    },
+    /// Keep records from this level up from now on: [`Response::Done`].
+    LogLevel {
+        /// The level.
+        level: Level,
+        /// Of which workers, or `controller`; empty: of all, and the controller.
         ids: Vec<String>,
     },
     /// Records: [`Response::Record`] and [`Response::Dropped`], then [`Response::Done`] unless followed.

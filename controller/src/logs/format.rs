@@ -2,9 +2,11 @@
 
 use super::time::rfc3339;
 use clap::ValueEnum;
+use jackfield_shared::config::LogFormat;
 use jackfield_shared::log::{Level, Record};
 use owo_colors::OwoColorize as _;
-use std::fmt::Write as _;
+use std::borrow::Cow;
+use std::io::Write as _;
 
 /// How records are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -16,14 +18,42 @@ pub(crate) enum Format {
     Json,
 }
 
-impl Format {
-    /// The record as lines, each ended by a newline. May hold ANSI colours: write it to a stream that
-    /// removes them where they are not wanted.
-    pub(crate) fn render(self, record: &Record) -> String {
-        match self {
-            Self::Pretty => pretty(record),
-            Self::Json => serde_json::to_string(record).map_or_else(|_| String::new(), |line| line + "\n"),
+impl From<LogFormat> for Format {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Pretty => Self::Pretty,
+            LogFormat::Json => Self::Json,
         }
+    }
+}
+
+impl From<Format> for LogFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Pretty => Self::Pretty,
+            Format::Json => Self::Json,
+        }
+    }
+}
+
+impl Format {
+    /// Appends the record as lines, each ended by a newline; levels have colours if it is wanted.
+    pub(crate) fn render(self, record: &Record, color: bool, to: &mut Vec<u8>) {
+        match self {
+            Self::Pretty => pretty(record, color, to),
+            Self::Json => {
+                // Strings and numbers are always written.
+                let _ = serde_json::to_writer(&mut *to, record);
+                to.push(b'\n');
+            }
+        }
+    }
+
+    /// The record as lines with colours: for a stream that removes them where they are not wanted.
+    pub(crate) fn text(self, record: &Record) -> String {
+        let mut text = Vec::new();
+        self.render(record, true, &mut text);
+        String::from_utf8(text).unwrap_or_default()
     }
 }
 
@@ -38,21 +68,26 @@ pub(crate) fn source(record: &Record) -> String {
 
 const SOURCE_WIDTH: usize = 14;
 
-fn pretty(record: &Record) -> String {
-    let source = escape(&source(record));
+fn pretty(record: &Record, color: bool, to: &mut Vec<u8>) {
+    let source = source(record);
+    let source = escape(&source);
     let time = rfc3339(record.time_us);
     let level = format!("{:<5}", record.level);
     // Continuation lines stand below the text, so that a record is seen to be one.
     let indent = time.len() + 1 + level.len() + 1 + source.chars().count().max(SOURCE_WIDTH) + 1;
-    let mut text = format!("{} {} {source:<SOURCE_WIDTH$} ", time.dimmed(), paint(record.level, &level));
+    // Writing to memory does not fail.
+    let _ = if color {
+        write!(to, "{} {} {source:<SOURCE_WIDTH$} ", time.dimmed(), paint(record.level, &level))
+    } else {
+        write!(to, "{time} {level} {source:<SOURCE_WIDTH$} ")
+    };
     for (n, line) in record.message.trim_end_matches('\n').split('\n').enumerate() {
         if n > 0 {
-            let _ = write!(text, "{:indent$}", "");
+            let _ = write!(to, "{:indent$}", "");
         }
-        text += &escape(line);
-        text.push('\n');
+        to.extend_from_slice(escape(line).as_bytes());
+        to.push(b'\n');
     }
-    text
 }
 
 fn paint(level: Level, text: &str) -> String {
@@ -66,7 +101,7 @@ fn paint(level: Level, text: &str) -> String {
 }
 
 /// Control characters as escapes: what a worker or its client wrote must not steer the terminal.
-pub(crate) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     let is_harmless = |c: char| !c.is_control() || c == '\t';
     if text.chars().all(is_harmless) {
         return text.into();
@@ -79,7 +114,7 @@ pub(crate) fn escape(text: &str) -> String {
             escaped.extend(c.escape_default());
         }
     }
-    escaped
+    escaped.into()
 }
 
 #[cfg(test)]
@@ -98,7 +133,11 @@ mod tests {
     }
 
     fn plain(record: &Record) -> String {
-        anstream::adapter::strip_str(&Format::Pretty.render(record)).to_string()
+        let mut text = Vec::new();
+        Format::Pretty.render(record, false, &mut text);
+        let text = String::from_utf8(text).unwrap();
+        assert_eq!(anstream::adapter::strip_str(&Format::Pretty.text(record)).to_string(), text);
+        text
     }
 
     #[test]
@@ -119,7 +158,7 @@ mod tests {
     #[test]
     fn json_is_the_record_on_one_line() {
         let record = record("a\nb");
-        let line = Format::Json.render(&record);
+        let line = Format::Json.text(&record);
         assert_eq!(line.matches('\n').count(), 1);
         assert_eq!(serde_json::from_str::<Record>(&line).unwrap(), record);
     }

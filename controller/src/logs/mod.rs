@@ -1,28 +1,43 @@
-//! The node's one stream of log records: from the controller and all workers, to the terminal, to a ring in
-//! memory and to everybody who follows. Records of one source keep their order.
+//! The node's one stream of log records: from the controller and all workers, to the sinks of the configuration,
+//! to a ring in memory and to everybody who follows. Records of one source keep their order.
 
 mod filter;
 mod follower;
 mod format;
+mod levels;
 mod lines;
 mod ring;
+mod settings;
 mod sink;
 mod time;
 
 pub(crate) use filter::Filter;
 pub(crate) use follower::QUEUE as FOLLOWER_QUEUE;
 pub(crate) use format::{Format, escape};
+pub(crate) use levels::CONTROLLER;
 pub(crate) use lines::Lines;
-pub(crate) use sink::Sink;
+pub(crate) use settings::Settings;
 pub(crate) use time::parse_rfc3339;
 
 use crate::control::Response;
 use follower::Follower;
+use jackfield_shared::config;
 use jackfield_shared::log::{Level, Record};
+use jackfield_shared::status::LogSink;
+use levels::Levels;
 use ring::Ring;
+use sink::{Common, Sink};
 use std::cell::RefCell;
+use std::io;
+use std::path::PathBuf;
 use std::rc::Rc;
-use tokio::sync::mpsc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::timeout;
+
+/// How long whoever writes much is held up at a time by a sink that is behind.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where all records come together. A handle: its clones are the same hub.
 #[derive(Clone, Debug)]
@@ -30,24 +45,47 @@ pub(crate) struct Hub(Rc<RefCell<Inner>>);
 
 #[derive(Debug)]
 struct Inner {
-    level: Level,
-    format: Format,
+    settings: Settings,
+    levels: Levels,
     ring: Ring,
-    sink: Option<Sink>,
+    sinks: Vec<Sink>,
+    common: Common,
+    news: Option<mpsc::UnboundedReceiver<Record>>,
     followers: Vec<Follower>,
     dropped: u64,
 }
 
 impl Hub {
-    /// A hub for records of this level and above.
-    pub(crate) fn new(level: Level, format: Format, sink: Option<Sink>) -> Self {
-        let (ring, followers) = (Ring::default(), Vec::new());
-        Self(Rc::new(RefCell::new(Inner { level, format, ring, sink, followers, dropped: 0 })))
+    /// A hub as the node's configuration wants it.
+    ///
+    /// # Errors
+    /// When no thread can be started for a sink.
+    pub(crate) fn new(settings: Settings, node: &config::Node) -> io::Result<Self> {
+        let (told, news) = mpsc::unbounded_channel();
+        let common = Common { news: told, room: Arc::new(Notify::new()) };
+        let sinks = settings.sinks(&node.controller.log);
+        let sinks = sinks.iter().map(|sink| Sink::start(sink, &common)).collect::<io::Result<_>>()?;
+        let (levels, ring, followers) = (settings.levels(node), Ring::default(), Vec::new());
+        let inner = Inner { settings, levels, ring, sinks, common, news: Some(news), followers, dropped: 0 };
+        Ok(Self(Rc::new(RefCell::new(inner))))
     }
 
-    /// Least important level of the records that are kept.
-    pub(crate) fn level(&self) -> Level {
-        self.0.borrow().level
+    /// Logs what happens to the sinks, for ever.
+    pub(crate) async fn attend(self) {
+        let Some(mut news) = self.0.borrow_mut().news.take() else { return };
+        while let Some(record) = news.recv().await {
+            self.publish(record);
+        }
+    }
+
+    /// Least important level of the records of this worker, or of the controller, that are kept.
+    pub(crate) fn level(&self, worker: Option<&str>) -> Level {
+        self.0.borrow().levels.of(worker)
+    }
+
+    /// Keeps records of this worker, or of the controller, from this level up from now on.
+    pub(crate) fn set_level(&self, worker: Option<&str>, level: Level) {
+        self.0.borrow_mut().levels.set(worker, level);
     }
 
     /// A record of the controller's own.
@@ -57,13 +95,48 @@ impl Hub {
 
     /// Takes a record in and passes it on to all who want it.
     pub(crate) fn publish(&self, record: Record) {
-        self.0.borrow_mut().publish(record);
+        self.publish_all([record]);
+    }
+
+    /// Takes in records of one source, in order.
+    pub(crate) fn publish_all(&self, records: impl IntoIterator<Item = Record>) {
+        self.0.borrow_mut().publish(records);
+    }
+
+    /// Whether a sink is behind: whoever writes much should wait for room.
+    fn is_behind(&self) -> bool {
+        self.0.borrow().sinks.iter().any(Sink::is_behind)
+    }
+
+    /// Waits until there is room in every sink, but not for long: one that takes too long is not waited for again
+    /// before it has caught up, and drops records meanwhile.
+    pub(crate) async fn room(&self) {
+        if !self.is_behind() {
+            return;
+        }
+        let room = Arc::clone(&self.0.borrow().common.room);
+        let caught_up = async {
+            loop {
+                let changed = room.notified();
+                tokio::pin!(changed);
+                changed.as_mut().enable();
+                if !self.is_behind() {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        if timeout(PATIENCE, caught_up).await.is_err() {
+            self.0.borrow().sinks.iter().filter(|sink| sink.is_behind()).for_each(Sink::give_up);
+        }
     }
 
     /// Prints on standard output, in order with the records on the terminal.
     pub(crate) fn print(&self, text: String) {
-        if let Some(sink) = &mut self.0.borrow_mut().sink {
-            sink.results(text);
+        if let Some(terminal) = self.0.borrow().sinks.iter().find(|sink| sink.is_terminal()) {
+            terminal.results(text);
+        } else {
+            let _ = io::Write::write_all(&mut anstream::stdout(), text.as_bytes());
         }
     }
 
@@ -85,38 +158,87 @@ impl Hub {
         }
     }
 
-    /// Records that did not reach somebody, because a queue of the controller was full or a disk was.
+    /// Records that did not reach somebody, because they were too slow or hindered for too long.
     pub(crate) fn dropped(&self) -> u64 {
         let inner = self.0.borrow();
-        inner.dropped + inner.sink.as_ref().map_or(0, Sink::failed)
+        inner.dropped + inner.sinks.iter().map(|sink| sink.status().dropped).sum::<u64>()
     }
 
-    /// Waits until everything for the terminal has been written, but not for ever.
-    pub(crate) fn flush(&self) {
-        if let Some(sink) = &mut self.0.borrow_mut().sink {
-            sink.flush();
+    /// How the sinks are.
+    pub(crate) fn sinks(&self) -> Vec<LogSink> {
+        self.0.borrow().sinks.iter().map(Sink::status).collect()
+    }
+
+    /// Goes on as this configuration wants it. Sinks that are in it as before go on as they are; one that is new
+    /// gets what `jackfield logs` would show, too, if `with_past` is set.
+    ///
+    /// # Errors
+    /// When no thread can be started for a sink; the others are there.
+    pub(crate) fn configure(&self, node: &config::Node, with_past: bool) -> io::Result<()> {
+        let inner = &mut *self.0.borrow_mut();
+        inner.levels = inner.settings.levels(node);
+        let mut before = std::mem::take(&mut inner.sinks);
+        let mut result = Ok(());
+        for wanted in inner.settings.sinks(&node.controller.log) {
+            if let Some(same) = before.iter().position(|sink| sink.config == wanted) {
+                inner.sinks.push(before.remove(same));
+                continue;
+            }
+            match Sink::start(&wanted, &inner.common) {
+                Ok(sink) => {
+                    if with_past {
+                        sink.log(&inner.ring.iter().cloned().collect::<Vec<_>>());
+                    }
+                    inner.sinks.push(sink);
+                }
+                Err(e) => result = Err(e),
+            }
         }
+        for sink in before {
+            inner.dropped += sink.finish().unwrap_or_default();
+        }
+        result
     }
 
-    /// Goes on without a terminal, after everything for it has been written.
-    pub(crate) fn leave_terminal(&self) {
-        if let Some(sink) = self.0.borrow_mut().sink.take() {
-            sink.finish();
+    /// Goes on with a file in place of the terminal, if that is a sink; what was logged so far goes there, too.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub(crate) fn leave_terminal(&self, file: PathBuf, node: &config::Node) -> io::Result<()> {
+        self.0.borrow_mut().settings.file.get_or_insert(file);
+        self.configure(node, true)
+    }
+
+    /// Ends all sinks when everything is written; says what could not be.
+    pub(crate) fn finish(&self) {
+        let sinks = std::mem::take(&mut self.0.borrow_mut().sinks);
+        for sink in sinks {
+            let status = sink.status();
+            if let Some(count) = sink.finish() {
+                let _ = io::Write::write_fmt(
+                    &mut anstream::stderr(),
+                    format_args!(
+                        "jackfield: {count} log records could not be written to {} {}\n",
+                        status.kind, status.target
+                    ),
+                );
+            }
         }
     }
 }
 
 impl Inner {
-    fn publish(&mut self, record: Record) {
-        if record.level > self.level {
+    fn publish(&mut self, records: impl IntoIterator<Item = Record>) {
+        let levels = &self.levels;
+        let wanted = |record: &Record| record.level <= levels.of(record.worker.as_deref());
+        let records: Vec<_> = records.into_iter().filter(wanted).map(Arc::new).collect();
+        if records.is_empty() {
             return;
         }
-        if let Some(sink) = &mut self.sink {
-            self.dropped += u64::from(!sink.log(self.format.render(&record)));
-        }
+        self.sinks.iter().for_each(|sink| sink.log(&records));
         let dropped = &mut self.dropped;
-        self.followers.retain_mut(|follower| follower.offer(&record, dropped));
-        self.ring.push(record);
+        self.followers.retain_mut(|follower| records.iter().all(|record| follower.offer(record, dropped)));
+        records.into_iter().for_each(|record| self.ring.push(record));
     }
 }
 
@@ -125,7 +247,9 @@ mod tests {
     use super::*;
 
     fn hub() -> Hub {
-        Hub::new(Level::Info, Format::Pretty, None)
+        let text = r#"{"controller": {"log": {"sinks": []}}}"#;
+        let loaded = config::parse(text, config::Format::Json, "", "/".as_ref(), &|_| None);
+        Hub::new(Settings::default(), &loaded.node.unwrap()).unwrap()
     }
 
     fn filter() -> Filter {

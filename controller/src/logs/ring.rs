@@ -2,6 +2,7 @@
 
 use jackfield_shared::log::Record;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// Most records that are kept.
 pub(crate) const MAX_RECORDS: usize = 4096;
@@ -11,7 +12,7 @@ const MAX_OCTETS: usize = 4 << 20;
 /// A queue that forgets its oldest entries. The defaults are [`MAX_RECORDS`] and 4 MiB.
 #[derive(Debug)]
 pub(crate) struct Ring {
-    records: VecDeque<Record>,
+    records: VecDeque<Arc<Record>>,
     octets: usize,
     max_records: usize,
     max_octets: usize,
@@ -25,7 +26,7 @@ impl Default for Ring {
 
 impl Ring {
     /// Adds the newest record. One that is larger than everything that may be kept is forgotten at once.
-    pub(crate) fn push(&mut self, record: Record) {
+    pub(crate) fn push(&mut self, record: Arc<Record>) {
         self.octets += size(&record);
         self.records.push_back(record);
         while self.records.len() > self.max_records || self.octets > self.max_octets {
@@ -35,7 +36,7 @@ impl Ring {
     }
 
     /// All records, oldest first.
-    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Record> {
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Record>> {
         self.records.iter()
     }
 }
@@ -57,16 +58,16 @@ mod tests {
     fn the_oldest_are_forgotten_by_number_and_by_size() {
         let mut ring = Ring { max_records: 3, ..Ring::default() };
         for text in ["a", "b", "c", "d"] {
-            ring.push(Record::now(Level::Info, text));
+            ring.push(Arc::new(Record::now(Level::Info, text)));
         }
         assert_eq!(texts(&ring), ["b", "c", "d"]);
 
         ring.max_octets = 3 * (size_of::<Record>() + 10);
-        ring.push(Record::now(Level::Info, "e".repeat(size_of::<Record>() + 20)));
+        ring.push(Arc::new(Record::now(Level::Info, "e".repeat(size_of::<Record>() + 20))));
         assert_eq!(texts(&ring).len(), 2);
         assert!(ring.octets <= ring.max_octets);
 
-        ring.push(Record::now(Level::Info, "f".repeat(ring.max_octets)));
+        ring.push(Arc::new(Record::now(Level::Info, "f".repeat(ring.max_octets))));
         assert_eq!((ring.records.len(), ring.octets), (0, 0));
     }
 }

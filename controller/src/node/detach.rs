@@ -26,7 +26,8 @@ const READY: &[u8] = b"ready\n";
 #[derive(Debug)]
 pub(crate) struct Waiting {
     command: UnixStream,
-    log_file: PathBuf,
+    /// The node's log from then on.
+    pub log_file: PathBuf,
 }
 
 /// Starts this command again as a node that detaches, and waits. Returns the exit code.
@@ -74,12 +75,13 @@ impl Waiting {
         Ok(Self { command, log_file: directory.join(LOG_FILE) })
     }
 
-    /// Tells the command that the node is ready; from now on the log goes to its file.
+    /// Tells the command that the node is ready. What the node itself does not know of, like a panic, is written to
+    /// the file of its log from now on.
     ///
     /// # Errors
     /// When the file can't be written, or nobody waits any longer: then the node is not wanted.
     pub(crate) fn detach(mut self) -> io::Result<()> {
-        let log = OpenOptions::new().create(true).append(true).mode(0o600).open(&self.log_file)?;
+        let log = OpenOptions::new().create(true).append(true).mode(0o640).open(&self.log_file)?;
         rustix::stdio::dup2_stdout(OpenOptions::new().write(true).open("/dev/null")?)?;
         rustix::stdio::dup2_stderr(log)?;
         self.command.write_all(READY)

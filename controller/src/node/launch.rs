@@ -4,10 +4,9 @@ use super::banner::banner;
 use super::run_dir::{Claim, RunDir};
 use super::{Configuration, Directory, Origin, Waiting};
 use crate::control::Server;
-use crate::logs::{Format, Hub, Sink};
+use crate::logs::{Hub, Settings};
 use crate::supervise::{Assembly, Ended, Machine, Node, Setting, Startup, Supervisor, assemble};
 use jackfield_shared::ipc::NodeInfo;
-use jackfield_shared::log::Level;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io;
 use std::time::{Duration, Instant};
@@ -17,16 +16,17 @@ use tokio::task::spawn_local;
 
 /// How long addresses that a killed node's workers have are waited for: they are about to be killed, too.
 const TAKEOVER: Duration = Duration::from_secs(2);
+/// Tasks run before the supervisor has its turn and sockets are looked at: those that read what guests write may
+/// each take a millisecond.
+const EVENT_INTERVAL: u32 = 8;
 /// Requests on the control socket that wait.
 const CALLS: usize = 64;
 
-/// How the node logs, and who waits for it.
+/// What the command line says beside the configuration.
 #[derive(Debug)]
 pub(crate) struct Options {
-    /// Least important level of its records.
-    pub level: Level,
-    /// How they are written to the terminal.
-    pub format: Format,
+    /// What it says of the log.
+    pub log: Settings,
     /// The command that waits for a node which detaches.
     pub waiting: Option<Waiting>,
 }
@@ -57,9 +57,7 @@ pub(crate) fn launch(
         bound.settle().map_err(|e| one(format!("{}: its options: {e}", bound.address)))?;
     }
 
-    let sink =
-        Sink::start(options.waiting.is_none(), options.format).map_err(|e| one(format!("the log: {e}")))?;
-    let hub = Hub::new(options.level, options.format, Some(sink));
+    let hub = Hub::new(options.log, node).map_err(|e| one(format!("the log: {e}")))?;
     for (level, text) in remarks {
         hub.log(level, text);
     }
@@ -73,7 +71,7 @@ pub(crate) fn launch(
     let facts = Node { info, started, origin, machine, configuration, generation: 1 };
     let supervisor = Supervisor::new(facts, workers, hub, startup);
     let Ended { well, hub } = run(&run_dir, supervisor).map_err(one)?;
-    hub.leave_terminal();
+    hub.finish();
     Ok(well)
 }
 
@@ -107,6 +105,7 @@ fn host_name() -> String {
 fn run(run_dir: &RunDir, supervisor: Supervisor) -> Result<Ended, String> {
     let runtime = Builder::new_current_thread()
         .enable_all()
+        .event_interval(EVENT_INTERVAL)
         .build_local(LocalOptions::default())
         .map_err(|e| format!("the runtime: {e}"))?;
     runtime.block_on(async {

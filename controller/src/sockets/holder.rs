@@ -41,7 +41,7 @@ impl Holder {
 
     fn with_pid(pid: u32) -> Self {
         let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-        Self { pid, name: crate::logs::escape(name.trim_end()) }
+        Self { pid, name: crate::logs::escape(name.trim_end()).into_owned() }
     }
 }
 

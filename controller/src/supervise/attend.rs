@@ -113,12 +113,15 @@ pub(super) async fn read(
         Output::Stderr => Level::Warn,
     };
     let mut lines = Lines::new(pipe);
-    while let Some(lines) = lines.next().await {
+    loop {
+        // What is not read yet waits in the pipe, and then its writer does: not for long.
+        hub.room().await;
+        let Some(lines) = lines.next().await else { return };
         if output == Output::Stderr {
             last.keep(&lines);
         }
-        for line in lines {
-            hub.publish(source.record(level, line));
+        if level <= hub.level(Some(&source.worker)) {
+            hub.publish_all(lines.into_iter().map(|line| source.record(level, line)));
         }
         // Others have something to say, too.
         yield_now().await;

@@ -6,6 +6,8 @@ use super::rolling::Rolling;
 use super::stop::Phase;
 use super::workers::WorkerKey;
 use crate::control::{Action, Call, Request, Response};
+use crate::logs::CONTROLLER;
+use jackfield_shared::ipc::ToWorker;
 use jackfield_shared::log::Level;
 use jackfield_shared::status::State;
 use std::time::Duration;
@@ -30,6 +32,9 @@ impl Supervisor {
                 let time = timeout_s.and_then(|s| Duration::try_from_secs_f64(s).ok());
                 self.stop_node(true, Some(Caller(responses)), time);
             }
+            Request::LogLevel { level, ids } => {
+                Caller(responses).finish(self.set_log_level(level, &ids));
+            }
             Request::Reload { timeout_s } => {
                 let time = timeout_s.and_then(|s| Duration::try_from_secs_f64(s).ok());
                 self.reload(Caller(responses), time);
@@ -41,6 +46,41 @@ impl Supervisor {
                     Ok(kind) => self.operations.push(Operation { kind, caller }),
                     Err(reason) => caller.finish(Err(reason)),
                 }
+            }
+        }
+    }
+
+    /// Keeps records of these workers, or of all and the controller, from this level up.
+    fn set_log_level(&mut self, level: Level, ids: &[String]) -> Result<(), String> {
+        let mut workers = Vec::new();
+        for id in ids {
+            match self.workers.find(id) {
+                Some(worker) => workers.push(worker),
+                None if id == CONTROLLER => {}
+                None => return Err(format!("{}, or \"{CONTROLLER}\"", self.unknown(id))),
+            }
+        }
+        if ids.is_empty() {
+            workers = self.workers.keys();
+        }
+        if ids.is_empty() || ids.iter().any(|id| id == CONTROLLER) {
+            self.hub.set_level(None, level);
+        }
+        for worker in workers {
+            self.hub.set_level(Some(self.workers[worker].id()), level);
+        }
+        self.tell_log_levels();
+        let whom = if ids.is_empty() { "all".to_owned() } else { ids.join(", ") };
+        self.hub.log(Level::Info, format!("`jackfield logs level {level}`: {whom}"));
+        Ok(())
+    }
+
+    /// Tells every process which records it should make.
+    pub(super) fn tell_log_levels(&self) {
+        for (_, worker) in self.workers.all() {
+            let level = self.hub.level(Some(worker.id()));
+            for process in worker.processes() {
+                process.tell(ToWorker::LogLevel(level));
             }
         }
     }

@@ -77,12 +77,12 @@ impl Supervisor {
             Work::Serve(config) => self.plan(place, config, slot)?,
             Work::Publish(publisher) => {
                 let services = publisher.services.clone();
-                let publications = Publications { log_level: self.hub.level(), services };
+                let publications = Publications { log_level: self.hub.level(Some(place.id())), services };
                 ((ToWorker::Publish(Box::new(publications)), Vec::new()), BTreeSet::new())
             }
             Work::Arti(arti) => {
                 let (settings, services) = (arti.settings.clone(), arti.services.clone());
-                let plan = ArtiPlan { log_level: self.hub.level(), settings, services };
+                let plan = ArtiPlan { log_level: self.hub.level(Some(place.id())), settings, services };
                 let socket = place.arti.as_ref().map(|arti| arti.listening()).transpose()?;
                 ((ToWorker::Arti(Box::new(plan)), socket.into_iter().collect()), BTreeSet::new())
             }
@@ -121,7 +121,7 @@ impl Supervisor {
             node: self.node.info.clone(),
             worker: config.clone(),
             process: place.index,
-            log_level: self.hub.level(),
+            log_level: self.hub.level(Some(worker.id())),
             slots,
             hold: place.arriving,
             tls_files: worker.tls_files.clone(),

@@ -57,6 +57,7 @@ use std::time::Instant;
 use stop::Phase;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::task::spawn_local;
 use tokio::time::sleep_until;
 use worker::Task;
 use workers::{WorkerKey, Workers};
@@ -163,6 +164,7 @@ impl Supervisor {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hangup = signal(SignalKind::hangup())?;
+        spawn_local(self.hub.clone().attend());
         self.say_hello();
         self.watch_guests();
         self.start_all();

@@ -6,6 +6,7 @@ use super::usage::Usage;
 use super::workers::WorkerKey;
 use super::{Supervisor, Worker};
 use crate::sockets::{Bound, Socket};
+use jackfield_shared::log::Level;
 use jackfield_shared::status::{self, EndpointState, Listener, Logs, State, Status};
 use std::rc::Rc;
 use std::time::Instant;
@@ -30,15 +31,16 @@ impl Supervisor {
             node,
             workers: self.workers_status(now),
             endpoints: bounds.filter_map(|(worker, bound)| self.endpoint_status(worker, bound)).collect(),
-            logs: Logs { dropped },
+            logs: Logs { dropped, sinks: self.hub.sinks() },
         }
     }
 
     /// The workers in effect, each with those before it that drain; then those that are gone but for draining.
     fn workers_status(&self, now: Instant) -> Vec<status::Worker> {
-        let mut workers: Vec<_> = self.workers.serving().map(|worker| worker_status(worker, now)).collect();
+        let status = |worker: &Worker| worker_status(worker, self.hub.level(Some(worker.id())), now);
+        let mut workers: Vec<_> = self.workers.serving().map(status).collect();
         for (_, former) in self.former() {
-            let draining = worker_status(former, now);
+            let draining = status(former);
             match workers.iter_mut().find(|worker| worker.id == draining.id) {
                 Some(worker) => worker.processes.extend(draining.processes),
                 None => workers.push(draining),
@@ -78,7 +80,7 @@ impl Supervisor {
     }
 }
 
-fn worker_status(worker: &Worker, now: Instant) -> status::Worker {
+fn worker_status(worker: &Worker, log_level: Level, now: Instant) -> status::Worker {
     let state = worker.state();
     let mut active = worker.active();
     let reason = active.find(|(_, slot)| slot.state() == state).and_then(|(_, slot)| slot.reason.clone());
@@ -88,6 +90,7 @@ fn worker_status(worker: &Worker, now: Instant) -> status::Worker {
         kind: worker.kind_name().to_owned(),
         state,
         reason,
+        log_level: Some(log_level),
         processes: shown.flat_map(|slot| slot_status(slot, worker.generation, now)).collect(),
     }
 }

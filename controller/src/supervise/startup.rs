@@ -60,8 +60,12 @@ impl Supervisor {
             }
             Some(waiting) => {
                 self.hub.print(banner);
-                self.hub.flush();
-                if let Err(e) = waiting.detach() {
+                let detached = match &self.node.configuration.loaded.node {
+                    Some(node) => self.hub.leave_terminal(waiting.log_file.clone(), node),
+                    None => Ok(()),
+                };
+                let detached = detached.and_then(|()| waiting.detach());
+                if let Err(e) = detached {
                     self.hub.log(Level::Error, format!("cannot leave the terminal: {e}; stopping"));
                     self.stop_node(false, None, None);
                 }

@@ -2,6 +2,7 @@
 
 use super::decode::*;
 use super::endpoint::Tor;
+use super::log::Log;
 use super::source::{Kind, Value};
 use super::transport::id;
 use super::worker::Manhole;
@@ -13,6 +14,8 @@ object! {
         pub id as "id": Option<String> = id(), optional;
         /// Its options.
         pub options as "options": ControllerOptions = nested(), defaulted;
+        /// The log.
+        pub log as "log": Log = nested(), defaulted;
         /// A Python shell over SSH.
         pub manhole as "manhole": Option<Manhole> = nested(), optional;
         /// The node's key.

@@ -70,6 +70,12 @@ impl Supervisor {
         if let Some(id) = id {
             self.node.info.id = id;
         }
+        if let Some(node) = &configuration.loaded.node
+            && let Err(e) = self.hub.configure(node, false)
+        {
+            self.hub.log(Level::Error, format!("controller.log: not every sink could be started: {e}"));
+        }
+        self.tell_log_levels();
         self.node.configuration = configuration;
         self.node.generation += 1;
     }

@@ -227,14 +227,15 @@ pub(crate) fn unix_path() -> impl Rule<Out = PathBuf> {
     })
 }
 
-fn mode() -> impl Rule<Out = u32> {
+/// Permissions, as an octal string.
+pub(crate) fn mode() -> impl Rule<Out = u32> {
     let rule = matching("permissions as an octal string like \"0660\"", Some("^(0o)?[0-7]{1,4}$"), |text| {
         octal(text).is_some()
     });
     then(rule, |text, _, _| octal(&text))
 }
 
-fn octal(text: &str) -> Option<u32> {
+pub(crate) fn octal(text: &str) -> Option<u32> {
     let digits = text.strip_prefix("0o").unwrap_or(text);
     u32::from_str_radix(digits, 8).ok().filter(|mode| digits.len() <= 4 && *mode <= 0o777)
 }

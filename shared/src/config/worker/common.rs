@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
+use crate::log::Level;
+
 use super::super::decode::*;
 use super::super::source::{Kind, Value};
 
@@ -149,6 +151,9 @@ object! {
         pub stop as "stop": Stop = nested(), defaulted;
         /// Seconds without a heartbeat after which a process is replaced; 0: off.
         pub watchdog as "watchdog": Duration = seconds(0.1..=86400.0).or_off(), default(json!(10), Duration::from_secs(10));
+        /// Least important records of theirs that are logged; absent: as `controller.log` says. What a guest writes to
+        /// standard output is `info`, what it writes to standard error `warn`.
+        pub log_level as "log_level": Option<Level> = word(), optional;
         /// The user they run as; absent: the node's.
         pub user as "user": Option<String> = text(), optional;
         /// The group they run as; absent: the node's.

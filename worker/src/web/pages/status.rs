@@ -219,6 +219,7 @@ mod tests {
                 generation: 2,
             },
             workers: vec![Worker {
+                log_level: None,
                 id: "worker001".into(),
                 kind: "router".into(),
                 state: State::Backoff,
@@ -238,7 +239,7 @@ mod tests {
                 listeners: vec![Listener { inode: 1, process: Some(0) }],
                 connections: Connections { open: 5, accepted: 77, refused: 2, failed: 0 },
             }],
-            logs: Logs { dropped: 9 },
+            logs: Logs { dropped: 9, sinks: vec![] },
         }
     }
 

@@ -1,0 +1,237 @@
+//! A file. It is opened when there is something to write, and again when somebody has moved or removed it.
+
+use super::rotation::Rotation;
+use super::writer::Writer;
+use crate::logs::format::Format;
+use jackfield_shared::config::FileSink;
+use jackfield_shared::log::Record;
+use std::collections::VecDeque;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// How much text is written at once.
+const CHUNK: usize = 64 << 10;
+
+/// A log file.
+pub(super) struct LogFile {
+    path: PathBuf,
+    mode: u32,
+    format: Format,
+    rotation: Rotation,
+    open: Option<Open>,
+    /// Lines that are being written, and how much of them is.
+    text: Vec<u8>,
+    written: usize,
+    /// How many records these lines are.
+    pending: usize,
+    remark: Option<String>,
+}
+
+struct Open {
+    file: File,
+    /// Device and inode.
+    identity: (u64, u64),
+    size: u64,
+    /// When its oldest record may have been written.
+    since: SystemTime,
+}
+
+impl LogFile {
+    /// The file as the configuration wants it.
+    pub(super) fn new(sink: &FileSink) -> Self {
+        Self {
+            path: sink.path.clone(),
+            mode: sink.mode,
+            format: sink.format.into(),
+            rotation: Rotation::new(sink),
+            open: None,
+            text: Vec::new(),
+            written: 0,
+            pending: 0,
+            remark: None,
+        }
+    }
+
+    /// The file as it is to be written to now.
+    fn prepare(&mut self) -> io::Result<()> {
+        self.look()?;
+        let now = SystemTime::now();
+        if let Some(open) = &self.open
+            && self.rotation.is_due(open.size, open.since, now)
+        {
+            match self.rotation.rotate(&self.path, now) {
+                Ok(()) => {
+                    self.open = None;
+                    self.look()?;
+                }
+                // It grows on: nothing is lost for that.
+                Err(e) => self.remark = Some(format!("cannot be rotated: {e}")),
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens the file, unless it is open.
+    fn look(&mut self) -> io::Result<()> {
+        if let Some(open) = &self.open {
+            match fs::metadata(&self.path) {
+                Ok(there) if (there.dev(), there.ino()) == open.identity => return Ok(()),
+                _ => {
+                    // What was written only in part is written again, whole.
+                    self.open = None;
+                    self.written = 0;
+                }
+            }
+        }
+        let named = |e: io::Error| io::Error::new(e.kind(), format!("cannot be opened: {e}"));
+        if let Some(directory) = self.path.parent() {
+            fs::create_dir_all(directory).map_err(named)?;
+        }
+        let mut options = OpenOptions::new();
+        let file = options.create(true).append(true).mode(self.mode).open(&self.path).map_err(named)?;
+        let there = file.metadata()?;
+        let since = if there.len() > 0 { there.modified()? } else { SystemTime::now() };
+        self.open = Some(Open { file, identity: (there.dev(), there.ino()), size: there.len(), since });
+        Ok(())
+    }
+
+    /// Takes out as many records as are written at once, and still fit into the file.
+    fn render(&mut self, records: &mut VecDeque<Arc<Record>>) {
+        let size = self.open.as_ref().map_or(0, |open| open.size);
+        while self.text.len() < CHUNK && !self.rotation.is_full(size + self.text.len() as u64) {
+            let Some(record) = records.pop_front() else { break };
+            self.format.render(&record, false, &mut self.text);
+            self.pending += 1;
+        }
+    }
+
+    fn write_text(&mut self) -> io::Result<()> {
+        while self.written < self.text.len() {
+            let Some(open) = &mut self.open else { return Err(io::ErrorKind::NotFound.into()) };
+            match open.file.write(&self.text[self.written..]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => {
+                    self.written += count;
+                    open.size += count as u64;
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        self.text.clear();
+        (self.written, self.pending) = (0, 0);
+        Ok(())
+    }
+}
+
+impl Writer for LogFile {
+    fn write(&mut self, records: &mut VecDeque<Arc<Record>>) -> io::Result<()> {
+        loop {
+            if self.text.is_empty() {
+                if records.is_empty() {
+                    return Ok(());
+                }
+                self.prepare()?;
+                self.render(records);
+            } else {
+                // The rest of what failed before.
+                self.look()?;
+            }
+            self.write_text()?;
+        }
+    }
+
+    fn pending(&self) -> usize {
+        self.pending
+    }
+
+    fn remark(&mut self) -> Option<String> {
+        self.remark.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rotation::moved;
+    use super::*;
+    use crate::testing::TempDir;
+    use jackfield_shared::log::Level;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fn sink(path: PathBuf) -> FileSink {
+        FileSink {
+            path,
+            max_size: 0,
+            keep: 3,
+            format: jackfield_shared::config::LogFormat::Json,
+            ..FileSink::default()
+        }
+    }
+
+    fn records(numbers: std::ops::Range<u32>) -> VecDeque<Arc<Record>> {
+        numbers.map(|n| Arc::new(Record::now(Level::Info, format!("line {n}")))).collect()
+    }
+
+    /// The numbers in the file, and in those it was rotated to, the oldest first.
+    fn written(path: &std::path::Path) -> Vec<u32> {
+        let mut files: Vec<_> = (1..).map(|n| moved(path, n)).take_while(|path| path.exists()).collect();
+        files.reverse();
+        files.push(path.to_owned());
+        let text: String = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+        let number = |line: &str| {
+            let record: Record = serde_json::from_str(line).unwrap();
+            record.message.strip_prefix("line ")?.parse().ok()
+        };
+        text.lines().filter_map(number).collect()
+    }
+
+    #[test]
+    fn a_removed_directory_is_made_again() {
+        let temp = TempDir::new();
+        let path = temp.path().join("logs/node.log");
+        let mut file = LogFile::new(&sink(path.clone()));
+        file.write(&mut records(0..3)).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+        fs::remove_dir_all(temp.path().join("logs")).unwrap();
+        file.write(&mut records(3..5)).unwrap();
+        assert_eq!(written(&path), [3, 4]);
+        fs::rename(&path, temp.path().join("elsewhere")).unwrap();
+        file.write(&mut records(5..6)).unwrap();
+        assert_eq!(written(&path), [5]);
+    }
+
+    #[test]
+    fn a_file_that_was_there_is_continued_and_rotated_when_it_is_full() {
+        let temp = TempDir::new();
+        let path = temp.path().join("node.log");
+        let mut file = LogFile::new(&FileSink { max_size: 4096, keep: 100, ..sink(path.clone()) });
+        file.write(&mut records(0..20)).unwrap();
+        drop(file);
+        let mut file = LogFile::new(&FileSink { max_size: 4096, keep: 100, ..sink(path.clone()) });
+        file.write(&mut records(20..1000)).unwrap();
+        assert_eq!(written(&path), (0..1000).collect::<Vec<_>>());
+        for n in 1..10 {
+            let size = fs::metadata(moved(&path, n)).unwrap().len();
+            assert!((4096..4096 + 200).contains(&size), "{n}: {size}");
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_written_waits_and_is_not_torn() {
+        let temp = TempDir::new();
+        let path = temp.path().join("in the way/node.log");
+        fs::write(temp.path().join("in the way"), "").unwrap();
+        let mut file = LogFile::new(&sink(path.clone()));
+        let mut waiting = records(0..3);
+        let error = file.write(&mut waiting).unwrap_err();
+        assert!(error.to_string().contains("cannot be opened"), "{error}");
+        fs::remove_file(temp.path().join("in the way")).unwrap();
+        waiting.extend(records(3..4));
+        file.write(&mut waiting).unwrap();
+        assert_eq!(written(&path), [0, 1, 2, 3]);
+    }
+}

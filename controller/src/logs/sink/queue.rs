@@ -1,0 +1,207 @@
+//! What waits for a sink, bounded in octets.
+
+use super::Common;
+use jackfield_shared::log::{Level, Record};
+use jackfield_shared::status::LogSink;
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Most octets that wait.
+const MAX_OCTETS: usize = 16 << 20;
+/// A sink for which more octets wait is behind.
+const BEHIND: usize = MAX_OCTETS / 2;
+/// It has caught up when fewer wait.
+const CAUGHT_UP: usize = BEHIND - (1 << 20);
+/// Most octets that are taken at once.
+const BATCH: usize = 256 << 10;
+/// How long to wait before a sink that failed is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What is taken from the queue.
+#[derive(Debug)]
+pub(super) enum Taken {
+    /// Records to be written.
+    Records(VecDeque<Arc<Record>>),
+    /// Text for standard output.
+    Results(String),
+}
+
+#[derive(Debug)]
+enum Item {
+    Record(Arc<Record>),
+    Results(String),
+}
+
+/// The queue between the hub and the thread of a sink.
+#[derive(Debug)]
+pub(super) struct Queue {
+    name: String,
+    common: Common,
+    state: Mutex<State>,
+    more: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    items: VecDeque<Item>,
+    octets: usize,
+    /// Records that were taken and are not written yet.
+    taken: u64,
+    /// Records dropped since the last one that was not.
+    gap: u64,
+    dropped: u64,
+    trouble: Option<String>,
+    is_behind: bool,
+    was_given_up: bool,
+    closed: bool,
+}
+
+fn size(record: &Record) -> usize {
+    size_of::<Record>() + record.message.len()
+}
+
+impl Queue {
+    /// An empty queue to the sink of this name.
+    pub(super) fn new(name: String, common: Common) -> Self {
+        Self { name, common, state: Mutex::default(), more: Condvar::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts in records; those that don't fit are dropped, and a note stands for them.
+    pub(super) fn log<'a>(&self, records: impl Iterator<Item = &'a Arc<Record>>) {
+        let mut state = self.state();
+        for record in records {
+            let size = size(record);
+            if state.octets + size > MAX_OCTETS {
+                state.gap += 1;
+                state.dropped += 1;
+                continue;
+            }
+            if state.gap > 0 {
+                let text = format!("{} log records are missing here: writing them was too slow", state.gap);
+                state.gap = 0;
+                state.items.push_back(Item::Record(Arc::new(Record::now(Level::Warn, text))));
+            }
+            state.octets += size;
+            state.items.push_back(Item::Record(Arc::clone(record)));
+        }
+        if state.octets > BEHIND {
+            state.is_behind = true;
+        }
+        drop(state);
+        self.more.notify_one();
+    }
+
+    /// Puts in text for standard output.
+    pub(super) fn results(&self, text: String) {
+        self.state().items.push_back(Item::Results(text));
+        self.more.notify_one();
+    }
+
+    /// Nothing more will come.
+    pub(super) fn close(&self) {
+        self.state().closed = true;
+        self.more.notify_one();
+    }
+
+    /// Whether writers should wait until there is more room.
+    pub(super) fn is_behind(&self) -> bool {
+        let state = self.state();
+        state.is_behind && !state.was_given_up && state.trouble.is_none()
+    }
+
+    /// It is not waited for until it has caught up.
+    pub(super) fn give_up(&self) {
+        let mut state = self.state();
+        state.was_given_up = state.is_behind;
+    }
+
+    /// How the sink is.
+    pub(super) fn status(&self, kind: &str, target: &str) -> LogSink {
+        let state = self.state();
+        let waiting = state.items.iter().filter(|item| matches!(item, Item::Record(_))).count() as u64;
+        LogSink {
+            kind: kind.to_owned(),
+            target: target.to_owned(),
+            trouble: state.trouble.clone(),
+            waiting: waiting + state.taken,
+            dropped: state.dropped,
+        }
+    }
+
+    /// Records that were never written, after the end of the thread.
+    pub(super) fn left(&self) -> u64 {
+        self.status("", "").waiting
+    }
+
+    /// Waits for something to do; `None` when nothing more will come.
+    pub(super) fn take(&self) -> Option<Taken> {
+        let mut state = self.state();
+        state.taken = 0;
+        while state.items.is_empty() {
+            if state.closed {
+                return None;
+            }
+            state = self.more.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let (mut records, mut octets) = (VecDeque::new(), 0);
+        while octets < BATCH {
+            match state.items.pop_front() {
+                Some(Item::Record(record)) => {
+                    octets += size(&record);
+                    records.push_back(record);
+                }
+                Some(other) if !records.is_empty() => {
+                    state.items.push_front(other);
+                    break;
+                }
+                Some(Item::Results(text)) => return Some(Taken::Results(text)),
+                None => break,
+            }
+        }
+        // A note about missing records has no size of its own.
+        state.octets = state.octets.saturating_sub(octets);
+        state.taken = records.len() as u64;
+        if state.is_behind && state.octets < CAUGHT_UP {
+            (state.is_behind, state.was_given_up) = (false, false);
+            self.common.room.notify_waiters();
+        }
+        Some(Taken::Records(records))
+    }
+
+    /// So many of the records taken are still to be written.
+    pub(super) fn left_over(&self, count: usize) {
+        self.state().taken = count as u64;
+    }
+
+    /// The sink works; says so if it did not.
+    pub(super) fn works(&self) {
+        if self.state().trouble.take().is_some() {
+            self.tell(Level::Info, "works again");
+        }
+    }
+
+    /// The sink does not work; says why, once for each reason. Returns whether to give up because everything is
+    /// about to end; waits a while before it returns.
+    pub(super) fn fails(&self, reason: &str) -> bool {
+        let mut state = self.state();
+        if state.trouble.as_deref() != Some(reason) {
+            state.trouble = Some(reason.to_owned());
+            self.tell(Level::Error, &format!("{reason}; records wait, and are dropped when too many do"));
+            self.common.room.notify_waiters();
+        }
+        let closed = |state: &mut State| !state.closed;
+        let waited = self.more.wait_timeout_while(state, RETRY, closed);
+        waited.unwrap_or_else(PoisonError::into_inner).0.closed
+    }
+
+    /// Logs something about the sink.
+    pub(super) fn tell(&self, level: Level, text: &str) {
+        // The hub is gone only when everything ends.
+        let _ = self.common.news.send(Record::now(level, format!("log sink {}: {text}", self.name)));
+    }
+}

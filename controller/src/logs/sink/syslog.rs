@@ -1,0 +1,233 @@
+//! A syslog server: messages of RFC 5424, as datagrams (RFC 5426 and Unix sockets) or frames with a count of
+//! octets on a connection (RFC 6587, 3.4.1).
+
+use super::journald::severity;
+use super::writer::Writer;
+use crate::logs::format::source;
+use crate::logs::time::rfc3339;
+use jackfield_shared::config::{Facility, SyslogAddress, SyslogSink};
+use jackfield_shared::log::Record;
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Write as _};
+use std::net::{TcpStream, ToSocketAddrs as _, UdpSocket};
+use std::os::unix::net::UnixDatagram;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Most octets of a message's text: more is cut off by common servers.
+const LONGEST: usize = 8 << 10;
+/// How long a connection may take.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How long a server that doesn't read is waited for at a time.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A syslog server.
+pub(super) struct Syslog {
+    address: SyslogAddress,
+    facility: u8,
+    identifier: String,
+    host: String,
+    connection: Option<Connection>,
+    /// Messages of the first record that waits, and how much of the first of them is written.
+    messages: VecDeque<Vec<u8>>,
+    written: usize,
+}
+
+enum Connection {
+    Unix(UnixDatagram),
+    Udp(UdpSocket),
+    Tcp(TcpStream),
+}
+
+impl Syslog {
+    /// The server as the configuration wants it.
+    pub(super) fn new(sink: &SyslogSink) -> Self {
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        Self {
+            address: sink.address.clone(),
+            facility: facility(sink.facility),
+            identifier: sink.identifier.clone(),
+            host: word(&host, 255),
+            connection: None,
+            messages: VecDeque::new(),
+            written: 0,
+        }
+    }
+
+    fn connect(&mut self) -> io::Result<()> {
+        if let Some(Connection::Tcp(stream)) = &self.connection
+            && has_ended(stream)
+        {
+            self.connection = None;
+        }
+        if self.connection.is_some() {
+            return Ok(());
+        }
+        // A message of which only a part was written is written again, whole.
+        self.written = 0;
+        self.connection = Some(match &self.address {
+            SyslogAddress::Unix(path) => {
+                let socket = UnixDatagram::unbound()?;
+                socket.connect(path)?;
+                socket.set_write_timeout(Some(PATIENCE))?;
+                Connection::Unix(socket)
+            }
+            SyslogAddress::Udp(host, port) => {
+                let to = (host.as_str(), *port).to_socket_addrs()?.next().ok_or(ErrorKind::NotFound)?;
+                let any = if to.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+                let socket = UdpSocket::bind(any)?;
+                socket.connect(to)?;
+                Connection::Udp(socket)
+            }
+            SyslogAddress::Tcp(host, port) => {
+                let to = (host.as_str(), *port).to_socket_addrs()?.next().ok_or(ErrorKind::NotFound)?;
+                let stream = TcpStream::connect_timeout(&to, CONNECT)?;
+                stream.set_write_timeout(Some(PATIENCE))?;
+                Connection::Tcp(stream)
+            }
+        });
+        Ok(())
+    }
+
+    fn send(&mut self) -> io::Result<()> {
+        while let Some(message) = self.messages.front() {
+            match &mut self.connection {
+                Some(Connection::Unix(socket)) => drop(socket.send(message)?),
+                Some(Connection::Udp(socket)) => drop(socket.send(message)?),
+                Some(Connection::Tcp(stream)) => {
+                    while self.written < message.len() {
+                        match stream.write(&message[self.written..]) {
+                            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                            Ok(count) => self.written += count,
+                            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                            Err(e) => return Err(e),
+                        }
+                    }
+                }
+                None => return Err(ErrorKind::NotConnected.into()),
+            }
+            self.messages.pop_front();
+            self.written = 0;
+        }
+        Ok(())
+    }
+}
+
+impl Writer for Syslog {
+    fn write(&mut self, records: &mut VecDeque<Arc<Record>>) -> io::Result<()> {
+        self.connect()?;
+        loop {
+            if self.messages.is_empty() {
+                let Some(record) = records.pop_front() else { return Ok(()) };
+                let framed = matches!(self.address, SyslogAddress::Tcp(..));
+                self.messages = messages(&record, self.facility, &self.host, &self.identifier, framed);
+            }
+            if let Err(e) = self.send() {
+                // One that is only slow stays connected.
+                if !matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) {
+                    self.connection = None;
+                }
+                return Err(e);
+            }
+        }
+    }
+
+    fn pending(&self) -> usize {
+        usize::from(!self.messages.is_empty())
+    }
+}
+
+/// Whether the server has closed the connection: what would be written to it would be lost without a word.
+fn has_ended(stream: &TcpStream) -> bool {
+    let look = || {
+        stream.set_nonblocking(true)?;
+        let ended = match stream.peek(&mut [0]) {
+            Ok(count) => count == 0,
+            Err(e) => e.kind() != ErrorKind::WouldBlock,
+        };
+        stream.set_nonblocking(false)?;
+        io::Result::Ok(ended)
+    };
+    look().unwrap_or(true)
+}
+
+/// The record as messages: one, or several if it is too long.
+fn messages(record: &Record, facility: u8, host: &str, identifier: &str, framed: bool) -> VecDeque<Vec<u8>> {
+    let priority = facility * 8 + severity(record.level);
+    let time = rfc3339(record.time_us);
+    let source = word(&source(record), 32);
+    let head = format!("<{priority}>1 {time} {host} {identifier} {} {source} - ", record.pid);
+    let mut messages = VecDeque::new();
+    let mut rest = record.message.as_str();
+    loop {
+        let end = rest.floor_char_boundary(LONGEST);
+        let (text, after) = rest.split_at(end);
+        let mut message = Vec::with_capacity(head.len() + text.len() + 8);
+        if framed {
+            message.extend_from_slice(format!("{} ", head.len() + text.len()).as_bytes());
+        }
+        message.extend_from_slice(head.as_bytes());
+        message.extend_from_slice(text.as_bytes());
+        messages.push_back(message);
+        rest = after;
+        if rest.is_empty() {
+            return messages;
+        }
+    }
+}
+
+/// A field of the header: printable ASCII without blanks.
+fn word(text: &str, longest: usize) -> String {
+    let word: String =
+        text.chars().take(longest).map(|c| if c.is_ascii_graphic() { c } else { '_' }).collect();
+    if word.is_empty() { "-".into() } else { word }
+}
+
+fn facility(facility: Facility) -> u8 {
+    match facility {
+        Facility::User => 1,
+        Facility::Daemon => 3,
+        Facility::Local0 => 16,
+        Facility::Local1 => 17,
+        Facility::Local2 => 18,
+        Facility::Local3 => 19,
+        Facility::Local4 => 20,
+        Facility::Local5 => 21,
+        Facility::Local6 => 22,
+        Facility::Local7 => 23,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jackfield_shared::log::Level;
+
+    fn record(message: &str) -> Record {
+        Record {
+            time_us: 0,
+            worker: Some("a b".into()),
+            process: Some(1),
+            pid: 7,
+            ..Record::now(Level::Error, message)
+        }
+    }
+
+    #[test]
+    fn a_message_has_the_header_of_rfc_5424() {
+        let sent = messages(&record("x y"), 3, "host", "jackfield", false);
+        assert_eq!(sent, [b"<27>1 1970-01-01T00:00:00.000Z host jackfield 7 a_b[1] - x y".to_vec()]);
+        let framed = messages(&record("x y"), 3, "host", "jackfield", true);
+        assert_eq!(framed[0], [format!("{} ", sent[0].len()).into_bytes(), sent[0].clone()].concat());
+        assert_eq!(messages(&record(""), 3, "host", "jackfield", false).len(), 1);
+    }
+
+    #[test]
+    fn a_long_one_becomes_several_without_tearing_a_character() {
+        let text = "€".repeat(LONGEST);
+        let sent = messages(&record(&text), 3, "h", "i", false);
+        assert_eq!(sent.len(), 4);
+        let texts = sent.iter().map(|m| std::str::from_utf8(m).unwrap().split(" - ").nth(1).unwrap());
+        assert_eq!(texts.collect::<String>(), text);
+    }
+}

@@ -1,0 +1,50 @@
+//! The thread of a sink.
+
+use super::queue::{Queue, Taken};
+use jackfield_shared::log::{Level, Record};
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+
+/// Something that records are written to.
+pub(super) trait Writer: Send {
+    /// Writes the records and takes out those that are written, or are sure to be when this is called again.
+    ///
+    /// # Errors
+    /// When the others can't be written now. It will be tried again.
+    fn write(&mut self, records: &mut VecDeque<Arc<Record>>) -> io::Result<()>;
+
+    /// Records that were taken out and are not written yet.
+    fn pending(&self) -> usize {
+        0
+    }
+
+    /// Prints on standard output, if the sink is the terminal.
+    fn results(&mut self, _text: &str) {}
+
+    /// Something that an operator should know, though records are written.
+    fn remark(&mut self) -> Option<String> {
+        None
+    }
+}
+
+/// Writes what comes, until the queue is closed and empty, or closed and nothing can be written.
+pub(super) fn run(queue: &Queue, mut writer: Box<dyn Writer>) {
+    while let Some(taken) = queue.take() {
+        match taken {
+            Taken::Records(mut records) => {
+                while let Err(e) = writer.write(&mut records) {
+                    queue.left_over(records.len() + writer.pending());
+                    if queue.fails(&e.to_string()) {
+                        return;
+                    }
+                }
+                queue.works();
+                if let Some(remark) = writer.remark() {
+                    queue.tell(Level::Warn, &remark);
+                }
+            }
+            Taken::Results(text) => writer.results(&text),
+        }
+    }
+}
