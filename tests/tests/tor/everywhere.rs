@@ -1,7 +1,7 @@
 //! One universal transport on every kind of endpoint at once, and one client of each kind on each of them.
 
 use super::{ADDR, endpoint, start, start_relay, through_tor};
-use jackfield_tests::{Authority, TempDir, TorNetwork, Wish, argument, chromium_with, python};
+use jackfield_tests::{Authority, TempDir, TorNetwork, Wish, argument, chromium_with, python, until};
 use serde_json::{Value, json};
 
 const NAMES: [&str; 7] =
@@ -86,8 +86,11 @@ pub(crate) fn one_transport_on_every_endpoint(network: &TorNetwork) {
     ];
     let picture = node.dir.path().join("page.png");
     for (url, args) in &pages {
-        let page = chromium_with(url, &picture, args);
-        assert!(page.contains("worker001") && page.contains(&onions[1]), "{url}\n{page}");
+        // A browser gives up when a new circuit takes its time; people press reload.
+        until(&format!("a page from {url}"), || {
+            let page = chromium_with(url, &picture, args);
+            (page.contains("worker001") && page.contains(&onions[1])).then_some(())
+        });
     }
     tls_goes_through_tor(network, &status, &address, ca);
     for id in NAMES {
