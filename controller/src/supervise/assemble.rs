@@ -4,7 +4,7 @@ use super::setup::{Machine, publisher, worker as set_up};
 use super::worker::{Work, Worker};
 use crate::node::Configuration;
 use crate::onion;
-use crate::sockets::{Adjustment, BindError, Binder, Bound, Wanted};
+use crate::sockets::{Adjustment, BindError, Binder, Bound, Given, Wanted};
 use jackfield_shared::config::{self, ListenPort, Listener, ListeningEndpoint, Path as ConfigPath};
 use jackfield_shared::ipc::MAX_FDS;
 use std::path::Path;
@@ -23,6 +23,8 @@ pub(crate) struct Setting<'a> {
     pub machine: &'a Machine,
     /// The workers in effect.
     pub former: Vec<&'a Worker>,
+    /// Sockets that the node was started with.
+    pub given: &'a [Given],
     /// Until when addresses are waited for that others have.
     pub deadline: Option<Instant>,
 }
@@ -49,7 +51,7 @@ pub(crate) fn assemble(
     let mut assembler = Assembler {
         configuration,
         setting,
-        binder: Binder::new(setting.former.iter().flat_map(|worker| &worker.bound).collect()),
+        binder: Binder::new(setting.former.iter().flat_map(|worker| &worker.bound).collect(), setting.given),
         errors: Vec::new(),
         remarks: Vec::new(),
     };
@@ -196,6 +198,6 @@ fn address_path(path: &ConfigPath, endpoint: &ListeningEndpoint) -> ConfigPath {
             Some(target) => address_path(&path.key("target"), target),
             None => path.clone(),
         },
-        ListeningEndpoint::Twisted(_) => path.clone(),
+        ListeningEndpoint::Twisted(_) => path.key("server_string"),
     }
 }

@@ -24,6 +24,7 @@ mod reload;
 mod report;
 mod rolling;
 mod secure;
+mod service;
 mod setup;
 mod slot;
 mod startup;
@@ -34,6 +35,7 @@ mod worker;
 mod workers;
 
 pub(crate) use assemble::{Assembly, Setting, assemble};
+pub(crate) use service::{Keeping, Service};
 pub(crate) use setup::Machine;
 pub(crate) use startup::Startup;
 pub(crate) use worker::Worker;
@@ -41,6 +43,7 @@ pub(crate) use worker::Worker;
 use crate::control::Call;
 use crate::logs::Hub;
 use crate::node::{Configuration, Origin};
+use crate::sockets::Given;
 use deadlines::Deadlines;
 use due::Due;
 use event::{Event, Key};
@@ -80,6 +83,8 @@ pub(crate) struct Node {
     pub configuration: Configuration,
     /// Counts the configurations that were put into effect, from 1.
     pub generation: u64,
+    /// Sockets that the node was started with, and that somebody else has bound.
+    pub given: Vec<Given>,
 }
 
 impl Node {
@@ -113,6 +118,8 @@ pub(crate) struct Supervisor {
     next_key: u64,
     deadlines: Deadlines<Due>,
     operations: Vec<Operation>,
+    /// Whoever has started the node and wants to know how it is.
+    service: Option<Service>,
     gathers: Gathers,
     oom: OomWatch,
     events: mpsc::Sender<Event>,
@@ -130,7 +137,13 @@ pub(crate) struct Ended {
 
 impl Supervisor {
     /// A supervisor of workers that have no processes yet.
-    pub(crate) fn new(node: Node, workers: Vec<Worker>, hub: Hub, startup: Startup) -> Self {
+    pub(crate) fn new(
+        node: Node,
+        workers: Vec<Worker>,
+        hub: Hub,
+        startup: Startup,
+        service: Option<Service>,
+    ) -> Self {
         let (events, incoming) = mpsc::channel(EVENTS);
         Self {
             node,
@@ -148,6 +161,7 @@ impl Supervisor {
             next_key: 0,
             deadlines: Deadlines::default(),
             operations: Vec::new(),
+            service,
             gathers: Gathers::default(),
             oom: OomWatch::new(),
             events,
@@ -169,6 +183,7 @@ impl Supervisor {
         self.watch_guests();
         self.start_all();
         self.secure();
+        self.is_alive(Instant::now());
         self.advance();
         while !self.is_over() {
             let next = self.deadlines.next();

@@ -202,7 +202,7 @@ impl Remarks {
 
     fn listening(&mut self, endpoint: &ListeningEndpoint, at: &Path) {
         match endpoint {
-            ListeningEndpoint::Tcp(_) | ListeningEndpoint::Unix(_) => {}
+            ListeningEndpoint::Tcp(_) | ListeningEndpoint::Unix(_) | ListeningEndpoint::Twisted(_) => {}
             ListeningEndpoint::Onion(onion) => {
                 let message = "the embedded Arti is not built yet; name the control port of a tor daemon";
                 let control = at.key("tor_control_endpoint");
@@ -217,9 +217,6 @@ impl Remarks {
                 if let Some(target) = &onion.target {
                     self.listening(target, &at.key("target"));
                 }
-            }
-            ListeningEndpoint::Twisted(_) => {
-                self.missing(at.key("server_string"), "sockets from systemd are not built yet");
             }
         }
     }

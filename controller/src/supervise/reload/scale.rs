@@ -58,7 +58,7 @@ impl Supervisor {
         let mut next = Worker::new(worker.work.clone(), worker.launch.clone(), processes);
         next.scaled = (configured != processes).then_some(processes);
         next.tls_files = worker.tls_files.clone();
-        let mut binder = Binder::new(worker.bound.iter().collect());
+        let mut binder = Binder::new(worker.bound.iter().collect(), &[]);
         let (mut bounds, mut failed) = (Vec::new(), None);
         for listener in next.listeners() {
             let wanted = wanted(&next, &listener);
