@@ -5,6 +5,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+/// How long a client that has not said all that it is to say first, or that is between two requests, has for that
+/// once draining has begun: it may be saying it just when we would close.
+pub(crate) const LAST_WORD: Duration = Duration::from_secs(2);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
     Serving,
@@ -70,6 +74,12 @@ impl Drain {
     #[must_use]
     pub(crate) fn has_begun(&self) -> bool {
         *self.0.borrow() >= Phase::Draining
+    }
+
+    /// Whether the deadline is over.
+    #[must_use]
+    pub(crate) fn is_closing(&self) -> bool {
+        *self.0.borrow() >= Phase::Closing
     }
 
     async fn reached(&self, phase: Phase) {

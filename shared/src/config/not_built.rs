@@ -6,9 +6,7 @@ use super::diagnostic::{Path, Severity};
 use super::endpoint::{ConnectingEndpoint, ListeningEndpoint};
 use super::node::Node;
 use super::service::PathService;
-use super::transport::{
-    RawsocketSection, Transport, TransportKind, Universal, Web, WebsocketOptions, WebsocketPath,
-};
+use super::transport::{RawsocketSection, Transport, TransportKind, Universal, Web, WebsocketPath};
 use super::worker::{Proxy, Router, Worker, WorkerKind};
 
 /// One remark: a feature that is not built, or a warning that depends on that.
@@ -24,24 +22,6 @@ pub(super) fn remarks(node: &Node) -> Vec<Remark> {
     }
     remarks.0
 }
-
-/// The WebSocket options that have their effect; any other is refused where it is not at its default.
-const WEBSOCKET_OPTIONS: [&str; 14] = [
-    "max_frame_size",
-    "max_message_size",
-    "auto_ping_interval",
-    "auto_ping_timeout",
-    "auto_ping_size",
-    "auto_ping_restart_on_any_traffic",
-    "open_handshake_timeout",
-    "close_handshake_timeout",
-    "require_masked_client_frames",
-    "validate_utf8",
-    "tcp_nodelay",
-    "allowed_origins",
-    "allow_null_origin",
-    "enable_webstatus",
-];
 
 const WAMP: &str = "WAMP routing is not built yet";
 const PYTHON: &str = "Python does not run inside of Jackfield";
@@ -116,9 +96,9 @@ impl Remarks {
             TransportKind::Websocket(_) | TransportKind::Rawsocket(_) | TransportKind::Mqtt(_) => {
                 self.missing(at.key("type"), format!("{WAMP}; until then there are the testees"));
             }
-            TransportKind::WebsocketTestee(testee) => self.websocket_options(&testee.options, at),
             TransportKind::Flashpolicy(_) => self.missing(at.key("type"), "Flash's policy file is not built"),
-            TransportKind::StreamRelay(_)
+            TransportKind::WebsocketTestee(_)
+            | TransportKind::StreamRelay(_)
             | TransportKind::RawsocketTestee(_)
             | TransportKind::StreamTestee(_) => {}
         }
@@ -137,7 +117,7 @@ impl Remarks {
                 WebsocketPath::Websocket(_) => {
                     self.missing(at, format!("{WAMP}; \"type\": \"websocket.testee\" is"));
                 }
-                WebsocketPath::WebsocketTestee(testee) => self.websocket_options(&testee.options, &at),
+                WebsocketPath::WebsocketTestee(_) => {}
             }
         }
         self.missing_if(universal.mqtt.is_some(), at.key("mqtt"), "MQTT is not built yet");
@@ -159,7 +139,8 @@ impl Remarks {
             | PathService::Redirect(_)
             | PathService::Nodeinfo(_)
             | PathService::None(_)
-            | PathService::Reverseproxy(_) => {}
+            | PathService::Reverseproxy(_)
+            | PathService::WebsocketTestee(_) => {}
             PathService::Static(service) => {
                 let message = "files of Python packages are not built; name their directory";
                 self.missing_if(service.package.is_some(), at.key("package"), message);
@@ -169,7 +150,6 @@ impl Remarks {
                     self.service(service, &at.key("paths").key(path));
                 }
             }
-            PathService::WebsocketTestee(testee) => self.websocket_options(&testee.options, at),
             PathService::Wsgi(_) | PathService::Resource(_) => {
                 self.missing(kind, format!("{PYTHON}; run it as a guest worker behind \"reverseproxy\""));
             }
@@ -185,18 +165,6 @@ impl Remarks {
             | PathService::Cgi(_)
             | PathService::Archive(_)
             | PathService::Catalog(_) => self.missing(kind, "this path service is not built yet"),
-        }
-    }
-
-    fn websocket_options(&mut self, options: &WebsocketOptions, at: &Path) {
-        // Compared as JSON, in which an option's name is its key in the configuration.
-        let (Ok(given), Ok(default)) = (as_object(options), as_object(&WebsocketOptions::default())) else {
-            return;
-        };
-        for (name, value) in &given {
-            if !WEBSOCKET_OPTIONS.contains(&name.as_str()) && default.get(name) != Some(value) {
-                self.missing(at.key("options").key(name), "this WebSocket option is not built yet");
-            }
         }
     }
 
@@ -233,12 +201,6 @@ impl Remarks {
             }
         }
     }
-}
-
-fn as_object<T: serde::Serialize>(
-    value: &T,
-) -> serde_json::Result<serde_json::Map<String, serde_json::Value>> {
-    serde_json::from_value(serde_json::to_value(value)?)
 }
 
 fn speaks_wamp(transport: &Transport) -> bool {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 /// `TYPE.attribute`, or `TYPE:variant`, and a configuration in which it is the only thing that is not built.
 pub(crate) fn features() -> Vec<(&'static str, Value)> {
-    let mut features = vec![
+    vec![
         ("Controller.manhole", controller(json!({"manhole": {"endpoint": tcp(), "users": []}}))),
         ("Controller.keyring", controller(json!({"keyring": {"type": "file", "path": "k"}}))),
         ("Controller.tor", controller(json!({"tor": {}}))),
@@ -71,26 +71,7 @@ pub(crate) fn features() -> Vec<(&'static str, Value)> {
             ),
         ),
         ("PathService:catalog", service(json!({"type": "catalog", "filename": "k.pem"}))),
-    ];
-    for (option, value) in [
-        ("WebsocketOptions.external_port", json!(443)),
-        ("WebsocketOptions.enable_hybi10", json!(false)),
-        ("WebsocketOptions.enable_rfc6455", json!(false)),
-        ("WebsocketOptions.mask_server_frames", json!(true)),
-        ("WebsocketOptions.apply_mask", json!(false)),
-        ("WebsocketOptions.auto_fragment_size", json!(4096)),
-        ("WebsocketOptions.fail_by_drop", json!(true)),
-        ("WebsocketOptions.echo_close_codereason", json!(true)),
-        ("WebsocketOptions.enable_flash_policy", json!(true)),
-        ("WebsocketOptions.flash_policy", json!("x")),
-        ("WebsocketOptions.compression", json!({"deflate": {}})),
-        ("WebsocketOptions.require_websocket_subprotocol", json!(false)),
-        ("WebsocketOptions.show_server_version", json!(false)),
-    ] {
-        let name = option.rsplit('.').next().unwrap();
-        features.push((option, transport(json!({"type": "websocket.testee", "options": {name: value}}))));
-    }
-    features
+    ]
 }
 
 fn tcp() -> Value {

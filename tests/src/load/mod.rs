@@ -8,6 +8,7 @@ mod websocket;
 
 pub use client::{Kind, Target};
 pub use tally::{Report, Tally};
+pub use tls::connection as tls_connection;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,5 +1,6 @@
 //! TLS for blocking clients.
 
+use super::Target;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -27,4 +28,12 @@ pub(super) fn connect(
     let name = ServerName::try_from(name.to_owned()).expect("a server's name");
     let connection = ClientConnection::new(Arc::clone(config), name).expect("a connection of TLS");
     StreamOwned::new(connection, stream)
+}
+
+/// A connection to the target, for tests that look closer.
+pub fn connection(target: &Target) -> StreamOwned<ClientConnection, TcpStream> {
+    let (address, name, authority) = target.tls.as_ref().expect("an address with TLS");
+    let stream = TcpStream::connect(address).expect("a connection");
+    stream.set_read_timeout(Some(crate::DEADLINE)).expect("a time limit");
+    connect(&config(authority), name, stream)
 }

@@ -3,6 +3,7 @@
 
 use super::proxy_protocol::{self, Header, Networks, Parser};
 use super::stream::{Peer, Stream};
+use crate::drain::LAST_WORD;
 use crate::log::Throttle;
 use crate::tls::{self, Acceptor};
 use crate::transport::Connection;
@@ -85,7 +86,9 @@ impl Front {
                 (connection.drain.clone(), Rc::clone(&connection.open), connection.peer);
             let passed = tokio::select! {
                 passed = front.pass(connection) => passed,
-                () = drain.closing() => return debug!("{peer}: closed, because the process ends"),
+                () = drain.begun_for(LAST_WORD) => {
+                    return debug!("{peer}: closed, because the process ends and the client has not said all");
+                }
             };
             match passed {
                 Ok(connection) => then(connection),
@@ -107,7 +110,7 @@ impl Front {
             }
         }
         if let Some(tls) = &self.tls {
-            let accepted = timeout(self.limit, tls.accept(connection.stream)).await;
+            let accepted = timeout(self.limit, tls.accept(connection.stream, &connection.drain)).await;
             connection.stream = accepted.map_err(|_| Error::Late(self.limit))?.map_err(Error::Tls)?;
         }
         Ok(connection)

@@ -10,3 +10,4 @@ pub(crate) mod prefixed;
 pub(crate) mod pressure;
 pub(crate) mod proxy_protocol;
 pub(crate) mod stream;
+pub(crate) mod tls;

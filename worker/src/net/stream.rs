@@ -1,5 +1,6 @@
 //! A connection, whatever it runs on.
 
+use super::tls::Tls;
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::net::{RecvFlags, getsockname, recv};
 use std::fmt;
@@ -9,7 +10,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
-use tokio_rustls::TlsStream;
 
 /// A byte stream to a peer.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(crate) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
     /// TLS on one of the others.
-    Tls(Box<TlsStream<Stream>>),
+    Tls(Box<Tls>),
 }
 
 /// The address of a connection's other end.
@@ -45,7 +45,10 @@ macro_rules! each {
         match $self {
             Self::Tcp($stream) => $e,
             Self::Unix($stream) => $e,
-            Self::Tls($stream) => $e,
+            Self::Tls(tls) => {
+                let $stream = tls.stream();
+                $e
+            }
         }
     };
 }
@@ -61,7 +64,7 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.as_fd(),
             Self::Unix(stream) => stream.as_fd(),
-            Self::Tls(stream) => stream.get_ref().0.fd(),
+            Self::Tls(stream) => stream.below().fd(),
         }
     }
 
@@ -69,7 +72,7 @@ impl Stream {
     pub(crate) fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
         match self {
             Self::Tcp(stream) if stream.nodelay()? != nodelay => stream.set_nodelay(nodelay),
-            Self::Tls(stream) => stream.get_ref().0.set_nodelay(nodelay),
+            Self::Tls(stream) => stream.below().set_nodelay(nodelay),
             Self::Tcp(_) | Self::Unix(_) => Ok(()),
         }
     }
@@ -78,7 +81,7 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.poll_read_ready(cx),
             Self::Unix(stream) => stream.poll_read_ready(cx),
-            Self::Tls(stream) => stream.get_ref().0.poll_read_ready(cx),
+            Self::Tls(stream) => stream.below().poll_read_ready(cx),
         }
     }
 
@@ -86,7 +89,7 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.poll_write_ready(cx),
             Self::Unix(stream) => stream.poll_write_ready(cx),
-            Self::Tls(stream) => stream.get_ref().0.poll_write_ready(cx),
+            Self::Tls(stream) => stream.below().poll_write_ready(cx),
         }
     }
 
@@ -98,7 +101,7 @@ impl Stream {
     /// What was agreed on to be spoken (ALPN, RFC 7301), if anything.
     pub(crate) fn protocol(&self) -> Option<&[u8]> {
         match self {
-            Self::Tls(stream) => stream.get_ref().1.alpn_protocol(),
+            Self::Tls(stream) => stream.protocol(),
             Self::Tcp(_) | Self::Unix(_) => None,
         }
     }
@@ -117,7 +120,7 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.try_io(interest, call),
             Self::Unix(stream) => stream.try_io(interest, call),
-            Self::Tls(stream) => stream.get_ref().0.try_io(interest, call),
+            Self::Tls(stream) => stream.below().try_io(interest, call),
         }
     }
 }

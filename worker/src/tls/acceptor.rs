@@ -1,14 +1,16 @@
 //! TLS on accepted connections.
 
 use super::{Review, Tickets, server};
+use crate::drain::Drain;
 use crate::net::stream::Stream;
+use crate::net::tls::Tls;
 use jackfield_shared::config::{Path, TlsListening, Transport};
 use jackfield_shared::tls::{Files, protocols};
 use rustls::ServerConfig;
 use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
-use tokio_rustls::{LazyConfigAcceptor, TlsStream};
+use tokio_rustls::LazyConfigAcceptor;
 
 /// The TLS of one endpoint.
 #[derive(Debug)]
@@ -52,14 +54,14 @@ impl Acceptor {
     }
 
     /// Does the handshake.
-    pub(crate) async fn accept(&self, stream: Stream) -> io::Result<Stream> {
+    pub(crate) async fn accept(&self, stream: Stream, drain: &Drain) -> io::Result<Stream> {
         let start = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await?;
         let Configs { full, without_alpn } = self.configs.borrow().clone();
         let knows_none = start.client_hello().alpn().is_some_and(|mut offered| {
             !offered.any(|name| full.alpn_protocols.iter().any(|known| known == name))
         });
         let stream = start.into_stream(if knows_none { without_alpn } else { full }).await?;
-        Ok(Stream::Tls(Box::new(TlsStream::Server(stream))))
+        Ok(Stream::Tls(Box::new(Tls::accepted(stream, drain.clone()))))
     }
 }
 

@@ -3,6 +3,7 @@
 use super::verify::Verifier;
 use super::{Review, names, provider, versions};
 use crate::net::stream::Stream;
+use crate::net::tls::Tls;
 use jackfield_shared::config::{ConnectingEndpoint, Path, TlsConnecting};
 use jackfield_shared::tls::{Files, connecting};
 use rustls::client::WebPkiServerVerifier;
@@ -11,7 +12,7 @@ use rustls::{ClientConfig, RootCertStore};
 use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
-use tokio_rustls::{TlsConnector, TlsStream};
+use tokio_rustls::TlsConnector;
 
 /// The TLS of one connecting endpoint.
 #[derive(Debug)]
@@ -47,7 +48,7 @@ impl Connector {
     pub(crate) async fn connect(&self, stream: Stream) -> io::Result<Stream> {
         let Target { config, name } = self.target.borrow().clone();
         let stream = TlsConnector::from(config).connect(name, stream).await?;
-        Ok(Stream::Tls(Box::new(TlsStream::Client(stream))))
+        Ok(Stream::Tls(Box::new(Tls::connected(stream))))
     }
 }
 

@@ -2,9 +2,10 @@
 
 use super::rawsocket;
 use super::sniff::{self, Protocol, sniff};
+use crate::drain::LAST_WORD;
 use crate::net::prefixed::Prefixed;
 use crate::net::stream::Stream;
-use crate::web::{self, Client, Http, LAST_REQUEST, Site};
+use crate::web::{self, Client, Http, Site};
 use jackfield_shared::config::{
     self, DEFAULT_HANDSHAKE_TIMEOUT, RawsocketEcho, RawsocketSection, Web, WebsocketPath, WebsocketTestee,
 };
@@ -87,7 +88,7 @@ impl Universal {
         let (protocol, ahead) = tokio::select! {
             biased;
             sniffed = sniff(&mut stream, &client.context.scratch, limit) => sniffed?,
-            () = client.drain.begun_for(LAST_REQUEST) => return Err(Error::Draining),
+            () = client.drain.begun_for(LAST_WORD) => return Err(Error::Draining),
         };
         let stream = Prefixed::new(ahead, stream);
         match (protocol, &self.rawsocket) {

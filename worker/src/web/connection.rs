@@ -6,7 +6,7 @@ use super::body::Body;
 use super::clock::{Busy, Clock, Limits};
 use super::site::Site;
 use crate::context::Context;
-use crate::drain::Drain;
+use crate::drain::{Drain, LAST_WORD};
 use crate::net::accept::Open;
 use crate::net::prefixed::Prefixed;
 use crate::net::stream::{Peer, Stream};
@@ -35,9 +35,6 @@ const HEAD: usize = 32 << 10;
 const BUFFER: usize = 64 << 10;
 /// Requests of one HTTP/2 connection that are answered at a time.
 const STREAMS: u32 = 128;
-/// How long a connection may stay idle once draining has begun. A client may be sending a request just when we
-/// close; it gets an answer to that instead, with the word that it is the last.
-pub(crate) const LAST_REQUEST: Duration = Duration::from_secs(2);
 
 /// The HTTP version a connection begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +89,8 @@ pub(crate) async fn serve(
                 .max_header_size(HEAD)
                 .max_buf_size(BUFFER);
             let connection = builder.serve_connection(io, service).with_upgrades();
-            drive(pin!(connection), &clock, limits, &client.drain, LAST_REQUEST).await
+            // A request that comes meanwhile is answered, with the word that it is the last.
+            drive(pin!(connection), &clock, limits, &client.drain, LAST_WORD).await
         }
         Http::Two => {
             let mut builder = http2::Builder::new(LocalExecutor);

@@ -17,5 +17,5 @@ mod site;
 mod upgrade;
 mod watched;
 
-pub(crate) use connection::{Client, Error, Http, LAST_REQUEST, serve};
+pub(crate) use connection::{Client, Error, Http, serve};
 pub(crate) use site::Site;

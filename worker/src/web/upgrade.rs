@@ -8,7 +8,7 @@ use super::pages;
 use super::watched::Watched;
 use crate::net::prefixed::Prefixed;
 use crate::net::stream::Stream;
-use crate::websocket::{self, Refusal};
+use crate::websocket::{self, Agreement, Refusal};
 use bytes::{Bytes, BytesMut};
 use hyper::header::{CONNECTION, HOST, HeaderName, HeaderValue, SEC_WEBSOCKET_VERSION, UPGRADE};
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -34,20 +34,28 @@ impl Websocket {
     /// Answers a handshake, and serves the connection in a task of its own from then on.
     pub(crate) fn answer(self: &Rc<Self>, request: &mut Asked, client: &Rc<Client>) -> Answer {
         match websocket::handshake(request, &self.config.options) {
-            Ok(response) => {
+            Ok((response, compression)) => {
                 let upgrade = hyper::upgrade::on(request);
-                spawn_local(Rc::clone(self).serve(upgrade, Rc::clone(client)));
+                spawn_local(Rc::clone(self).serve(upgrade, compression, Rc::clone(client)));
                 response.map(|()| Body::Empty)
             }
             Err(refusal) => self.refuse(request, refusal, client.secure),
         }
     }
 
-    async fn serve(self: Rc<Self>, upgrade: OnUpgrade, client: Rc<Client>) {
+    async fn serve(self: Rc<Self>, upgrade: OnUpgrade, compression: Option<Agreement>, client: Rc<Client>) {
         let echoed = async {
             let stream = stream_of(upgrade.await.map_err(io::Error::other)?)?;
             stream.get_ref().set_nodelay(self.config.options.tcp_nodelay)?;
-            websocket::echo(stream, &self.config, client.peer, &client.drain, &client.context.scratch).await
+            websocket::echo(
+                stream,
+                &self.config,
+                compression,
+                client.peer,
+                &client.drain,
+                &client.context.scratch,
+            )
+            .await
         };
         if let Err(e) = echoed.await {
             debug!("{}: WebSocket: {e}", client.peer);
@@ -63,6 +71,7 @@ impl Websocket {
             Refusal::NotWebSocket if self.config.options.enable_webstatus && wants_page(asked) => {
                 let host = asked.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
                 let scheme = if secure { "wss" } else { "ws" };
+                let host = websocket::external(host, &self.config.options);
                 let own = || format!("{scheme}://{host}{}", request.uri().path());
                 let url = self.config.url.clone().unwrap_or_else(own);
                 let mut answer = content(HTML, pages::websocket(&url));
@@ -73,9 +82,11 @@ impl Websocket {
                 (failure(asked, required, "This address speaks WebSocket."), vec![websocket, upgrade])
             }
             Refusal::Version => {
-                let version = (SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-                let text = "This address speaks version 13 of WebSocket.";
-                (failure(asked, required, text), vec![websocket, upgrade, version])
+                let versions: Vec<_> = websocket::versions(&self.config.options).collect();
+                let versions = versions.join(", ");
+                let text = format!("This address speaks version {versions} of WebSocket.");
+                let said = HeaderValue::from_str(&versions).ok().map(|value| (SEC_WEBSOCKET_VERSION, value));
+                (failure(asked, required, &text), [websocket, upgrade].into_iter().chain(said).collect())
             }
             Refusal::Malformed(why) => {
                 let text = format!("This is no WebSocket handshake: {why}.");

@@ -3,8 +3,12 @@
 //! A message that arrives whole is handed on where it lies in the caller's buffer, unmasked in place; only
 //! what is cut off by the end of the input is kept here. An idle connection owns no buffer.
 
+use super::deflate::{self, Decompressor, Direction};
 use super::frame::{MAX_CONTROL, MAX_HEADER, Opcode, header_len, is_valid_close_code, unmask};
 use super::utf8::Validator;
+
+/// The bit that says of a message that it is compressed (RFC 7692 section 6).
+const RSV1: u8 = 0x40;
 
 /// Limits and rules for what a peer may send.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +21,8 @@ pub(super) struct Rules {
     pub(super) require_mask: bool,
     /// Refuse text that isn't UTF-8 (RFC 6455 section 8.1).
     pub(super) validate_utf8: bool,
+    /// Take masks off; otherwise payloads are taken as they are.
+    pub(super) apply_mask: bool,
 }
 
 /// Something that has arrived.
@@ -48,6 +54,7 @@ fn violation<T>(code: u16, reason: &'static str) -> Result<T, Violation> {
 struct Frame {
     opcode: Opcode,
     fin: bool,
+    compressed: bool,
     mask: Option<[u8; 4]>,
     len: u64,
     at: u64,
@@ -62,19 +69,25 @@ pub(super) struct Decoder {
     frame: Option<Frame>,
     /// Text or Binary while a message is being received.
     message: Option<Opcode>,
+    /// Whether that message is compressed.
+    compressed: bool,
+    decompressor: Option<Decompressor>,
     kept: Vec<u8>,
     control: Vec<u8>,
     utf8: Validator,
 }
 
 impl Decoder {
-    pub(super) fn new(rules: Rules) -> Self {
+    /// `compression` is what was agreed on for what the peer sends.
+    pub(super) fn new(rules: Rules, compression: Option<Direction>) -> Self {
         Self {
             rules,
             header: [0; MAX_HEADER],
             header_at: 0,
             frame: None,
             message: None,
+            compressed: false,
+            decompressor: compression.map(Decompressor::new),
             kept: Vec::new(),
             control: Vec::new(),
             utf8: Validator::default(),
@@ -104,7 +117,7 @@ impl Decoder {
             let here = usize::try_from(left).map_or(input.len(), |left| left.min(input.len()));
             let (chunk, rest) = input.split_at_mut(here);
             input = rest;
-            if let Some(mask) = frame.mask {
+            if let Some(mask) = frame.mask.filter(|_| self.rules.apply_mask) {
                 unmask(chunk, mask, frame.at);
             }
             frame.at += here as u64;
@@ -144,6 +157,7 @@ impl Decoder {
         let frame = self.parse_header()?;
         if !frame.opcode.is_control() && frame.opcode != Opcode::Continuation {
             self.message = Some(frame.opcode);
+            self.compressed = frame.compressed;
         }
         self.frame = Some(frame);
         Ok(used)
@@ -152,12 +166,16 @@ impl Decoder {
     fn parse_header(&self) -> Result<Frame, Violation> {
         let [first, second, rest @ ..] = &self.header;
         let fin = first & 0x80 != 0;
-        if first & 0x70 != 0 {
+        let compressed = first & RSV1 != 0;
+        if first & 0x30 != 0 || (compressed && self.decompressor.is_none()) {
             return violation(PROTOCOL_ERROR, "reserved bits set without an extension");
         }
         let Some(opcode) = Opcode::from_bits(first & 0x0F) else {
             return violation(PROTOCOL_ERROR, "reserved opcode");
         };
+        if compressed && !matches!(opcode, Opcode::Text | Opcode::Binary) {
+            return violation(PROTOCOL_ERROR, "only a message's first frame says that it is compressed");
+        }
         let (len, mask_at) = match second & 0x7F {
             126 => (u64::from(u16::from_be_bytes([rest[0], rest[1]])), 2),
             127 => {
@@ -195,11 +213,14 @@ impl Decoder {
             if self.rules.max_frame != 0 && len > self.rules.max_frame {
                 return violation(TOO_BIG, "frame exceeds max_frame_size");
             }
-            if self.rules.max_message != 0 && self.kept.len() as u64 + len > self.rules.max_message {
+            // What a compressed message grows to is seen when it does.
+            let grows = compressed || (opcode == Opcode::Continuation && self.compressed);
+            if !grows && self.rules.max_message != 0 && self.kept.len() as u64 + len > self.rules.max_message
+            {
                 return violation(TOO_BIG, "message exceeds max_message_size");
             }
         }
-        Ok(Frame { opcode, fin, mask, len, at: 0 })
+        Ok(Frame { opcode, fin, compressed, mask, len, at: 0 })
     }
 
     /// Payload of a control frame; true after a Close.
@@ -235,6 +256,9 @@ impl Decoder {
     /// Payload of a data frame.
     fn data(&mut self, chunk: &[u8], last: bool, sink: &mut impl FnMut(Event<'_>)) -> Result<(), Violation> {
         let text = self.message == Some(Opcode::Text);
+        if self.compressed {
+            return self.compressed_data(chunk, last, sink);
+        }
         if text && self.rules.validate_utf8 && (!self.utf8.push(chunk) || last && !self.utf8.finish()) {
             return violation(INVALID_DATA, "text that is not UTF-8");
         }
@@ -250,6 +274,39 @@ impl Decoder {
             let mut kept = std::mem::take(&mut self.kept);
             kept.extend_from_slice(chunk);
             sink(event(&kept));
+        }
+        Ok(())
+    }
+}
+
+impl Decoder {
+    /// Payload of a data frame of a compressed message.
+    fn compressed_data(
+        &mut self,
+        chunk: &[u8],
+        last: bool,
+        sink: &mut impl FnMut(Event<'_>),
+    ) -> Result<(), Violation> {
+        let Some(decompressor) = &mut self.decompressor else { return Ok(()) };
+        let before = self.kept.len();
+        match decompressor.push(chunk, last, self.rules.max_message, &mut self.kept) {
+            Ok(()) => {}
+            Err(deflate::Error::Malformed) => {
+                return violation(INVALID_DATA, "a compressed message that can't be decompressed");
+            }
+            Err(deflate::Error::TooBig) => return violation(TOO_BIG, "message exceeds max_message_size"),
+        }
+        let text = self.message == Some(Opcode::Text);
+        if text
+            && self.rules.validate_utf8
+            && (!self.utf8.push(&self.kept[before..]) || last && !self.utf8.finish())
+        {
+            return violation(INVALID_DATA, "text that is not UTF-8");
+        }
+        if last {
+            self.message = None;
+            let message = std::mem::take(&mut self.kept);
+            sink(if text { Event::Text(&message) } else { Event::Binary(&message) });
         }
         Ok(())
     }

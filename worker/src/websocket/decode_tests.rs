@@ -1,6 +1,7 @@
 use super::*;
 
-const RULES: Rules = Rules { max_frame: 0, max_message: 0, require_mask: true, validate_utf8: true };
+const RULES: Rules =
+    Rules { max_frame: 0, max_message: 0, require_mask: true, validate_utf8: true, apply_mask: true };
 
 /// A client's frame, masked.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
@@ -26,7 +27,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 
 /// Feeds in pieces of `step` octets and writes down what comes out.
 fn run(rules: Rules, octets: &[u8], step: usize) -> (Vec<String>, Result<(), Violation>) {
-    let mut decoder = Decoder::new(rules);
+    let mut decoder = Decoder::new(rules, None);
     let mut seen = Vec::new();
     for piece in octets.chunks(step) {
         let result = decoder.feed(&mut piece.to_vec(), &mut |event| {
@@ -84,10 +85,10 @@ fn messages_come_out_however_they_are_cut() {
 
 #[test]
 fn an_idle_decoder_owns_no_buffer() {
-    let mut decoder = Decoder::new(RULES);
+    let mut decoder = Decoder::new(RULES, None);
     decoder.feed(&mut frame(0x81, &[b'x'; 5000])[..4000], &mut |_| ()).unwrap();
     assert!(decoder.kept.capacity() > 0);
-    let mut decoder = Decoder::new(RULES);
+    let mut decoder = Decoder::new(RULES, None);
     let octets = frame(0x81, &[b'x'; 5000]);
     decoder.feed(&mut octets[..4000].to_vec(), &mut |_| ()).unwrap();
     decoder.feed(&mut octets[4000..].to_vec(), &mut |_| ()).unwrap();
@@ -119,7 +120,7 @@ fn what_the_protocol_forbids_is_a_protocol_error() {
 #[test]
 fn text_that_is_not_utf8_fails_before_its_end() {
     let bad = frame(0x81, b"bad \xf4\x90\x80\x80 and more");
-    let mut decoder = Decoder::new(RULES);
+    let mut decoder = Decoder::new(RULES, None);
     assert_eq!(decoder.feed(&mut bad[..12].to_vec(), &mut |_| ()).unwrap_err().code, 1007);
     assert_eq!(code(RULES, &frame(0x81, b"cut \xe2\x82")), 1007);
     assert_eq!(code(RULES, &frame(0x88, b"\x03\xe8\xff")), 1007);

@@ -1,7 +1,9 @@
 //! The driver of one connection that echoes its messages: `websocket.testee`.
 
 use super::decode::{Decoder, Event, Rules};
-use super::frame::{Opcode, encode, encode_close};
+use super::encode::Encoder;
+use super::extension::Agreement;
+use super::frame::Opcode;
 use super::ping::{AutoPing, Due};
 use crate::drain::Drain;
 use crate::log::Preview;
@@ -22,6 +24,8 @@ use tracing::info;
 const HIGH_WATER: usize = 256 << 10;
 /// How long an end of ours may take where `close_handshake_timeout` sets no limit.
 const LINGER: Duration = Duration::from_secs(2);
+/// Close code of an end that nothing is wrong with (RFC 6455 section 7.4.1).
+const NORMAL: u16 = 1000;
 /// Close code of a server that is about to restart (IANA registry of RFC 6455 section 11.7).
 const SERVICE_RESTART: u16 = 1012;
 
@@ -33,6 +37,7 @@ const SERVICE_RESTART: u16 = 1012;
 pub(crate) async fn echo<S>(
     mut io: S,
     config: &WebsocketTestee,
+    compression: Option<Agreement>,
     peer: Peer,
     drain: &Drain,
     scratch: &Scratch,
@@ -41,7 +46,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let options = &config.options;
-    let mut session = Session::new(options, config.debug.then_some(peer));
+    let mut session = Session::new(options, compression, config.debug.then_some(peer));
     let mut closing = std::pin::pin!(drain.closing());
     while session.open {
         tokio::select! {
@@ -72,23 +77,37 @@ where
 
 struct Session {
     decoder: Decoder,
+    encoder: Encoder,
     out: Backlog,
     open: bool,
     ping: AutoPing,
+    /// A violation ends the connection without a Close.
+    fail_by_drop: bool,
+    /// A Close is answered with the code and the reason that it has.
+    echo_close: bool,
     /// Whose messages are logged.
     debug: Option<Peer>,
 }
 
 impl Session {
-    fn new(options: &WebsocketOptions, debug: Option<Peer>) -> Self {
+    fn new(options: &WebsocketOptions, compression: Option<Agreement>, debug: Option<Peer>) -> Self {
         let rules = Rules {
             max_frame: options.max_frame_size.into(),
             max_message: options.max_message_size.into(),
             require_mask: options.require_masked_client_frames,
             validate_utf8: options.validate_utf8,
+            apply_mask: options.apply_mask,
         };
-        let ping = AutoPing::new(options);
-        Self { decoder: Decoder::new(rules), out: Backlog::EMPTY, open: true, ping, debug }
+        Self {
+            decoder: Decoder::new(rules, compression.map(|agreed| agreed.from_client)),
+            encoder: Encoder::new(options, compression),
+            out: Backlog::EMPTY,
+            open: true,
+            ping: AutoPing::new(options),
+            fail_by_drop: options.fail_by_drop,
+            echo_close: options.echo_close_codereason,
+            debug,
+        }
     }
 
     /// Writes what waits, reads and decodes what is there, looks at the clock; ready after each of them that
@@ -111,7 +130,7 @@ impl Session {
             }
         }
         match ready!(self.ping.poll_due(cx)) {
-            Due::Send => encode(Opcode::Ping, &self.ping.sent(), self.out.tail()),
+            Due::Send => self.encoder.control(Opcode::Ping, &self.ping.sent(), self.out.tail()),
             Due::GiveUp => {
                 let text = "no answer to a ping within auto_ping_timeout";
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, text)));
@@ -121,7 +140,7 @@ impl Session {
     }
 
     fn take(&mut self, octets: &mut [u8]) {
-        let Self { decoder, out, open, ping, debug } = self;
+        let Self { decoder, encoder, out, open, ping, debug, echo_close, .. } = self;
         let out = out.tail();
         ping.traffic();
         let result = decoder.feed(octets, &mut |event| {
@@ -129,23 +148,31 @@ impl Session {
                 info!("{peer}: received {event}");
             }
             match event {
-                Event::Text(payload) => encode(Opcode::Text, payload, out),
-                Event::Binary(payload) => encode(Opcode::Binary, payload, out),
-                Event::Ping(payload) => encode(Opcode::Pong, payload, out),
+                Event::Text(payload) => encoder.message(Opcode::Text, payload, out),
+                Event::Binary(payload) => encoder.message(Opcode::Binary, payload, out),
+                Event::Ping(payload) => encoder.control(Opcode::Pong, payload, out),
                 Event::Pong(payload) => ping.pong(payload),
                 Event::Close(close) => {
-                    encode_close(close.map(|(code, _)| code), "", out);
+                    match close {
+                        Some((code, reason)) if *echo_close => encoder.close(Some(code), reason, out),
+                        Some(_) => encoder.close(Some(NORMAL), "", out),
+                        None => encoder.close(None, "", out),
+                    }
                     *open = false;
                 }
             }
         });
         if let Err(violation) = result {
-            self.close(Some(violation.code), violation.reason);
+            if self.fail_by_drop {
+                self.open = false;
+            } else {
+                self.close(Some(violation.code), violation.reason);
+            }
         }
     }
 
     fn close(&mut self, code: Option<u16>, reason: &str) {
-        encode_close(code, reason, self.out.tail());
+        self.encoder.close(code, reason, self.out.tail());
         self.open = false;
     }
 }
@@ -209,7 +236,7 @@ mod tests {
             assert_eq!(client.read(&mut [0; 9]).await.unwrap(), 0);
             drop(client);
         };
-        let (result, ()) = tokio::join!(echo(server, &options, Peer::Unix, &drain, &scratch), talk);
+        let (result, ()) = tokio::join!(echo(server, &options, None, Peer::Unix, &drain, &scratch), talk);
         result.unwrap();
     }
 
@@ -219,7 +246,7 @@ mod tests {
         let (_drainer, drain) = Drainer::new();
         let scratch = Scratch::new();
         client.write_all(b"\x81\x01x").await.unwrap();
-        echo(server, &testee(WebsocketOptions::default()), Peer::Unix, &drain, &scratch).await.unwrap();
+        echo(server, &testee(WebsocketOptions::default()), None, Peer::Unix, &drain, &scratch).await.unwrap();
         let mut octets = Vec::new();
         client.read_to_end(&mut octets).await.unwrap();
         assert_eq!(octets[2..4], 1002_u16.to_be_bytes());
@@ -232,7 +259,7 @@ mod tests {
         let (drainer, drain) = Drainer::new();
         let scratch = Scratch::new();
         drainer.close();
-        echo(server, &testee(WebsocketOptions::default()), Peer::Unix, &drain, &scratch).await.unwrap();
+        echo(server, &testee(WebsocketOptions::default()), None, Peer::Unix, &drain, &scratch).await.unwrap();
         assert_eq!(read(&mut client, 4).await[2..], 1012_u16.to_be_bytes());
     }
 
@@ -259,7 +286,8 @@ mod tests {
             assert_eq!(start.elapsed().as_secs(), 30);
             client
         };
-        let (result, _client) = tokio::join!(echo(server, &options, Peer::Unix, &drain, &scratch), talk);
+        let (result, _client) =
+            tokio::join!(echo(server, &options, None, Peer::Unix, &drain, &scratch), talk);
         assert_eq!(result.unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert_eq!(start.elapsed().as_secs(), 33);
     }
@@ -282,7 +310,7 @@ mod tests {
         };
         tokio::select! {
             sent = flood => assert!(sent > HIGH_WATER / 2),
-            result = echo(server, &options, Peer::Unix, &drain, &scratch) => panic!("{result:?}"),
+            result = echo(server, &options, None, Peer::Unix, &drain, &scratch) => panic!("{result:?}"),
         }
     }
 }

@@ -55,34 +55,6 @@ pub(super) fn header_len(second: u8) -> usize {
     2 + extended + if second & 0x80 == 0 { 0 } else { 4 }
 }
 
-/// Appends one unmasked frame, as a server sends it, with FIN set.
-pub(super) fn encode(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
-    let first = 0x80 | opcode.bits();
-    match payload.len() {
-        short @ 0..=125 => out.extend_from_slice(&[first, short as u8]),
-        medium @ 126..=0xFFFF => {
-            out.extend_from_slice(&[first, 126]);
-            out.extend_from_slice(&(medium as u16).to_be_bytes());
-        }
-        long => {
-            out.extend_from_slice(&[first, 127]);
-            out.extend_from_slice(&(long as u64).to_be_bytes());
-        }
-    }
-    out.extend_from_slice(payload);
-}
-
-/// Appends a Close frame (RFC 6455 section 5.5.1); a reason over 123 octets is cut at a character.
-pub(super) fn encode_close(code: Option<u16>, reason: &str, out: &mut Vec<u8>) {
-    let mut payload = Vec::with_capacity(MAX_CONTROL);
-    if let Some(code) = code {
-        payload.extend_from_slice(&code.to_be_bytes());
-        let end = reason.floor_char_boundary(MAX_CONTROL - 2);
-        payload.extend_from_slice(&reason.as_bytes()[..end]);
-    }
-    encode(Opcode::Close, &payload, out);
-}
-
 /// Removes (or adds) the mask from octets that stand `at` octets after the start of the payload.
 pub(super) fn unmask(data: &mut [u8], mask: [u8; 4], at: u64) {
     let mut mask = mask;
@@ -120,28 +92,5 @@ mod tests {
             unmask(b, mask, cut as u64);
             assert_eq!(data, plain, "cut at {cut}");
         }
-    }
-
-    #[test]
-    fn lengths_take_the_shortest_form() {
-        for (len, head) in [
-            (125, vec![0x82, 125]),
-            (126, vec![0x82, 126, 0, 126]),
-            (65_536, vec![0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
-        ] {
-            let mut out = Vec::new();
-            encode(Opcode::Binary, &vec![0; len], &mut out);
-            assert_eq!(out[..head.len()], head);
-            assert_eq!(out.len(), head.len() + len);
-            assert_eq!(header_len(out[1]), head.len());
-        }
-    }
-
-    #[test]
-    fn a_long_reason_is_cut_at_a_character() {
-        let mut out = Vec::new();
-        encode_close(Some(1000), &"é".repeat(100), &mut out);
-        assert_eq!(out.len(), 2 + 2 + 122);
-        assert!(std::str::from_utf8(&out[4..]).is_ok());
     }
 }

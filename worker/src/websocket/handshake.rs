@@ -1,14 +1,20 @@
 //! The opening handshake, server side (RFC 6455 section 4.2).
 
+use super::extension::{self, Agreement};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Version};
 use jackfield_shared::config::WebsocketOptions;
 use sha1::{Digest, Sha1};
+use std::borrow::Cow;
 
 /// RFC 6455 section 1.3.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// The name of Origin in the drafts.
+const DRAFT_ORIGIN: &str = "sec-websocket-origin";
+const SERVER: HeaderValue = HeaderValue::from_static(concat!("jackfield/", env!("CARGO_PKG_VERSION")));
 
 /// Why a request does not become a WebSocket connection.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,7 +37,7 @@ pub(crate) enum Refusal {
 pub(crate) fn handshake<B>(
     request: &Request<B>,
     options: &WebsocketOptions,
-) -> Result<Response<()>, Refusal> {
+) -> Result<(Response<()>, Option<Agreement>), Refusal> {
     let headers = request.headers();
     if !has_token(headers, &header::UPGRADE, "websocket") {
         return Err(Refusal::NotWebSocket);
@@ -45,7 +51,9 @@ pub(crate) fn handshake<B>(
     if !headers.contains_key(header::HOST) {
         return Err(Refusal::Malformed("the header Host is missing"));
     }
-    if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|v| v != "13") {
+    if !versions(options)
+        .any(|version| headers.get(header::SEC_WEBSOCKET_VERSION).is_some_and(|v| v == version))
+    {
         return Err(Refusal::Version);
     }
     let key = match single(headers, &header::SEC_WEBSOCKET_KEY) {
@@ -67,7 +75,23 @@ pub(crate) fn handshake<B>(
     {
         answer.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
     }
-    Ok(response)
+    let deflate = options.compression.as_ref().and_then(|compression| compression.deflate.as_ref());
+    let agreed = deflate.and_then(|config| {
+        let (agreement, said) = extension::agree(headers, config)?;
+        answer.insert(header::SEC_WEBSOCKET_EXTENSIONS, HeaderValue::from_str(&said).ok()?);
+        Some(agreement)
+    });
+    if options.show_server_version {
+        answer.insert(header::SERVER, SERVER);
+    }
+    Ok((response, agreed))
+}
+
+/// The versions spoken, as Sec-WebSocket-Version says them: that of RFC 6455, and that of the drafts hybi-08 to -12,
+/// whose frames are the same.
+pub(crate) fn versions(options: &WebsocketOptions) -> impl Iterator<Item = &'static str> + use<> {
+    let versions = [(options.enable_rfc6455, "13"), (options.enable_hybi10, "8")];
+    versions.into_iter().filter_map(|(enabled, version)| enabled.then_some(version))
 }
 
 /// RFC 6455 section 4.2.2, step 5.4.
@@ -91,17 +115,29 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
 
 /// Programs send no Origin; pages always do. A page from the endpoint's own host is always welcome.
 fn check_origin(headers: &HeaderMap, options: &WebsocketOptions) -> Result<(), Refusal> {
-    let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
+    let Some(origin) = headers.get(header::ORIGIN).or_else(|| headers.get(DRAFT_ORIGIN)) else {
+        return Ok(());
+    };
     let origin = origin.to_str().map_err(|_| Refusal::Malformed("the header Origin is not text"))?;
     let allowed = if origin == "null" {
         options.allow_null_origin
     } else {
-        let own = headers.get(header::HOST).and_then(|h| h.to_str().ok());
+        let own = headers.get(header::HOST).and_then(|h| h.to_str().ok()).map(|host| external(host, options));
         let authority = origin.split_once("://").map_or("", |(_, authority)| authority);
         own.is_some_and(|own| own.eq_ignore_ascii_case(authority))
             || options.allowed_origins.iter().any(|pattern| origin_matches(pattern, origin))
     };
     if allowed { Ok(()) } else { Err(Refusal::Origin(origin.to_owned())) }
+}
+
+/// The authority that clients see: the host they name, with `external_port` where that is set.
+pub(crate) fn external<'a>(host: &'a str, options: &WebsocketOptions) -> Cow<'a, str> {
+    let Some(port) = options.external_port else { return host.into() };
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if !port.contains(']') => name,
+        _ => host,
+    };
+    format!("{name}:{port}").into()
 }
 
 /// A pattern of `allowed_origins`: `*` stands for any text; the origin is compared as the browser wrote it
@@ -163,7 +199,7 @@ mod tests {
 
     #[test]
     fn the_example_of_the_rfc() {
-        let response = handshake(&request(&[]), &WebsocketOptions::default()).unwrap();
+        let response = handshake(&request(&[]), &WebsocketOptions::default()).unwrap().0;
         assert_eq!(response.status(), 101);
         assert_eq!(response.headers()[header::SEC_WEBSOCKET_ACCEPT], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
         assert!(!response.headers().contains_key(header::SEC_WEBSOCKET_PROTOCOL));
@@ -174,7 +210,7 @@ mod tests {
         let refused =
             |extra: &[(&str, &str)]| handshake(&request(extra), &WebsocketOptions::default()).unwrap_err();
         assert_eq!(refused(&[("upgrade", "")]), Refusal::NotWebSocket);
-        assert_eq!(refused(&[("sec-websocket-version", "8")]), Refusal::Version);
+        assert_eq!(refused(&[("sec-websocket-version", "7")]), Refusal::Version);
         assert_eq!(refused(&[("sec-websocket-version", "")]), Refusal::Version);
         for (header, value) in [("connection", "close"), ("host", ""), ("sec-websocket-key", "c2hvcnQ=")] {
             assert!(matches!(refused(&[(header, value)]), Refusal::Malformed(_)), "{header}");
@@ -188,7 +224,8 @@ mod tests {
     fn an_echo_speaks_no_wamp() {
         let chosen = |offer: &str| {
             let r = handshake(&request(&[("sec-websocket-protocol", offer)]), &WebsocketOptions::default())
-                .unwrap();
+                .unwrap()
+                .0;
             r.headers().get(header::SEC_WEBSOCKET_PROTOCOL).map(|p| p.to_str().unwrap().to_owned())
         };
         assert_eq!(chosen("wamp.2.json, chat"), Some("chat".into()));

@@ -4,11 +4,15 @@
 //! rules, limits, close behaviour), and routing will send one encoded event to many subscribers.
 
 mod decode;
+mod deflate;
 mod echo;
+mod encode;
+mod extension;
 mod frame;
 mod handshake;
 mod ping;
 mod utf8;
 
 pub(crate) use echo::echo;
-pub(crate) use handshake::{Refusal, handshake};
+pub(crate) use extension::Agreement;
+pub(crate) use handshake::{Refusal, external, handshake, versions};

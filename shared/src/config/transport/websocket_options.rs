@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use super::super::decode::*;
 
@@ -19,9 +19,10 @@ object! {
         pub allowed_origins as "allowed_origins": Vec<String> = list(text()), default(json!(["*"]), vec!["*".to_owned()]);
         /// Lets in browsers whose origin is `null`, like pages from files.
         pub allow_null_origin as "allow_null_origin": bool = boolean(), default(true);
-        /// The port clients see, where it is not the endpoint's.
+        /// The port clients see, where it is not the one that their requests name: in the address on the status page, and for
+        /// what is the own origin of a page.
         pub external_port as "external_port": Option<i64> = int(i128::from(i64::MIN)..=i128::from(i64::MAX)), optional;
-        /// Speaks the draft before RFC 6455 (hybi-10).
+        /// Speaks the drafts before RFC 6455 (hybi-08 to hybi-12).
         pub enable_hybi10 as "enable_hybi10": bool = boolean(), default(true);
         /// Speaks RFC 6455.
         pub enable_rfc6455 as "enable_rfc6455": bool = boolean(), default(true);
@@ -59,16 +60,18 @@ object! {
         pub auto_ping_size as "auto_ping_size": u8 = int(12..=125), default(12);
         /// Counts any traffic of the client as an answer to a ping.
         pub auto_ping_restart_on_any_traffic as "auto_ping_restart_on_any_traffic": bool = boolean(), default(true);
-        /// Answers Flash's policy requests.
-        pub enable_flash_policy as "enable_flash_policy": bool = boolean(), default(false);
-        /// Flash's policy.
-        pub flash_policy as "flash_policy": Option<Json> = any(), optional;
         /// Compression of messages (RFC 7692); absent: none.
         pub compression as "compression": Option<Compression> = nested(), optional;
-        /// Closes the connection where no WAMP subprotocol is agreed on.
+        /// Closes the connection where no WAMP subprotocol is agreed on; a testee speaks none and requires none.
         pub require_websocket_subprotocol as "require_websocket_subprotocol": bool = boolean(), default(true);
         /// Names the server in the handshake.
         pub show_server_version as "show_server_version": bool = boolean(), default(true);
+    }
+    ignored {
+        /// Answers policy requests of Flash, which has left the browsers.
+        "enable_flash_policy" = boolean();
+        /// Flash's policy.
+        "flash_policy" = any();
     }
     absent default;
 }

@@ -1,0 +1,132 @@
+//! WebSocket as the well-known conformance suite tries it, on every kind of endpoint, and its options one by one.
+
+use jackfield_tests::{Authority, Node, TempDir, Wish, curl, python};
+
+const DEFLATE: &str = r#""options": {"compression": {"deflate": {}}}"#;
+
+fn node(transport: &str) -> Node {
+    node_in(TempDir::new(), transport)
+}
+
+fn node_in(dir: TempDir, transport: &str) -> Node {
+    let config =
+        format!(r#"{{"version": 2, "workers": [{{"type": "router", "transports": [{transport}]}}]}}"#);
+    Node::start_in(dir, &config)
+}
+
+/// `JACKFIELD_FULL=1` takes the long cases at their full length.
+fn all_cases(node: Node, url: &str) {
+    let url = url.replace("ADDR", &node.addr.to_string());
+    let full = std::env::var("JACKFIELD_FULL").is_ok_and(|value| value == "1");
+    let arguments = [url.as_str(), "full"];
+    let output = python("ws_cases.py", &arguments[..if full { 2 } else { 1 }]);
+    assert!(output.trim_end().ends_with("cases, 0 failed"), "{output}");
+    node.stop();
+}
+
+#[test]
+fn every_case_on_tcp() {
+    let transport = format!(
+        r#"{{"type": "websocket.testee", "endpoint": {{"type": "tcp", "interface": "ADDR", "port": 8080}}, {DEFLATE}}}"#
+    );
+    all_cases(node(&transport), "ws://ADDR:8080/");
+}
+
+#[test]
+fn every_case_on_tls() {
+    let dir = TempDir::new();
+    Authority::new("tests").write(&dir, "server", Wish { names: &["localhost"], ..Wish::default() });
+    let transport = format!(
+        r#"{{"type": "websocket.testee", "endpoint": {{"type": "tcp", "interface": "ADDR", "port": 8080,
+            "tls": {{"key": "server.key", "certificate": "server.crt"}}}}, {DEFLATE}}}"#
+    );
+    all_cases(node_in(dir, &transport), "wss://ADDR:8080/");
+}
+
+#[test]
+fn every_case_in_universal() {
+    let transport = format!(
+        r#"{{"type": "universal", "endpoint": {{"type": "tcp", "interface": "ADDR", "port": 8080}},
+            "rawsocket": {{"type": "rawsocket.testee"}},
+            "websocket": {{"ws": {{"type": "websocket.testee", {DEFLATE}}}}},
+            "web": {{"paths": {{"/": {{"type": "nodeinfo"}}}}}}}}"#
+    );
+    all_cases(node(&transport), "ws://ADDR:8080/ws");
+}
+
+#[test]
+fn every_case_under_web() {
+    let transport = format!(
+        r#"{{"type": "web", "endpoint": {{"type": "tcp", "interface": "ADDR", "port": 8080}},
+            "paths": {{"/": {{"type": "none"}}, "a": {{"type": "path",
+                "paths": {{"ws": {{"type": "websocket.testee", {DEFLATE}}}}}}}}}}}"#
+    );
+    all_cases(node(&transport), "ws://ADDR:8080/a/ws");
+}
+
+#[test]
+fn versions_origins_and_names_are_as_configured() {
+    let paths = [
+        ("default", ""),
+        ("nameless", r#""show_server_version": false"#),
+        ("rfc", r#""enable_hybi10": false"#),
+        ("draft", r#""enable_rfc6455": false"#),
+        ("own", r#""allowed_origins": [], "external_port": 8443"#),
+    ];
+    let paths = paths.map(|(path, options)| {
+        format!(r#""{path}": {{"type": "websocket.testee", "options": {{{options}}}}}"#)
+    });
+    let node = node(&format!(
+        r#"{{"type": "universal", "endpoint": {{"type": "tcp", "interface": "ADDR", "port": 8080}},
+            "websocket": {{{}}}}}"#,
+        paths.join(",")
+    ));
+    let ask = |path: &str, headers: &[&str]| {
+        let url = format!("http://{}:8080/{path}", node.addr);
+        python("ws_handshake.py", &[&[url.as_str()], headers].concat())
+    };
+    let v13 = "Sec-WebSocket-Version: 13";
+    let v8 = "Sec-WebSocket-Version: 8";
+    assert!(ask("default", &[v13]).contains("server: jackfield/"));
+    assert!(!ask("nameless", &[v13]).contains("server:"));
+    assert!(ask("default", &[v8]).starts_with("HTTP/1.1 101"));
+    let refused = ask("rfc", &[v8]);
+    assert!(refused.starts_with("HTTP/1.1 426"), "{refused}");
+    assert!(refused.contains("sec-websocket-version: 13\r\n"), "{refused}");
+    let refused = ask("draft", &[v13]);
+    assert!(refused.starts_with("HTTP/1.1 426"), "{refused}");
+    assert!(refused.contains("sec-websocket-version: 8\r\n"), "{refused}");
+    let origin = |origin: &str| ask("own", &[v13, "Host: example.test:8080", &format!("Origin: {origin}")]);
+    assert!(origin("https://example.test:8443").starts_with("HTTP/1.1 101"));
+    assert!(origin("https://example.test:8080").starts_with("HTTP/1.1 403"));
+    assert!(origin("null").starts_with("HTTP/1.1 101"));
+    node.stop();
+}
+
+#[test]
+fn the_status_page_names_the_external_port() {
+    let node = node(
+        r#"{"type": "websocket.testee", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8080},
+            "options": {"external_port": 9443}}"#,
+    );
+    let page = curl(&["-H", "Accept: text/html", &format!("http://{}:8080/", node.addr)]);
+    assert!(page.contains(&format!("ws://{}:9443/", node.addr)), "{page}");
+    node.stop();
+}
+
+#[test]
+fn frames_are_sent_and_ended_as_configured() {
+    let node = node(
+        r#"{"type": "websocket.testee", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8080},
+            "options": {"auto_fragment_size": 10, "mask_server_frames": true, "echo_close_codereason": true,
+                        "max_frame_size": 100, "max_message_size": 150}},
+           {"type": "websocket.testee", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8081},
+            "options": {"fail_by_drop": true, "require_masked_client_frames": false, "apply_mask": false,
+                        "compression": {"deflate": {"request_no_context_takeover": true, "no_context_takeover": true,
+                            "request_max_window_bits": 10, "max_window_bits": 9, "memory_level": 1}},
+                        "max_message_size": 20000}}"#,
+    );
+    let output = python("ws_options.py", &[&node.addr.to_string()]);
+    assert!(output.trim_end().ends_with("ok"), "{output}");
+    node.stop();
+}
