@@ -130,3 +130,18 @@ fn frames_are_sent_and_ended_as_configured() {
     assert!(output.trim_end().ends_with("ok"), "{output}");
     node.stop();
 }
+
+#[test]
+fn a_stream_of_http_2_speaks_websocket() {
+    let node = node(
+        r#"{"type": "websocket.testee", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8080}},
+           {"type": "universal", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8081},
+            "websocket": {"chat": {"type": "websocket.testee"}},
+            "web": {"paths": {"/": {"type": "nodeinfo"}, "json": {"type": "json", "value": 1}}}}"#,
+    );
+    let output = python("h2_websocket.py", &[&node.addr.to_string(), "8080", "/"]);
+    assert_eq!(output.trim_end(), "ok");
+    let output = python("h2_websocket.py", &[&node.addr.to_string(), "8081", "/chat"]);
+    assert_eq!(output.trim_end(), "ok");
+    node.stop();
+}

@@ -1,41 +1,51 @@
-//! The access log: a line for each request, like the "combined" format of other servers without its time, which
-//! the record has.
+//! The access log: a line for each request, in the formats that other servers write. In those of one line the time is
+//! left out: the record has it.
 
 use crate::net::stream::Peer;
-use hyper::header::{HeaderName, REFERER, USER_AGENT};
+use hyper::header::{HOST, HeaderName, REFERER, USER_AGENT};
 use hyper::{Request, StatusCode};
-use std::fmt::Write;
+use jackfield_shared::config::AccessLogFormat;
+use serde_json::json;
+use tokio::time::Instant;
 use tracing::info;
 
 /// A line that is written when the answer has been sent.
 #[derive(Debug)]
 pub(super) struct Line {
-    asked: String,
-    from: String,
+    format: AccessLogFormat,
+    began: Instant,
+    client: String,
+    method: String,
+    target: String,
+    version: String,
+    host: String,
+    referrer: String,
+    agent: String,
     status: StatusCode,
 }
 
 impl Line {
-    pub(super) fn of<B>(request: &Request<B>, peer: Peer) -> Self {
-        let mut asked = match peer {
-            Peer::Tcp(address) => format!("{} - - ", address.ip()),
-            peer @ (Peer::Unix | Peer::Onion) => format!("{peer} - - "),
-        };
-        let target = request.uri().to_string();
-        // Writing to a String can't fail.
-        let _ = write!(
-            asked,
-            "\"{} {} {:?}\"",
-            request.method(),
-            target.as_bytes().escape_ascii(),
-            request.version()
-        );
+    pub(super) fn of<B>(request: &Request<B>, peer: Peer, format: AccessLogFormat) -> Self {
         let said = |name: HeaderName| {
             let value = request.headers().get(name).map_or(&b"-"[..], |value| value.as_bytes());
             value.escape_ascii().to_string()
         };
-        let from = format!("\"{}\" \"{}\"", said(REFERER), said(USER_AGENT));
-        Self { asked, from, status: StatusCode::OK }
+        let authority = request.uri().authority().map(ToString::to_string);
+        Self {
+            format,
+            began: Instant::now(),
+            client: match peer {
+                Peer::Tcp(address) => address.ip().to_string(),
+                peer @ (Peer::Unix | Peer::Onion) => peer.to_string(),
+            },
+            method: request.method().to_string(),
+            target: request.uri().to_string().as_bytes().escape_ascii().to_string(),
+            version: format!("{:?}", request.version()),
+            host: authority.unwrap_or_else(|| said(HOST)),
+            referrer: said(REFERER),
+            agent: said(USER_AGENT),
+            status: StatusCode::OK,
+        }
     }
 
     /// The request was answered with `status`.
@@ -46,7 +56,26 @@ impl Line {
 
     /// So many octets of content were sent.
     pub(super) fn write(&self, octets: u64) {
-        info!("{} {} {octets} {}", self.asked, self.status.as_u16(), self.from);
+        info!("{}", self.text(octets));
+    }
+
+    fn text(&self, octets: u64) -> String {
+        let Self { client, method, target, version, host, referrer, agent, .. } = self;
+        let status = self.status.as_u16();
+        match self.format {
+            AccessLogFormat::Common => {
+                format!("{client} - - \"{method} {target} {version}\" {status} {octets}")
+            }
+            AccessLogFormat::Combined => format!(
+                "{client} - - \"{method} {target} {version}\" {status} {octets} \"{referrer}\" \"{agent}\""
+            ),
+            AccessLogFormat::Json => json!({
+                "client": client, "method": method, "target": target, "version": version, "host": host,
+                "status": status, "octets": octets, "referrer": referrer, "agent": agent,
+                "duration_s": self.began.elapsed().as_secs_f64(),
+            })
+            .to_string(),
+        }
     }
 }
 
@@ -54,13 +83,22 @@ impl Line {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_client_cannot_forge_a_line() {
+    fn line(format: AccessLogFormat) -> String {
         let mut request = Request::new(());
         *request.uri_mut() = "/a?b=%22".parse().unwrap();
         request.headers_mut().insert(USER_AGENT, "x\" \u{1f980}".parse().unwrap());
-        let line = Line::of(&request, Peer::Tcp(([127, 0, 0, 1], 9).into()));
-        assert_eq!(line.asked, "127.0.0.1 - - \"GET /a?b=%22 HTTP/1.1\"");
-        assert_eq!(line.from, r#""-" "x\" \xf0\x9f\xa6\x80""#);
+        let line = Line::of(&request, Peer::Tcp(([127, 0, 0, 1], 9).into()), format);
+        line.answered(StatusCode::NOT_FOUND).text(12)
+    }
+
+    #[test]
+    fn a_client_cannot_forge_a_line() {
+        assert_eq!(line(AccessLogFormat::Common), "127.0.0.1 - - \"GET /a?b=%22 HTTP/1.1\" 404 12");
+        let combined = line(AccessLogFormat::Combined);
+        assert!(combined.ends_with(r#" 404 12 "-" "x\" \xf0\x9f\xa6\x80""#), "{combined}");
+        let object: serde_json::Value = serde_json::from_str(&line(AccessLogFormat::Json)).unwrap();
+        assert_eq!((&object["target"], &object["status"]), (&json!("/a?b=%22"), &json!(404)));
+        assert_eq!(object["agent"], r#"x\" \xf0\x9f\xa6\x80"#);
+        assert!(object["duration_s"].as_f64().unwrap() >= 0.0);
     }
 }

@@ -46,6 +46,12 @@ pub(crate) fn not_found(asked: &HeaderMap) -> Answer {
     failure(asked, StatusCode::NOT_FOUND, "There is nothing at this address.")
 }
 
+/// The content of a request is longer than `limit` octets.
+pub(crate) fn too_long(asked: &HeaderMap, limit: u64) -> Answer {
+    let text = format!("The content of a request has {limit} octets here at most.");
+    failure(asked, StatusCode::PAYLOAD_TOO_LARGE, &text)
+}
+
 /// What to say to a method other than GET and HEAD, where only those make sense.
 pub(crate) fn unless_reading(method: &Method, asked: &HeaderMap) -> Option<Answer> {
     let mut response = match *method {

@@ -12,6 +12,8 @@ pub(super) struct Limits {
     pub(super) head: Duration,
     /// From one request to the next.
     pub(super) idle: Option<Duration>,
+    /// Without taking anything of an answer that waits to be sent; zero: any time.
+    pub(super) send: Duration,
 }
 
 /// What a connection is waiting for. Atomic because hyper wants what it reads from to be `Send`; there is one
@@ -26,7 +28,11 @@ pub(super) struct Clock {
     watch_heads: bool,
     /// When the wait began: milliseconds after `start`.
     since: AtomicU64,
+    /// When the client began to take nothing of what waits to be sent, likewise; [`FLOWING`] if it takes it.
+    stalled: AtomicU64,
 }
+
+const FLOWING: u64 = u64::MAX;
 
 impl Clock {
     /// The clock of a connection whose first request has begun to arrive.
@@ -37,11 +43,32 @@ impl Clock {
             head: AtomicBool::new(watch_heads),
             watch_heads,
             since: AtomicU64::new(0),
+            stalled: AtomicU64::new(FLOWING),
         })
     }
 
+    fn now(&self) -> u64 {
+        self.start.elapsed().as_millis() as u64
+    }
+
     fn wait_from_now(&self) {
-        self.since.store(self.start.elapsed().as_millis() as u64, Relaxed);
+        self.since.store(self.now(), Relaxed);
+    }
+
+    /// The client has taken some of an answer, or takes nothing now.
+    pub(super) fn sent(&self, some: bool) {
+        if some {
+            if self.stalled.load(Relaxed) != FLOWING {
+                self.stalled.store(FLOWING, Relaxed);
+            }
+        } else if self.stalled.load(Relaxed) == FLOWING {
+            self.stalled.store(self.now(), Relaxed);
+        }
+    }
+
+    /// Whether it takes nothing.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.stalled.load(Relaxed) != FLOWING
     }
 
     /// Octets have arrived.
@@ -65,6 +92,10 @@ impl Clock {
 
     /// When the patience ends, if it does.
     pub(super) fn deadline(&self, limits: Limits) -> Option<Instant> {
+        let stalled = self.stalled.load(Relaxed);
+        if stalled != FLOWING && !limits.send.is_zero() {
+            return Some(self.start + Duration::from_millis(stalled) + limits.send);
+        }
         if self.busy.load(Relaxed) > 0 {
             return None;
         }
@@ -91,7 +122,11 @@ mod tests {
     use super::*;
     use tokio::time::advance;
 
-    const LIMITS: Limits = Limits { head: Duration::from_secs(10), idle: Some(Duration::from_secs(60)) };
+    const LIMITS: Limits = Limits {
+        head: Duration::from_secs(10),
+        idle: Some(Duration::from_secs(60)),
+        send: Duration::from_secs(30),
+    };
 
     #[tokio::test(start_paused = true)]
     async fn heads_and_pauses_are_limited_and_answers_are_not() {
@@ -113,5 +148,14 @@ mod tests {
         advance(Duration::from_secs(20)).await;
         clock.received();
         assert_eq!(clock.deadline(LIMITS), at(35), "the next head");
+        let answering = clock.begin();
+        clock.sent(false);
+        advance(Duration::from_secs(5)).await;
+        clock.sent(false);
+        assert_eq!(clock.deadline(LIMITS), at(55), "an answer that is not taken");
+        assert_eq!(clock.deadline(Limits { send: Duration::ZERO, ..LIMITS }), None);
+        clock.sent(true);
+        assert_eq!(clock.deadline(LIMITS), None);
+        drop(answering);
     }
 }

@@ -1,7 +1,7 @@
 //! One HTTP connection, from its first octet to its end.
 
 use super::access::Line;
-use super::answer::Answer;
+use super::answer::{Answer, Asked, failure, too_long};
 use super::body::Body;
 use super::clock::{Busy, Clock, Limits};
 use super::site::Site;
@@ -12,7 +12,7 @@ use crate::net::prefixed::Prefixed;
 use crate::net::stream::{Peer, Stream};
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
-use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderValue};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderValue};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Version};
@@ -29,12 +29,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::watched::Watched;
 
-/// Octets a request's head may have.
-const HEAD: usize = 32 << 10;
 /// Octets hyper buffers for one connection of HTTP/1, or one stream of HTTP/2.
 const BUFFER: usize = 64 << 10;
-/// Requests of one HTTP/2 connection that are answered at a time.
-const STREAMS: u32 = 128;
 
 /// The HTTP version a connection begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +58,8 @@ pub(crate) enum Error {
     Http(#[from] hyper::Error),
     #[error("HTTP: the client sent no complete request in time")]
     Late,
+    #[error("HTTP: the client took nothing of an answer for {} s (`send_timeout`)", .0.as_secs_f64())]
+    Stalled(Duration),
 }
 
 /// Serves requests until one side closes. `head_timeout` is how long a request's head may take.
@@ -71,7 +69,9 @@ pub(crate) async fn serve(
     client: Client,
     head_timeout: Duration,
 ) -> Result<(), Error> {
-    let limits = Limits { head: head_timeout, idle: client.site.options.client_timeout };
+    let options = &client.site.options;
+    let limits = Limits { head: head_timeout, idle: options.client_timeout, send: options.send_timeout };
+    let (head, streams) = (options.max_head_size, options.max_concurrent_streams);
     let clock = Clock::new(http == Http::One);
     let io = TokioIo::new(Watched::new(stream, Arc::clone(&clock)));
     let client = Rc::new(client);
@@ -86,7 +86,7 @@ pub(crate) async fn serve(
             builder
                 .timer(TokioTimer::new())
                 .header_read_timeout(None)
-                .max_header_size(HEAD)
+                .max_header_size(head as usize)
                 .max_buf_size(BUFFER);
             let connection = builder.serve_connection(io, service).with_upgrades();
             // A request that comes meanwhile is answered, with the word that it is the last.
@@ -94,8 +94,8 @@ pub(crate) async fn serve(
         }
         Http::Two => {
             let mut builder = http2::Builder::new(LocalExecutor);
-            builder.timer(TokioTimer::new()).max_concurrent_streams(STREAMS);
-            builder.max_header_list_size(HEAD as u32).max_send_buf_size(BUFFER);
+            builder.timer(TokioTimer::new()).max_concurrent_streams(streams).enable_connect_protocol();
+            builder.max_header_list_size(head).max_send_buf_size(BUFFER);
             let connection = builder.serve_connection(io, service);
             // GOAWAY says which requests were taken: nothing is lost by saying it at once.
             drive(pin!(connection), &clock, limits, &client.drain, Duration::ZERO).await
@@ -153,6 +153,9 @@ async fn drive<C: Graceful>(
                 connection.as_mut().finish();
             }
             () = expired(clock, limits, alarm.as_mut()) => {
+                if clock.is_stalled() {
+                    return Err(Error::Stalled(limits.send));
+                }
                 if finishing || clock.is_in_head() {
                     return Err(Error::Late);
                 }
@@ -184,10 +187,18 @@ async fn expired(clock: &Clock, limits: Limits, mut alarm: Pin<&mut Sleep>) {
 
 async fn respond(request: Request<Incoming>, client: &Rc<Client>, busy: Busy) -> Response<Content> {
     let mut request = request.map(Some);
-    let line = client.site.options.access_log.then(|| Line::of(&request, client.peer));
+    let options = &client.site.options;
+    let line = options.access_log.then(|| Line::of(&request, client.peer, options.access_log_format));
     let only_head = request.method() == Method::HEAD;
     let version = request.version();
-    let mut answer = client.site.answer(&mut request, client).await;
+    let mut answer = if is_too_long(&request, options.max_body_size) {
+        too_long(request.headers(), options.max_body_size)
+    } else if has_no_host(&request) {
+        let text = "A request of HTTP/1.1 has one header Host.";
+        failure(request.headers(), StatusCode::BAD_REQUEST, text)
+    } else {
+        client.site.answer(&mut request, client).await
+    };
     if only_head {
         without_content(&mut answer);
     }
@@ -199,6 +210,16 @@ async fn respond(request: Request<Incoming>, client: &Rc<Client>, busy: Busy) ->
     }
     let line = line.map(|line| line.answered(answer.status()));
     answer.map(|body| Content { body, sent: 0, line, _busy: busy })
+}
+
+/// Whether the client has said that it will send more than the limit.
+fn is_too_long(request: &Asked, limit: u64) -> bool {
+    limit > 0 && request.body().as_ref().is_some_and(|content| content.size_hint().lower() > limit)
+}
+
+/// RFC 9112, section 3.2: what a request without a host, or with two, means is anybody's guess.
+fn has_no_host(request: &Asked) -> bool {
+    request.version() == Version::HTTP_11 && request.headers().get_all(HOST).iter().count() != 1
 }
 
 /// The answer to HEAD: what GET would say of the content, without it.

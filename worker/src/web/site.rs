@@ -5,6 +5,7 @@ use super::connection::Client;
 use super::router::{Rest, Route, Routes};
 use super::upgrade::Websocket;
 use crate::drain::Drain;
+use crate::websocket;
 use hyper::header::{HeaderValue, STRICT_TRANSPORT_SECURITY, UPGRADE};
 use jackfield_shared::config::{Web, WebOptions, WebsocketTestee};
 use jackfield_shared::tls::Files;
@@ -51,7 +52,7 @@ impl Site {
     /// Answers a request.
     pub(crate) async fn answer(&self, request: &mut Asked, client: &Rc<Client>) -> Answer {
         let path = request.uri().path().to_owned();
-        let upgrade = request.headers().contains_key(UPGRADE);
+        let upgrade = request.headers().contains_key(UPGRADE) || websocket::is_extended_connect(request);
         let mut answer = match self.find(Rest::of(&path), upgrade) {
             Some((route, rest)) => route.answer(request, rest, client).await,
             None => not_found(request.headers()),

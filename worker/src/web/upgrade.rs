@@ -12,11 +12,12 @@ use crate::websocket::{self, Agreement, Refusal};
 use bytes::{Bytes, BytesMut};
 use hyper::header::{CONNECTION, HOST, HeaderName, HeaderValue, SEC_WEBSOCKET_VERSION, UPGRADE};
 use hyper::upgrade::{OnUpgrade, Upgraded};
-use hyper::{Request, StatusCode};
+use hyper::{Request, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use jackfield_shared::config::WebsocketTestee;
 use std::io;
 use std::rc::Rc;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::spawn_local;
 use tracing::debug;
 
@@ -35,31 +36,43 @@ impl Websocket {
     pub(crate) fn answer(self: &Rc<Self>, request: &mut Asked, client: &Rc<Client>) -> Answer {
         match websocket::handshake(request, &self.config.options) {
             Ok((response, compression)) => {
+                let version = request.version();
                 let upgrade = hyper::upgrade::on(request);
-                spawn_local(Rc::clone(self).serve(upgrade, compression, Rc::clone(client)));
+                spawn_local(Rc::clone(self).serve(upgrade, version, compression, Rc::clone(client)));
                 response.map(|()| Body::Empty)
             }
             Err(refusal) => self.refuse(request, refusal, client.secure),
         }
     }
 
-    async fn serve(self: Rc<Self>, upgrade: OnUpgrade, compression: Option<Agreement>, client: Rc<Client>) {
+    async fn serve(
+        self: Rc<Self>,
+        upgrade: OnUpgrade,
+        version: Version,
+        compression: Option<Agreement>,
+        client: Rc<Client>,
+    ) {
         let echoed = async {
-            let stream = stream_of(upgrade.await.map_err(io::Error::other)?)?;
+            let upgraded = upgrade.await.map_err(io::Error::other)?;
+            if version == Version::HTTP_2 {
+                // One stream of several on the connection.
+                return self.echo(TokioIo::new(upgraded), compression, &client).await;
+            }
+            let stream = stream_of(upgraded)?;
             stream.get_ref().set_nodelay(self.config.options.tcp_nodelay)?;
-            websocket::echo(
-                stream,
-                &self.config,
-                compression,
-                client.peer,
-                &client.drain,
-                &client.context.scratch,
-            )
-            .await
+            self.echo(stream, compression, &client).await
         };
         if let Err(e) = echoed.await {
             debug!("{}: WebSocket: {e}", client.peer);
         }
+    }
+
+    async fn echo<S>(&self, stream: S, compression: Option<Agreement>, client: &Client) -> io::Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let scratch = &client.context.scratch;
+        websocket::echo(stream, &self.config, compression, client.peer, &client.drain, scratch).await
     }
 
     fn refuse<B>(&self, request: &Request<B>, refusal: Refusal, secure: bool) -> Answer {

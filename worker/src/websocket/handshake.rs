@@ -3,6 +3,7 @@
 use super::extension::{self, Agreement};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use hyper::ext::Protocol;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Version};
 use jackfield_shared::config::WebsocketOptions;
@@ -29,8 +30,8 @@ pub(crate) enum Refusal {
     Origin(String),
 }
 
-/// Checks a request; the answer is the `101 Switching Protocols` to send before the connection is a
-/// WebSocket. Offered subprotocols: the first is taken, but none of WAMP's, which an echo does not speak.
+/// Checks a request; the answer is the one to send before the connection is a WebSocket: `101 Switching Protocols`, or
+/// 200 to the CONNECT of HTTP/2. Offered subprotocols: the first is taken, but none of WAMP's, which an echo does not speak.
 ///
 /// # Errors
 /// The reason why the request must be refused.
@@ -39,37 +40,19 @@ pub(crate) fn handshake<B>(
     options: &WebsocketOptions,
 ) -> Result<(Response<()>, Option<Agreement>), Refusal> {
     let headers = request.headers();
-    if !has_token(headers, &header::UPGRADE, "websocket") {
-        return Err(Refusal::NotWebSocket);
-    }
-    if request.method() != Method::GET || request.version() != Version::HTTP_11 {
-        return Err(Refusal::Malformed("a WebSocket handshake is a GET request of HTTP/1.1"));
-    }
-    if !has_token(headers, &header::CONNECTION, "upgrade") {
-        return Err(Refusal::Malformed("the header Connection does not name Upgrade"));
-    }
-    if !headers.contains_key(header::HOST) {
-        return Err(Refusal::Malformed("the header Host is missing"));
+    let is_connect = is_extended_connect(request);
+    if !is_connect {
+        check_upgrade(request)?;
     }
     if !versions(options)
         .any(|version| headers.get(header::SEC_WEBSOCKET_VERSION).is_some_and(|v| v == version))
     {
         return Err(Refusal::Version);
     }
-    let key = match single(headers, &header::SEC_WEBSOCKET_KEY) {
-        Some(key) if STANDARD.decode(key).is_ok_and(|k| k.len() == 16) => key,
-        _ => return Err(Refusal::Malformed("the header Sec-WebSocket-Key is not 16 octets in base64")),
-    };
-    check_origin(headers, options)?;
+    check_origin(request, options)?;
 
-    let mut response = Response::new(());
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let mut response = if is_connect { Response::new(()) } else { switching(headers)? };
     let answer = response.headers_mut();
-    answer.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    answer.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    if let Ok(accept) = HeaderValue::from_str(&accept_key(key)) {
-        answer.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    }
     if let Some(protocol) = tokens(headers, &header::SEC_WEBSOCKET_PROTOCOL).find(|p| !p.starts_with("wamp."))
         && let Ok(protocol) = HeaderValue::from_str(protocol)
     {
@@ -85,6 +68,47 @@ pub(crate) fn handshake<B>(
         answer.insert(header::SERVER, SERVER);
     }
     Ok((response, agreed))
+}
+
+/// Whether the request is a WebSocket handshake of HTTP/2 (RFC 8441 section 5).
+pub(crate) fn is_extended_connect<B>(request: &Request<B>) -> bool {
+    let protocol = request.extensions().get::<Protocol>();
+    request.method() == Method::CONNECT && protocol.is_some_and(|protocol| protocol.as_str() == "websocket")
+}
+
+/// Looks for what a handshake of HTTP/1.1 has.
+fn check_upgrade<B>(request: &Request<B>) -> Result<(), Refusal> {
+    let headers = request.headers();
+    if !has_token(headers, &header::UPGRADE, "websocket") {
+        return Err(Refusal::NotWebSocket);
+    }
+    if request.method() != Method::GET || request.version() != Version::HTTP_11 {
+        return Err(Refusal::Malformed("a WebSocket handshake is a GET request of HTTP/1.1"));
+    }
+    if !has_token(headers, &header::CONNECTION, "upgrade") {
+        return Err(Refusal::Malformed("the header Connection does not name Upgrade"));
+    }
+    if !headers.contains_key(header::HOST) {
+        return Err(Refusal::Malformed("the header Host is missing"));
+    }
+    Ok(())
+}
+
+/// The answer of HTTP/1.1, which proves that the request was read.
+fn switching(headers: &HeaderMap) -> Result<Response<()>, Refusal> {
+    let key = match single(headers, &header::SEC_WEBSOCKET_KEY) {
+        Some(key) if STANDARD.decode(key).is_ok_and(|k| k.len() == 16) => key,
+        _ => return Err(Refusal::Malformed("the header Sec-WebSocket-Key is not 16 octets in base64")),
+    };
+    let mut response = Response::new(());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let answer = response.headers_mut();
+    answer.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    answer.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    if let Ok(accept) = HeaderValue::from_str(&accept_key(key)) {
+        answer.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    Ok(response)
 }
 
 /// The versions spoken, as Sec-WebSocket-Version says them: that of RFC 6455, and that of the drafts hybi-08 to -12,
@@ -114,7 +138,8 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
 }
 
 /// Programs send no Origin; pages always do. A page from the endpoint's own host is always welcome.
-fn check_origin(headers: &HeaderMap, options: &WebsocketOptions) -> Result<(), Refusal> {
+fn check_origin<B>(request: &Request<B>, options: &WebsocketOptions) -> Result<(), Refusal> {
+    let headers = request.headers();
     let Some(origin) = headers.get(header::ORIGIN).or_else(|| headers.get(DRAFT_ORIGIN)) else {
         return Ok(());
     };
@@ -122,7 +147,9 @@ fn check_origin(headers: &HeaderMap, options: &WebsocketOptions) -> Result<(), R
     let allowed = if origin == "null" {
         options.allow_null_origin
     } else {
-        let own = headers.get(header::HOST).and_then(|h| h.to_str().ok()).map(|host| external(host, options));
+        let asked = request.uri().authority().map(|authority| authority.as_str());
+        let own =
+            asked.or_else(|| headers.get(header::HOST)?.to_str().ok()).map(|host| external(host, options));
         let authority = origin.split_once("://").map_or("", |(_, authority)| authority);
         own.is_some_and(|own| own.eq_ignore_ascii_case(authority))
             || options.allowed_origins.iter().any(|pattern| origin_matches(pattern, origin))

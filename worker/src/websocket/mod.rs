@@ -15,4 +15,4 @@ mod utf8;
 
 pub(crate) use echo::echo;
 pub(crate) use extension::Agreement;
-pub(crate) use handshake::{Refusal, external, handshake, versions};
+pub(crate) use handshake::{Refusal, external, handshake, is_extended_connect, versions};

@@ -19,11 +19,33 @@ object! {
     }
 }
 
+choice! {
+    /// How a line of the access log is written.
+    pub enum AccessLogFormat {
+        /// Client, request, status and octets, as the Common Log Format has them.
+        Common = "common",
+        /// With referrer and user agent.
+        Combined = "combined",
+        /// An object, with the time that the answer took.
+        Json = "json",
+    }
+}
+
 object! {
     /// What holds for all web services of a transport.
     pub struct WebOptions as "web options" {
         /// Logs every request.
         pub access_log as "access_log": bool = boolean(), default(false);
+        /// How.
+        pub access_log_format as "access_log_format": AccessLogFormat = word(), default(json!("combined"), AccessLogFormat::Combined);
+        /// The longest head of a request, in bytes.
+        pub max_head_size as "max_head_size": u32 = int(8192..=1048576), default(32768);
+        /// The longest content of a request, in bytes; 0: any.
+        pub max_body_size as "max_body_size": u64 = int(0..=i128::from(i64::MAX)), default(0);
+        /// Requests of one HTTP/2 connection that are answered at a time.
+        pub max_concurrent_streams as "max_concurrent_streams": u32 = int(1..=65536), default(128);
+        /// Seconds for which a client may take nothing of an answer; 0: any time.
+        pub send_timeout as "send_timeout": Duration = seconds(1.0..=86400.0).or_off(), default(json!(60), Duration::from_secs(60));
         /// Tells browsers to come back over TLS only (RFC 6797).
         pub hsts as "hsts": bool = boolean(), default(false);
         /// For how many seconds.

@@ -6,6 +6,7 @@ use crate::net::idle::Activity;
 use crate::web::answer::Asked;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -21,14 +22,22 @@ pub(super) struct Upload {
     /// When some of it last moved.
     pub(super) activity: Rc<Activity>,
     is_empty: bool,
+    /// How many octets may follow; what is said to be longer is refused before.
+    left: Rc<Cell<Option<u64>>>,
 }
 
 impl Upload {
-    /// Takes the content out of the request.
-    pub(super) fn of(request: &mut Asked) -> Self {
+    /// Takes the content out of the request; it may have `limit` octets (0: any number).
+    pub(super) fn of(request: &mut Asked, limit: u64) -> Self {
         let content = request.body_mut().take();
         let is_empty = content.as_ref().is_none_or(Body::is_end_stream);
-        Self { content: content.filter(|_| !is_empty), activity: Rc::new(Activity::new()), is_empty }
+        let left = Rc::new(Cell::new(Some(if limit == 0 { u64::MAX } else { limit })));
+        Self { content: content.filter(|_| !is_empty), activity: Rc::new(Activity::new()), is_empty, left }
+    }
+
+    /// Whether there was more of it than may be.
+    pub(super) fn is_too_long(&self) -> bool {
+        self.left.get().is_none()
     }
 
     /// Whether the request has no content.
@@ -38,7 +47,8 @@ impl Upload {
 
     /// What is sent.
     pub(super) fn begin(&mut self) -> Uploading {
-        Uploading { content: self.content.take(), activity: Rc::clone(&self.activity) }
+        let (activity, left) = (Rc::clone(&self.activity), Rc::clone(&self.left));
+        Uploading { content: self.content.take(), activity, left }
     }
 
     /// Takes back what was not sent.
@@ -52,22 +62,31 @@ impl Upload {
 pub(super) struct Uploading {
     content: Option<Incoming>,
     activity: Rc<Activity>,
+    left: Rc<Cell<Option<u64>>>,
 }
 
 impl Body for Uploading {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = io::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let Some(content) = &mut self.content else { return Poll::Ready(None) };
         let poll = Pin::new(content).poll_frame(cx);
         if poll.is_ready() {
             self.activity.touch();
         }
-        poll
+        if let Poll::Ready(Some(Ok(frame))) = &poll {
+            let more = frame.data_ref().map_or(0, |octets| octets.len() as u64);
+            self.left.set(self.left.get().and_then(|left| left.checked_sub(more)));
+            if self.left.get().is_none() {
+                let text = "the request is longer than max_body_size";
+                return Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::FileTooLarge, text))));
+            }
+        }
+        poll.map_err(io::Error::other)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -9,7 +9,7 @@ mod tunnel;
 
 pub(crate) use body::Proxied;
 
-use super::answer::{Answer, Asked, failure};
+use super::answer::{Answer, Asked, failure, too_long};
 use super::connection::Client;
 use super::router::Rest;
 use crate::backends::{Backend, Backends};
@@ -66,7 +66,8 @@ impl Proxy {
             let text = "This address takes no CONNECT.";
             return failure(request.headers(), StatusCode::METHOD_NOT_ALLOWED, text);
         }
-        let mut upload = Upload::of(request);
+        let limit = client.site.options.max_body_size;
+        let mut upload = Upload::of(request, limit);
         let mut failures = Vec::new();
         let backends = self.backends.order(client.peer);
         for backend in &backends {
@@ -82,6 +83,9 @@ impl Proxy {
                     }
                 }
             }
+        }
+        if upload.is_too_long() {
+            return too_long(request.headers(), limit);
         }
         self.report(&failures, client);
         let status = status_of(&failures, &backends);
