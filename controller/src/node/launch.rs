@@ -12,7 +12,7 @@ use crate::supervise::{
 use crate::systemd::{Manager, take_inherited};
 use jackfield_shared::ipc::NodeInfo;
 use jackfield_shared::log::Level;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getpid, getrlimit, set_child_subreaper, setrlimit};
 use std::io;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, LocalOptions};
@@ -54,6 +54,8 @@ pub(crate) fn launch(
     };
     let run_dir = claim(directory).map_err(one)?;
     raise_descriptor_limit().map_err(one)?;
+    // What a keeper keeps comes to us if it is killed.
+    set_child_subreaper(Some(getpid())).map_err(|e| one(format!("PR_SET_CHILD_SUBREAPER: {e}")))?;
     let machine = Machine::look().map_err(one)?;
     let manager = Manager::from_environment().map_err(one)?;
     let (mut given, passed_over) = take_inherited().map_err(one)?;

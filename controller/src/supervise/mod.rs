@@ -18,6 +18,7 @@ mod heartbeat;
 mod life;
 mod oom;
 mod operation;
+mod orphans;
 mod process;
 mod publication;
 mod reload;
@@ -41,6 +42,7 @@ pub(crate) use startup::Startup;
 pub(crate) use worker::Worker;
 
 use crate::control::Call;
+use crate::guest::children;
 use crate::logs::Hub;
 use crate::node::{Configuration, Origin};
 use crate::sockets::Given;
@@ -53,7 +55,8 @@ use jackfield_shared::ipc::NodeInfo;
 use oom::OomWatch;
 use operation::Operation;
 use reload::Transition;
-use std::collections::HashMap;
+use rustix::process::Pid;
+use std::collections::{HashMap, HashSet};
 use std::future::pending;
 use std::io;
 use std::time::Instant;
@@ -122,6 +125,8 @@ pub(crate) struct Supervisor {
     service: Option<Service>,
     gathers: Gathers,
     oom: OomWatch,
+    /// Children that this process had before it was the controller.
+    strangers: HashSet<Pid>,
     events: mpsc::Sender<Event>,
     incoming: mpsc::Receiver<Event>,
 }
@@ -164,6 +169,7 @@ impl Supervisor {
             service,
             gathers: Gathers::default(),
             oom: OomWatch::new(),
+            strangers: children().into_iter().collect(),
             events,
             incoming,
         }
