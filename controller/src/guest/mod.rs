@@ -16,7 +16,7 @@ mod notify;
 mod program;
 mod watch;
 
-pub(crate) use children::children;
+pub(crate) use children::{children, with_descendants};
 pub(crate) use exec::exec;
 pub(crate) use fds::send;
 pub(crate) use find::find;

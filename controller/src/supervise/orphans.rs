@@ -2,7 +2,7 @@
 
 use super::Supervisor;
 use super::event::Event;
-use crate::guest::children;
+use crate::guest::{children, with_descendants};
 use jackfield_shared::log::Level;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, getpgid, getpgrp, kill_process, waitpid};
@@ -29,17 +29,20 @@ impl Supervisor {
         if orphans.is_empty() {
             return;
         }
-        let text = format!("a keeper was killed; so are the {} processes that it left behind", orphans.len());
+        let all = with_descendants(orphans.clone());
+        for process in &all {
+            let _ = kill_process(*process, Signal::KILL);
+        }
+        let text = format!("a keeper was killed; so are the {} processes that it left behind", all.len());
         self.hub.log(Level::Warn, text);
         let events = self.events.clone();
         spawn_local(async move {
             for orphan in orphans {
-                let _ = kill_process(orphan, Signal::KILL);
                 while let Ok(None) | Err(Errno::INTR) = waitpid(Some(orphan), WaitOptions::NOHANG) {
                     sleep(STEP).await;
                 }
             }
-            // What they have left behind in turn.
+            // What they have left behind in turn, if they were quick.
             let _ = events.send(Event::KeeperGone).await;
         });
     }
