@@ -4,7 +4,7 @@ use super::setup::{Machine, arti as set_up_arti, publisher, worker as set_up};
 use super::worker::{Work, Worker};
 use crate::node::{Configuration, RUN, private_directory};
 use crate::onion::{self, Order};
-use crate::sockets::{Adjustment, ArtiSocket, BindError, Binder, Bound, Wanted};
+use crate::sockets::{Adjustment, ArtiSocket, BindError, Binder, Bound, Given, Wanted};
 use jackfield_shared::config::{self, ListenPort, Listener, ListeningEndpoint, Path as ConfigPath};
 use jackfield_shared::ipc::{MAX_FDS, OnionService};
 use std::path::Path;
@@ -24,6 +24,8 @@ pub(crate) struct Setting<'a> {
     pub machine: &'a Machine,
     /// The workers in effect.
     pub former: Vec<&'a Worker>,
+    /// Sockets that the node was started with.
+    pub given: &'a [Given],
     /// Until when addresses are waited for that others have.
     pub deadline: Option<Instant>,
 }
@@ -52,6 +54,7 @@ pub(crate) fn assemble(
         setting,
         binder: Binder::new(
             setting.former.iter().flat_map(|worker| &worker.bound).collect(),
+            setting.given,
             setting.base.join(RUN),
         ),
         errors: Vec::new(),
@@ -250,6 +253,6 @@ fn address_path(path: &ConfigPath, endpoint: &ListeningEndpoint) -> ConfigPath {
             Some(target) => address_path(&path.key("target"), target),
             None => path.clone(),
         },
-        ListeningEndpoint::Twisted(_) => path.clone(),
+        ListeningEndpoint::Twisted(_) => path.key("server_string"),
     }
 }

@@ -17,6 +17,11 @@ impl Group {
         Self { leader, reaped: Cell::new(false) }
     }
 
+    /// Its leader.
+    pub(crate) fn leader(&self) -> Pid {
+        self.leader
+    }
+
     /// Sends the signal to all processes of the group, if there are any.
     pub(crate) fn signal(&self, signal: Signal) {
         if !self.reaped.get() {

@@ -65,6 +65,11 @@ impl Keeper {
         let _ = self.socket.try_write(&[number]);
     }
 
+    /// The keeper's process id.
+    pub(super) fn pid(&self) -> Pid {
+        self.group.leader()
+    }
+
     /// Asks the program to finish what is open, once: many programs take a second SIGTERM for an order to end at
     /// once.
     pub(super) fn drain(&self) {
@@ -179,7 +184,11 @@ impl Process {
         spawn_local(async move {
             let (group, source, events) = exit;
             let status = reap(child, children, &group).await;
-            let status = status_of_program(&of_keeper).or(status);
+            let program = status_of_program(&of_keeper);
+            if program.is_none() {
+                let _ = events.send(Event::KeeperGone).await;
+            }
+            let status = program.or(status);
             let all_said = async {
                 for task in last_words {
                     let _ = task.await;

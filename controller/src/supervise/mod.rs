@@ -18,12 +18,14 @@ mod heartbeat;
 mod life;
 mod oom;
 mod operation;
+mod orphans;
 mod process;
 mod publication;
 mod reload;
 mod report;
 mod rolling;
 mod secure;
+mod service;
 mod setup;
 mod slot;
 mod startup;
@@ -34,13 +36,16 @@ mod worker;
 mod workers;
 
 pub(crate) use assemble::{Assembly, Setting, assemble};
+pub(crate) use service::{Keeping, Service};
 pub(crate) use setup::Machine;
 pub(crate) use startup::Startup;
 pub(crate) use worker::Worker;
 
 use crate::control::Call;
+use crate::guest::children;
 use crate::logs::Hub;
 use crate::node::{Configuration, Origin};
+use crate::sockets::Given;
 use deadlines::Deadlines;
 use due::Due;
 use event::{Event, Key};
@@ -50,7 +55,8 @@ use jackfield_shared::ipc::NodeInfo;
 use oom::OomWatch;
 use operation::Operation;
 use reload::Transition;
-use std::collections::HashMap;
+use rustix::process::Pid;
+use std::collections::{HashMap, HashSet};
 use std::future::pending;
 use std::io;
 use std::time::Instant;
@@ -80,6 +86,8 @@ pub(crate) struct Node {
     pub configuration: Configuration,
     /// Counts the configurations that were put into effect, from 1.
     pub generation: u64,
+    /// Sockets that the node was started with, and that somebody else has bound.
+    pub given: Vec<Given>,
 }
 
 impl Node {
@@ -113,8 +121,12 @@ pub(crate) struct Supervisor {
     next_key: u64,
     deadlines: Deadlines<Due>,
     operations: Vec<Operation>,
+    /// Whoever has started the node and wants to know how it is.
+    service: Option<Service>,
     gathers: Gathers,
     oom: OomWatch,
+    /// Children that this process had before it was the controller.
+    strangers: HashSet<Pid>,
     events: mpsc::Sender<Event>,
     incoming: mpsc::Receiver<Event>,
 }
@@ -130,7 +142,13 @@ pub(crate) struct Ended {
 
 impl Supervisor {
     /// A supervisor of workers that have no processes yet.
-    pub(crate) fn new(node: Node, workers: Vec<Worker>, hub: Hub, startup: Startup) -> Self {
+    pub(crate) fn new(
+        node: Node,
+        workers: Vec<Worker>,
+        hub: Hub,
+        startup: Startup,
+        service: Option<Service>,
+    ) -> Self {
         let (events, incoming) = mpsc::channel(EVENTS);
         Self {
             node,
@@ -148,8 +166,10 @@ impl Supervisor {
             next_key: 0,
             deadlines: Deadlines::default(),
             operations: Vec::new(),
+            service,
             gathers: Gathers::default(),
             oom: OomWatch::new(),
+            strangers: children().into_iter().collect(),
             events,
             incoming,
         }
@@ -169,6 +189,7 @@ impl Supervisor {
         self.watch_guests();
         self.start_all();
         self.secure();
+        self.is_alive(Instant::now());
         self.advance();
         while !self.is_over() {
             let next = self.deadlines.next();

@@ -169,7 +169,7 @@ impl Remarks {
 
     fn listening(&mut self, endpoint: &ListeningEndpoint, at: &Path) {
         match endpoint {
-            ListeningEndpoint::Tcp(_) | ListeningEndpoint::Unix(_) => {}
+            ListeningEndpoint::Tcp(_) | ListeningEndpoint::Unix(_) | ListeningEndpoint::Twisted(_) => {}
             ListeningEndpoint::Onion(onion) => {
                 if let Some(endpoint) = &onion.tor_control_endpoint {
                     self.connecting(endpoint, &at.key("tor_control_endpoint"));
@@ -177,9 +177,6 @@ impl Remarks {
                 if let Some(target) = &onion.target {
                     self.listening(target, &at.key("target"));
                 }
-            }
-            ListeningEndpoint::Twisted(_) => {
-                self.missing(at.key("server_string"), "sockets from systemd are not built yet");
             }
         }
     }

@@ -112,6 +112,7 @@ impl Supervisor {
             base: &self.node.origin.base,
             machine: &self.node.machine,
             former: self.workers.serving().collect(),
+            given: &self.node.given,
             deadline: None,
         };
         let Assembly { workers, adjustments, remarks } = assemble(&configuration, &setting)?;
