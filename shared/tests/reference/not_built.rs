@@ -38,12 +38,6 @@ pub(crate) fn features() -> Vec<(&'static str, Value)> {
         ("RawsocketSection:rawsocket", transport(json!({"type": "universal", "rawsocket": {}}))),
         ("PathService.package", service(json!({"type": "static", "package": "p", "resource": "r"}))),
         ("PathService:websocket", service(json!({"type": "websocket"}))),
-        (
-            "PathService:websocket-reverseproxy",
-            service(
-                json!({"type": "websocket-reverseproxy", "backend": {"type": "websocket", "endpoint": {"type": "tcp", "host": "h", "port": 1}, "url": "ws://h"}}),
-            ),
-        ),
         ("PathService:cgi", service(json!({"type": "cgi", "directory": ".", "processor": "sh"}))),
         ("PathService:wsgi", service(json!({"type": "wsgi", "module": "m", "object": "o"}))),
         ("PathService:resource", service(json!({"type": "resource", "classname": "c"}))),
