@@ -11,6 +11,7 @@ mod onion;
 mod sockets;
 mod stage;
 mod supervise;
+mod systemd;
 #[cfg(test)]
 mod testing;
 mod tls;

@@ -92,6 +92,11 @@ impl Node {
         node
     }
 
+    /// Runs a command that becomes the node.
+    pub fn run_as(command: Command, dir: TempDir, addr: Ipv4Addr, env: &[(&str, &str)]) -> Self {
+        Self::execute(command, dir, addr, env)
+    }
+
     fn execute(mut command: Command, dir: TempDir, addr: Ipv4Addr, env: &[(&str, &str)]) -> Self {
         command.current_dir(dir.path());
         command.env_remove("JACKFIELD_DIR").env_remove("CROSSBAR_DIR").envs(env.iter().copied());

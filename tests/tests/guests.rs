@@ -259,14 +259,31 @@ fn a_daemonized_grandchild_ends_with_its_guest() {
     assert!(wait_for_end(third), "it outlives the controller");
 }
 
+fn keeper(node: &Node) -> u32 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", pid(&node.ready(), 0))).unwrap();
+    let keeper = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim().parse().unwrap();
+    assert_ne!(keeper, node.pid());
+    keeper
+}
+
+#[test]
+fn a_daemonized_grandchild_ends_when_its_keeper_is_killed() {
+    let node = python(DAEMON, json!({"restart": {"backoff": 0.01}}), json!({}));
+    let (first, next) = daemon(&node, 0);
+    let guest = pid(&node.ready(), 0);
+    signal_pid(keeper(&node), Signal::KILL);
+    assert!(wait_for_end(guest) && wait_for_end(first));
+    let (second, _) = daemon(&node, next);
+    node.until("the successor", |s| process(s, 0)["state"] == "ready" && process(s, 0)["restarts"] == 1);
+    node.stop();
+    assert!(wait_for_end(second));
+}
+
 #[test]
 fn a_stopped_keeper_is_no_obstacle() {
     let node = python("import time\ntime.sleep(1000)", json!({}), json!({}));
     let pid = pid(&node.ready(), 0);
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let keeper = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim().parse().unwrap();
-    assert_ne!(keeper, node.pid());
-    signal_pid(keeper, Signal::STOP);
+    signal_pid(keeper(&node), Signal::STOP);
     node.stop();
     assert!(wait_for_end(pid));
 }

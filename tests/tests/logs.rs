@@ -420,6 +420,43 @@ fn levels_are_those_of_the_worker_and_change_while_it_runs() {
 }
 
 #[test]
+fn a_reload_changes_sinks_and_levels_and_no_process() {
+    let dir = TempDir::new();
+    // What it writes to standard error comes behind what it has written before.
+    let script = "mkfifo orders; while true; do cat orders; echo obeyed >&2; done";
+    let config = |sinks: Value, level: &str| {
+        json!({"version": 2, "controller": {"log": {"sinks": sinks}}, "workers": [{"type": "guest", "id": "app",
+            "log_level": level, "executable": "sh", "arguments": ["-c", script]}]})
+        .to_string()
+    };
+    let (one, two) = (json!({"type": "file", "path": "one.log"}), json!({"type": "file", "path": "two.log"}));
+    let terminal = json!({"type": "terminal"});
+    let node = Node::start_in(dir, &config(json!([terminal, one]), "info"));
+    let before = node.ready()["workers"][0]["processes"][0]["pid"].clone();
+    say(&node, "to the first");
+    node.log.wait(0, "to the first");
+    node.dir.write(".jackfield/config.json", config(json!([two, terminal]), "warn"));
+    let reloaded = node.run(&["reload"]);
+    assert!(reloaded.status.success(), "{}", String::from_utf8_lossy(&reloaded.stderr));
+    let status = node.ready();
+    assert_eq!(status["workers"][0]["processes"][0]["pid"], before);
+    assert_eq!(status["workers"][0]["log_level"], "warn");
+    let targets: Vec<_> = sinks(&status).iter().map(|sink| sink["target"].as_str().unwrap()).collect();
+    assert!(targets[0].ends_with("two.log") && targets[1].is_empty(), "{targets:?}");
+    let seen = node.log.all().len();
+    say(&node, "below the level");
+    node.log.wait(seen, "obeyed");
+    assert!(node.run(&["logs", "level", "info", "app"]).status.success());
+    say(&node, "to the second");
+    let read =
+        |name: &str| fs::read_to_string(node.dir.path().join(".jackfield").join(name)).unwrap_or_default();
+    until("the line in the second file", || read("two.log").contains("to the second").then_some(()));
+    assert!(read("one.log").contains("to the first") && !read("one.log").contains("to the second"));
+    assert!(!read("two.log").contains("below the level"));
+    node.stop();
+}
+
+#[test]
 fn a_detached_node_writes_its_whole_log_to_a_file() {
     let dir = TempDir::new();
     dir.write(".jackfield/config.json", r#"{"version": 2, "workers": [{"type": "router"}]}"#);

@@ -6,6 +6,7 @@
 //! octet for each signal that the program's process group is to get. The keeper sends the program's wait status, four
 //! octets, and exits.
 
+use super::children::children;
 use super::fds::{receive, send};
 use crate::stage::{ARGUMENT as EXEC, EXECUTABLE, Spec, name_thread};
 use nix::sys::signal::{SigSet, Signal as NixSignal};
@@ -15,7 +16,7 @@ use rustix::io::Errno;
 use rustix::process::{
     Pid, Signal, WaitOptions, getpid, kill_process, kill_process_group, set_child_subreaper, wait,
 };
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -150,41 +151,22 @@ impl Keeper {
             for child in children() {
                 let _ = kill_process(child, Signal::KILL);
             }
-            match wait(WaitOptions::empty()) {
-                Ok(Some((pid, status))) if pid == self.program => self.status = Some(status.as_raw()),
-                Ok(_) | Err(Errno::INTR) => {}
-                // No children are left.
-                Err(_) => return,
+            // One at least has to end; then all that have ended meanwhile are reaped before anybody looks again.
+            let mut options = WaitOptions::empty();
+            loop {
+                match wait(options) {
+                    Ok(Some((pid, status))) => {
+                        if pid == self.program {
+                            self.status = Some(status.as_raw());
+                        }
+                        options = WaitOptions::NOHANG;
+                    }
+                    Ok(None) => break,
+                    Err(Errno::INTR) => {}
+                    // No children are left.
+                    Err(_) => return,
+                }
             }
         }
-    }
-}
-
-/// The processes whose parent is this one.
-fn children() -> Vec<Pid> {
-    let ours = std::process::id();
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    pids.filter(|pid| parent(*pid) == Some(ours)).filter_map(Pid::from_raw).collect()
-}
-
-/// Field 4 of `/proc/PID/stat`; field 2, the name, may hold blanks and parentheses.
-fn parent(pid: i32) -> Option<u32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_child_is_known_by_its_parent() {
-        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
-        let pid = Pid::from_child(&child);
-        assert!(children().contains(&pid));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        assert!(!children().contains(&pid));
     }
 }

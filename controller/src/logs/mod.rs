@@ -27,13 +27,13 @@ use jackfield_shared::log::{Level, Record};
 use jackfield_shared::status::LogSink;
 use levels::Levels;
 use ring::Ring;
-use sink::{Common, Sink};
+use sink::{Common, FLUSH_TIME, Sink};
 use std::cell::RefCell;
 use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 
@@ -104,8 +104,10 @@ impl Hub {
     /// Ends all sinks when everything is written, until they are begun again.
     pub(crate) fn rest(&self) {
         let inner = &mut *self.0.borrow_mut();
+        inner.sinks.iter().for_each(Sink::close);
+        let until = Instant::now() + FLUSH_TIME;
         for sink in std::mem::take(&mut inner.sinks) {
-            inner.dropped += sink.finish().unwrap_or_default();
+            inner.dropped += sink.finish(until).unwrap_or_default();
         }
     }
 
@@ -244,8 +246,9 @@ impl Hub {
                 Err(e) => result = Err(e),
             }
         }
+        let until = Instant::now() + FLUSH_TIME;
         for sink in before {
-            inner.dropped += sink.finish().unwrap_or_default();
+            inner.dropped += sink.finish(until).unwrap_or_default();
         }
         result
     }
@@ -262,9 +265,11 @@ impl Hub {
     /// Ends all sinks when everything is written; says what could not be.
     pub(crate) fn finish(&self) {
         let sinks = std::mem::take(&mut self.0.borrow_mut().sinks);
+        let until = Instant::now() + FLUSH_TIME;
+        sinks.iter().for_each(Sink::close);
         for sink in sinks {
             let status = sink.status();
-            if let Some(count) = sink.finish() {
+            if let Some(count) = sink.finish(until) {
                 let _ = io::Write::write_fmt(
                     &mut anstream::stderr(),
                     format_args!(

@@ -5,10 +5,15 @@ use super::run_dir::{Claim, RunDir};
 use super::{Configuration, Directory, Origin, Waiting};
 use crate::control::Server;
 use crate::logs::{Hub, Settings};
-use crate::supervise::{Assembly, Ended, Held, Machine, Node, Setting, Startup, Supervisor, assemble};
+use crate::sockets::{Bound, Given};
+use crate::supervise::{
+    Assembly, Ended, Held, Keeping, Machine, Node, Service, Setting, Startup, Supervisor, Worker, assemble,
+};
+use crate::systemd::{Manager, take_inherited};
 use crate::upgrade::Image;
 use jackfield_shared::ipc::NodeInfo;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use jackfield_shared::log::Level;
+use rustix::process::{Resource, Rlimit, getpid, getrlimit, set_child_subreaper, setrlimit};
 use std::io;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
@@ -50,9 +55,14 @@ pub(crate) fn launch(
     };
     let run_dir = claim(directory).map_err(one)?;
     raise_descriptor_limit().map_err(one)?;
+    // What a keeper keeps comes to us if it is killed.
+    set_child_subreaper(Some(getpid())).map_err(|e| one(format!("PR_SET_CHILD_SUBREAPER: {e}")))?;
     let machine = Machine::look().map_err(one)?;
+    let manager = Manager::from_environment().map_err(one)?;
+    let (mut given, passed_over) = take_inherited().map_err(one)?;
     let deadline = run_dir.was_killed.then(|| Instant::now() + TAKEOVER);
-    let setting = Setting { base: &origin.base, machine: &machine, former: Vec::new(), deadline };
+    let setting =
+        Setting { base: &origin.base, machine: &machine, former: Vec::new(), given: &given, deadline };
     let Assembly { workers, remarks, .. } = assemble(&configuration, &setting)?;
     for bound in workers.iter().flat_map(|worker| &worker.bound) {
         bound.settle().map_err(|e| one(format!("{}: its options: {e}", bound.address)))?;
@@ -62,6 +72,12 @@ pub(crate) fn launch(
     for (level, text) in remarks {
         hub.log(level, text);
     }
+    for text in passed_over.into_iter().chain(unused(&given, &workers)) {
+        hub.log(Level::Warn, text);
+    }
+    let keeping = Keeping::of(&given);
+    // What somebody else has bound may be wanted by a later configuration.
+    given.retain(Given::is_foreign);
     let pid = std::process::id();
     let id = node.controller.id.clone().unwrap_or_else(|| format!("{}-{pid}", host_name()));
     let version = env!("CARGO_PKG_VERSION").to_owned();
@@ -69,6 +85,7 @@ pub(crate) fn launch(
     let endpoints: Vec<_> = workers.iter().flat_map(|worker| &worker.bound).collect();
     let banner = banner(&info, node, &endpoints, configuration.is_builtin);
     let startup = Startup { banner, waiting: options.waiting };
+    let service = manager.map(|manager| Service::new(manager, keeping));
     let executable = Image::path_of_own().map_err(|e| one(format!("/proc: {e}")))?;
     let runtime = runtime().map_err(one)?;
     let ended: Result<Ended, String> = runtime.block_on(async {
@@ -76,8 +93,9 @@ pub(crate) fn launch(
         let server = Server::bind(&run_dir.path).map_err(control)?;
         let lock = run_dir.lock().map_err(|e| format!("the lock on {}: {e}", run_dir.path.display()))?;
         let held = Held { run_dir: run_dir.path.clone(), lock, control: server.socket().map_err(control)? };
-        let facts = Node { info, started, origin, machine, configuration, generation: 1, executable, held };
-        let supervisor = Supervisor::new(facts, workers, hub, Some(startup));
+        let facts =
+            Node { info, started, origin, machine, configuration, generation: 1, given, executable, held };
+        let supervisor = Supervisor::new(facts, workers, hub, Some(startup), service);
         let (calls, called) = mpsc::channel(CALLS);
         spawn_local(server.serve(calls));
         supervisor.run(called).await.map_err(|e: io::Error| format!("signals can't be handled: {e}"))
@@ -85,6 +103,20 @@ pub(crate) fn launch(
     let Ended { well, hub } = ended.map_err(one)?;
     hub.finish();
     Ok(well)
+}
+
+/// What there is to say of sockets that somebody has bound for nothing.
+fn unused(given: &[Given], workers: &[Worker]) -> Vec<String> {
+    let listeners = || workers.iter().flat_map(|worker| &worker.bound).flat_map(Bound::listeners);
+    let is_unused = |given: &&Given| {
+        given.is_foreign()
+            && !given.inodes().any(|inode| listeners().any(|(socket, _)| socket.inode == inode))
+    };
+    let text = |given: &Given| {
+        let (name, address) = (&given.name, given.address());
+        format!("no endpoint uses the socket \"{name}\" on {address} that the node was started with")
+    };
+    given.iter().filter(is_unused).map(text).collect()
 }
 
 fn claim(directory: &Directory) -> Result<RunDir, String> {

@@ -2,8 +2,10 @@
 //! that are not accepted yet outlives every change but that of its address.
 
 use super::adjust::Adjustment;
-use super::{BindError, Bound, Local, Socket, private, tcp, unix};
-use jackfield_shared::config::{ListenPort, ListeningEndpoint, TcpListening, UnixListening};
+use super::{BindError, Bound, Given, Local, Socket, private, tcp, unix};
+use jackfield_shared::config::{
+    ListenPort, ListeningEndpoint, SystemdSocket, TcpListening, TwistedListening, UnixListening,
+};
 use socket2::SockRef;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -36,19 +38,34 @@ pub(crate) struct Binder<'a> {
 struct Piece<'a> {
     from: &'a Bound,
     socket: &'a Rc<Socket>,
+    /// If the node was started with it: as what.
+    given: Option<&'a Given>,
     /// Whether the endpoint it belongs to has a use for it, so that no other gets it.
     reserved: bool,
     taken: bool,
 }
 
 impl<'a> Binder<'a> {
-    /// For a configuration that follows one with these endpoints. Private sockets are made in the runtime directory.
-    pub(crate) fn new(former: Vec<&'a Bound>, run_dir: PathBuf) -> Self {
+    /// For a configuration that follows one with these endpoints, in a node that was given these sockets. Private sockets
+    /// are made in the runtime directory.
+    pub(crate) fn new(former: Vec<&'a Bound>, given: &'a [Given], run_dir: PathBuf) -> Self {
         let pieces = |bound: &&'a Bound| {
             let from: &'a Bound = bound;
-            from.listeners().map(move |(socket, _)| Piece { from, socket, reserved: false, taken: false })
+            from.listeners().map(move |(socket, _)| Piece {
+                from,
+                socket,
+                given: None,
+                reserved: false,
+                taken: false,
+            })
         };
-        let pool = former.iter().flat_map(pieces).collect();
+        let mut pool: Vec<_> = former.iter().flat_map(pieces).collect();
+        let in_use: Vec<_> = pool.iter().map(|piece| piece.socket.inode).collect();
+        let new = |piece: &Piece<'_>| !in_use.contains(&piece.socket.inode);
+        for given in given {
+            let given_pieces = pieces(&&given.bound).map(|piece| Piece { given: Some(given), ..piece });
+            pool.extend(given_pieces.filter(new));
+        }
         Self { pool, adjustments: Vec::new(), run_dir }
     }
 
@@ -65,11 +82,48 @@ impl<'a> Binder<'a> {
     /// # Errors
     /// When the address can't be had.
     pub(crate) fn bind(&mut self, wanted: &Wanted<'_>) -> Result<Bound, BindError> {
+        if let ListeningEndpoint::Twisted(twisted) = wanted.endpoint {
+            return self.bind_given(wanted, twisted);
+        }
         let place = Place::of(wanted.endpoint, wanted, &self.run_dir)?;
         match &place {
             Place::Tcp(tcp, ip) => self.bind_tcp(wanted, &place, tcp, *ip),
             Place::Unix(unix) => self.bind_unix(wanted, &place, unix),
         }
+    }
+
+    /// A socket that the node was started with, by its name or its place.
+    fn bind_given(&mut self, wanted: &Wanted<'_>, twisted: &TwistedListening) -> Result<Bound, BindError> {
+        let mut found = self.take(usize::MAX, |piece| {
+            piece.from.belongs_to(wanted) && piece.from.endpoint == *wanted.endpoint
+        });
+        if found.is_empty() {
+            let selector = twisted.systemd();
+            found = self.take(usize::MAX, |piece| match (&selector, piece.given) {
+                (Some(SystemdSocket::Name(name)), Some(given)) => given.name == *name,
+                (Some(SystemdSocket::Index(index)), Some(given)) => given.index == *index,
+                _ => false,
+            });
+        }
+        let Some((from, _)) = found.first() else {
+            let names: Vec<_> = self.pool.iter().filter_map(|piece| Some(&*piece.given?.name)).collect();
+            let had = if names.is_empty() { "none".into() } else { names.join(", ") };
+            let reason = format!("the node was not started with it (LISTEN_FDS; it was given: {had})");
+            return Err(BindError::new(&*twisted.server_string, reason));
+        };
+        Ok(Bound {
+            worker: wanted.worker.to_owned(),
+            transport: wanted.transport.to_owned(),
+            address: from.address.clone(),
+            onion: None,
+            shared: false,
+            is_chosen: false,
+            endpoint: wanted.endpoint.clone(),
+            local: from.local.clone(),
+            name: from.name.clone(),
+            own: Vec::new(),
+            common: found.into_iter().map(|(_, socket)| socket).collect(),
+        })
     }
 
     fn bind_tcp(
@@ -155,7 +209,10 @@ impl<'a> Binder<'a> {
         let address = unix::address(&unix.path);
         let local = Local::Unix(unix.path.clone());
         if let Some((from, socket)) = self.take(1, |piece| place.suits(piece.from, wanted)).pop() {
-            self.adjustments.extend(unix::change(unix)?.map(Adjustment::Access));
+            // The name of one that somebody else has bound is theirs.
+            if from.name.is_some() {
+                self.adjustments.extend(unix::change(unix)?.map(Adjustment::Access));
+            }
             let name = from.name.clone();
             return Ok(Bound { name, ..self.bound(wanted, place, address, local, Vec::new(), vec![socket]) });
         }
@@ -272,7 +329,7 @@ impl Place {
     /// Whether sockets of this endpoint are where this one wants to listen.
     fn suits(&self, former: &Bound, wanted: &Wanted<'_>) -> bool {
         match (self, &former.local) {
-            (Self::Unix(unix), Local::Unix(path)) => unix.path == *path,
+            (Self::Unix(unix), Local::Unix(path)) => is_same_path(&unix.path, path),
             (Self::Tcp(tcp, ip), Local::Tcp(at)) => {
                 at.ip() == ip.ip()
                     && match tcp.port {
@@ -287,6 +344,14 @@ impl Place {
             _ => false,
         }
     }
+}
+
+/// Whether both are the same place, which need not be written in the same way.
+fn is_same_path(one: &Path, other: &Path) -> bool {
+    let directory = |path: &Path| path.parent().and_then(|parent| parent.canonicalize().ok());
+    one == other
+        || (one.file_name() == other.file_name()
+            && directory(one).is_some_and(|one| Some(one) == directory(other)))
 }
 
 #[cfg(test)]

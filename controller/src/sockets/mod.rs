@@ -5,6 +5,7 @@
 mod adjust;
 mod binder;
 mod error;
+mod given;
 mod holder;
 mod tcp;
 mod unix;
@@ -12,6 +13,7 @@ mod unix;
 pub(crate) use adjust::Adjustment;
 pub(crate) use binder::{Binder, Wanted};
 pub(crate) use error::BindError;
+pub(crate) use given::Given;
 
 use jackfield_shared::config::{ListenPort, ListeningEndpoint, OnionListening, TcpListening, UnixListening};
 use rustix::fs::{Mode, OFlags, open};
@@ -284,7 +286,14 @@ impl Bound {
                     tcp.backlog
                 }
                 ListeningEndpoint::Unix(unix) => unix.backlog,
-                ListeningEndpoint::Onion(_) | ListeningEndpoint::Twisted(_) => continue,
+                ListeningEndpoint::Onion(_) => continue,
+                // Somebody else has set its options.
+                ListeningEndpoint::Twisted(_) => {
+                    if matches!(self.local, Local::Tcp(_)) {
+                        option.set_tcp_nodelay(true)?;
+                    }
+                    continue;
+                }
             };
             option.listen(backlog.try_into().unwrap_or(i32::MAX))?;
         }

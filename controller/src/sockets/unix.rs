@@ -28,7 +28,7 @@ pub(super) fn address(path: &Path) -> String {
 
 /// A socket's name in the file system, removed when this value is dropped, if it is still this socket's.
 #[derive(Debug)]
-pub(super) struct Name {
+pub(crate) struct Name {
     path: PathBuf,
     device: u64,
     inode: u64,
@@ -57,7 +57,7 @@ impl Name {
         self.is_kept.set(true);
     }
 
-    fn of(path: &Path) -> io::Result<Self> {
+    pub(super) fn of(path: &Path) -> io::Result<Self> {
         let there = fs::symlink_metadata(path)?;
         Ok(Self { path: path.into(), device: there.dev(), inode: there.ino(), is_kept: Cell::new(true) })
     }

@@ -4,7 +4,7 @@ use super::setup::{Machine, arti as set_up_arti, publisher, worker as set_up};
 use super::worker::{Work, Worker};
 use crate::node::{Configuration, RUN, private_directory};
 use crate::onion::{self, Order};
-use crate::sockets::{Adjustment, ArtiSocket, BindError, Binder, Bound, Wanted};
+use crate::sockets::{Adjustment, ArtiSocket, BindError, Binder, Bound, Given, Wanted};
 use jackfield_shared::config::{
     self, ListenPort, Listener, ListeningEndpoint, Path as ConfigPath, Processes,
 };
@@ -26,6 +26,8 @@ pub(crate) struct Setting<'a> {
     pub machine: &'a Machine,
     /// The workers in effect.
     pub former: Vec<Former<'a>>,
+    /// Sockets that the node was started with.
+    pub given: &'a [Given],
     /// Until when addresses are waited for that others have.
     pub deadline: Option<Instant>,
 }
@@ -78,6 +80,7 @@ pub(crate) fn assemble(
         setting,
         binder: Binder::new(
             setting.former.iter().flat_map(|worker| worker.bound).collect(),
+            setting.given,
             setting.base.join(RUN),
         ),
         errors: Vec::new(),
@@ -276,6 +279,6 @@ fn address_path(path: &ConfigPath, endpoint: &ListeningEndpoint) -> ConfigPath {
             Some(target) => address_path(&path.key("target"), target),
             None => path.clone(),
         },
-        ListeningEndpoint::Twisted(_) => path.clone(),
+        ListeningEndpoint::Twisted(_) => path.key("server_string"),
     }
 }

@@ -32,6 +32,8 @@ pub(super) enum Due {
     TicketKeys,
     /// It is to be looked how far a reload is.
     Transition,
+    /// The service manager wants to hear that we are alive.
+    Alive,
     /// Answers to a status question have been waited for long enough.
     Gather,
 }
@@ -49,6 +51,7 @@ impl Supervisor {
                 Due::TicketKeys => self.change_ticket_keys(now),
                 // It is looked at after everything that happens.
                 Due::Transition => {}
+                Due::Alive => self.is_alive(now),
                 Due::Gather => self.end_gathers(now),
             }
         }

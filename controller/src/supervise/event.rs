@@ -80,6 +80,8 @@ pub(crate) enum Event {
     Notice(Arc<Source>, Notice),
     /// A file that a guest's worker watches has changed: the worker's id, and the file.
     Watched(String, PathBuf),
+    /// A guest's keeper has ended without a word: what it kept is ours now.
+    KeeperGone,
     /// A process has ended and was reaped (the status is absent if the kernel doesn't tell); what it had said
     /// before was sent before this.
     Exited(Arc<Source>, Option<ExitStatus>),

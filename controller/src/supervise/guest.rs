@@ -66,6 +66,11 @@ impl Keeper {
         let _ = self.socket.try_write(&[number]);
     }
 
+    /// The keeper's process id.
+    pub(super) fn pid(&self) -> Pid {
+        self.group.leader()
+    }
+
     /// Asks the program to finish what is open, once: many programs take a second SIGTERM for an order to end at
     /// once.
     pub(super) fn drain(&self) {
@@ -228,7 +233,11 @@ pub(super) fn attend_guest(
     let (group, source, events) = (Rc::clone(group), Arc::clone(source), events.clone());
     attendance.wait(async move {
         let status = reap(children, &group).await;
-        let status = status_of_program(&socket).or(status);
+        let program = status_of_program(&socket);
+        if program.is_none() {
+            let _ = events.send(Event::KeeperGone).await;
+        }
+        let status = program.or(status);
         all_said(tasks.take(), last_words).await;
         let _ = events.send(Event::Exited(source, status)).await;
     });

@@ -138,6 +138,7 @@ impl Supervisor {
             Event::Message(source, message) => self.told(&source, message),
             Event::Notice(source, notice) => self.noticed(&source, notice),
             Event::Watched(worker, file) => self.watched(&worker, &file),
+            Event::KeeperGone => self.kill_orphans(),
             Event::TlsFiles(generation, news) => self.tls_renewed(generation, news),
             Event::Configuration(configuration) => self.configuration_was_read(*configuration),
             Event::Tried(image, result) => self.tried(image, result),

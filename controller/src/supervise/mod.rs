@@ -19,12 +19,14 @@ mod heartbeat;
 mod life;
 mod oom;
 mod operation;
+mod orphans;
 mod process;
 mod publication;
 mod reload;
 mod report;
 mod rolling;
 mod secure;
+mod service;
 mod setup;
 mod slot;
 mod startup;
@@ -36,13 +38,16 @@ mod workers;
 
 pub(crate) use assemble::{Assembly, Setting, assemble};
 pub(crate) use handover::Takeover;
+pub(crate) use service::{Keeping, Service};
 pub(crate) use setup::Machine;
 pub(crate) use startup::Startup;
 pub(crate) use worker::Worker;
 
 use crate::control::Call;
+use crate::guest::children;
 use crate::logs::Hub;
 use crate::node::{Configuration, Origin};
+use crate::sockets::Given;
 use crate::upgrade::unblock;
 use deadlines::Deadlines;
 use due::Due;
@@ -54,7 +59,8 @@ use jackfield_shared::ipc::NodeInfo;
 use oom::OomWatch;
 use operation::{Caller, Operation};
 use reload::Transition;
-use std::collections::HashMap;
+use rustix::process::Pid;
+use std::collections::{HashMap, HashSet};
 use std::future::pending;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -86,6 +92,8 @@ pub(crate) struct Node {
     pub configuration: Configuration,
     /// Counts the configurations that were put into effect, from 1.
     pub generation: u64,
+    /// Sockets that the node was started with, and that somebody else has bound.
+    pub given: Vec<Given>,
     /// Where the executable is: there the next release will be.
     pub executable: PathBuf,
     /// What is handed on to the next image of the executable.
@@ -142,8 +150,12 @@ pub(crate) struct Supervisor {
     next_key: u64,
     deadlines: Deadlines<Due>,
     operations: Vec<Operation>,
+    /// Whoever has started the node and wants to know how it is.
+    service: Option<Service>,
     gathers: Gathers,
     oom: OomWatch,
+    /// Children that this process had before it was the controller.
+    strangers: HashSet<Pid>,
     events: mpsc::Sender<Event>,
     incoming: mpsc::Receiver<Event>,
 }
@@ -159,7 +171,13 @@ pub(crate) struct Ended {
 
 impl Supervisor {
     /// A supervisor of workers that have no processes yet.
-    pub(crate) fn new(node: Node, workers: Vec<Worker>, hub: Hub, startup: Option<Startup>) -> Self {
+    pub(crate) fn new(
+        node: Node,
+        workers: Vec<Worker>,
+        hub: Hub,
+        startup: Option<Startup>,
+        service: Option<Service>,
+    ) -> Self {
         let (events, incoming) = mpsc::channel(EVENTS);
         Self {
             node,
@@ -181,8 +199,10 @@ impl Supervisor {
             next_key: 0,
             deadlines: Deadlines::default(),
             operations: Vec::new(),
+            service,
             gathers: Gathers::default(),
             oom: OomWatch::new(),
+            strangers: children().into_iter().collect(),
             events,
             incoming,
         }
@@ -207,6 +227,7 @@ impl Supervisor {
         }
         self.watch_guests();
         self.secure();
+        self.is_alive(Instant::now());
         self.advance();
         while !self.is_over() {
             let next = self.deadlines.next();

@@ -87,6 +87,7 @@ impl Supervisor {
         self.start_successors();
         self.reload_if_wanted();
         self.tell_of_stopping();
+        self.tell_manager();
     }
 
     /// Goes on with an operation; returns its result when it has one.

@@ -305,6 +305,14 @@ impl Process {
         matches!(self.link, Link::Worker(..)) || self.said.is_watched
     }
 
+    /// The child of the controller that it is: the process itself, or its keeper.
+    pub(super) fn child(&self) -> Pid {
+        match &self.link {
+            Link::Worker(_, group) => group.leader(),
+            Link::Keeper(keeper) => keeper.pid(),
+        }
+    }
+
     /// Whether it is a guest's.
     pub(crate) fn is_guest(&self) -> bool {
         matches!(self.link, Link::Keeper(_))

@@ -83,6 +83,7 @@ impl Supervisor {
                 for worker in self.workers.all_mut() {
                     worker.bound.clear();
                 }
+                self.node.given.clear();
                 self.give_up_transition("the node is being stopped");
                 let workers: Vec<_> =
                     self.workers.all().map(|(key, worker)| (key, worker.slots.len())).collect();

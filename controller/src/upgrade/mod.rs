@@ -21,7 +21,7 @@ pub(crate) use parcel::{Arrived, Fds, receive, send};
 pub(crate) use signals::{block, unblock};
 pub(crate) use state::{
     ArtiState, BoundState, ConfigurationState, Errand, FORMAT, GuestState, LocalState, LogState, NodeState,
-    ProcessState, RoleState, SlotState, State, WorkerState,
+    ProcessState, RoleState, ServiceState, SlotState, State, WorkerState,
 };
 pub(crate) use trial::{ARGUMENT, run as run_trial, try_out};
 

@@ -41,6 +41,10 @@ pub(crate) struct State {
     /// Workers in effect, in order; then those that drain.
     pub workers: Vec<WorkerState>,
     pub arti: Option<ArtiState>,
+    /// Sockets that the node was started with: place, name, descriptor.
+    pub given: Vec<(usize, String, usize)>,
+    /// What the service manager keeps, if there is one.
+    pub service: Option<ServiceState>,
     /// The last process's name.
     pub last_key: u64,
 }
@@ -89,6 +93,13 @@ pub(crate) struct LogState {
     pub levels: Vec<(Option<String>, Level)>,
     pub records: Vec<Record>,
     pub dropped: u64,
+}
+
+/// Sockets by inode: those that the service manager keeps for the node, and those that it has anyway.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ServiceState {
+    pub kept: BTreeSet<u64>,
+    pub foreign: BTreeSet<u64>,
 }
 
 /// Where the node's Arti answers.

@@ -139,6 +139,7 @@ impl Remarks {
             | PathService::Nodeinfo(_)
             | PathService::None(_)
             | PathService::Reverseproxy(_)
+            | PathService::WebsocketReverseproxy(_)
             | PathService::WebsocketTestee(_) => {}
             PathService::Static(service) => {
                 let message = "files of Python packages are not built; name their directory";
@@ -160,16 +161,15 @@ impl Remarks {
             | PathService::Caller(_)
             | PathService::Webhook(_)
             | PathService::Wap(_) => self.missing(kind, WAMP),
-            PathService::WebsocketReverseproxy(_)
-            | PathService::Cgi(_)
-            | PathService::Archive(_)
-            | PathService::Catalog(_) => self.missing(kind, "this path service is not built yet"),
+            PathService::Cgi(_) | PathService::Archive(_) | PathService::Catalog(_) => {
+                self.missing(kind, "this path service is not built yet")
+            }
         }
     }
 
     fn listening(&mut self, endpoint: &ListeningEndpoint, at: &Path) {
         match endpoint {
-            ListeningEndpoint::Tcp(_) | ListeningEndpoint::Unix(_) => {}
+            ListeningEndpoint::Tcp(_) | ListeningEndpoint::Unix(_) | ListeningEndpoint::Twisted(_) => {}
             ListeningEndpoint::Onion(onion) => {
                 if let Some(endpoint) = &onion.tor_control_endpoint {
                     self.connecting(endpoint, &at.key("tor_control_endpoint"));
@@ -177,9 +177,6 @@ impl Remarks {
                 if let Some(target) = &onion.target {
                     self.listening(target, &at.key("target"));
                 }
-            }
-            ListeningEndpoint::Twisted(_) => {
-                self.missing(at.key("server_string"), "sockets from systemd are not built yet");
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::drain::Drain;
 use crate::net::accept::Open;
 use crate::net::stream::{Peer, Stream};
 use crate::web::Client;
-use jackfield_shared::config::{self, ListeningEndpoint, TransportKind};
+use jackfield_shared::config::{self, TransportKind};
 use jackfield_shared::tls::Files;
 use std::fmt;
 use std::future::Future;
@@ -50,7 +50,6 @@ pub(crate) enum Service {
 impl Service {
     /// Prepares what the configuration asks for; the error says what can't be served, for people.
     pub(crate) fn new(transport: &config::Transport, means: Means<'_>) -> Result<Self, String> {
-        check_endpoint(&transport.endpoint)?;
         match &transport.kind {
             TransportKind::StreamTestee(testee) => Ok(Self::StreamTestee { debug: testee.debug }),
             TransportKind::StreamRelay(config) => Ok(Self::Relay(relay::Relay::new(config, means)?)),
@@ -119,15 +118,6 @@ impl Service {
                 task(peer, drain, open, async move { universal.serve(stream, client).await });
             }
         }
-    }
-}
-
-/// Whether this release can do all that a listening endpoint asks for; if not, what it lacks.
-fn check_endpoint(endpoint: &ListeningEndpoint) -> Result<(), String> {
-    match endpoint {
-        ListeningEndpoint::Tcp(_) | ListeningEndpoint::Unix(_) => Ok(()),
-        ListeningEndpoint::Onion(onion) => onion.target.as_deref().map_or(Ok(()), check_endpoint),
-        ListeningEndpoint::Twisted(_) => Err("`twisted` endpoints are not in this release".into()),
     }
 }
 

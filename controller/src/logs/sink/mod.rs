@@ -19,11 +19,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc};
 
-/// How long the end of the controller waits for a sink.
-const FLUSH_TIME: Duration = Duration::from_secs(2);
+/// How long the end of the controller, or of a sink, waits for what is not written.
+pub(super) const FLUSH_TIME: Duration = Duration::from_secs(2);
 
 /// What sinks share: how they tell of their troubles, and that there is room again.
 #[derive(Clone, Debug)]
@@ -107,10 +107,17 @@ impl Sink {
         self.queue.status(self.kind, &self.target)
     }
 
-    /// Ends the thread when what was put in is written, or after a while. Returns how many records could not be written, if there are any.
-    pub(super) fn finish(self) -> Option<u64> {
+    /// Nothing more will come: the thread ends when what was put in is written.
+    pub(super) fn close(&self) {
         self.queue.close();
-        if self.finished.recv_timeout(FLUSH_TIME) == Err(RecvTimeoutError::Timeout) {
+    }
+
+    /// Waits for the end of the thread, but not for ever. Returns how many records could not be written, if there are
+    /// any.
+    pub(super) fn finish(self, until: Instant) -> Option<u64> {
+        self.close();
+        let time = until.saturating_duration_since(Instant::now());
+        if self.finished.recv_timeout(time) == Err(RecvTimeoutError::Timeout) {
             return Some(self.queue.status(self.kind, &self.target).waiting.max(1));
         }
         Some(self.queue.left()).filter(|count| *count > 0)

@@ -3,7 +3,7 @@
 use super::queue::{Queue, Taken};
 use jackfield_shared::log::{Level, Record};
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 /// Something that records are written to.
@@ -35,7 +35,13 @@ pub(super) fn run(queue: &Queue, mut writer: Box<dyn Writer>) {
             Taken::Records(mut records) => {
                 while let Err(e) = writer.write(&mut records) {
                     queue.left_over(records.len() + writer.pending());
-                    if queue.fails(&e.to_string()) {
+                    let reason = match e.kind() {
+                        ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                            "it takes nothing at the moment".into()
+                        }
+                        _ => e.to_string(),
+                    };
+                    if queue.fails(&reason) {
                         return;
                     }
                 }

@@ -10,7 +10,7 @@ use super::super::process::{Launch, Link, Process};
 use super::super::setup::Machine;
 use super::super::slot::{Role, Slot};
 use super::super::worker::{Gone, Work, Worker};
-use super::super::{Held, Node, Supervisor};
+use super::super::{Held, Node, Service, Supervisor};
 use super::collect::Pieces;
 use super::freeze::Feed;
 use crate::cgroup::Leaf;
@@ -18,7 +18,8 @@ use crate::guest::NotifySocket;
 use crate::logs::{Hub, Lines};
 use crate::node::{Configuration, Origin};
 use crate::onion::Remark;
-use crate::sockets::{ArtiSocket, Bound, Local, Socket};
+use crate::sockets::{ArtiSocket, Bound, Given, Local, Socket};
+use crate::systemd::Manager;
 use crate::upgrade::{
     Arrived, ArtiState, BoundState, Errand, Image, LocalState, ProcessState, RoleState, SlotState, State,
     WorkerState,
@@ -57,6 +58,7 @@ impl Takeover<'_> {
     pub(crate) fn supervisor(&self, held: Held) -> Result<Supervisor, String> {
         let State { node, log, .. } = self.state;
         let machine = Machine::look()?;
+        let manager = Manager::from_environment()?;
         let (configuration, mut workers, remarks) = match &self.state.errand {
             Errand::Upgrade => self.understood(&machine)?,
             Errand::GoBack(_) => {
@@ -96,13 +98,16 @@ impl Takeover<'_> {
             machine,
             configuration,
             generation: node.generation,
+            given: self.given()?,
             executable: node.executable.clone(),
             held,
         };
         // From here on nothing can fail.
         workers.iter().flat_map(|worker| &worker.bound).for_each(Bound::keep_name);
         workers.iter().filter_map(|worker| worker.arti.as_deref()).for_each(ArtiSocket::keep_name);
-        let mut supervisor = Supervisor::new(facts, workers, hub, None);
+        let service = manager.zip(self.state.service.as_ref());
+        let service = service.map(|(manager, state)| Service::restore(manager, state));
+        let mut supervisor = Supervisor::new(facts, workers, hub, None, service);
         for worker in gone {
             supervisor.workers.add(worker);
         }
@@ -132,13 +137,20 @@ impl Takeover<'_> {
             processes: None,
         });
         let former = former.collect();
-        let setting = Setting { base, machine, former, deadline: None };
+        let given = self.given()?;
+        let setting = Setting { base, machine, former, given: &given, deadline: None };
         let Assembly { workers, remarks, .. } =
             assemble(&configuration, &setting).map_err(|reasons| reasons.join("\n"))?;
         for bound in workers.iter().flat_map(|worker| &worker.bound) {
             bound.settle().map_err(|e| format!("{}: its options: {e}", bound.address))?;
         }
         Ok((configuration, workers, remarks))
+    }
+
+    /// Sockets that the node was started with.
+    fn given(&self) -> Result<Vec<Given>, String> {
+        let given = self.state.given.iter();
+        given.map(|(index, name, place)| Given::new(self.fds.copy(*place)?, *index, name)).collect()
     }
 
     /// Where the node's Arti answers, if it does.

@@ -1,9 +1,9 @@
 //! From the supervisor to what the next image is told.
 
-use super::super::Supervisor;
 use super::super::process::{Link, Process};
 use super::super::slot::{Role, Slot};
 use super::super::worker::Worker;
+use super::super::{Service, Supervisor};
 use super::collect::{Frozen, Pieces};
 use crate::sockets::{Bound, Local};
 use crate::upgrade::{
@@ -55,6 +55,14 @@ impl Supervisor {
                 exact: exact(&configuration.loaded.node),
             },
             log: self.hub.save(),
+            given: self
+                .node
+                .given
+                .iter()
+                .flat_map(|given| given.sockets().map(move |socket| (given, socket)))
+                .map(|(given, socket)| (given.index, given.name.clone(), fds.put(&**socket)))
+                .collect(),
+            service: self.service.as_ref().map(Service::save),
             arti: self.workers.all().find_map(|(_, worker)| worker.arti.as_deref()).map(|arti| {
                 let (listening, place, path, name) = arti.parts();
                 let (listening, place) = (fds.put(listening), fds.put(place));

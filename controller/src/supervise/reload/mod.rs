@@ -87,6 +87,11 @@ struct Kept {
     before: usize,
 }
 
+/// Whether it is for another configuration.
+pub(super) fn is_reload(transition: &Transition) -> bool {
+    matches!(transition.purpose, Purpose::Reload)
+}
+
 impl Transition {
     /// What is going on, for people.
     pub(super) fn what(&self) -> String {

@@ -113,6 +113,7 @@ impl Supervisor {
             base: &self.node.origin.base,
             machine: &self.node.machine,
             former: self.workers.serving().map(Former::of).collect(),
+            given: &self.node.given,
             deadline: None,
         };
         let Assembly { workers, adjustments, remarks } = assemble(&configuration, &setting)?;

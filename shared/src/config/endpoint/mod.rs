@@ -11,6 +11,7 @@ pub use listening::*;
 use serde_json::json;
 pub use tls::*;
 pub use tor::*;
+pub use twisted::*;
 
 use super::decode::{Context, Defs, Fields, Rule, choice, int, word};
 use super::source::{Kind, Value};

@@ -97,7 +97,32 @@ fn refuse<T>(key: &str, span: Span, text: &str, forms: &str, cx: &mut Context<'_
     None
 }
 
+/// Which of the sockets that the node was started with (LISTEN_FDS) is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SystemdSocket {
+    /// The one at this place, from 0.
+    Index(usize),
+    /// Those of this name (LISTEN_FDNAMES).
+    Name(String),
+}
+
 impl TwistedListening {
+    /// What a string `systemd:domain=INET:index=0` or `systemd:domain=INET:name=web` names; `None` if it is another
+    /// one, or does not name it. The socket's own domain is what counts.
+    pub fn systemd(&self) -> Option<SystemdSocket> {
+        let parts = split(&self.server_string);
+        let (mut socket, mut count) = (None, 0);
+        for (name, value) in parts.named {
+            match name.as_str() {
+                "domain" if matches!(value.as_str(), "INET" | "INET6" | "UNIX") => {}
+                "index" => (socket, count) = (value.parse().ok().map(SystemdSocket::Index), count + 1),
+                "name" => (socket, count) = (Some(SystemdSocket::Name(value)), count + 1),
+                _ => return None,
+            }
+        }
+        socket.filter(|_| count == 1 && parts.scheme == "systemd")
+    }
+
     /// The endpoint the string names.
     pub(super) fn meaning(self, fields: &mut Fields<'_>, cx: &mut Context<'_>) -> Option<ListeningEndpoint> {
         let span = fields.span_of("server_string");
@@ -121,7 +146,12 @@ impl TwistedListening {
                 made.text("type", "onion");
                 plain.iter().for_each(|port| made.number("port", port));
             }
-            ("systemd", []) => return Some(ListeningEndpoint::Twisted(self)),
+            ("systemd", []) => {
+                if self.systemd().is_some() {
+                    return Some(ListeningEndpoint::Twisted(self));
+                }
+                complete = false;
+            }
             _ => complete = false,
         }
         for (name, value) in &parts.named {

@@ -1,0 +1,49 @@
+//! What a keeper leaves behind that was killed itself: the controller inherits it (PR_SET_CHILD_SUBREAPER), and kills it.
+
+use super::Supervisor;
+use super::event::Event;
+use crate::guest::{children, with_descendants};
+use jackfield_shared::log::Level;
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitOptions, getpgid, getpgrp, kill_process, waitpid};
+use std::collections::HashSet;
+use std::time::Duration;
+use tokio::task::spawn_local;
+use tokio::time::sleep;
+
+/// How long to wait between two looks whether they have ended.
+const STEP: Duration = Duration::from_millis(20);
+
+impl Supervisor {
+    /// To be called when a keeper has ended without a word: kills all children but those that serve, and those of our
+    /// own process group, which the controller has started for itself.
+    pub(super) fn kill_orphans(&self) {
+        let processes = self.workers.all().flat_map(|(_, worker)| worker.processes());
+        let ours: HashSet<_> = processes.map(|process| process.child()).collect();
+        let is_orphan = |pid: &Pid| {
+            !ours.contains(pid)
+                && !self.strangers.contains(pid)
+                && getpgid(Some(*pid)).is_ok_and(|group| group != getpgrp())
+        };
+        let orphans: Vec<_> = children().into_iter().filter(is_orphan).collect();
+        if orphans.is_empty() {
+            return;
+        }
+        let all = with_descendants(orphans.clone());
+        for process in &all {
+            let _ = kill_process(*process, Signal::KILL);
+        }
+        let text = format!("a keeper was killed; so are the {} processes that it left behind", all.len());
+        self.hub.log(Level::Warn, text);
+        let events = self.events.clone();
+        spawn_local(async move {
+            for orphan in orphans {
+                while let Ok(None) | Err(Errno::INTR) = waitpid(Some(orphan), WaitOptions::NOHANG) {
+                    sleep(STEP).await;
+                }
+            }
+            // What they have left behind in turn, if they were quick.
+            let _ = events.send(Event::KeeperGone).await;
+        });
+    }
+}
