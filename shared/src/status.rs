@@ -98,6 +98,12 @@ pub struct Exit {
     pub oom: bool,
     /// When, in seconds since the Unix epoch.
     pub at: f64,
+    /// Seconds since it was spawned.
+    #[serde(default)]
+    pub uptime_s: f64,
+    /// The most resident memory it had, in bytes, as far as that was seen: it is looked at with each heartbeat.
+    #[serde(default)]
+    pub peak_rss_bytes: u64,
     /// The last lines it wrote to standard error, oldest first.
     pub stderr: Vec<String>,
 }

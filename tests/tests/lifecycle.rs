@@ -81,6 +81,10 @@ fn a_killed_worker_is_replaced_and_its_socket_waits() {
     assert!(pids(&before).iter().all(|old| !pids(&after).contains(old)));
     let exit = &after["workers"][0]["processes"][0]["last_exit"];
     assert_eq!((&exit["signal"], &exit["oom"]), (&"SIGKILL".into(), &false.into()));
+    assert!(
+        exit["peak_rss_bytes"].as_u64() > Some(1 << 20) && exit["uptime_s"].as_f64() > Some(0.0),
+        "{exit}"
+    );
     node.log.wait(0, "SIGKILL");
     node.stop();
 }

@@ -223,6 +223,31 @@ fn a_new_process_that_hangs_is_waited_for_and_given_up() {
 }
 
 #[test]
+fn without_descriptors_nothing_is_changed() {
+    let node = Node::start_with_descriptors(&node_of(&[site("first", 8080, "one")]), 64);
+    let many: Vec<_> = (0..30).map(|n| site(&format!("w{n:02}"), 9000 + n, "x")).collect();
+    let text = node.refused(&node_of(&many));
+    assert!(text.contains("open files") || text.contains("descriptors"), "{text}");
+    assert_eq!(node.get(8080), "\"one\"");
+    let status = node.reloaded(&node_of(&[site("first", 8080, "two")]));
+    assert_eq!((node.get(8080), &status["node"]["generation"]), ("\"two\"".into(), &2.into()));
+    node.stop();
+}
+
+#[test]
+fn a_reload_goes_on_without_the_command_that_wanted_it() {
+    let node = Node::start(&node_of(&[site("first", 8080, "one")]));
+    node.configure(&node_of(&[site("first", 8080, "two")]));
+    drop(node.background(&["reload"]));
+    // It was interrupted before it had asked, or after.
+    node.signal(Signal::HUP);
+    node.until("the new configuration", |s| s["node"]["generation"].as_u64() > Some(1));
+    node.ready();
+    assert_eq!(node.get(8080), "\"two\"");
+    node.stop();
+}
+
+#[test]
 fn signals_reload_too_and_one_waits_for_the_other() {
     let node = Node::start(&node_of(&[site("first", 8080, "one")]));
     node.configure(&node_of(&[site("first", 8080, "two")]));

@@ -142,6 +142,35 @@ fn another_image_goes_on_with_everything() {
 }
 
 #[test]
+fn what_drains_goes_on_to_drain() {
+    let echo = |id: &str, port: u16| {
+        json!({"type": "router", "id": id, "stop": {"drain_timeout": 4}, "transports": [
+            {"type": "stream.testee", "endpoint": {"type": "tcp", "interface": "ADDR", "port": port}}]})
+    };
+    let (node, executable) = start(&[echo("leaving", 8090)]);
+    let mut open = TcpStream::connect((node.addr, 8090)).unwrap();
+    open.set_read_timeout(Some(jackfield_tests::DEADLINE)).unwrap();
+    let before = node.until("the connection", |s| s["endpoints"][3]["connections"]["open"] == 1);
+    let leaving = pids(&before)[2];
+    node.dir.write(".jackfield/config.json", config(&[]).replace("ADDR", &node.addr.to_string()));
+    assert!(node.run(&["reload"]).status.success());
+    release(&executable);
+    let output = node.run(&["upgrade"]);
+    assert!(output.status.success(), "{}", text(&output));
+    let after = node.status().unwrap();
+    assert_eq!(after["node"]["generation"], 2);
+    assert_eq!(after["workers"][1]["id"], "leaving");
+    assert_eq!(after["workers"][1]["processes"][0]["state"], "draining");
+    open.write_all(b"a").unwrap();
+    let mut octet = [0];
+    open.read_exact(&mut octet).unwrap();
+    assert!(matches!(open.read(&mut octet), Ok(0) | Err(_)), "closed at the deadline");
+    assert!(wait_for_end(leaving));
+    node.ready();
+    node.stop();
+}
+
+#[test]
 fn what_can_not_take_over_is_found_out_before() {
     let (node, executable) = start(&[]);
     let write = |name: &str, content: &str| {

@@ -77,6 +77,7 @@ impl Supervisor {
         let seq = self.gathers.next_seq();
         let Some(process) = self.process_mut(key) else { return };
         let watched = if process.is_watched() { watchdog } else { Duration::ZERO };
+        process.note_memory();
         if let Some(silent) = process.heartbeat.beat(watched, due, now) {
             process.kill(format!("did not answer for {:.1} s: its loop is stuck", silent.as_secs_f64()));
             return;

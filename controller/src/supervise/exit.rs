@@ -2,6 +2,7 @@
 
 use super::oom::OomWatch;
 use super::process::Process;
+use super::usage::Peaks;
 use jackfield_shared::status::Exit;
 use nix::sys::signal::Signal;
 use std::os::unix::process::ExitStatusExt as _;
@@ -9,7 +10,11 @@ use std::process::ExitStatus;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The record of the end of this process, which is reaped.
-pub(crate) fn record(status: Option<ExitStatus>, process: &Process, oom: &mut OomWatch) -> Exit {
+pub(crate) fn record(
+    status: Option<ExitStatus>,
+    process: &Process,
+    (oom, peaks): (&mut OomWatch, &mut Peaks),
+) -> Exit {
     let signal = status.and_then(|status| status.signal());
     // Looked at after every end, so that an old kill isn't put on this process's account; a SIGKILL that we
     // have sent has a reason.
@@ -19,9 +24,17 @@ pub(crate) fn record(status: Option<ExitStatus>, process: &Process, oom: &mut Oo
         code: status.and_then(|status| status.code()),
         signal: signal.map(signal_name),
         oom: out_of_memory,
+        uptime_s: process.spawned.elapsed().as_secs_f64(),
+        peak_rss_bytes: process.peak_rss.max(peaks.of_last_reaped().unwrap_or(0)),
         at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64()),
         stderr: process.last_lines(),
     }
+}
+
+/// How long it lived and what it needed, for the log.
+pub(crate) fn life(exit: &Exit) -> String {
+    let mib = exit.peak_rss_bytes as f64 / f64::from(1 << 20);
+    format!("it was up {:.1} s with {mib:.1} MiB of memory at most", exit.uptime_s)
 }
 
 /// Whether the process ended well by itself.
@@ -58,6 +71,8 @@ mod tests {
             signal: None,
             oom: false,
             at: 0.0,
+            uptime_s: 1.5,
+            peak_rss_bytes: 3 << 20,
             stderr: stderr.iter().map(|&line| line.into()).collect(),
         };
         assert_eq!(explain(&exit(Some(1), &["a", "b"]), None), "exited with code 1: b");

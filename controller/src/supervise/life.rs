@@ -235,6 +235,7 @@ impl Supervisor {
         };
         if let Some(process) = &mut slot.current {
             process.ready = Some(now);
+            process.note_memory();
             let took = now.duration_since(process.spawned).as_millis();
             self.hub.publish(process.source.record(Level::Info, format!("ready after {took} ms")));
         }
@@ -250,11 +251,12 @@ impl Supervisor {
         self.workers[worker].keep_counters(&process);
         self.listeners_changed = true;
         self.gathers.forget(source.key);
-        let exit = exit::record(status, &process, &mut self.oom);
+        let exit = exit::record(status, &process, (&mut self.oom, &mut self.peaks));
         let reason = exit::explain(&exit, process.reason.as_deref());
         let as_told = role == Role::Leaving && exit::is_as_told(&exit, process.is_guest());
         let level = if as_told { Level::Info } else { Level::Warn };
-        self.hub.publish(source.record(level, reason.clone()));
+        let text = if as_told { reason.clone() } else { format!("{reason}; {}", exit::life(&exit)) };
+        self.hub.publish(source.record(level, text));
 
         let place = &mut self.workers[worker].slots[slot];
         place.last_exit = Some(exit.clone());

@@ -71,6 +71,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 use tokio::time::sleep_until;
+use usage::Peaks;
 use worker::Task;
 use workers::{WorkerKey, Workers};
 
@@ -154,6 +155,7 @@ pub(crate) struct Supervisor {
     service: Option<Service>,
     gathers: Gathers,
     oom: OomWatch,
+    peaks: Peaks,
     /// Children that this process had before it was the controller.
     strangers: HashSet<Pid>,
     events: mpsc::Sender<Event>,
@@ -202,6 +204,7 @@ impl Supervisor {
             service,
             gathers: Gathers::default(),
             oom: OomWatch::new(),
+            peaks: Peaks::default(),
             strangers: children().into_iter().collect(),
             events,
             incoming,

@@ -6,6 +6,7 @@ use super::group::Group;
 use super::guest::{Keeper, Said};
 use super::handover::{Attendance, attended};
 use super::heartbeat::Heartbeat;
+use super::usage::Usage;
 use crate::cgroup::{self, Cgroups, Leaf};
 use crate::guest::Program;
 use crate::logs::{Hub, Lines};
@@ -132,6 +133,8 @@ pub(crate) struct Process {
     pub counters: Counters,
     /// What has become of the onion services it publishes, as far as it has told.
     pub publications: Vec<Publication>,
+    /// The most resident memory it was seen with, in bytes.
+    pub peak_rss: u64,
     /// Why it ends, as it has said itself or as we have decided.
     pub reason: Option<String>,
     /// Whether its loop is alive.
@@ -251,6 +254,7 @@ impl Process {
             is_full: false,
             counters: Counters::default(),
             publications: Vec::new(),
+            peak_rss: 0,
             reason: None,
             heartbeat: Heartbeat::default(),
             said: Said::default(),
@@ -330,6 +334,11 @@ impl Process {
     pub(crate) fn kill(&mut self, reason: impl Into<String>) {
         self.reason.get_or_insert(reason.into());
         self.signal(Signal::KILL);
+    }
+
+    /// Looks how much memory it has needed so far.
+    pub(crate) fn note_memory(&mut self) {
+        self.peak_rss = self.peak_rss.max(Usage::peak_of(self.source.pid()));
     }
 
     /// For how long it was ready by `now`.

@@ -1,5 +1,6 @@
 //! What a process uses, from proc(5).
 
+use nix::sys::resource::{UsageWho, getrusage};
 use rustix::param::{clock_ticks_per_second, page_size};
 use std::fs;
 
@@ -12,7 +13,26 @@ pub(crate) struct Usage {
     pub cpu_s: f64,
 }
 
+/// The most memory that any child had which was reaped: what it grows by is the last one's (getrusage(2)).
+#[derive(Debug, Default)]
+pub(crate) struct Peaks(u64);
+
+impl Peaks {
+    /// The peak of the child that was reaped last, in bytes, if it is the highest so far.
+    pub(crate) fn of_last_reaped(&mut self) -> Option<u64> {
+        let children = getrusage(UsageWho::RUSAGE_CHILDREN).ok()?;
+        let peak = u64::try_from(children.max_rss()).ok()? * 1024;
+        (std::mem::replace(&mut self.0, peak) < peak).then_some(peak)
+    }
+}
+
 impl Usage {
+    /// The most resident memory, in bytes, that the process with this id has had; zero if there is none.
+    pub(crate) fn peak_of(pid: u32) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        peak_kib(&status).unwrap_or(0) * 1024
+    }
+
     /// Of the process with this id; zero if there is none.
     pub(crate) fn of(pid: u32) -> Self {
         let read = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
@@ -21,6 +41,11 @@ impl Usage {
             cpu_s: ticks(&read("stat")).unwrap_or(0) as f64 / clock_ticks_per_second() as f64,
         }
     }
+}
+
+/// The line `VmHWM: N kB` of `status`.
+fn peak_kib(status: &str) -> Option<u64> {
+    status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().strip_suffix(" kB")?.parse().ok()
 }
 
 /// The second field of `statm`.
@@ -52,6 +77,7 @@ mod tests {
     #[test]
     fn this_process_uses_something_and_none_uses_nothing() {
         assert!(Usage::of(std::process::id()).rss_bytes > 0);
+        assert!(Usage::peak_of(std::process::id()) > 0);
         assert_eq!(Usage::of(0), Usage::default());
     }
 }

@@ -1,11 +1,17 @@
 //! From a file to a [`Node`], with everything there is to say about it.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path as FsPath, PathBuf};
+use std::time::Duration;
 
 use super::decode::{Context, Environment, Rule, nested};
 use super::diagnostic::{Diagnostic, Path, Severity};
 use super::node::Node;
 use super::source::{self, Format, Span};
+
+/// How often a file is read that is being written to, at most, and how long is waited in between.
+const STILL: u32 = 100;
+const STEP: Duration = Duration::from_millis(10);
 
 /// A configuration, read.
 #[derive(Clone, Debug)]
@@ -73,7 +79,7 @@ pub fn load(path: &FsPath, node_dir: &FsPath, env: Environment<'_>) -> Loaded {
         let message = "the name of a configuration ends in .json, .yaml or .yml".to_owned();
         return Loaded::failed(&file, String::new(), start, message);
     };
-    let bytes = match std::fs::read(path) {
+    let bytes = match read_still(path) {
         Ok(bytes) => bytes,
         Err(error) => return Loaded::failed(&file, String::new(), start, format!("cannot be read: {error}")),
     };
@@ -94,6 +100,26 @@ pub fn load(path: &FsPath, node_dir: &FsPath, env: Environment<'_>) -> Loaded {
             )
         }
     }
+}
+
+/// The content of a file that nobody writes to: what is written in place while it is read would be half a file.
+fn read_still(path: &FsPath) -> std::io::Result<Vec<u8>> {
+    let stamp = || {
+        let there = std::fs::metadata(path)?;
+        std::io::Result::Ok((there.dev(), there.ino(), there.size(), there.mtime(), there.mtime_nsec()))
+    };
+    let mut before = stamp()?;
+    for _ in 0..STILL {
+        let bytes = std::fs::read(path)?;
+        let after = stamp()?;
+        // Pipes have no size.
+        if before == after && (after.2 == bytes.len() as u64 || !path.is_file()) {
+            return Ok(bytes);
+        }
+        before = after;
+        std::thread::sleep(STEP);
+    }
+    Err(std::io::Error::other("it is being written to all the time"))
 }
 
 fn number(n: usize) -> u32 {

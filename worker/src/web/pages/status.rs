@@ -194,7 +194,15 @@ mod tests {
     use jackfield_shared::status::{Connections, Exit, Listener, Logs, Node};
 
     fn sample() -> Status {
-        let exit = Exit { code: None, signal: Some("SIGKILL".into()), oom: true, at: 0.0, stderr: vec![] };
+        let exit = Exit {
+            code: None,
+            signal: Some("SIGKILL".into()),
+            oom: true,
+            at: 0.0,
+            uptime_s: 0.0,
+            peak_rss_bytes: 0,
+            stderr: vec![],
+        };
         let process = Process {
             index: 0,
             pid: Some(4711),
