@@ -6,5 +6,6 @@
 pub mod config;
 pub mod ipc;
 pub mod log;
+pub mod short_path;
 pub mod status;
 pub mod tls;

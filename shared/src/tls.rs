@@ -5,8 +5,8 @@
 //! processes that need it.
 
 use crate::config::{
-    ConnectingEndpoint, ListeningEndpoint, Path, Severity, TlsConnecting, TlsListening, Transport,
-    TransportKind, Universal, Worker, WorkerKind,
+    ConnectingEndpoint, Endpoint, ListeningEndpoint, Path, Severity, TlsConnecting, TlsListening, Transport,
+    TransportKind, Universal, Worker, endpoints,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -131,22 +131,14 @@ impl Tls<'_> {
 
 /// Every place of a worker's configuration that asks for TLS; `at` is where the worker itself is.
 pub fn sections<'a>(worker: &'a Worker, at: &Path) -> Vec<(Path, Tls<'a>)> {
-    let mut found = Vec::new();
-    for (index, transport) in worker.transports().iter().enumerate() {
-        let at = match &worker.kind {
-            WorkerKind::WebsocketTestee(_) => at.key("transport"),
-            _ => at.key("transports").index(index),
+    let section = |(at, endpoint): (Path, Endpoint<'a>)| {
+        let tls = match endpoint {
+            Endpoint::Listening(endpoint, transport) => Tls::Listening(listening(endpoint)?, transport?),
+            Endpoint::Connecting(endpoint) => Tls::Connecting(connecting(endpoint)?, endpoint),
         };
-        if let Some(tls) = listening(&transport.endpoint) {
-            found.push((at.key("endpoint").key("tls"), Tls::Listening(tls, transport)));
-        }
-        for (at, endpoint) in transport.connections(&at) {
-            if let Some(tls) = connecting(endpoint) {
-                found.push((at.key("tls"), Tls::Connecting(tls, endpoint)));
-            }
-        }
-    }
-    found
+        Some((at.key("tls"), tls))
+    };
+    endpoints(worker, at).into_iter().filter_map(section).collect()
 }
 
 /// The TLS section of a listening endpoint.

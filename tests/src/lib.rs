@@ -13,8 +13,8 @@ mod tor;
 pub use certificates::{Authority, Wish, argument, new_key, openssl, owner_only, self_signed, write_pair};
 pub use load::{Kind, Load, Report, Tally, Target, tls_connection};
 pub use node::{Background, Node, jackfield, run, signal_pid, wait_for_end};
-pub use peers::{Nginx, chromium, curl, example, python, python_with};
-pub use tor::{Tor, TorNetwork};
+pub use peers::{Nginx, chromium, chromium_with, curl, example, python, python_with};
+pub use tor::{Tor, TorNetwork, free_port};
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::Ipv4Addr;

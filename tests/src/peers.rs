@@ -39,6 +39,11 @@ pub fn python_with(script: &str, args: &[&str], env: &[(&str, &str)]) -> String 
 /// Opens a page in headless Chromium with a profile of its own: gives back the document after its scripts
 /// ran, and leaves a picture at `screenshot`.
 pub fn chromium(url: &str, screenshot: &Path) -> String {
+    chromium_with(url, screenshot, &[])
+}
+
+/// The same with more arguments.
+pub fn chromium_with(url: &str, screenshot: &Path, args: &[&str]) -> String {
     let profile = TempDir::new();
     let profile_arg = format!("--user-data-dir={}", profile.path().display());
     let common = [
@@ -57,7 +62,7 @@ pub fn chromium(url: &str, screenshot: &Path) -> String {
         &profile_arg,
     ];
     let shot = format!("--screenshot={}", screenshot.display());
-    let out = output(Command::new("chromium").args(common).args([&shot, "--dump-dom", url]));
+    let out = output(Command::new("chromium").args(common).args(args).args([&shot, "--dump-dom", url]));
     assert!(out.status.success(), "chromium: {}", String::from_utf8_lossy(&out.stderr));
     String::from_utf8_lossy(&out.stdout).into_owned()
 }

@@ -1,11 +1,16 @@
-//! A private Tor network of real tor processes on loopback: an authority, three relays, two clients.
+//! A private Tor network of real tor processes on loopback: an authority, which is a relay, too, five more relays, two
+//! clients.
 //!
-//! Every figure here was tried. With two relays onion services never come up; vanguards-lite makes them
-//! unreachable for long in so small a network; the first vote decides when there is a consensus, hence the
+//! Every figure here was tried. With two relays onion services never come up; with three, and the authority, Arti now
+//! and then finds no path, since no relay is twice in one; vanguards-lite makes services unreachable for long in so small
+//! a network; the first vote decides when there is a consensus, hence the
 //! aligned start.
 
 use crate::{DEADLINE, TempDir, signal_pid, until, wait_for_end};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use rustix::process::Signal;
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -75,7 +80,9 @@ pub struct TorNetwork {
     pub service: Tor,
     /// Reaches them.
     pub client: Tor,
-    _relays: Vec<Tor>,
+    /// What makes the embedded Arti a part of it: `controller.tor` of a configuration.
+    pub arti: Value,
+    relays: Vec<Tor>,
     _dir: TempDir,
 }
 
@@ -83,9 +90,9 @@ impl TorNetwork {
     /// Starts the network; takes about 12 seconds.
     pub fn start() -> Self {
         let dir = TempDir::new();
-        let ports: Vec<u16> = free_ports(6);
-        let names = ["a0", "r1", "r2", "r3"];
-        let (dir_port, or_ports, socks_port) = (ports[0], &ports[1..5], ports[5]);
+        let names = ["a0", "r1", "r2", "r3", "r4", "r5"];
+        let ports: Vec<u16> = free_ports(2 + names.len());
+        let (dir_port, socks_port, or_ports) = (ports[0], ports[1], &ports[2..]);
         let v3ident = certify(dir.path(), dir_port);
         let prints: Vec<_> = names.iter().map(|name| fingerprint(dir.path(), name)).collect();
         let authority = format!(
@@ -110,12 +117,27 @@ impl TorNetwork {
         let network = Self {
             service: client("c1", "SocksPort 0\n"),
             client: client("c2", &format!("SocksPort 127.0.0.1:{socks_port} ExtendedErrors\n")),
-            _relays: relays,
+            arti: json!({
+                "authorities": [{"name": "a0", "v3ident": v3ident}],
+                "fallback_directories": [{
+                    "rsa_identity": prints[0],
+                    "ed_identity": ed_identity(dir.path(), "a0"),
+                    "orports": [format!("127.0.0.1:{}", or_ports[0])],
+                }],
+            }),
+            relays,
             _dir: dir,
         };
         network.service.bootstrapped();
         network.client.bootstrapped();
         Self { client: Tor { socks_port, ..network.client }, ..network }
+    }
+}
+
+impl TorNetwork {
+    /// Ends all relays, and so the network; clients stay.
+    pub fn end_relays(&mut self) {
+        self.relays.clear();
     }
 }
 
@@ -134,7 +156,8 @@ struct Process(Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
-        signal_pid(self.0.id(), Signal::TERM);
+        // Not SIGTERM: now and then a relay hangs in its shutdown.
+        let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
@@ -198,12 +221,28 @@ impl Tor {
         Err(std::io::ErrorKind::UnexpectedEof.into())
     }
 
+    /// Sends a command to its control port; the reply.
+    pub fn command(&self, line: &str) -> String {
+        let mut control = UnixStream::connect(self.control()).unwrap();
+        control.set_read_timeout(Some(DEADLINE)).unwrap();
+        let cookie = fs::read(self.dir.join("cookie")).unwrap();
+        let hex: String = cookie.iter().map(|octet| format!("{octet:02x}")).collect();
+        control.write_all(format!("AUTHENTICATE {hex}\r\n{line}\r\nQUIT\r\n").as_bytes()).unwrap();
+        let reply = BufReader::new(control).lines().nth(1);
+        reply.expect("a reply of tor").unwrap()
+    }
+
     /// Kills it without a warning.
     pub fn kill(&mut self) {
         let child = self.child.take().expect("a running tor");
         signal_pid(child.0.id(), Signal::KILL);
         assert!(wait_for_end(child.0.id()));
     }
+}
+
+/// A port of 127.0.0.1 that nobody uses.
+pub fn free_port() -> u16 {
+    free_ports(1)[0]
 }
 
 /// Ports that nobody uses; tor can't tell which the kernel has chosen early enough.
@@ -256,6 +295,12 @@ fn fingerprint(dir: &Path, name: &str) -> String {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let print = text.trim().split_once(' ').map(|(_, print)| print.replace(' ', ""));
     print.unwrap_or_else(|| panic!("no fingerprint: {text}{}", String::from_utf8_lossy(&output.stderr)))
+}
+
+/// A relay's Ed25519 identity, which it has once it runs.
+fn ed_identity(dir: &Path, name: &str) -> String {
+    let file = fs::read(dir.join(name).join("keys/ed25519_master_id_public_key")).unwrap();
+    STANDARD_NO_PAD.encode(&file[32..])
 }
 
 /// Waits for the time in the authority's voting interval at which relays have to start. A vote is held by the

@@ -22,6 +22,9 @@ mod transport;
 mod web;
 mod websocket;
 
+#[cfg(feature = "arti")]
+pub use jackfield_arti::check as check_arti;
+
 use jackfield_shared::log::Level;
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;

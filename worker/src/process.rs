@@ -109,6 +109,13 @@ impl Life {
                 self.begin(log_level, &confined, |controller| Serving::publish(services, controller))?;
                 self.controller.send(FromWorker::Ready);
             }
+            Ok(Some((ToWorker::Arti(plan), sockets))) => {
+                let confined = (Sandbox::Auto, Needs::of_arti(&plan.settings));
+                self.begin(plan.log_level, &confined, |controller| {
+                    Serving::embed(*plan, sockets, controller)
+                })?;
+                self.controller.send(FromWorker::Ready);
+            }
             Ok(Some((ToWorker::Drain { timeout_ms, retired }, _))) => {
                 self.drain(Duration::from_millis(timeout_ms), &retired);
             }

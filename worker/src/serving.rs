@@ -1,5 +1,6 @@
 //! A plan in effect: its transports, its listeners, what was counted on them.
 
+use crate::connect::Means;
 use crate::context::Context;
 use crate::controller::Controller;
 use crate::drain::{Drain, Drainer};
@@ -10,11 +11,11 @@ use crate::net::listener::Listener;
 use crate::net::pressure::Pressure;
 use crate::net::stream::Peer;
 use crate::offers::Offers;
-use crate::publish::publish;
+use crate::publish::{embed, publish};
 use crate::tls::Tickets;
 use crate::transport::{Connection, Service};
 use jackfield_shared::config::{ListeningEndpoint, Transport};
-use jackfield_shared::ipc::{ListenerCounters, OnionService, Plan, Slot};
+use jackfield_shared::ipc::{ArtiPlan, DaemonService, ListenerCounters, Plan, Slot};
 use jackfield_shared::tls::{Files, TicketKeys};
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -36,8 +37,8 @@ pub(crate) struct Serving {
     held: Vec<(u64, Endpoint)>,
     /// Those that do, by their inodes.
     listeners: HashMap<u64, Accepting>,
-    /// Those that accept, or publish.
-    tasks: JoinSet<()>,
+    /// Those that accept, or publish; each says why it has ended.
+    tasks: JoinSet<String>,
     tickets: Option<Tickets>,
 }
 
@@ -60,9 +61,11 @@ impl Serving {
     /// Registers every listener, or says why that can't be. Nothing is accepted before [`Self::accept`].
     pub(crate) fn prepare(
         plan: Plan,
-        sockets: Vec<OwnedFd>,
+        mut sockets: Vec<OwnedFd>,
         controller: &Rc<Controller>,
     ) -> Result<Self, String> {
+        let arti = if plan.arti { sockets.pop().map(Rc::new) } else { None };
+        let means = Means { files: &plan.tls_files, arti: arti.as_ref() };
         let context = Rc::new(Context {
             offers: Offers::of(&plan.worker),
             controller: Rc::clone(controller),
@@ -72,7 +75,7 @@ impl Serving {
         let mut transports = HashMap::new();
         for transport in plan.worker.transports() {
             let named = |e| format!("transport \"{}\": {e}", transport.id);
-            let service = Service::new(transport, &plan.tls_files).map_err(named)?;
+            let service = Service::new(transport, means).map_err(named)?;
             let front = Front::new(transport, &plan.tls_files, tickets.as_ref()).map_err(named)?;
             let capacity = Capacity::new(most_connections(transport).into());
             let tally = Tally::new(transport.id.clone());
@@ -138,8 +141,12 @@ impl Serving {
             };
             let retired = Rc::clone(&endpoint.retired);
             let (front, service) = (prepared.front.clone(), prepared.service.clone());
+            let address = endpoint.address.clone();
             let serve = serve(endpoint, front, service, Rc::clone(context), self.drainer.drain());
-            let task = self.tasks.spawn_local(serve);
+            let task = self.tasks.spawn_local(async move {
+                serve.await;
+                format!("{address} is not served any longer")
+            });
             self.listeners.insert(inode, Accepting { task, retired });
         }
     }
@@ -189,11 +196,28 @@ impl Serving {
     }
 
     /// Publishes onion services that other processes serve, or says why that can't be.
-    pub(crate) fn publish(services: Vec<OnionService>, controller: &Rc<Controller>) -> Result<Self, String> {
+    pub(crate) fn publish(services: Vec<DaemonService>, controller: &Rc<Controller>) -> Result<Self, String> {
         let (drainer, drain) = Drainer::new();
         let mut tasks = JoinSet::new();
         publish(services, controller, &drain, &mut tasks)?;
-        Ok(Self {
+        Ok(Self::of_tasks(drainer, tasks))
+    }
+
+    /// Runs the embedded Arti, or says why that can't be.
+    pub(crate) fn embed(
+        plan: ArtiPlan,
+        mut sockets: Vec<OwnedFd>,
+        controller: &Rc<Controller>,
+    ) -> Result<Self, String> {
+        let (drainer, drain) = Drainer::new();
+        let mut tasks = JoinSet::new();
+        embed(plan, sockets.pop(), controller, drain, &mut tasks)?;
+        Ok(Self::of_tasks(drainer, tasks))
+    }
+
+    /// What listens on nothing.
+    fn of_tasks(drainer: Drainer, tasks: JoinSet<String>) -> Self {
+        Self {
             drainer,
             context: None,
             pressure: Rc::new(Pressure::new()),
@@ -203,7 +227,7 @@ impl Serving {
             listeners: HashMap::new(),
             tasks,
             tickets: None,
-        })
+        }
     }
 
     /// What was counted so far, for each transport.
@@ -216,14 +240,17 @@ impl Serving {
         self.counters().iter().map(|counters| counters.connections.open).sum()
     }
 
-    /// Completes if a listener isn't served, or a service published, any longer though draining has not begun, which
-    /// is a fault of ours: a process without it had better be replaced.
+    /// Completes with a reason if something isn't served, or published, any longer though draining has not begun: a
+    /// process without it had better be replaced.
     pub(crate) async fn broken(&mut self) -> String {
         loop {
             match self.tasks.join_next().await {
                 // It was to end.
                 Some(Err(e)) if e.is_cancelled() => {}
-                Some(_) => return "a listener is not served any longer, or a service not published".into(),
+                Some(ended) => {
+                    return ended
+                        .unwrap_or_else(|panic| format!("a task of the process has failed: {panic}"));
+                }
                 None => return std::future::pending().await,
             }
         }

@@ -1,7 +1,7 @@
 //! Where the control socket is.
 
-use crate::sockets::short_path::ShortPath;
 use interprocess::local_socket::{GenericFilePath, Name, ToFsName as _};
+use jackfield_shared::short_path::ShortPath;
 use std::io;
 use std::path::Path;
 

@@ -1,5 +1,6 @@
 //! The node's configuration: its file, or the built-in one where there is none.
 
+use crate::onion;
 use crate::tls::Store;
 use jackfield_shared::config::{self, Diagnostic, Format, Loaded, Severity};
 use jackfield_shared::tls::Remark;
@@ -43,6 +44,9 @@ impl Configuration {
         };
         let (tls, remarks) = loaded.node.as_ref().map(Store::load).unwrap_or_default();
         for Remark { severity, path, message } in remarks {
+            loaded.remark(severity, &path, message);
+        }
+        for (severity, path, message) in loaded.node.as_ref().map(onion::review).unwrap_or_default() {
             loaded.remark(severity, &path, message);
         }
         let name = match Path::new(&loaded.file).canonicalize() {

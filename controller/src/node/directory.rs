@@ -9,6 +9,9 @@ const VARIABLES: [&str; 2] = ["JACKFIELD_DIR", "CROSSBAR_DIR"];
 /// Directories that are looked for where nothing is said. The first is the one that is made.
 const NAMES: [&str; 2] = [".jackfield", ".crossbar"];
 
+/// The name of the runtime directory in it.
+pub(crate) const RUN: &str = "run";
+
 /// A node's directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Directory {
@@ -40,7 +43,7 @@ impl Directory {
 
     /// Its runtime directory.
     pub(crate) fn run(&self) -> PathBuf {
-        self.shown.join("run")
+        self.shown.join(RUN)
     }
 }
 

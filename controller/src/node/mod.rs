@@ -9,5 +9,6 @@ mod run_dir;
 
 pub(crate) use configuration::{Configuration, Origin};
 pub(crate) use detach::{LOG_FILE, Waiting, start_and_wait};
-pub(crate) use directory::Directory;
+pub(crate) use directory::{Directory, RUN};
 pub(crate) use launch::{Options, launch};
+pub(crate) use run_dir::private_directory;

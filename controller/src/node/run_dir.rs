@@ -34,8 +34,7 @@ impl RunDir {
     /// # Errors
     /// When it can't be made or the lock can't be had.
     pub(crate) fn claim(path: &Path) -> io::Result<Claim> {
-        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-        fs::set_permissions(path, Permissions::from_mode(0o700))?;
+        private_directory(path)?;
         let pid_file = path.join(PID_FILE);
         let Some(lock) = LockFile::try_take(&pid_file)? else {
             return Ok(Claim::Taken(pid_in(&pid_file)));
@@ -48,6 +47,15 @@ impl RunDir {
         writeln!(file, "{}", std::process::id())?;
         Ok(Claim::Ours(Self { path: path.into(), was_killed: !before.is_empty(), _lock: lock }))
     }
+}
+
+/// Makes a directory that is its owner's alone, or makes it so.
+///
+/// # Errors
+/// When it can't be made, or is another user's.
+pub(crate) fn private_directory(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    fs::set_permissions(path, Permissions::from_mode(0o700))
 }
 
 fn pid_in(file: &Path) -> Option<u32> {

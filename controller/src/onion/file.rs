@@ -1,6 +1,7 @@
 //! The file a key is kept in.
 
 use super::key::{Key, KeyError};
+use jackfield_shared::config::Severity;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -24,38 +25,52 @@ pub(super) enum FileError {
     Random(#[from] getrandom::Error),
 }
 
-/// A key, and what there is to say about its file.
+/// A key, and whether it was made just now.
 #[derive(Debug)]
 pub(super) struct Loaded {
     pub(super) key: Key,
     pub(super) is_new: bool,
-    pub(super) warning: Option<String>,
+}
+
+/// What there is to say about a file before it is used; nothing about one that isn't there yet.
+pub(super) fn review(path: &Path) -> Option<(Severity, String)> {
+    let file = match File::open(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return None,
+        opened => opened.map_err(|source| FileError::Read { path: path.into(), source }),
+    };
+    match file.and_then(|file| read(path, &file).and_then(|_| mode(path, &file))) {
+        Err(e) => Some((Severity::Error, e.to_string())),
+        Ok(mode) if mode & OTHERS != 0 => {
+            let path = path.display();
+            let text = format!(
+                "{path}: others may read or change this key (mode {mode:04o}): who has it can pretend to be the \
+                 service; `chmod 600 {path}`"
+            );
+            Some((Severity::Warning, text))
+        }
+        Ok(_) => None,
+    }
 }
 
 /// The key in the file, or a new one, which is in the file then.
 pub(super) fn load(path: &Path) -> Result<Loaded, FileError> {
     match File::open(path) {
-        Ok(file) => read(path, file),
+        Ok(file) => Ok(Loaded { key: read(path, &file)?, is_new: false }),
         Err(e) if e.kind() == io::ErrorKind::NotFound => create(path),
         Err(source) => Err(FileError::Read { path: path.into(), source }),
     }
 }
 
-fn read(path: &Path, file: File) -> Result<Loaded, FileError> {
-    let failed = |source| FileError::Read { path: path.into(), source };
-    let metadata = file.metadata().map_err(failed)?;
+fn read(path: &Path, file: &File) -> Result<Key, FileError> {
     let mut octets = Vec::new();
-    file.take(LONGEST).read_to_end(&mut octets).map_err(failed)?;
-    let key = Key::parse(&octets).map_err(|source| FileError::Key { path: path.into(), source })?;
-    let mode = metadata.mode() & 0o777;
-    let warning = (mode & OTHERS != 0).then(|| {
-        let path = path.display();
-        format!(
-            "{path}: others may read or change this key (mode {mode:04o}): who has it can pretend to be the \
-             service; `chmod 600 {path}`"
-        )
-    });
-    Ok(Loaded { key, is_new: false, warning })
+    let read = file.take(LONGEST).read_to_end(&mut octets);
+    read.map_err(|source| FileError::Read { path: path.into(), source })?;
+    Key::parse(&octets).map_err(|source| FileError::Key { path: path.into(), source })
+}
+
+fn mode(path: &Path, file: &File) -> Result<u32, FileError> {
+    let metadata = file.metadata().map_err(|source| FileError::Read { path: path.into(), source })?;
+    Ok(metadata.mode() & 0o777)
 }
 
 /// Writes a file of another name and then gives it its own: nobody ever sees half a key.
@@ -73,7 +88,7 @@ fn create(path: &Path) -> Result<Loaded, FileError> {
     renamed.map_err(failed)?;
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)?;
-    Ok(Loaded { key, is_new: true, warning: None })
+    Ok(Loaded { key, is_new: true })
 }
 
 fn write(path: &Path, octets: &[u8]) -> io::Result<()> {
@@ -93,13 +108,14 @@ mod tests {
         let dir = TempDir::new();
         let path = dir.path().join("service.key");
         let first = load(&path).unwrap();
-        assert!(first.is_new && first.warning.is_none());
+        assert!(first.is_new && review(&path).is_none());
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         let second = load(&path).unwrap();
         assert_eq!((second.is_new, second.key.address()), (false, first.key.address()));
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing else is left behind");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        let warning = load(&path).unwrap().warning.unwrap();
+        let (severity, warning) = review(&path).unwrap();
+        assert_eq!(severity, Severity::Warning);
         assert!(warning.contains("0644") && warning.contains("chmod 600"), "{warning}");
     }
 
@@ -109,6 +125,8 @@ mod tests {
         let path = dir.path().join("garbage");
         fs::write(&path, "garbage").unwrap();
         let text = |path: &Path| load(path).unwrap_err().to_string();
+        assert_eq!(review(&path), Some((Severity::Error, text(&path))));
+        assert_eq!(review(&dir.path().join("none")), None);
         assert!(text(&path).starts_with(&format!("{} does not hold a key", path.display())));
         assert!(text(dir.path()).contains("must be a file that the node's user may read"));
         assert!(text(&dir.path().join("none/key")).contains("its directory must be one"));

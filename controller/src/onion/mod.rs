@@ -2,10 +2,13 @@
 
 mod file;
 mod key;
+mod review;
+
+pub(crate) use review::review;
 
 use crate::sockets::Bound;
 use jackfield_shared::config::{OnionListening, Secret};
-use jackfield_shared::ipc::OnionService;
+use jackfield_shared::ipc::{DaemonService, OnionService};
 use jackfield_shared::log::Level;
 use std::fs;
 use std::path::Path;
@@ -13,8 +16,26 @@ use std::path::Path;
 /// What there is to say in the log once there is one.
 pub(crate) type Remark = (Level, String);
 
+/// An onion service, by who is to publish it.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// A tor daemon.
+    Daemon(Box<DaemonService>),
+    /// The embedded Arti.
+    Arti(OnionService),
+}
+
+impl Order {
+    /// The service.
+    pub(crate) fn service(&self) -> &OnionService {
+        match self {
+            Self::Daemon(daemon) => &daemon.service,
+            Self::Arti(service) => service,
+        }
+    }
+}
+
 /// The service behind an endpoint that is bound. Its key is read, or created, before anything is published.
-/// `None` where no tor daemon is to publish it.
 ///
 /// # Errors
 /// Which attribute of the endpoint is at fault, and why.
@@ -22,10 +43,9 @@ pub(crate) fn service(
     onion: &OnionListening,
     bound: &Bound,
     remarks: &mut Vec<Remark>,
-) -> Result<Option<OnionService>, (&'static str, String)> {
-    let Some(control) = onion.tor_control_endpoint.as_deref() else { return Ok(None) };
+) -> Result<Order, (&'static str, String)> {
     if onion.version != 3 {
-        let reason = "services of version 2 left the Tor network in 2021, and tor daemons publish them no longer; \
+        let reason = "services of version 2 left the Tor network in 2021, and nothing publishes them any longer; \
                       remove this, and name a new key file";
         return Err(("version", reason.into()));
     }
@@ -37,20 +57,23 @@ pub(crate) fn service(
         let text = format!("{}: a new key for {address}; the address is lost with this file", path.display());
         remarks.push((Level::Info, text));
     }
-    remarks.extend(loaded.warning.map(|warning| (Level::Warn, warning)));
     let clients = onion.authorized_clients.iter();
-    Ok(Some(OnionService {
+    let service = OnionService {
         worker: bound.worker.clone(),
         transport: bound.transport.clone(),
         address,
         port: onion.port,
         target: target(&bound.address),
         key: loaded.key.to_base64(),
-        control: control.clone(),
-        password,
         clients: clients.map(|key| key.trim_start_matches("descriptor:x25519:").to_uppercase()).collect(),
         max_streams: onion.max_streams,
-    }))
+    };
+    Ok(match onion.tor_control_endpoint.as_deref() {
+        Some(control) => {
+            Order::Daemon(Box::new(DaemonService { service, control: control.clone(), password }))
+        }
+        None => Order::Arti(service),
+    })
 }
 
 /// The address of the private listener as ADD_ONION takes it; one that stands for all is reached by loopback.

@@ -9,7 +9,7 @@ use jackfield_shared::config::{
 use socket2::SockRef;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// An endpoint of the configuration that is to be bound.
@@ -26,10 +26,12 @@ pub(crate) struct Wanted<'a> {
 }
 
 /// Sockets in use, and what of them the next configuration has been given.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Binder<'a> {
     pool: Vec<Piece<'a>>,
     adjustments: Vec<Adjustment>,
+    /// Where private sockets are.
+    run_dir: PathBuf,
 }
 
 #[derive(Debug)]
@@ -44,8 +46,9 @@ struct Piece<'a> {
 }
 
 impl<'a> Binder<'a> {
-    /// For a configuration that follows one with these endpoints, in a node that was given these sockets.
-    pub(crate) fn new(former: Vec<&'a Bound>, given: &'a [Given]) -> Self {
+    /// For a configuration that follows one with these endpoints, in a node that was given these sockets. Private sockets
+    /// are made in the runtime directory.
+    pub(crate) fn new(former: Vec<&'a Bound>, given: &'a [Given], run_dir: PathBuf) -> Self {
         let pieces = |bound: &&'a Bound| {
             let from: &'a Bound = bound;
             from.listeners().map(move |(socket, _)| Piece {
@@ -63,12 +66,12 @@ impl<'a> Binder<'a> {
             let given_pieces = pieces(&&given.bound).map(|piece| Piece { given: Some(given), ..piece });
             pool.extend(given_pieces.filter(new));
         }
-        Self { pool, adjustments: Vec::new() }
+        Self { pool, adjustments: Vec::new(), run_dir }
     }
 
     /// To be told of every endpoint before the first is bound: what listens for one of them stays with it.
     pub(crate) fn reserve(&mut self, wanted: &Wanted<'_>) {
-        let Ok(place) = Place::of(wanted.endpoint) else { return };
+        let Ok(place) = Place::of(wanted.endpoint, wanted, &self.run_dir) else { return };
         for piece in &mut self.pool {
             piece.reserved |= piece.from.belongs_to(wanted) && place.suits(piece.from, wanted);
         }
@@ -82,7 +85,7 @@ impl<'a> Binder<'a> {
         if let ListeningEndpoint::Twisted(twisted) = wanted.endpoint {
             return self.bind_given(wanted, twisted);
         }
-        let place = Place::of(wanted.endpoint)?;
+        let place = Place::of(wanted.endpoint, wanted, &self.run_dir)?;
         match &place {
             Place::Tcp(tcp, ip) => self.bind_tcp(wanted, &place, tcp, *ip),
             Place::Unix(unix) => self.bind_unix(wanted, &place, unix),
@@ -297,10 +300,11 @@ enum Place {
 }
 
 impl Place {
-    fn of(endpoint: &ListeningEndpoint) -> Result<Self, BindError> {
+    fn of(endpoint: &ListeningEndpoint, wanted: &Wanted<'_>, run_dir: &Path) -> Result<Self, BindError> {
         match endpoint {
             ListeningEndpoint::Onion(onion) => {
-                Self::of(&onion.target.as_deref().cloned().unwrap_or_else(private))
+                let private = || private(wanted.worker, wanted.transport, onion, run_dir);
+                Self::of(&onion.target.as_deref().cloned().unwrap_or_else(private), wanted, run_dir)
             }
             ListeningEndpoint::Tcp(tcp) => Ok(Self::Tcp(tcp.clone(), tcp::interface(tcp)?)),
             ListeningEndpoint::Unix(unix) => Ok(Self::Unix(unix.clone())),

@@ -1,7 +1,8 @@
 //! Sockets that somebody has bound for the node.
 
-use super::{Bound, Local, Socket, private, tcp, unix};
+use super::{Bound, Local, Socket, tcp, unix};
 use crate::systemd::is_kept;
+use jackfield_shared::config::{ListeningEndpoint, TwistedListening};
 use rustix::net::sockopt::socket_acceptconn;
 use socket2::SockRef;
 use std::os::fd::OwnedFd;
@@ -44,7 +45,9 @@ impl Given {
             address,
             onion: None,
             shared,
-            endpoint: private(),
+            endpoint: ListeningEndpoint::Twisted(TwistedListening {
+                server_string: format!("systemd:name={name}"),
+            }),
             local,
             own: Vec::new(),
             common: vec![socket],

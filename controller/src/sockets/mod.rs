@@ -7,7 +7,6 @@ mod binder;
 mod error;
 mod given;
 mod holder;
-pub(crate) mod short_path;
 mod tcp;
 mod unix;
 
@@ -16,16 +15,17 @@ pub(crate) use binder::{Binder, Wanted};
 pub(crate) use error::BindError;
 pub(crate) use given::Given;
 
-use jackfield_shared::config::{ListenPort, ListeningEndpoint, TcpListening};
+use jackfield_shared::config::{ListenPort, ListeningEndpoint, OnionListening, TcpListening, UnixListening};
+use rustix::fs::{Mode, OFlags, open};
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use unix::Name;
 
-/// Connections that may wait: all of an onion service come from one process, the tor daemon.
+/// Connections that may wait: all of an onion service come from one process, the tor daemon or Arti.
 const PRIVATE_BACKLOG: u32 = 1024;
 
 /// A listening socket.
@@ -61,8 +61,17 @@ pub(crate) enum Local {
     Unix(PathBuf),
 }
 
-/// The listener behind an onion service that names none: a port of 127.0.0.1 that the kernel chooses.
-fn private() -> ListeningEndpoint {
+/// The listener behind an onion service that names none. A tor daemon, which may run as another user, is given a port of
+/// 127.0.0.1 that the kernel chooses; Arti, a Unix socket that nobody else can connect to.
+fn private(worker: &str, transport: &str, onion: &OnionListening, run_dir: &Path) -> ListeningEndpoint {
+    if onion.tor_control_endpoint.is_none() {
+        let path = run_dir.join(format!("onion-{worker}-{transport}.sock"));
+        return ListeningEndpoint::Unix(private_socket(path, 0o600));
+    }
+    private_port()
+}
+
+fn private_port() -> ListeningEndpoint {
     ListeningEndpoint::Tcp(TcpListening {
         port: ListenPort::Port(0),
         version: None,
@@ -76,6 +85,59 @@ fn private() -> ListeningEndpoint {
         proxy_protocol: None,
         tls: None,
     })
+}
+
+fn private_socket(path: PathBuf, mode: u32) -> UnixListening {
+    UnixListening {
+        path,
+        backlog: PRIVATE_BACKLOG,
+        mode,
+        owner: None,
+        group: None,
+        max_connections: None,
+        proxy_protocol: None,
+        tls: None,
+    }
+}
+
+/// The Unix socket at which the node's Arti answers as a SOCKS proxy. It outlives every Arti.
+#[derive(Debug)]
+pub(crate) struct ArtiSocket {
+    listening: OwnedFd,
+    place: OwnedFd,
+    // Removes the socket's name from the file system.
+    _name: Name,
+}
+
+impl ArtiSocket {
+    /// Binds it in the runtime directory. Nobody else can enter that, so the socket's own mode lets everybody connect: a
+    /// process that runs as another user connects by [`place`](Self::place).
+    ///
+    /// # Errors
+    /// When it can't be had.
+    pub(crate) fn bind(run_dir: &Path) -> Result<Self, BindError> {
+        let endpoint = private_socket(run_dir.join("arti.sock"), 0o666);
+        let (listening, name) = unix::bind(&endpoint)?;
+        let place = open(&endpoint.path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
+        let place = place.map_err(|e| BindError::new(unix::address(&endpoint.path), e.to_string()))?;
+        Ok(Self { listening, place, _name: name })
+    }
+
+    /// What Arti accepts from.
+    ///
+    /// # Errors
+    /// When there are no descriptors left.
+    pub(crate) fn listening(&self) -> io::Result<OwnedFd> {
+        self.listening.try_clone()
+    }
+
+    /// The socket's place in the file system (O_PATH of open(2)), which connecting takes.
+    ///
+    /// # Errors
+    /// When there are no descriptors left.
+    pub(crate) fn place(&self) -> io::Result<OwnedFd> {
+        self.place.try_clone()
+    }
 }
 
 /// An endpoint that is bound.

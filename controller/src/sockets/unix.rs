@@ -1,9 +1,10 @@
 //! Listening Unix sockets. What is at the path is removed only if it is a socket on which nobody answers.
 
 use super::BindError;
-use super::short_path::ShortPath;
+
 use crate::lock_file::LockFile;
 use jackfield_shared::config::UnixListening;
+use jackfield_shared::short_path::ShortPath;
 use nix::unistd::{Group, User};
 use rustix::fs::{AtFlags, CWD, Gid, Mode, Uid, chmod, chownat};
 use rustix::io::Errno;

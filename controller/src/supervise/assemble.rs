@@ -1,13 +1,14 @@
 //! From a configuration to workers that can be started: set up, and everything bound that they listen on.
 
-use super::setup::{Machine, publisher, worker as set_up};
+use super::setup::{Machine, arti as set_up_arti, publisher, worker as set_up};
 use super::worker::{Work, Worker};
-use crate::node::Configuration;
-use crate::onion;
-use crate::sockets::{Adjustment, BindError, Binder, Bound, Given, Wanted};
+use crate::node::{Configuration, RUN, private_directory};
+use crate::onion::{self, Order};
+use crate::sockets::{Adjustment, ArtiSocket, BindError, Binder, Bound, Given, Wanted};
 use jackfield_shared::config::{self, ListenPort, Listener, ListeningEndpoint, Path as ConfigPath};
-use jackfield_shared::ipc::MAX_FDS;
+use jackfield_shared::ipc::{MAX_FDS, OnionService};
 use std::path::Path;
+use std::rc::Rc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -51,26 +52,52 @@ pub(crate) fn assemble(
     let mut assembler = Assembler {
         configuration,
         setting,
-        binder: Binder::new(setting.former.iter().flat_map(|worker| &worker.bound).collect(), setting.given),
+        binder: Binder::new(
+            setting.former.iter().flat_map(|worker| &worker.bound).collect(),
+            setting.given,
+            setting.base.join(RUN),
+        ),
         errors: Vec::new(),
         remarks: Vec::new(),
     };
     let mut workers = assembler.workers();
-    let services = assembler.bind(&mut workers);
+    let orders = assembler.bind(&mut workers);
+    let arti = assembler.arti(&workers);
     let Assembler { binder, errors, remarks, .. } = assembler;
     if !errors.is_empty() {
         binder.give_up();
         return Err(errors);
     }
-    if !services.is_empty() {
-        let ids: Vec<_> = workers.iter().map(|(_, worker)| worker.id()).collect();
-        let publisher = publisher(services, &ids, setting.base);
-        workers.push((ConfigPath::default(), publisher));
-    }
     let mut workers: Vec<_> = workers.into_iter().map(|(_, worker)| worker).collect();
+    let (mut by_daemon, mut by_arti) = (Vec::new(), Vec::new());
+    for order in orders {
+        match order {
+            Order::Daemon(service) => by_daemon.push(*service),
+            Order::Arti(service) => by_arti.push(service),
+        }
+    }
+    if !by_daemon.is_empty() {
+        let publisher = publisher(by_daemon, &workers, setting.base);
+        workers.push(publisher);
+    }
+    if let Some(Arti { settings, socket }) = arti {
+        for worker in workers.iter_mut().filter(|worker| worker.connects_through_arti()) {
+            worker.arti.clone_from(&socket);
+        }
+        let mut arti = set_up_arti(settings, by_arti, &workers, setting.base);
+        arti.arti = socket;
+        workers.push(arti);
+    }
     let mut bounds: Vec<_> = workers.iter_mut().flat_map(|worker| &mut worker.bound).collect();
     let adjustments = binder.finish(&mut bounds);
     Ok(Assembly { workers, adjustments, remarks })
+}
+
+/// What the worker with Arti is set up with.
+struct Arti {
+    settings: config::Tor,
+    /// Where it is to answer as a SOCKS proxy, if somebody asks it.
+    socket: Option<Rc<ArtiSocket>>,
 }
 
 struct Assembler<'a> {
@@ -95,8 +122,10 @@ impl Assembler<'_> {
             if config.disabled() {
                 continue;
             }
-            if listeners > MAX_FDS {
-                self.failed(&path, format!("{listeners} listening sockets; a worker has {MAX_FDS} at most"));
+            // One descriptor may be the way to Arti.
+            if listeners >= MAX_FDS {
+                let most = MAX_FDS - 1;
+                self.failed(&path, format!("{listeners} listening sockets; a worker has {most} at most"));
                 continue;
             }
             match set_up(config.clone(), self.setting.base, self.setting.machine) {
@@ -123,11 +152,11 @@ impl Assembler<'_> {
         }
     }
 
-    fn bind(&mut self, workers: &mut [(ConfigPath, Worker)]) -> Vec<jackfield_shared::ipc::OnionService> {
+    fn bind(&mut self, workers: &mut [(ConfigPath, Worker)]) -> Vec<Order> {
         for (_, worker) in &*workers {
             worker.listeners().iter().for_each(|listener| self.binder.reserve(&wanted(worker, listener)));
         }
-        let mut services = Vec::new();
+        let mut orders = Vec::new();
         for (path, worker) in workers {
             let mut bounds = Vec::new();
             for (index, listener) in worker.listeners().iter().enumerate() {
@@ -141,11 +170,11 @@ impl Assembler<'_> {
                 };
                 if let ListeningEndpoint::Onion(onion) = listener.endpoint {
                     match onion::service(onion, &bound, &mut self.remarks) {
-                        Ok(Some(service)) => {
-                            bound.onion = Some(format!("{}:{}", service.address, service.port));
-                            services.push(service);
+                        Ok(order) => {
+                            let OnionService { address, port, .. } = order.service();
+                            bound.onion = Some(format!("{address}:{port}"));
+                            orders.push(order);
                         }
-                        Ok(None) => {}
                         Err((key, reason)) => self.failed(&endpoint.key(key), reason),
                     }
                 }
@@ -153,7 +182,33 @@ impl Assembler<'_> {
             }
             worker.bound = bounds;
         }
-        services
+        orders
+    }
+
+    /// What the embedded Arti needs, if something needs Arti.
+    fn arti(&mut self, workers: &[(ConfigPath, Worker)]) -> Option<Arti> {
+        let node = self.configuration.loaded.node.as_ref()?;
+        if !config::endpoints_of_node(node).any(|(_, endpoint)| endpoint.arti().is_some()) {
+            return None;
+        }
+        let settings = node.controller.tor.clone();
+        if let Err(e) = private_directory(&settings.state_directory) {
+            let path = ConfigPath::default().key("controller").key("tor").key("state_directory");
+            let directory = settings.state_directory.display();
+            self.failed(&path, format!("{directory}: Arti's state can't be kept there: {e}"));
+        }
+        if !workers.iter().any(|(_, worker)| worker.connects_through_arti()) {
+            return Some(Arti { settings, socket: None });
+        }
+        let kept = self.setting.former.iter().find_map(|former| former.arti.clone());
+        let socket = kept.map_or_else(|| ArtiSocket::bind(&self.setting.base.join(RUN)).map(Rc::new), Ok);
+        match socket {
+            Ok(socket) => Some(Arti { settings, socket: Some(socket) }),
+            Err(e) => {
+                self.failed(&ConfigPath::default().key("controller").key("tor"), e);
+                None
+            }
+        }
     }
 
     /// Binds; waits for addresses that somebody is about to leave.

@@ -12,7 +12,7 @@ use super::slot::Role;
 use super::worker::{Work, Worker};
 use super::workers::WorkerKey;
 use jackfield_shared::config::{self, RestartPolicy};
-use jackfield_shared::ipc::{self, FromWorker, Plan, Publications, Slot as PlanSlot, ToWorker};
+use jackfield_shared::ipc::{self, ArtiPlan, FromWorker, Plan, Publications, Slot as PlanSlot, ToWorker};
 use jackfield_shared::log::Level;
 use jackfield_shared::status::{Exit, State};
 use std::collections::BTreeSet;
@@ -80,6 +80,12 @@ impl Supervisor {
                 let publications = Publications { log_level: self.hub.level(Some(place.id())), services };
                 ((ToWorker::Publish(Box::new(publications)), Vec::new()), BTreeSet::new())
             }
+            Work::Arti(arti) => {
+                let (settings, services) = (arti.settings.clone(), arti.services.clone());
+                let plan = ArtiPlan { log_level: self.hub.level(Some(place.id())), settings, services };
+                let socket = place.arti.as_ref().map(|arti| arti.listening()).transpose()?;
+                ((ToWorker::Arti(Box::new(plan)), socket.into_iter().collect()), BTreeSet::new())
+            }
             Work::Guest(guest) => {
                 let sockets = sockets(place, slot)?;
                 let mut process = Process::spawn_guest(key, &place.launch, index, guest, sockets, tasks)?;
@@ -109,7 +115,9 @@ impl Supervisor {
             }
         }
         let listening = slots.iter().map(|slot| slot.inode).collect();
+        let arti = worker.arti.as_ref().map(|arti| arti.place()).transpose()?;
         let plan = Plan {
+            arti: arti.is_some(),
             node: self.node.info.clone(),
             worker: config.clone(),
             process: place.index,
@@ -119,6 +127,7 @@ impl Supervisor {
             tls_files: worker.tls_files.clone(),
             ticket_keys: worker.ticket_keys.clone(),
         };
+        sockets.extend(arti);
         Ok(((ToWorker::Start(Box::new(plan)), sockets), listening))
     }
 

@@ -2,7 +2,7 @@
 
 use super::Supervisor;
 use super::event::Source;
-use super::worker::Work;
+use super::worker::Worker;
 use crate::sockets::Bound;
 use jackfield_shared::config::{Transport, TransportKind};
 use jackfield_shared::ipc::Publication;
@@ -34,11 +34,7 @@ impl Supervisor {
 
     /// Where a service is to be reached, as a URI.
     fn uri(&self, worker: &str, transport: &str) -> Option<String> {
-        let publishers = self.workers.serving().filter_map(|worker| match &worker.work {
-            Work::Publish(publisher) => Some(publisher),
-            Work::Serve(_) | Work::Guest(_) => None,
-        });
-        let mut services = publishers.flat_map(|publisher| &publisher.services);
+        let mut services = self.workers.serving().flat_map(Worker::services);
         let service =
             services.find(|service| (&*service.worker, &*service.transport) == (worker, transport))?;
         let worker = self.workers.serving().find(|candidate| candidate.id() == worker)?;
@@ -54,7 +50,9 @@ impl Supervisor {
         let onion = bound.onion.clone()?;
         let is_it = |worker: &str, transport: &str| worker == bound.worker && transport == bound.transport;
         for worker in self.workers.serving() {
-            let Work::Publish(publisher) = &worker.work else { continue };
+            if !worker.services().iter().any(|service| is_it(&service.worker, &service.transport)) {
+                continue;
+            }
             let Some(slot) = worker.slots.first() else { continue };
             let mut told = slot.current.iter().flat_map(|process| &process.publications);
             let told = told.rfind(|p| is_it(&p.worker, &p.transport));
@@ -67,7 +65,7 @@ impl Supervisor {
                     let why = slot.reason.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
                     (
                         degraded,
-                        Some(format!("worker {}, which publishes, is in state {state}{why}", publisher.id)),
+                        Some(format!("worker {}, which publishes, is in state {state}{why}", worker.id())),
                     )
                 }
             };

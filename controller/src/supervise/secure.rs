@@ -25,7 +25,7 @@ impl Worker {
     pub(super) fn tls_files_of(&self, files: &Files) -> Files {
         match &self.work {
             Work::Serve(config) => files_of(config, files),
-            Work::Guest(_) | Work::Publish(_) => Files::default(),
+            Work::Guest(_) | Work::Publish(_) | Work::Arti(_) => Files::default(),
         }
     }
 

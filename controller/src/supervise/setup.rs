@@ -2,12 +2,12 @@
 
 use super::guest::Guest;
 use super::process::Launch;
-use super::worker::{Publisher, Work, Worker};
+use super::worker::{Embedded, Publisher, Work, Worker};
 use crate::cgroup::Cgroups;
 use crate::guest::{find, is_of_service_manager};
 use crate::stage::{ARGUMENTS, Identity, VARIABLE, worker_value};
 use jackfield_shared::config::{self, Inherit, ProcessEnv, Processes, WorkerCommon, WorkerKind};
-use jackfield_shared::ipc::OnionService;
+use jackfield_shared::ipc::{DaemonService, OnionService};
 use rustix::thread::{CpuSet, sched_getaffinity};
 use std::ffi::OsString;
 use std::path::Path;
@@ -143,11 +143,37 @@ fn guest(
     Ok(Worker::new(Work::Guest(Box::new(guest)), launch, processes))
 }
 
-/// The worker that publishes these onion services, beside workers with these ids; with no process yet.
-pub(crate) fn publisher(services: Vec<OnionService>, ids: &[&str], directory: &Path) -> Worker {
-    let names = (1..).map(|number| if number == 1 { "tor".into() } else { format!("tor{number}") });
-    let id = names.into_iter().find(|name: &String| !ids.contains(&name.as_str())).unwrap_or_default();
-    let launch = Launch {
+/// The worker that publishes these onion services by tor daemons, beside the others; with no process yet.
+pub(crate) fn publisher(services: Vec<DaemonService>, others: &[Worker], directory: &Path) -> Worker {
+    let id = free_id("tor", others);
+    let launch = nodes_own(&id, directory);
+    let publisher = Publisher { id, common: WorkerCommon::default(), services };
+    Worker::new(Work::Publish(Box::new(publisher)), launch, 1)
+}
+
+/// The worker that has the embedded Arti, beside the others; with no process yet.
+pub(crate) fn arti(
+    settings: config::Tor,
+    services: Vec<OnionService>,
+    others: &[Worker],
+    directory: &Path,
+) -> Worker {
+    let id = free_id("arti", others);
+    let launch = nodes_own(&id, directory);
+    let embedded = Embedded { id, common: WorkerCommon::default(), settings, services };
+    Worker::new(Work::Arti(Box::new(embedded)), launch, 1)
+}
+
+/// The name, with a number if another worker has it.
+fn free_id(name: &str, others: &[Worker]) -> String {
+    let names = (1..).map(|number| if number == 1 { name.into() } else { format!("{name}{number}") });
+    let is_free = |id: &String| others.iter().all(|other| other.id() != id);
+    names.into_iter().find(is_free).unwrap_or_default()
+}
+
+/// How a process is started that no worker of the configuration has.
+fn nodes_own(id: &str, directory: &Path) -> Launch {
+    Launch {
         title: format!("jackfield {id}"),
         cpus: None,
         identity: None,
@@ -155,12 +181,7 @@ pub(crate) fn publisher(services: Vec<OnionService>, ids: &[&str], directory: &P
         cgroups: Cgroups::default(),
         environment: of_worker(&ProcessEnv::default(), None, std::env::vars_os()),
         directory: directory.into(),
-    };
-    Worker::new(
-        Work::Publish(Box::new(Publisher { id, common: WorkerCommon::default(), services })),
-        launch,
-        1,
-    )
+    }
 }
 
 /// The variables of a process of ours: one more makes it a worker.

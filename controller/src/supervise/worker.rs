@@ -5,12 +5,13 @@ use super::guest::Guest;
 use super::process::{Launch, Process};
 use super::slot::Slot;
 use super::state::least_healthy;
-use crate::sockets::Bound;
+use crate::sockets::{ArtiSocket, Bound};
 use jackfield_shared::config;
-use jackfield_shared::ipc::OnionService;
+use jackfield_shared::ipc::{DaemonService, OnionService};
 use jackfield_shared::status::{Connections, State};
 use jackfield_shared::tls::{Files, TicketKeys};
 use std::collections::HashMap;
+use std::rc::Rc;
 use tokio::task::AbortHandle;
 
 /// A task that ends with whoever wanted it.
@@ -30,8 +31,10 @@ pub(crate) enum Work {
     Serve(Box<config::Worker>),
     /// They are a program that is not ours.
     Guest(Box<Guest>),
-    /// One process publishes the onion services of all the others.
+    /// One process publishes the onion services of all the others, by tor daemons.
     Publish(Box<Publisher>),
+    /// One process has the embedded Arti.
+    Arti(Box<Embedded>),
 }
 
 /// The worker that publishes. It is the node's own: nothing in the configuration says how it is to live.
@@ -41,6 +44,20 @@ pub(crate) struct Publisher {
     pub id: String,
     /// As every worker has them.
     pub common: config::WorkerCommon,
+    /// What it publishes.
+    pub services: Vec<DaemonService>,
+}
+
+/// The worker with the embedded Arti, which is the node's own, too. It is another one than the publisher, so that its
+/// size and its faults are its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Embedded {
+    /// Its id: `arti`, unless a worker of the configuration has this.
+    pub id: String,
+    /// As every worker has them.
+    pub common: config::WorkerCommon,
+    /// How Arti is set up.
+    pub settings: config::Tor,
     /// What it publishes.
     pub services: Vec<OnionService>,
 }
@@ -64,6 +81,8 @@ pub(crate) struct Worker {
     pub arriving: bool,
     /// The files that its TLS sections name.
     pub tls_files: Files,
+    /// Where the node's Arti answers: accepted from by Arti itself, connected to by the others that have it.
+    pub arti: Option<Rc<ArtiSocket>>,
     /// The generation of the configuration that its processes are started with.
     pub generation: u64,
     /// What its processes seal session tickets with; absent where none has TLS.
@@ -86,6 +105,7 @@ impl Worker {
             watch: None,
             arriving: false,
             tls_files: Files::default(),
+            arti: None,
             generation: 1,
             ticket_keys: None,
             ended: HashMap::new(),
@@ -101,6 +121,7 @@ impl Worker {
             Work::Serve(worker) => &worker.id,
             Work::Guest(guest) => &guest.worker.id,
             Work::Publish(publisher) => &publisher.id,
+            Work::Arti(arti) => &arti.id,
         }
     }
 
@@ -110,6 +131,7 @@ impl Worker {
             Work::Serve(worker) => worker.kind_name(),
             Work::Guest(guest) => guest.worker.kind_name(),
             Work::Publish(_) => "tor",
+            Work::Arti(_) => "arti",
         }
     }
 
@@ -119,6 +141,7 @@ impl Worker {
             Work::Serve(worker) => &worker.common,
             Work::Guest(guest) => &guest.worker.common,
             Work::Publish(publisher) => &publisher.common,
+            Work::Arti(arti) => &arti.common,
         }
     }
 
@@ -126,7 +149,7 @@ impl Worker {
     pub(crate) fn transports(&self) -> &[config::Transport] {
         match &self.work {
             Work::Serve(worker) => worker.transports(),
-            Work::Guest(_) | Work::Publish(_) => &[],
+            Work::Guest(_) | Work::Publish(_) | Work::Arti(_) => &[],
         }
     }
 
@@ -135,8 +158,24 @@ impl Worker {
         match &self.work {
             Work::Serve(worker) => worker.listeners(),
             Work::Guest(guest) => guest.worker.listeners(),
-            Work::Publish(_) => Vec::new(),
+            Work::Publish(_) | Work::Arti(_) => Vec::new(),
         }
+    }
+
+    /// The onion services that it publishes.
+    pub(crate) fn services(&self) -> Vec<&OnionService> {
+        match &self.work {
+            Work::Serve(_) | Work::Guest(_) => Vec::new(),
+            Work::Publish(publisher) => publisher.services.iter().map(|daemon| &daemon.service).collect(),
+            Work::Arti(arti) => arti.services.iter().collect(),
+        }
+    }
+
+    /// Whether something in it connects through the node's Arti.
+    pub(crate) fn connects_through_arti(&self) -> bool {
+        let Work::Serve(worker) = &self.work else { return false };
+        let endpoints = config::endpoints(worker, &config::Path::default());
+        endpoints.iter().any(|(_, endpoint)| endpoint.is_through_arti())
     }
 
     /// What it listens on by this name.
@@ -148,7 +187,7 @@ impl Worker {
     /// got what it needs by itself, which may be a port, or the lock on a file.
     pub(crate) fn can_overlap(&self) -> bool {
         match &self.work {
-            Work::Serve(_) | Work::Publish(_) => true,
+            Work::Serve(_) | Work::Publish(_) | Work::Arti(_) => true,
             Work::Guest(guest) => !guest.program.listen.is_empty(),
         }
     }

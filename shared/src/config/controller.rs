@@ -20,14 +20,13 @@ object! {
         pub manhole as "manhole": Option<Manhole> = nested(), optional;
         /// The node's key.
         pub keyring as "keyring": Option<Keyring> = nested(), optional;
-        /// The embedded Arti; absent: as if it were empty.
-        pub tor as "tor": Option<Tor> = nested(), optional;
+        /// The embedded Arti.
+        pub tor as "tor": Tor = nested(), defaulted;
     }
     ignored {
         /// Connections of Crossbar.io's that are nowhere described.
         "connections" = any();
     }
-    absent default;
 }
 
 choice! {

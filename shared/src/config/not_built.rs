@@ -42,7 +42,6 @@ impl Remarks {
     fn controller(&mut self, controller: &Controller, at: &Path) {
         self.missing_if(controller.manhole.is_some(), at.key("manhole"), "the manhole is not built yet");
         self.missing_if(controller.keyring.is_some(), at.key("keyring"), "keyrings are not built yet");
-        self.missing_if(controller.tor.is_some(), at.key("tor"), "the embedded Arti is not built yet");
     }
 
     fn worker(&mut self, worker: &Worker, at: &Path) {
@@ -172,15 +171,8 @@ impl Remarks {
         match endpoint {
             ListeningEndpoint::Tcp(_) | ListeningEndpoint::Unix(_) | ListeningEndpoint::Twisted(_) => {}
             ListeningEndpoint::Onion(onion) => {
-                let message = "the embedded Arti is not built yet; name the control port of a tor daemon";
-                let control = at.key("tor_control_endpoint");
-                match &onion.tor_control_endpoint {
-                    Some(endpoint) => {
-                        self.connecting(endpoint, &control);
-                        let tls = crate::tls::connecting(endpoint).is_some();
-                        self.missing_if(tls, control.key("tls"), "TLS to a control port is not built");
-                    }
-                    None => self.missing(control, message),
+                if let Some(endpoint) = &onion.tor_control_endpoint {
+                    self.connecting(endpoint, &at.key("tor_control_endpoint"));
                 }
                 if let Some(target) = &onion.target {
                     self.listening(target, &at.key("target"));
@@ -191,11 +183,7 @@ impl Remarks {
 
     fn connecting(&mut self, endpoint: &ConnectingEndpoint, at: &Path) {
         match endpoint {
-            ConnectingEndpoint::Tcp(_) | ConnectingEndpoint::Unix(_) => {}
-            ConnectingEndpoint::Tor(tor) => {
-                let message = "the embedded Arti is not built yet; name the SOCKS port of a tor daemon";
-                self.missing_if(tor.tor_socks_port.is_none(), at.key("tor_socks_port"), message);
-            }
+            ConnectingEndpoint::Tcp(_) | ConnectingEndpoint::Unix(_) | ConnectingEndpoint::Tor(_) => {}
             ConnectingEndpoint::Twisted(_) => {
                 self.missing(at.key("type"), "this kind of Twisted endpoint is not built yet");
             }

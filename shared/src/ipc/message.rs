@@ -12,8 +12,12 @@ use serde::{Deserialize, Serialize};
 pub enum ToWorker {
     /// Serve this. The first message, and said once; carries one descriptor for each of the plan's slots.
     Start(Box<Plan>),
-    /// Publish these onion services. In place of [`ToWorker::Start`], to the process that does nothing else.
+    /// Publish these onion services by tor daemons. In place of [`ToWorker::Start`], to the process that does nothing
+    /// else.
     Publish(Box<Publications>),
+    /// Run the embedded Arti. In place of [`ToWorker::Start`], to the process that does nothing else; carries the
+    /// listening socket of its SOCKS proxy, if it is to have one.
+    Arti(Box<ArtiPlan>),
     /// Accept from now on, as [`Plan::hold`] put off.
     Accept,
     /// Accept from these sockets, too; carries one descriptor for each.
@@ -105,18 +109,43 @@ pub struct Plan {
     pub tls_files: Files,
     /// The keys of session tickets; absent where no transport of the worker has TLS.
     pub ticket_keys: Option<TicketKeys>,
+    /// Whether one more descriptor comes after those of the slots: it names (O_PATH of open(2)) the Unix socket at which
+    /// the node's Arti answers as a SOCKS proxy.
+    pub arti: bool,
 }
 
-/// What the process that publishes onion services is to do.
+/// What the process that publishes onion services by tor daemons is to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Publications {
     /// Least important level of the records it sends.
     pub log_level: Level,
     /// The services; no two have the same address.
+    pub services: Vec<DaemonService>,
+}
+
+/// What the process with the embedded Arti is to do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ArtiPlan {
+    /// Least important level of the records it sends.
+    pub log_level: Level,
+    /// How it is set up.
+    pub settings: config::Tor,
+    /// The services to publish; no two have the same address.
     pub services: Vec<OnionService>,
 }
 
-/// An onion service that is published through a tor daemon.
+/// An onion service that is published by a tor daemon.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DaemonService {
+    /// The service.
+    pub service: OnionService,
+    /// The daemon's control port.
+    pub control: ConnectingEndpoint,
+    /// The control port's password, if there is one.
+    pub password: Option<Secret>,
+}
+
+/// An onion service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OnionService {
     /// Id of the worker whose processes serve it.
@@ -131,10 +160,6 @@ pub struct OnionService {
     pub target: String,
     /// Its key: base64 of the 64 octets of an expanded Ed25519 secret key.
     pub key: Secret,
-    /// The daemon's control port.
-    pub control: ConnectingEndpoint,
-    /// The control port's password, if there is one.
-    pub password: Option<Secret>,
     /// The x25519 public keys (base32, without prefix) of the only clients that may come; empty: all may.
     pub clients: Vec<String>,
     /// Streams a client may have open on one circuit; 0: any number.

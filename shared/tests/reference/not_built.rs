@@ -8,7 +8,6 @@ pub(crate) fn features() -> Vec<(&'static str, Value)> {
     vec![
         ("Controller.manhole", controller(json!({"manhole": {"endpoint": tcp(), "users": []}}))),
         ("Controller.keyring", controller(json!({"keyring": {"type": "file", "path": "k"}}))),
-        ("Controller.tor", controller(json!({"tor": {}}))),
         ("Worker:container", worker(json!({"type": "container"}))),
         ("Worker.manhole", worker(json!({"type": "router", "manhole": {"endpoint": tcp(), "users": []}}))),
         (

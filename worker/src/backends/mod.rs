@@ -2,7 +2,7 @@
 
 mod health;
 
-use crate::connect::Connector;
+use crate::connect::{Connector, Means};
 use crate::drain::Drain;
 use crate::net::stream::Peer;
 use jackfield_shared::config::{Balance, ConnectingEndpoint, Health};
@@ -90,11 +90,11 @@ impl Backends {
         endpoints: &[ConnectingEndpoint],
         balance: Balance,
         health: Option<&Health>,
-        files: &Files,
+        means: Means<'_>,
     ) -> Result<Self, String> {
         let backend = |(index, endpoint)| {
             Ok::<_, String>(Rc::new(Backend {
-                connector: Connector::new(endpoint, files)?,
+                connector: Connector::new(endpoint, means)?,
                 index,
                 open: Cell::new(0),
                 avoided: Cell::new(None),
@@ -173,7 +173,7 @@ mod tests {
             })
         };
         let endpoints: Vec<_> = (0..count).map(endpoint).collect();
-        Backends::new(&endpoints, balance, None, &Files::default()).unwrap()
+        Backends::new(&endpoints, balance, None, Means::of(&Files::default())).unwrap()
     }
 
     fn client(n: u8) -> Peer {

@@ -17,7 +17,9 @@ use race::Attempts;
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 
@@ -47,6 +49,11 @@ pub(crate) enum ConnectError {
         #[source]
         source: io::Error,
     },
+    /// The node's own Arti doesn't answer.
+    #[error(
+        "the node's Arti does not answer: {0}; see the state of the worker that runs it (`jackfield status`)"
+    )]
+    NoArti(#[source] io::Error),
     /// Tor can't connect.
     #[error("{to}: {source}")]
     Tor {
@@ -86,6 +93,22 @@ impl fmt::Display for Tried {
     }
 }
 
+/// What a process has been given to connect with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Means<'p> {
+    /// The files of TLS.
+    pub(crate) files: &'p Files,
+    /// Names the socket at which the node's Arti answers, if some endpoint needs it.
+    pub(crate) arti: Option<&'p Rc<OwnedFd>>,
+}
+
+impl<'p> Means<'p> {
+    /// Where no endpoint needs Arti.
+    pub(crate) fn of(files: &'p Files) -> Self {
+        Self { files, arti: None }
+    }
+}
+
 /// A connecting endpoint this release can connect to.
 #[derive(Debug)]
 pub(crate) struct Connector {
@@ -99,31 +122,42 @@ pub(crate) struct Connector {
 enum Target {
     Tcp(TcpConnecting),
     Unix(UnixConnecting),
-    /// With the SOCKS port of the tor daemon.
-    Tor(TorConnecting, u16),
+    Tor(TorConnecting, Socks),
+}
+
+/// Where Tor is asked to connect.
+#[derive(Clone, Debug)]
+enum Socks {
+    /// At this port of 127.0.0.1, where a tor daemon answers.
+    Daemon(u16),
+    /// At this socket, where the node's Arti does.
+    Arti(Rc<OwnedFd>),
 }
 
 impl Connector {
     /// Takes an endpoint of the configuration, or says what this release lacks for it.
-    pub(crate) fn new(endpoint: &ConnectingEndpoint, files: &Files) -> Result<Self, String> {
+    pub(crate) fn new(endpoint: &ConnectingEndpoint, means: Means<'_>) -> Result<Self, String> {
         let (target, proxy_protocol) = match endpoint {
             ConnectingEndpoint::Tcp(tcp) => (Target::Tcp(tcp.clone()), tcp.proxy_protocol),
             ConnectingEndpoint::Unix(unix) => (Target::Unix(unix.clone()), unix.proxy_protocol),
             ConnectingEndpoint::Tor(tor) => {
-                let Some(socks_port) = tor.tor_socks_port else {
-                    return Err(format!(
-                        "{}:{}: connecting by the embedded Arti is not in this release; name the `tor_socks_port` \
-                         of a tor daemon",
-                        tor.host, tor.port
-                    ));
+                let socks = match (tor.tor_socks_port, means.arti) {
+                    (Some(port), _) => Socks::Daemon(port),
+                    (None, Some(arti)) => Socks::Arti(Rc::clone(arti)),
+                    (None, None) => {
+                        return Err(format!(
+                            "{}:{}: the plan came without the node's Arti",
+                            tor.host, tor.port
+                        ));
+                    }
                 };
-                (Target::Tor(tor.clone(), socks_port), tor.proxy_protocol)
+                (Target::Tor(tor.clone(), socks), tor.proxy_protocol)
             }
             ConnectingEndpoint::Twisted(_) => {
                 return Err("connecting to a `twisted` endpoint is not in this release".into());
             }
         };
-        let tls = tls::Connector::new(endpoint, files).map_err(|e| format!("{target}: {e}"))?;
+        let tls = tls::Connector::new(endpoint, means.files).map_err(|e| format!("{target}: {e}"))?;
         Ok(Self { target, proxy_protocol, tls })
     }
 
@@ -139,9 +173,7 @@ impl Connector {
         let (mut stream, timeout) = match &self.target {
             Target::Tcp(endpoint) => (tcp::connect(endpoint).await.map(Stream::Tcp)?, endpoint.timeout),
             Target::Unix(endpoint) => (unix::connect(endpoint).await.map(Stream::Unix)?, endpoint.timeout),
-            Target::Tor(endpoint, port) => {
-                (tor::connect(endpoint, *port).await.map(Stream::Tcp)?, tor::TIMEOUT)
-            }
+            Target::Tor(endpoint, socks) => (tor::connect(endpoint, socks).await?, tor::TIMEOUT),
         };
         if let Some(version) = self.proxy_protocol {
             // Fits into the socket's empty buffer, so it does not wait.

@@ -1,9 +1,14 @@
-//! Connecting through Tor, by the SOCKS port of a tor daemon.
+//! Connecting through Tor, by the SOCKS proxy of a tor daemon or of the node's Arti.
 
-use super::{ConnectError, Tried, socks, within};
+use super::{ConnectError, Socks, Tried, socks, unix, within};
+use crate::net::stream::Stream;
 use jackfield_shared::config::{Isolation, TorConnecting};
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::io;
 use std::net::Ipv4Addr;
+use std::os::fd::AsRawFd as _;
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::net::TcpStream;
 
@@ -11,9 +16,9 @@ use tokio::net::TcpStream;
 /// (`SocksTimeout` of tor(1)).
 pub(super) const TIMEOUT: Duration = Duration::from_secs(120);
 
-pub(super) async fn connect(endpoint: &TorConnecting, socks_port: u16) -> Result<TcpStream, ConnectError> {
+pub(super) async fn connect(endpoint: &TorConnecting, proxy: &Socks) -> Result<Stream, ConnectError> {
     let TorConnecting { host, port, .. } = endpoint;
-    let to = format!("{host}:{port} through Tor at 127.0.0.1:{socks_port}");
+    let to = format!("{host}:{port} through {proxy}");
     let destination = format!("{host}:{port}");
     let secret;
     let isolation = match endpoint.isolation {
@@ -26,10 +31,10 @@ pub(super) async fn connect(endpoint: &TorConnecting, socks_port: u16) -> Result
         }
     };
     let connecting = async {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, socks_port))
-            .await
-            .map_err(|source| ConnectError::NoTor { port: socks_port, source })?;
-        stream.set_nodelay(true).map_err(|source| ConnectError::NoTor { port: socks_port, source })?;
+        let mut stream = proxy.connect().await.map_err(|source| match proxy {
+            Socks::Daemon(port) => ConnectError::NoTor { port: *port, source },
+            Socks::Arti(_) => ConnectError::NoArti(source),
+        })?;
         socks::connect(&mut stream, host, *port, isolation)
             .await
             .map_err(|source| ConnectError::Tor { to: to.clone(), source })?;
@@ -38,4 +43,30 @@ pub(super) async fn connect(endpoint: &TorConnecting, socks_port: u16) -> Result
     within(TIMEOUT, connecting).await.unwrap_or_else(|| {
         Err(ConnectError::Timeout { to: to.clone(), timeout: TIMEOUT, attempts: Tried::default() })
     })
+}
+
+impl Socks {
+    async fn connect(&self) -> io::Result<Stream> {
+        match self {
+            Self::Daemon(port) => {
+                let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).await?;
+                stream.set_nodelay(true)?;
+                Ok(Stream::Tcp(stream))
+            }
+            // By the descriptor: the way to the socket leads through a directory that this process may not enter.
+            Self::Arti(socket) => {
+                let path = PathBuf::from(format!("/proc/self/fd/{}", socket.as_raw_fd()));
+                unix::dial(&path).await.map(Stream::Unix)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Socks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Daemon(port) => write!(f, "Tor at 127.0.0.1:{port}"),
+            Self::Arti(_) => f.write_str("the node's Arti"),
+        }
+    }
 }

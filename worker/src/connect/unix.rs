@@ -3,7 +3,9 @@
 use super::race::Attempts;
 use super::{ConnectError, Tried, within};
 use jackfield_shared::config::UnixConnecting;
+use jackfield_shared::short_path::ShortPath;
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 use tokio::net::UnixStream;
 
@@ -11,24 +13,27 @@ use tokio::net::UnixStream;
 const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
 
 pub(super) async fn connect(endpoint: &UnixConnecting) -> Result<UnixStream, ConnectError> {
-    let connecting = async {
-        let mut pause = PAUSE.0;
-        loop {
-            match UnixStream::connect(&endpoint.path).await {
-                // connect(2): the queue is full, and there is no event for when it isn't any longer.
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => tokio::time::sleep(pause).await,
-                result => return result,
-            }
-            pause = (2 * pause).min(PAUSE.1);
-        }
-    };
-    match within(endpoint.timeout, connecting).await {
+    match within(endpoint.timeout, dial(&endpoint.path)).await {
         Some(result) => result.map_err(|source| ConnectError::Unix { path: endpoint.path.clone(), source }),
         None => Err(ConnectError::Timeout {
             to: format!("unix:{} (its queue is full)", endpoint.path.display()),
             timeout: endpoint.timeout,
             attempts: Tried(Attempts::default()),
         }),
+    }
+}
+
+/// Connects; waits for as long as the listener's queue is full.
+pub(super) async fn dial(path: &Path) -> io::Result<UnixStream> {
+    let path = ShortPath::new(path)?;
+    let mut pause = PAUSE.0;
+    loop {
+        match UnixStream::connect(path.as_path()).await {
+            // connect(2): there is no event for when it isn't full any longer.
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => tokio::time::sleep(pause).await,
+            result => return result,
+        }
+        pause = (2 * pause).min(PAUSE.1);
     }
 }
 

@@ -63,8 +63,13 @@ pub(crate) struct Forwarder {
     queue: mpsc::Sender<Record>,
 }
 
-const fn level_of(level: tracing::Level) -> Level {
-    match level {
+/// What an event weighs as a record. Arti warns of much that is of no use to people who run something else: what
+/// matters of it is told as the state of services.
+fn level_of(metadata: &Metadata<'_>) -> Level {
+    let is_arti = ["tor_", "arti_"].iter().any(|prefix| metadata.target().starts_with(prefix));
+    match *metadata.level() {
+        tracing::Level::ERROR if is_arti => Level::Warn,
+        tracing::Level::WARN if is_arti => Level::Debug,
         tracing::Level::ERROR => Level::Error,
         tracing::Level::WARN => Level::Warn,
         tracing::Level::INFO => Level::Info,
@@ -79,10 +84,10 @@ impl Subscriber for Forwarder {
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        let level = level_of(*metadata.level()) as u8;
+        let level = level_of(metadata) as u8;
         metadata.is_event()
             && level <= self.shared.level.load(Ordering::Relaxed)
-            && (metadata.target().starts_with(OWN) || level <= Level::Warn as u8)
+            && (metadata.target().starts_with(OWN) || *metadata.level() <= tracing::Level::WARN)
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
@@ -97,7 +102,7 @@ impl Subscriber for Forwarder {
     }
 
     fn event(&self, event: &Event<'_>) {
-        let record = Record::now(level_of(*event.metadata().level()), text::of(event));
+        let record = Record::now(level_of(event.metadata()), text::of(event));
         if self.queue.try_send(record).is_err() {
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
         }
@@ -116,7 +121,7 @@ impl Subscriber for Forwarder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tracing::{debug, error, info, trace};
+    use tracing::{debug, error, info, trace, warn};
 
     #[test]
     fn events_become_records_of_their_level() {
@@ -126,6 +131,7 @@ mod tests {
             debug!("not this one");
             error!(target: "hyper::proto", "of another crate");
             info!(target: "hyper::proto", "chatter of another crate");
+            warn!(target: "tor_guardmgr::sample", "chatter of Arti");
         });
         let got: Vec<_> = std::iter::from_fn(|| records.try_recv().ok()).collect();
         let seen: Vec<_> = got.iter().map(|r| (r.level, r.message.as_str())).collect();

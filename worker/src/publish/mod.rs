@@ -1,15 +1,18 @@
-//! Onion services that a tor daemon publishes: the services of one control port share one connection to it.
+//! Onion services that a tor daemon publishes: the services of one control port share one connection to it. And the
+//! embedded Arti, which publishes without.
 
+mod arti;
 mod backoff;
 mod control;
 mod group;
 mod service;
 
-use crate::connect::Connector;
+use crate::connect::{Connector, Means};
 use crate::controller::Controller;
 use crate::drain::Drain;
+pub(crate) use arti::embed;
 use group::Group;
-use jackfield_shared::ipc::OnionService;
+use jackfield_shared::ipc::DaemonService;
 use jackfield_shared::tls::Files;
 use service::Service;
 use std::rc::Rc;
@@ -17,27 +20,30 @@ use tokio::task::JoinSet;
 
 /// Begins to publish services, each until draining begins; or says what this release lacks for one.
 pub(crate) fn publish(
-    services: Vec<OnionService>,
+    services: Vec<DaemonService>,
     controller: &Rc<Controller>,
     drain: &Drain,
-    tasks: &mut JoinSet<()>,
+    tasks: &mut JoinSet<String>,
 ) -> Result<(), String> {
-    let mut groups: Vec<(OnionService, Vec<Service>)> = Vec::new();
+    let mut groups: Vec<(DaemonService, Vec<Service>)> = Vec::new();
     for order in services {
-        let of_group = |(first, _): &&mut (OnionService, Vec<Service>)| {
+        let of_group = |(first, _): &&mut (DaemonService, Vec<Service>)| {
             (&first.control, &first.password) == (&order.control, &order.password)
         };
-        let service = Service::new(order.clone(), Rc::clone(controller));
+        let service = Service::new(order.service.clone(), Rc::clone(controller));
         match groups.iter_mut().find(of_group) {
             Some((_, services)) => services.push(service),
             None => groups.push((order, vec![service])),
         }
     }
     for (first, services) in groups {
-        let connector = Connector::new(&first.control, &Files::default())?;
+        let connector = Connector::new(&first.control, Means::of(&Files::default()))?;
         let group = Group::new(connector, first.password, services);
         let drain = drain.clone();
-        tasks.spawn_local(async move { group.run(drain).await });
+        tasks.spawn_local(async move {
+            group.run(drain).await;
+            "onion services are not published any longer".into()
+        });
     }
     Ok(())
 }

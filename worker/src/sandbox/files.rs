@@ -1,6 +1,6 @@
 //! Which files a process may open, and to which ports it may connect: landlock(7).
 
-use super::needs::{Needs, Read};
+use super::needs::{Connect, Needs, Read};
 use landlock::{
     ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, NetPort, PathBeneath, PathFd, Ruleset,
     RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
@@ -52,10 +52,14 @@ pub(super) fn restrict(needs: &Needs) -> Result<(), String> {
 
 fn rules(needs: &Needs) -> Result<RulesetCreated, RulesetError> {
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
+    let network = match needs.connect {
+        Connect::Any => AccessNet::BindTcp.into(),
+        Connect::Only(_) => AccessNet::from_all(VERSION),
+    };
     let ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(VERSION))?
-        .handle_access(AccessNet::from_all(VERSION))?
+        .handle_access(network)?
         .scope(Scope::from_all(VERSION))?;
     let mut ruleset = ruleset.create()?;
     for path in readable(needs) {
@@ -70,9 +74,10 @@ fn rules(needs: &Needs) -> Result<RulesetCreated, RulesetError> {
                 ruleset.add_rule(PathBeneath::new(fd, AccessFs::from_all(VERSION) & !AccessFs::Execute))?;
         }
     }
-    let domain = needs.names.then_some(DOMAIN);
-    for port in needs.connect.iter().copied().chain(domain) {
-        ruleset = ruleset.add_rule(NetPort::new(port, AccessNet::ConnectTcp))?;
+    if let Connect::Only(ports) = &needs.connect {
+        for port in ports.iter().copied().chain(needs.names.then_some(DOMAIN)) {
+            ruleset = ruleset.add_rule(NetPort::new(port, AccessNet::ConnectTcp))?;
+        }
     }
     Ok(ruleset)
 }

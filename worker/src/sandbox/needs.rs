@@ -1,9 +1,9 @@
 //! What a process needs, told by its part of the configuration.
 
 use jackfield_shared::config::{
-    ConnectingEndpoint, Path, PathService, TlsConnecting, Transport, TransportKind, Web, Worker,
+    ConnectingEndpoint, Path, PathService, TlsConnecting, Tor, Transport, TransportKind, Web, Worker,
 };
-use jackfield_shared::ipc::OnionService;
+use jackfield_shared::ipc::DaemonService;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -16,6 +16,14 @@ pub(super) enum Read {
     Only(BTreeSet<PathBuf>),
 }
 
+/// What may be connected to.
+#[derive(Debug)]
+pub(super) enum Connect {
+    Any,
+    /// These TCP ports.
+    Only(BTreeSet<u16>),
+}
+
 /// What a process needs of the system, apart from what it is given by descriptor.
 #[derive(Debug)]
 pub(crate) struct Needs {
@@ -23,7 +31,7 @@ pub(crate) struct Needs {
     /// Directories in which files are made and changed.
     pub(super) write: BTreeSet<PathBuf>,
     /// The TCP ports that may be connected to.
-    pub(super) connect: BTreeSet<u16>,
+    pub(super) connect: Connect,
     /// It looks up names.
     pub(super) names: bool,
     /// It relies on the certificates that the system trusts.
@@ -38,7 +46,7 @@ impl Needs {
         Self {
             read: Read::Only(BTreeSet::new()),
             write: BTreeSet::new(),
-            connect: BTreeSet::new(),
+            connect: Connect::Only(BTreeSet::new()),
             names: false,
             trust: false,
             programs: false,
@@ -54,10 +62,19 @@ impl Needs {
 
     /// What publishing these services through tor daemons needs. Where a daemon keeps its cookie only the daemon
     /// can tell.
-    pub(crate) fn of_publishing(services: &[OnionService]) -> Self {
+    pub(crate) fn of_publishing(services: &[DaemonService]) -> Self {
         let mut needs = Self { read: Read::Any, ..Self::nothing() };
         services.iter().for_each(|service| needs.connecting(&service.control));
         needs
+    }
+
+    /// What the embedded Arti needs: relays are anywhere, and what it learns of them is kept in its directory. It asks
+    /// the system's user database who may write above that.
+    pub(crate) fn of_arti(settings: &Tor) -> Self {
+        let state = BTreeSet::from([settings.state_directory.clone()]);
+        let memory = ["/proc/meminfo", "/proc/self", "/sys/fs/cgroup"].map(PathBuf::from);
+        let read = Read::Only(state.iter().cloned().chain(memory).collect());
+        Self { read, write: state, connect: Connect::Any, names: true, ..Self::nothing() }
     }
 
     fn transport(&mut self, transport: &Transport) {
@@ -102,19 +119,25 @@ impl Needs {
     fn connecting(&mut self, endpoint: &ConnectingEndpoint) {
         let tls = match endpoint {
             ConnectingEndpoint::Tcp(tcp) => {
-                self.connect.insert(tcp.port);
+                self.port(tcp.port);
                 self.names |= tcp.host.parse::<IpAddr>().is_err();
                 &tcp.tls
             }
             ConnectingEndpoint::Tor(tor) => {
                 // The name is Tor's to look up.
-                self.connect.extend(tor.tor_socks_port);
+                tor.tor_socks_port.into_iter().for_each(|port| self.port(port));
                 &tor.tls
             }
             ConnectingEndpoint::Unix(unix) => &unix.tls,
             ConnectingEndpoint::Twisted(_) => &None,
         };
         self.trust |= tls.as_ref().is_some_and(trusts_the_system);
+    }
+
+    fn port(&mut self, port: u16) {
+        if let Connect::Only(ports) = &mut self.connect {
+            ports.insert(port);
+        }
     }
 
     fn read(&mut self, paths: impl IntoIterator<Item = PathBuf>) {

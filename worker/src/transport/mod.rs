@@ -8,6 +8,7 @@ mod universal;
 
 pub(crate) use relay::{Pipes, Tools as PumpTools, pump};
 
+use crate::connect::Means;
 use crate::context::Context;
 use crate::drain::Drain;
 use crate::net::accept::Open;
@@ -48,13 +49,13 @@ pub(crate) enum Service {
 
 impl Service {
     /// Prepares what the configuration asks for; the error says what can't be served, for people.
-    pub(crate) fn new(transport: &config::Transport, files: &Files) -> Result<Self, String> {
+    pub(crate) fn new(transport: &config::Transport, means: Means<'_>) -> Result<Self, String> {
         match &transport.kind {
             TransportKind::StreamTestee(testee) => Ok(Self::StreamTestee { debug: testee.debug }),
-            TransportKind::StreamRelay(config) => Ok(Self::Relay(relay::Relay::new(config, files)?)),
+            TransportKind::StreamRelay(config) => Ok(Self::Relay(relay::Relay::new(config, means)?)),
             TransportKind::RawsocketTestee(testee) => Ok(Self::RawsocketTestee(Rc::new(testee.clone()))),
-            TransportKind::Universal(config) => Ok(Self::Universal(Rc::new(Universal::new(config, files)?))),
-            TransportKind::Web(config) => Ok(Self::Universal(Rc::new(Universal::web(config, files)?))),
+            TransportKind::Universal(config) => Ok(Self::Universal(Rc::new(Universal::new(config, means)?))),
+            TransportKind::Web(config) => Ok(Self::Universal(Rc::new(Universal::web(config, means)?))),
             TransportKind::WebsocketTestee(config) => {
                 Ok(Self::Universal(Rc::new(Universal::websocket(config)?)))
             }

@@ -2,6 +2,7 @@
 
 use super::rawsocket;
 use super::sniff::{self, Protocol, sniff};
+use crate::connect::Means;
 use crate::drain::LAST_WORD;
 use crate::net::prefixed::Prefixed;
 use crate::net::stream::Stream;
@@ -39,7 +40,7 @@ pub(crate) enum Error {
 
 impl Universal {
     /// All that the configuration asks for; the error says what is not in this release.
-    pub(crate) fn new(config: &config::Universal, files: &Files) -> Result<Self, String> {
+    pub(crate) fn new(config: &config::Universal, means: Means<'_>) -> Result<Self, String> {
         if config.mqtt.is_some() {
             return Err("MQTT is not in this release".into());
         }
@@ -59,13 +60,13 @@ impl Universal {
                 }
             }
         }
-        let site = Site::new(paths, config.web.as_ref(), files)?;
+        let site = Site::new(paths, config.web.as_ref(), means)?;
         Ok(Self { rawsocket, site, handshake_timeout: config.handshake_timeout })
     }
 
     /// The transport `web`.
-    pub(crate) fn web(config: &Web, files: &Files) -> Result<Self, String> {
-        let site = Site::new([], Some(config), files)?;
+    pub(crate) fn web(config: &Web, means: Means<'_>) -> Result<Self, String> {
+        let site = Site::new([], Some(config), means)?;
         Ok(Self { rawsocket: None, site, handshake_timeout: DEFAULT_HANDSHAKE_TIMEOUT })
     }
 
@@ -77,7 +78,7 @@ impl Universal {
         };
         Ok(Self {
             rawsocket: None,
-            site: Site::new([("/", config)], None, &Files::default())?,
+            site: Site::new([("/", config)], None, Means::of(&Files::default()))?,
             handshake_timeout,
         })
     }

@@ -8,6 +8,7 @@ use super::nodeinfo::Nodeinfo;
 use super::proxy::Proxy;
 use super::redirect::Redirect;
 use super::upgrade::Websocket;
+use crate::connect::Means;
 use crate::drain::Drain;
 use jackfield_shared::config::PathService;
 use jackfield_shared::ipc::FromWorker;
@@ -82,15 +83,15 @@ pub(crate) enum Route {
 }
 
 impl Route {
-    fn new(service: &PathService, files: &tls::Files) -> Result<Self, String> {
+    fn new(service: &PathService, means: Means<'_>) -> Result<Self, String> {
         Ok(match service {
             PathService::Static(config) => Self::Files(Files::new(config)?),
             PathService::Json(config) => Self::Json(Json::new(config)),
             PathService::Redirect(config) => Self::Redirect(Redirect::new(config)?),
             PathService::Nodeinfo(config) => Self::Nodeinfo(Nodeinfo::new(config)),
             PathService::WebsocketTestee(config) => Self::Websocket(Rc::new(Websocket::new(config))),
-            PathService::Path(config) => Self::Nested(Routes::new(&config.paths, files)?),
-            PathService::Reverseproxy(config) => Self::Proxy(Box::new(Proxy::new(config, files)?)),
+            PathService::Path(config) => Self::Nested(Routes::new(&config.paths, means)?),
+            PathService::Reverseproxy(config) => Self::Proxy(Box::new(Proxy::new(config, means)?)),
             PathService::None(_) => Self::Nothing,
             _ => return Err("the path service's type is not in this release".into()),
         })
@@ -129,10 +130,10 @@ pub(crate) struct Routes {
 }
 
 impl Routes {
-    pub(crate) fn new(paths: &BTreeMap<String, PathService>, files: &tls::Files) -> Result<Self, String> {
+    pub(crate) fn new(paths: &BTreeMap<String, PathService>, means: Means<'_>) -> Result<Self, String> {
         let mut routes = Self::default();
         for (path, service) in paths {
-            let route = Route::new(service, files).map_err(|e| format!("path \"{path}\": {e}"))?;
+            let route = Route::new(service, means).map_err(|e| format!("path \"{path}\": {e}"))?;
             routes.insert(path, route);
         }
         Ok(routes)

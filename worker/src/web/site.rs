@@ -4,6 +4,7 @@ use super::answer::{Answer, Asked, not_found};
 use super::connection::Client;
 use super::router::{Rest, Route, Routes};
 use super::upgrade::Websocket;
+use crate::connect::Means;
 use crate::drain::Drain;
 use crate::websocket;
 use hyper::header::{HeaderValue, STRICT_TRANSPORT_SECURITY, UPGRADE};
@@ -25,7 +26,7 @@ impl Site {
     pub(crate) fn new<'a>(
         websocket: impl IntoIterator<Item = (&'a str, &'a WebsocketTestee)>,
         web: Option<&Web>,
-        files: &Files,
+        means: Means<'_>,
     ) -> Result<Rc<Self>, String> {
         let mut routes = Routes::default();
         for (path, config) in websocket {
@@ -35,7 +36,7 @@ impl Site {
         let hsts = format!("max-age={}", options.hsts_max_age);
         let hsts =
             options.hsts.then(|| HeaderValue::from_str(&hsts)).transpose().map_err(|e| e.to_string())?;
-        let web = web.map_or_else(|| Ok(Routes::default()), |web| Routes::new(&web.paths, files))?;
+        let web = web.map_or_else(|| Ok(Routes::default()), |web| Routes::new(&web.paths, means))?;
         Ok(Rc::new(Self { websocket: routes, web, options, hsts }))
     }
 
@@ -94,14 +95,15 @@ mod tests {
         let testee = WebsocketTestee { url: None, debug: false, options: Default::default() };
         let paths = ["/", "a", "b"].map(|path| (path.to_owned(), PathService::None(NoService {})));
         let web = Web { paths: paths.into(), options: WebOptions::default() };
-        let site = Site::new([("/", &testee), ("a", &testee)], Some(&web), &Files::default()).unwrap();
+        let site =
+            Site::new([("/", &testee), ("a", &testee)], Some(&web), Means::of(&Files::default())).unwrap();
         let is_websocket =
             |path, upgrade| matches!(site.find(Rest::of(path), upgrade), Some((Route::Websocket(_), _)));
         assert!(is_websocket("/a/x", false));
         assert!(!is_websocket("/b", true));
         assert!(is_websocket("/c", true));
         assert!(!is_websocket("/c", false));
-        let only = Site::new([("/", &testee)], None, &Files::default()).unwrap();
+        let only = Site::new([("/", &testee)], None, Means::of(&Files::default())).unwrap();
         assert!(matches!(only.find(Rest::of("/"), false), Some((Route::Websocket(_), _))));
     }
 }

@@ -57,15 +57,17 @@ impl Supervisor {
 
     fn take_configuration(&mut self, configuration: Configuration) {
         let controller = |configuration: &Configuration| {
-            configuration.loaded.node.as_ref().map(|node| node.controller.clone()).unwrap_or_default()
+            let controller = configuration.loaded.node.as_ref().map(|node| &node.controller);
+            controller.map(|controller| (controller.options.title.clone(), controller.id.clone()))
         };
-        let (before, now) = (controller(&self.node.configuration), controller(&configuration));
-        if before.options.title != now.options.title {
+        let (title_before, _) = controller(&self.node.configuration).unwrap_or_default();
+        let (title, id) = controller(&configuration).unwrap_or_default();
+        if title_before != title {
             let text = "controller.options.title: the title of a process that runs can't be changed; it is taken with \
                         the next `jackfield upgrade` or start";
             self.hub.log(Level::Warn, text);
         }
-        if let Some(id) = now.id {
+        if let Some(id) = id {
             self.node.info.id = id;
         }
         if let Some(node) = &configuration.loaded.node

@@ -40,7 +40,9 @@ pub(super) fn compare(workers: &mut Workers, wanted: Vec<Worker>, generation: u6
         worker.slots[places.clone()].iter_mut().for_each(|slot| slot.arriving = true);
         let key = workers.add(worker);
         if places.is_empty() {
-            next.later.push((key, former));
+            // Arti publishes while its predecessor still has streams open.
+            let is_arti = matches!(workers[key].work, Work::Arti(_));
+            next.later.push((key, former.filter(|_| !is_arti)));
         }
         next.order.push(key);
         next.added.push(key);
@@ -63,7 +65,11 @@ fn goes_on(runs: &Worker, wanted: &Worker) -> bool {
             of_process(&runs.worker) == of_process(&wanted.worker) && runs.executable == wanted.executable
         }
         (Work::Publish(runs), Work::Publish(wanted)) => runs.services == wanted.services,
-        (Work::Serve(_) | Work::Guest(_) | Work::Publish(_), _) => false,
+        (Work::Arti(runs_now), Work::Arti(to_run)) => {
+            let same = runs_now.settings == to_run.settings && runs_now.services == to_run.services;
+            same && runs.arti.is_some() == wanted.arti.is_some()
+        }
+        (Work::Serve(_) | Work::Guest(_) | Work::Publish(_) | Work::Arti(_), _) => false,
     };
     same_work && runs.launch.is_like(&wanted.launch)
 }

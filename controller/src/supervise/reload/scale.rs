@@ -7,6 +7,7 @@ use super::super::stop::Phase;
 use super::super::worker::Worker;
 use super::compare::grow;
 use super::{Kept, Next, Purpose, Step, Supervisor, Transition};
+use crate::node::RUN;
 use crate::sockets::Binder;
 use jackfield_shared::log::Level;
 use std::time::Instant;
@@ -58,7 +59,8 @@ impl Supervisor {
         let mut next = Worker::new(worker.work.clone(), worker.launch.clone(), processes);
         next.scaled = (configured != processes).then_some(processes);
         next.tls_files = worker.tls_files.clone();
-        let mut binder = Binder::new(worker.bound.iter().collect(), &[]);
+        next.arti = worker.arti.clone();
+        let mut binder = Binder::new(worker.bound.iter().collect(), &[], self.node.origin.base.join(RUN));
         let (mut bounds, mut failed) = (Vec::new(), None);
         for listener in next.listeners() {
             let wanted = wanted(&next, &listener);

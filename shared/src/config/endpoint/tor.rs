@@ -68,6 +68,7 @@ impl OnionListening {
                 cx.error_at(key, fields.span_of(key), message);
             }
         }
+        self.check_control(fields, cx);
         if matches!(self.target.as_deref(), Some(ListeningEndpoint::Onion(_))) {
             cx.error_at(
                 "target",
@@ -78,11 +79,28 @@ impl OnionListening {
     }
 }
 
-/// `descriptor:x25519:` and 52 characters of base32, or these alone.
+impl OnionListening {
+    /// Tor's control port is a TCP port or a Unix socket, and never speaks TLS (tor(1), `ControlPort`).
+    fn check_control(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
+        let Some(control) = self.tor_control_endpoint.as_deref() else { return };
+        let message = if matches!(control, ConnectingEndpoint::Tor(_)) {
+            "found a connection through Tor, expected the tcp or unix endpoint of a tor daemon's control port"
+        } else if crate::tls::connecting(control).is_some() {
+            "has \"tls\", which no tor daemon's control port speaks; use a Unix socket, or a port of 127.0.0.1"
+        } else {
+            return;
+        };
+        cx.error_at("tor_control_endpoint", fields.span_of("tor_control_endpoint"), message);
+    }
+}
+
+/// `descriptor:x25519:` and 52 characters of base32, or these alone. The last one stands for one bit, the last of 256.
 fn client_key() -> Text {
     matching("an x25519 public key in base32 (52 characters)", None, |text| {
         let key = text.strip_prefix("descriptor:x25519:").unwrap_or(text);
-        key.len() == 52 && key.bytes().all(|b| matches!(b, b'A'..=b'Z' | b'a'..=b'z' | b'2'..=b'7'))
+        key.len() == 52
+            && key.bytes().all(|b| matches!(b, b'A'..=b'Z' | b'a'..=b'z' | b'2'..=b'7'))
+            && key.ends_with(['A', 'a', 'Q', 'q'])
     })
 }
 
@@ -138,13 +156,32 @@ object! {
         pub bridges as "bridges": Vec<String> = list(text()), default(json!([]), Vec::new());
         /// Seconds until Tor must be up for the first time; after that, endpoints say so and it goes on trying.
         pub bootstrap_timeout as "bootstrap_timeout": Duration = seconds(1.0..=3600.0), default(json!(120), Duration::from_secs(120));
+        /// Octets, roughly, that may wait in its queues; above that the circuits on which most waits are closed. Absent: as
+        /// Arti chooses by the memory of the machine.
+        pub max_queued as "max_queued": Option<u64> = int(16777216..=1099511627776), optional;
     }
+    check Tor::check;
 }
 
 impl Tor {
     fn state(fields: &mut Fields<'_>, cx: &mut Context<'_>) -> Option<PathBuf> {
         let default = cx.absolute("tor");
         fields.given("state_directory", &path(), cx).unwrap_or(Some(default))
+    }
+
+    /// Fallback directories lead into one network, and its authorities vouch for it: neither is of use alone.
+    fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
+        let [authorities, fallbacks] = ["authorities", "fallback_directories"];
+        let (given, missing) = match (self.authorities.is_empty(), self.fallback_directories.is_empty()) {
+            (false, true) => (authorities, fallbacks),
+            (true, false) => (fallbacks, authorities),
+            _ => return,
+        };
+        cx.error_at(
+            given,
+            fields.span_of(given),
+            format!("needs \"{missing}\" of the same network beside it"),
+        );
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) use pipes::Pipes;
 pub(crate) use pump::{Tools, pump};
 
 use crate::backends::Backends;
+use crate::connect::Means;
 use crate::context::Context;
 use crate::drain::Drain;
 use crate::log::Throttle;
@@ -46,10 +47,10 @@ pub(crate) enum Error {
 }
 
 impl Relay {
-    pub(crate) fn new(config: &StreamRelay, files: &Files) -> Result<Rc<Self>, String> {
+    pub(crate) fn new(config: &StreamRelay, means: Means<'_>) -> Result<Rc<Self>, String> {
         let health = config.health.as_ref();
         Ok(Rc::new(Self {
-            backends: Backends::new(&config.backends, config.balance, health, files)?,
+            backends: Backends::new(&config.backends, config.balance, health, means)?,
             idle_timeout: config.idle_timeout,
             pipes: Pipes::default(),
             failing: Throttle::new(REPORT),

@@ -13,6 +13,7 @@ use super::answer::{Answer, Asked, failure, too_long};
 use super::connection::Client;
 use super::router::Rest;
 use crate::backends::{Backend, Backends};
+use crate::connect::Means;
 use crate::drain::Drain;
 use crate::log::Throttle;
 use crate::transport::Pipes;
@@ -42,8 +43,8 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    pub(crate) fn new(config: &Reverseproxy, files: &Files) -> Result<Self, String> {
-        let backends = Backends::new(&config.backends, config.balance, config.health.as_ref(), files)?;
+    pub(crate) fn new(config: &Reverseproxy, means: Means<'_>) -> Result<Self, String> {
+        let backends = Backends::new(&config.backends, config.balance, config.health.as_ref(), means)?;
         let pools =
             config.backends.iter().map(|endpoint| Rc::new(Pool::new(endpoint, config.http2))).collect();
         let (pipes, failing) = (Rc::default(), Throttle::new(REPORT));

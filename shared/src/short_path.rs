@@ -8,11 +8,11 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// Most octets of a path in a socket address.
-pub(crate) const MAX: usize = 107;
+const MAX: usize = 107;
 
 /// A path that fits into a socket address, valid for as long as this value lives.
 #[derive(Debug)]
-pub(crate) struct ShortPath {
+pub struct ShortPath {
     path: PathBuf,
     _directory: Option<OwnedFd>,
 }
@@ -22,7 +22,7 @@ impl ShortPath {
     ///
     /// # Errors
     /// When the directory of a long path can't be opened, or the file name alone is too long.
-    pub(crate) fn new(path: &Path) -> io::Result<Self> {
+    pub fn new(path: &Path) -> io::Result<Self> {
         if path.as_os_str().as_bytes().len() <= MAX {
             return Ok(Self { path: path.into(), _directory: None });
         }
@@ -42,7 +42,7 @@ impl ShortPath {
     }
 
     /// The name.
-    pub(crate) fn as_path(&self) -> &Path {
+    pub fn as_path(&self) -> &Path {
         &self.path
     }
 }
@@ -50,19 +50,20 @@ impl ShortPath {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::TempDir;
+
     use std::os::unix::net::{UnixListener, UnixStream};
 
     #[test]
     fn a_long_path_is_bound_and_found() {
-        let temp = TempDir::new();
-        let dir = temp.path().join("d".repeat(120));
-        std::fs::create_dir(&dir).unwrap();
+        let temp = std::env::temp_dir().join(format!("jackfield-short-path-{}", std::process::id()));
+        let dir = temp.join("d".repeat(120));
+        std::fs::create_dir_all(&dir).unwrap();
         let path = dir.join("s");
         let _listener = UnixListener::bind(ShortPath::new(&path).unwrap().as_path()).unwrap();
         assert!(path.exists());
         UnixStream::connect(ShortPath::new(&path).unwrap().as_path()).unwrap();
         assert!(ShortPath::new(&dir.join("n".repeat(100))).is_err());
         assert_eq!(ShortPath::new(Path::new("/short")).unwrap().as_path(), Path::new("/short"));
+        std::fs::remove_dir_all(&temp).unwrap();
     }
 }

@@ -1,0 +1,61 @@
+//! Every endpoint of a configuration, and where it is.
+
+use super::{ConnectingEndpoint, ListeningEndpoint, Node, Path, Transport, Worker, WorkerKind};
+
+/// An endpoint.
+#[derive(Clone, Copy, Debug)]
+pub enum Endpoint<'a> {
+    /// One that a transport listens on, or a guest.
+    Listening(&'a ListeningEndpoint, Option<&'a Transport>),
+    /// One that is connected to.
+    Connecting(&'a ConnectingEndpoint),
+}
+
+impl Endpoint<'_> {
+    /// Whether it takes the node's embedded Arti; the attribute that would name a tor daemon instead.
+    pub fn arti(&self) -> Option<&'static str> {
+        match self {
+            Self::Listening(ListeningEndpoint::Onion(onion), _) => {
+                onion.tor_control_endpoint.is_none().then_some("tor_control_endpoint")
+            }
+            Self::Connecting(ConnectingEndpoint::Tor(tor)) => {
+                tor.tor_socks_port.is_none().then_some("tor_socks_port")
+            }
+            Self::Listening(..) | Self::Connecting(_) => None,
+        }
+    }
+
+    /// Whether it is connected to through the node's embedded Arti.
+    pub fn is_through_arti(&self) -> bool {
+        matches!(self, Self::Connecting(_)) && self.arti().is_some()
+    }
+}
+
+/// Every endpoint of a worker; `at` is where the worker itself is. Control ports of tor daemons are parts of their
+/// onion services.
+pub fn endpoints<'a>(worker: &'a Worker, at: &Path) -> Vec<(Path, Endpoint<'a>)> {
+    let mut found = Vec::new();
+    for (index, transport) in worker.transports().iter().enumerate() {
+        let at = match &worker.kind {
+            WorkerKind::WebsocketTestee(_) => at.key("transport"),
+            _ => at.key("transports").index(index),
+        };
+        found.push((at.key("endpoint"), Endpoint::Listening(&transport.endpoint, Some(transport))));
+        let connections = transport.connections(&at).into_iter();
+        found.extend(connections.map(|(at, endpoint)| (at, Endpoint::Connecting(endpoint))));
+    }
+    if let WorkerKind::Guest(guest) = &worker.kind {
+        let sockets = guest.listen.iter().enumerate();
+        found.extend(sockets.map(|(index, socket)| {
+            let at = at.key("listen").index(index).key("endpoint");
+            (at, Endpoint::Listening(&socket.endpoint, None))
+        }));
+    }
+    found
+}
+
+/// The endpoints of a node's workers, but of those that are disabled.
+pub fn endpoints_of_node(node: &Node) -> impl Iterator<Item = (Path, Endpoint<'_>)> {
+    let workers = node.workers.iter().enumerate().filter(|(_, worker)| !worker.disabled());
+    workers.flat_map(|(index, worker)| endpoints(worker, &Path::default().key("workers").index(index)))
+}
