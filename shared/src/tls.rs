@@ -98,6 +98,7 @@ impl Tls<'_> {
                     .chain(&tls.chain_certificates)
                     .chain(&tls.ca_certificates)
                     .chain(&tls.crls)
+                    .chain(&tls.dhparam)
                     .chain(more)
                     .collect()
             }

@@ -1,7 +1,7 @@
 //! Every configuration that people are shown is valid and can be started: examples/, README.md and docs/.
 //!
 //! In Markdown these are the blocks marked `json` or `yaml` that have `workers` at the top. A part of a configuration
-//! is checked too if the mark says what it is: `json worker`, `yaml transport`, `json endpoint`.
+//! is checked too if the mark says what it is: `json worker`, `yaml transport`, `json endpoint`, `json backend`, `yaml controller`.
 
 #![allow(clippy::unwrap_used)] // What a test cannot do without, it may ask for.
 
@@ -120,6 +120,11 @@ fn configuration(info: &str, block: &str) -> Option<String> {
         "worker" => json!({"workers": [value]}),
         "transport" => in_worker(value),
         "endpoint" => in_worker(json!({"type": "stream.testee", "endpoint": value})),
+        "backend" => {
+            let endpoint = json!({"type": "tcp", "port": 8080});
+            in_worker(json!({"type": "stream.relay", "endpoint": endpoint, "backends": [value]}))
+        }
+        "controller" => json!({"controller": value}),
         _ if value.get("workers").is_some() => value,
         _ => return None,
     };

@@ -64,6 +64,11 @@ impl Authority {
 
     /// A list that revokes these serial numbers, as PEM.
     pub fn revoke(&self, serials: &[u64]) -> String {
+        self.revoke_until(serials, 4000)
+    }
+
+    /// The same, valid to the beginning of this year.
+    pub fn revoke_until(&self, serials: &[u64], year: i32) -> String {
         let revoked = |serial: &u64| RevokedCertParams {
             serial_number: SerialNumber::from(*serial),
             revocation_time: date_time_ymd(2024, 1, 1),
@@ -72,7 +77,7 @@ impl Authority {
         };
         let list = CertificateRevocationListParams {
             this_update: date_time_ymd(2024, 1, 1),
-            next_update: date_time_ymd(4000, 1, 1),
+            next_update: date_time_ymd(year, 1, 1),
             crl_number: SerialNumber::from(1),
             issuing_distribution_point: None,
             revoked_certs: serials.iter().map(revoked).collect(),

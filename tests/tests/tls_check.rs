@@ -36,6 +36,17 @@ fn check_names_what_is_wrong() {
         std::fs::write(format!("{file}.pass"), passphrase).unwrap();
     }
     dir.write(".jackfield/garbage.pem", "-----BEGIN CERTIFICATE-----\nAAA\n-----END CERTIFICATE-----\n");
+    dir.write(".jackfield/old-crl.pem", authority.revoke_until(&[1], 2025));
+    dir.write(".jackfield/crl.pem", authority.revoke(&[1]));
+    dir.write(".jackfield/ca.crt", authority.pem());
+    let dhparam = argument(&dir, "dhparam.pem");
+    openssl(
+        &["genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", "group:modp_2048", "-out", &dhparam],
+        b"",
+    );
+    // The same in PKCS #3, as `openssl dhparam` writes it.
+    let pkcs3 = openssl(&["dhparam", "-in", &dhparam], b"");
+    std::fs::write(&dhparam, pkcs3).unwrap();
     dir.write(".jackfield/readable.key", std::fs::read_to_string(&key).unwrap());
     let check = |tls: &str| {
         dir.write(".jackfield/config.json", config(tls));
@@ -50,6 +61,26 @@ fn check_names_what_is_wrong() {
         (r#""key": "server.key", "certificate": "garbage.pem""#, false, "can't be used"),
         (r#""key": "old.key", "certificate": "old.crt""#, true, "expired at 2024-02-01T00:00:00Z"),
         (r#""key": "readable.key", "certificate": "server.crt""#, true, "can be read by every user"),
+        (
+            r#""key": "server.key", "certificate": "server.crt", "dhparam": "dhparam.pem""#,
+            true,
+            "has no effect",
+        ),
+        (
+            r#""key": "server.key", "certificate": "server.crt", "dhparam": "ca.crt""#,
+            false,
+            "holds no Diffie-Hellman parameters",
+        ),
+        (
+            r#""key": "server.key", "certificate": "server.crt", "ca_certificates": ["ca.crt"], "crls": ["crl.pem"]"#,
+            true,
+            "",
+        ),
+        (
+            r#""key": "server.key", "certificate": "server.crt", "ca_certificates": ["ca.crt"], "crls": ["old-crl.pem"]"#,
+            true,
+            "expired at 2025-01-01T00:00:00Z: it is used all the same",
+        ),
         (r#""key": "encrypted.key", "certificate": "server.crt""#, false, "\"passphrase_file\""),
         (
             r#""key": "encrypted.key", "passphrase_file": "encrypted.key.pass", "certificate": "server.crt""#,

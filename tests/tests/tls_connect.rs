@@ -131,3 +131,51 @@ fn backends_are_verified_and_refused_by_name() {
     }
     node.stop();
 }
+
+/// A backend on a Unix socket, with TLS and client certificates; and what a relay connects with is renewed while it runs.
+#[test]
+fn a_unix_backend_and_renewed_files() {
+    let dir = TempDir::new();
+    let (first, second) = (Authority::new("first"), Authority::new("second"));
+    let wish = Wish { names: &["good.test"], common_name: "good", ..Wish::default() };
+    for name in ["server", "client"] {
+        first.write(&dir, name, wish);
+    }
+    dir.write(".jackfield/ca.crt", first.pem());
+    dir.write(".jackfield/clients.crt", first.pem());
+    let node = Node::start_in(
+        dir,
+        r#"{"version": 2, "workers": [{"type": "router", "transports": [
+          {"type": "stream.testee", "endpoint": {"type": "unix", "path": "s", "tls":
+            {"key": "server.key", "certificate": "server.crt", "ca_certificates": ["clients.crt"]}}},
+          {"type": "stream.relay", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8080},
+           "backends": [{"type": "unix", "path": "s", "tls": {"hostname": "good.test", "ca_certificates": ["ca.crt"],
+                         "key": "client.key", "certificate": "client.crt"}}]}]}]}"#,
+    );
+    let connect = || {
+        let mut stream = TcpStream::connect((node.addr, 8080)).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        let mut got = [0; 5];
+        stream.write_all(b"hello").unwrap();
+        stream.read_exact(&mut got).map(|()| got)
+    };
+    assert_eq!(&connect().unwrap(), b"hello");
+    // The server's certificate is of another authority, which the relay learns of later.
+    let before = node.log.all().len();
+    second.write(&node.dir, "server", wish);
+    let (_, before) = node.log.wait(before, "new connections use");
+    assert!(connect().is_err());
+    let (line, before) = node.log.wait(before, "no backend could be reached");
+    assert!(line.contains("issued by nobody we trust"), "{line}");
+    node.dir.write(".jackfield/ca.crt", second.pem());
+    let (_, before) = node.log.wait(before, "new connections use");
+    assert_eq!(&connect().unwrap(), b"hello");
+    // So is the client's, and the server learns of that.
+    second.write(&node.dir, "client", wish);
+    let (_, before) = node.log.wait(before, "new connections use");
+    assert!(connect().is_err());
+    node.dir.write(".jackfield/clients.crt", second.pem());
+    node.log.wait(before, "new connections use");
+    assert_eq!(&connect().unwrap(), b"hello");
+    node.stop();
+}

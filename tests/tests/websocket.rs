@@ -145,3 +145,54 @@ fn a_stream_of_http_2_speaks_websocket() {
     assert_eq!(output.trim_end(), "ok");
     node.stop();
 }
+
+const BEHIND: &str = r#"{"type": "websocket.testee", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 9000},
+    "options": {"compression": {"deflate": {"no_context_takeover": true}}}}"#;
+
+#[test]
+fn every_case_through_a_reverse_proxy() {
+    let testee = node(BEHIND);
+    let behind = testee.addr;
+    let transport = format!(
+        r#"{{"type": "web", "endpoint": {{"type": "tcp", "interface": "ADDR", "port": 8080}},
+            "paths": {{"/": {{"type": "none"}}, "ws": {{"type": "websocket-reverseproxy", {DEFLATE},
+                "backend": {{"type": "websocket", "url": "ws://backend.test:9000/behind",
+                    "options": {{"compression": {{"deflate": {{}}}}}},
+                    "endpoint": {{"type": "tcp", "host": "{behind}", "port": 9000}}}}}}}}}}"#
+    );
+    all_cases(node(&transport), "ws://ADDR:8080/ws");
+    testee.stop();
+}
+
+#[test]
+fn a_reverse_proxy_passes_on_ends_and_names_what_fails() {
+    let mut testee = node(BEHIND);
+    let behind = testee.addr;
+    let path = |host: &str, port: u16| {
+        format!(
+            r#"{{"type": "websocket-reverseproxy", "backend": {{"type": "websocket", "url": "ws://backend.test/",
+                "endpoint": {{"type": "tcp", "host": "{host}", "port": {port}}}}}}}"#
+        )
+    };
+    let here = behind.to_string();
+    let node = node(&format!(
+        r#"{{"type": "web", "endpoint": {{"type": "tcp", "interface": "ADDR", "port": 8080}},
+            "paths": {{"/": {{"type": "none"}}, "ws": {}, "dead": {}}}}}"#,
+        path(&here, 9000),
+        path(&here, 9),
+    ));
+    let v13 = "Sec-WebSocket-Version: 13";
+    let ask = |path: &str, headers: &[&str]| {
+        let url = format!("http://{}:8080/{path}", node.addr);
+        python("ws_handshake.py", &[&[url.as_str()], headers].concat())
+    };
+    // The subprotocol is the backend's choice.
+    let answer = ask("ws", &[v13, "Sec-WebSocket-Protocol: wamp.2.json, chat"]);
+    assert!(answer.contains("sec-websocket-protocol: chat\r\n"), "{answer}");
+    assert!(ask("dead", &[v13]).starts_with("HTTP/1.1 502"));
+    node.log.wait(0, &format!("no WebSocket connection to the backend: {behind}:9: "));
+    let output = python("ws_proxy.py", &[&format!("ws://{}:8080/ws", node.addr), &testee.pid().to_string()]);
+    assert_eq!(output.trim_end(), "ok");
+    testee.wait();
+    node.stop();
+}

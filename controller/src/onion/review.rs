@@ -45,3 +45,27 @@ fn settings(node: &Node) -> Option<Review> {
 fn settings(_: &Node) -> Option<Review> {
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jackfield_shared::config::{Format, parse};
+
+    #[test]
+    fn a_build_without_arti_says_so() {
+        let text = r#"{"version": 2, "workers": [{"type": "router", "transports": [
+            {"type": "stream.relay", "endpoint": {"type": "onion", "port": 80, "private_key_file": "k"},
+             "backends": [{"type": "tor", "host": "x.onion", "port": 1},
+                          {"type": "tor", "host": "x.onion", "port": 1, "tor_socks_port": 9050}]}]}]}"#;
+        let loaded = parse(text, Format::Json, "test", std::path::Path::new("/nowhere"), &|_| None);
+        let remarks = review(loaded.node.as_ref().unwrap());
+        let paths: Vec<_> = remarks.iter().map(|(_, path, _)| path.to_string()).collect();
+        if cfg!(feature = "arti") {
+            assert_eq!(paths, [""; 0]);
+        } else {
+            let at = |rest: &str| format!("workers[0].transports[0].{rest}");
+            assert_eq!(paths, [at("endpoint.tor_control_endpoint"), at("backends[0].tor_socks_port")]);
+            assert!(remarks.iter().all(|(severity, ..)| *severity == Severity::NotBuilt));
+        }
+    }
+}

@@ -1,8 +1,7 @@
 //! Sockets that somebody has bound for the node.
 
-use super::{Bound, Local, Socket, tcp, unix};
+use super::{Bound, Local, Socket, private_port, tcp, unix};
 use crate::systemd::is_kept;
-use jackfield_shared::config::{ListeningEndpoint, TwistedListening};
 use rustix::net::sockopt::socket_acceptconn;
 use socket2::SockRef;
 use std::os::fd::OwnedFd;
@@ -45,9 +44,7 @@ impl Given {
             address,
             onion: None,
             shared,
-            endpoint: ListeningEndpoint::Twisted(TwistedListening {
-                server_string: format!("systemd:name={name}"),
-            }),
+            endpoint: private_port(),
             local,
             own: Vec::new(),
             common: vec![socket],

@@ -139,6 +139,7 @@ impl Remarks {
             | PathService::Nodeinfo(_)
             | PathService::None(_)
             | PathService::Reverseproxy(_)
+            | PathService::WebsocketReverseproxy(_)
             | PathService::WebsocketTestee(_) => {}
             PathService::Static(service) => {
                 let message = "files of Python packages are not built; name their directory";
@@ -160,10 +161,9 @@ impl Remarks {
             | PathService::Caller(_)
             | PathService::Webhook(_)
             | PathService::Wap(_) => self.missing(kind, WAMP),
-            PathService::WebsocketReverseproxy(_)
-            | PathService::Cgi(_)
-            | PathService::Archive(_)
-            | PathService::Catalog(_) => self.missing(kind, "this path service is not built yet"),
+            PathService::Cgi(_) | PathService::Archive(_) | PathService::Catalog(_) => {
+                self.missing(kind, "this path service is not built yet")
+            }
         }
     }
 

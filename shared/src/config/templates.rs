@@ -50,6 +50,11 @@ pub fn templates() -> &'static [Template] {
             [".jackfield/config.json", "README.md"]
         ),
         template!(
+            "arti",
+            "an onion service without a tor daemon, published by the embedded Arti",
+            [".jackfield/config.yaml", "README.md"]
+        ),
+        template!(
             "onion",
             "an onion service that the tor daemon of the machine publishes",
             [".jackfield/config.yaml", "README.md"]

@@ -36,19 +36,8 @@ pub(crate) fn features() -> Vec<(&'static str, Value)> {
             transport(json!({"type": "universal", "websocket": {"ws": {"type": "websocket"}}})),
         ),
         ("RawsocketSection:rawsocket", transport(json!({"type": "universal", "rawsocket": {}}))),
-        ("ConnectingEndpoint.tor_socks_port", relay(json!({"type": "tor", "host": "h.onion", "port": 1}))),
-        (
-            "ListeningEndpoint.tor_control_endpoint",
-            endpoint(json!({"type": "onion", "port": 80, "private_key_file": "k"})),
-        ),
         ("PathService.package", service(json!({"type": "static", "package": "p", "resource": "r"}))),
         ("PathService:websocket", service(json!({"type": "websocket"}))),
-        (
-            "PathService:websocket-reverseproxy",
-            service(
-                json!({"type": "websocket-reverseproxy", "backend": {"type": "websocket", "endpoint": {"type": "tcp", "host": "h", "port": 1}, "url": "ws://h"}}),
-            ),
-        ),
         ("PathService:cgi", service(json!({"type": "cgi", "directory": ".", "processor": "sh"}))),
         ("PathService:wsgi", service(json!({"type": "wsgi", "module": "m", "object": "o"}))),
         ("PathService:resource", service(json!({"type": "resource", "classname": "c"}))),
@@ -92,14 +81,6 @@ fn worker(worker: Value) -> Value {
 fn transport(mut transport: Value) -> Value {
     transport["endpoint"] = tcp();
     worker(json!({"type": "router", "transports": [transport]}))
-}
-
-fn endpoint(endpoint: Value) -> Value {
-    worker(json!({"type": "router", "transports": [{"type": "stream.testee", "endpoint": endpoint}]}))
-}
-
-fn relay(backend: Value) -> Value {
-    transport(json!({"type": "stream.relay", "backends": [backend]}))
 }
 
 fn service(service: Value) -> Value {

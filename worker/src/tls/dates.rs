@@ -2,10 +2,11 @@
 
 use super::Review;
 use jackfield_shared::config::Path;
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 use std::path::Path as FsPath;
 use std::time::SystemTime;
 use x509_cert::Certificate;
+use x509_cert::crl::CertificateList;
 use x509_cert::der::{DateTime, Decode};
 
 impl Review<'_> {
@@ -25,6 +26,29 @@ impl Review<'_> {
                 path,
                 format!(
                     "the certificate in {name} is not valid before {from}; is this machine's clock right?"
+                ),
+            );
+        }
+    }
+}
+
+impl Review<'_> {
+    /// Warns of a revocation list that should have been followed by another one: who was revoked since is not on it.
+    pub(super) fn review_list(
+        &mut self,
+        path: &Path,
+        file: &FsPath,
+        list: &CertificateRevocationListDer<'_>,
+    ) {
+        let Ok(list) = CertificateList::from_der(list) else { return };
+        let Some(next) = list.tbs_cert_list.next_update.map(|time| time.to_date_time()) else { return };
+        if next.to_system_time() < SystemTime::now() {
+            let name = file.display();
+            self.warn(
+                path,
+                format!(
+                    "the revocation list in {name} expired at {next}: it is used all the same, but certificates revoked \
+                     since are not on it; get a new one"
                 ),
             );
         }

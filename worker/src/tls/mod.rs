@@ -9,6 +9,7 @@ mod certificates;
 mod ciphers;
 mod client;
 mod dates;
+mod dhparam;
 mod explain;
 mod pem;
 mod server;

@@ -43,7 +43,11 @@ impl Review<'_> {
         path: &Path,
         file: &FsPath,
     ) -> Option<Vec<CertificateRevocationListDer<'static>>> {
-        self.items(path, file, "certificate revocation list", "X509 CRL")
+        let lists = self.items(path, file, "certificate revocation list", "X509 CRL");
+        for list in lists.iter().flatten() {
+            self.review_list(path, file, list);
+        }
+        lists
     }
 
     fn items<T: PemObject>(&mut self, path: &Path, file: &FsPath, what: &str, label: &str) -> Option<Vec<T>> {

@@ -18,6 +18,9 @@ pub(super) fn build(tls: &TlsListening, protocols: &[&str], review: &mut Review<
         let at = at.key("certificates").index(index);
         pairs.push(review.pair(&at, (&more.key, &more.certificate), &more.chain_certificates));
     }
+    if let Some(file) = &tls.dhparam {
+        review.dhparam(&at.key("dhparam"), file);
+    }
     let verifier = client_verifier(tls, review);
     let pairs = pairs.into_iter().collect::<Option<Vec<_>>>();
     let (provider, (pairs, verifier)) = provider.zip(pairs.zip(verifier))?;

@@ -132,6 +132,7 @@ mod tests {
             versions: vec![TlsVersion::V13],
             alpn: None,
             certificates: vec![],
+            dhparam: None,
         }
     }
 

@@ -16,6 +16,7 @@ mod router;
 mod site;
 mod upgrade;
 mod watched;
+mod websocket_proxy;
 
 pub(crate) use connection::{Client, Error, Http, serve};
 pub(crate) use site::Site;

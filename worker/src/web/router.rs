@@ -8,6 +8,7 @@ use super::nodeinfo::Nodeinfo;
 use super::proxy::Proxy;
 use super::redirect::Redirect;
 use super::upgrade::Websocket;
+use super::websocket_proxy::WebsocketProxy;
 use crate::connect::Means;
 use crate::drain::Drain;
 use jackfield_shared::config::PathService;
@@ -79,6 +80,7 @@ pub(crate) enum Route {
     Websocket(Rc<Websocket>),
     Nested(Routes),
     Proxy(Box<Proxy>),
+    WebsocketProxy(Rc<WebsocketProxy>),
     Nothing,
 }
 
@@ -92,6 +94,9 @@ impl Route {
             PathService::WebsocketTestee(config) => Self::Websocket(Rc::new(Websocket::new(config))),
             PathService::Path(config) => Self::Nested(Routes::new(&config.paths, means)?),
             PathService::Reverseproxy(config) => Self::Proxy(Box::new(Proxy::new(config, means)?)),
+            PathService::WebsocketReverseproxy(config) => {
+                Self::WebsocketProxy(Rc::new(WebsocketProxy::new(config, means)?))
+            }
             PathService::None(_) => Self::Nothing,
             _ => return Err("the path service's type is not in this release".into()),
         })
@@ -108,6 +113,7 @@ impl Route {
                 answer
             }
             Self::Proxy(proxy) => proxy.answer(request, rest, client).await,
+            Self::WebsocketProxy(proxy) => proxy.answer(request, client).await,
             Self::Redirect(redirect) => redirect.answer(),
             Self::Websocket(websocket) => websocket.answer(request, client),
             Self::Json(json) if rest.is_root() => json.answer(request),
@@ -141,23 +147,27 @@ impl Routes {
 
     /// Takes the files of TLS as they are now.
     pub(crate) fn renew(&self, files: &tls::Files) -> Result<(), String> {
-        self.proxies().into_iter().try_for_each(|proxy| proxy.renew(files))
+        self.all().try_for_each(|route| match route {
+            Route::Proxy(proxy) => proxy.renew(files),
+            Route::WebsocketProxy(proxy) => proxy.renew(files),
+            Route::Nested(routes) => routes.renew(files),
+            _ => Ok(()),
+        })
     }
 
     /// Begins what goes on beside the requests, until draining begins.
     pub(crate) fn begin(&self, drain: &Drain) {
-        self.proxies().into_iter().for_each(|proxy| proxy.begin(drain));
-    }
-
-    fn proxies(&self) -> Vec<&Proxy> {
-        fn of(route: &Route) -> Vec<&Proxy> {
+        for route in self.all() {
             match route {
-                Route::Proxy(proxy) => vec![&**proxy],
-                Route::Nested(routes) => routes.proxies(),
-                _ => Vec::new(),
+                Route::Proxy(proxy) => proxy.begin(drain),
+                Route::Nested(routes) => routes.begin(drain),
+                _ => {}
             }
         }
-        self.named.values().chain(self.others.as_deref()).flat_map(of).collect()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Route> {
+        self.named.values().chain(self.others.as_deref())
     }
 
     pub(crate) fn insert(&mut self, path: &str, route: Route) {

@@ -14,7 +14,7 @@ use hyper::header::{CONNECTION, HOST, HeaderName, HeaderValue, SEC_WEBSOCKET_VER
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper::{Request, StatusCode, Version};
 use hyper_util::rt::TokioIo;
-use jackfield_shared::config::WebsocketTestee;
+use jackfield_shared::config::{WebsocketOptions, WebsocketTestee};
 use std::io;
 use std::rc::Rc;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -34,14 +34,17 @@ impl Websocket {
 
     /// Answers a handshake, and serves the connection in a task of its own from then on.
     pub(crate) fn answer(self: &Rc<Self>, request: &mut Asked, client: &Rc<Client>) -> Answer {
-        match websocket::handshake(request, &self.config.options) {
+        let protocol = websocket::offered(request.headers());
+        match websocket::handshake(request, &self.config.options, protocol.as_ref()) {
             Ok((response, compression)) => {
                 let version = request.version();
                 let upgrade = hyper::upgrade::on(request);
                 spawn_local(Rc::clone(self).serve(upgrade, version, compression, Rc::clone(client)));
                 response.map(|()| Body::Empty)
             }
-            Err(refusal) => self.refuse(request, refusal, client.secure),
+            Err(refusal) => {
+                refuse(request, refusal, client.secure, &self.config.options, self.config.url.as_deref())
+            }
         }
     }
 
@@ -74,45 +77,53 @@ impl Websocket {
         let scratch = &client.context.scratch;
         websocket::echo(stream, &self.config, compression, client.peer, &client.drain, scratch).await
     }
+}
 
-    fn refuse<B>(&self, request: &Request<B>, refusal: Refusal, secure: bool) -> Answer {
-        let asked = request.headers();
-        let websocket = (UPGRADE, HeaderValue::from_static("websocket"));
-        let upgrade = (CONNECTION, HeaderValue::from_static("Upgrade"));
-        let required = StatusCode::UPGRADE_REQUIRED;
-        let (mut answer, headers): (_, Vec<(HeaderName, HeaderValue)>) = match refusal {
-            Refusal::NotWebSocket if self.config.options.enable_webstatus && wants_page(asked) => {
-                let host = asked.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-                let scheme = if secure { "wss" } else { "ws" };
-                let host = websocket::external(host, &self.config.options);
-                let own = || format!("{scheme}://{host}{}", request.uri().path());
-                let url = self.config.url.clone().unwrap_or_else(own);
-                let mut answer = content(HTML, pages::websocket(&url));
-                *answer.status_mut() = required;
-                (answer, vec![websocket, upgrade])
-            }
-            Refusal::NotWebSocket => {
-                (failure(asked, required, "This address speaks WebSocket."), vec![websocket, upgrade])
-            }
-            Refusal::Version => {
-                let versions: Vec<_> = websocket::versions(&self.config.options).collect();
-                let versions = versions.join(", ");
-                let text = format!("This address speaks version {versions} of WebSocket.");
-                let said = HeaderValue::from_str(&versions).ok().map(|value| (SEC_WEBSOCKET_VERSION, value));
-                (failure(asked, required, &text), [websocket, upgrade].into_iter().chain(said).collect())
-            }
-            Refusal::Malformed(why) => {
-                let text = format!("This is no WebSocket handshake: {why}.");
-                (failure(asked, StatusCode::BAD_REQUEST, &text), vec![])
-            }
-            Refusal::Origin(origin) => {
-                let text = format!("Pages from {origin} may not connect to this address.");
-                (failure(asked, StatusCode::FORBIDDEN, &text), vec![])
-            }
-        };
-        answer.headers_mut().extend(headers);
-        answer
-    }
+/// The answer to a request that does not become a WebSocket connection. `url` is the address that clients use, where it is
+/// not the one they have named.
+pub(super) fn refuse<B>(
+    request: &Request<B>,
+    refusal: Refusal,
+    secure: bool,
+    options: &WebsocketOptions,
+    url: Option<&str>,
+) -> Answer {
+    let asked = request.headers();
+    let websocket = (UPGRADE, HeaderValue::from_static("websocket"));
+    let upgrade = (CONNECTION, HeaderValue::from_static("Upgrade"));
+    let required = StatusCode::UPGRADE_REQUIRED;
+    let (mut answer, headers): (_, Vec<(HeaderName, HeaderValue)>) = match refusal {
+        Refusal::NotWebSocket if options.enable_webstatus && wants_page(asked) => {
+            let host = asked.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+            let scheme = if secure { "wss" } else { "ws" };
+            let host = websocket::external(host, options);
+            let own = || format!("{scheme}://{host}{}", request.uri().path());
+            let url = url.map_or_else(own, str::to_owned);
+            let mut answer = content(HTML, pages::websocket(&url));
+            *answer.status_mut() = required;
+            (answer, vec![websocket, upgrade])
+        }
+        Refusal::NotWebSocket => {
+            (failure(asked, required, "This address speaks WebSocket."), vec![websocket, upgrade])
+        }
+        Refusal::Version => {
+            let versions: Vec<_> = websocket::versions(options).collect();
+            let versions = versions.join(", ");
+            let text = format!("This address speaks version {versions} of WebSocket.");
+            let said = HeaderValue::from_str(&versions).ok().map(|value| (SEC_WEBSOCKET_VERSION, value));
+            (failure(asked, required, &text), [websocket, upgrade].into_iter().chain(said).collect())
+        }
+        Refusal::Malformed(why) => {
+            let text = format!("This is no WebSocket handshake: {why}.");
+            (failure(asked, StatusCode::BAD_REQUEST, &text), vec![])
+        }
+        Refusal::Origin(origin) => {
+            let text = format!("Pages from {origin} may not connect to this address.");
+            (failure(asked, StatusCode::FORBIDDEN, &text), vec![])
+        }
+    };
+    answer.headers_mut().extend(headers);
+    answer
 }
 
 /// The connection as it was before hyper, with what hyper has read beyond the handshake in front.

@@ -3,6 +3,7 @@
 use super::deflate::Compressor;
 use super::extension::Agreement;
 use super::frame::{MAX_CONTROL, Opcode, unmask};
+use super::session::Side;
 use jackfield_shared::config::WebsocketOptions;
 use std::hash::{BuildHasher, RandomState};
 
@@ -23,11 +24,15 @@ pub(super) struct Encoder {
 }
 
 impl Encoder {
-    /// The encoder of a server.
-    pub(super) fn new(options: &WebsocketOptions, compression: Option<Agreement>) -> Self {
-        let compressor = |agreed: Agreement| Compressor::new(agreed.to_client, agreed.memory_level);
+    /// The encoder of our side. A client always masks.
+    pub(super) fn new(side: Side, options: &WebsocketOptions, compression: Option<Agreement>) -> Self {
+        let direction = |agreed: Agreement| match side {
+            Side::Server => agreed.to_client,
+            Side::Client => agreed.from_client,
+        };
+        let compressor = |agreed: Agreement| Compressor::new(direction(agreed), agreed.memory_level);
         Self {
-            mask: options.mask_server_frames,
+            mask: side == Side::Client || options.mask_server_frames,
             apply_mask: options.apply_mask,
             fragment: options.auto_fragment_size.try_into().unwrap_or(0),
             compressor: compression.map(compressor),
@@ -104,7 +109,7 @@ mod tests {
     fn encoder(change: impl FnOnce(&mut WebsocketOptions)) -> Encoder {
         let mut options = WebsocketOptions::default();
         change(&mut options);
-        Encoder::new(&options, None)
+        Encoder::new(Side::Server, &options, None)
     }
 
     #[test]

@@ -35,6 +35,47 @@ pub(super) fn agree(headers: &HeaderMap, config: &Deflate) -> Option<(Agreement,
     values.flat_map(|value| value.split(',')).filter_map(parse).find_map(|offer| accept(&offer, config))
 }
 
+/// What a client offers: as the configuration of its side has it.
+pub(super) fn offer(config: &Deflate) -> String {
+    let mut said = format!("{NAME}; client_max_window_bits");
+    if config.request_no_context_takeover {
+        said.push_str("; server_no_context_takeover");
+    }
+    if config.no_context_takeover == Some(true) {
+        said.push_str("; client_no_context_takeover");
+    }
+    if config.request_max_window_bits > 0 {
+        said.push_str(&format!("; server_max_window_bits={}", config.request_max_window_bits));
+    }
+    said
+}
+
+/// What the server has made of [`offer`]; `None` if it must not (section 7.1).
+pub(super) fn accepted(answer: &str, config: &Deflate) -> Option<Agreement> {
+    let answered = parse(answer)?;
+    let asked = Some(config.request_max_window_bits).filter(|bits| *bits > 0);
+    let to_client = Direction {
+        no_context_takeover: answered.server_no_context_takeover,
+        window_bits: answered.server_bits.unwrap_or(MOST_BITS).max(LEAST_BITS),
+    };
+    if asked.is_some_and(|bits| to_client.window_bits > bits)
+        || (config.request_no_context_takeover && !to_client.no_context_takeover)
+    {
+        return None;
+    }
+    let client_bits = match answered.client_bits {
+        None => MOST_BITS,
+        Some(bits) => bits?,
+    };
+    let from_client = Direction {
+        no_context_takeover: answered.client_no_context_takeover || config.no_context_takeover == Some(true),
+        window_bits: config.max_window_bits.map_or(client_bits, |own| own.min(client_bits)),
+    };
+    // What is compressed here can't be with a smaller window.
+    (from_client.window_bits >= LEAST_BITS).then_some(())?;
+    Some(Agreement { from_client, to_client, memory_level: config.memory_level.unwrap_or(8) })
+}
+
 /// An offer; `None` if it is of another extension, or must be declined (section 7.1).
 fn parse(text: &str) -> Option<Offer> {
     let mut parts = text.split(';').map(str::trim);
@@ -159,6 +200,40 @@ mod tests {
         ] {
             assert_eq!(said(&[declined], |_| {}), None, "{declined}");
         }
+    }
+
+    #[test]
+    fn what_a_client_offers_a_server_takes() {
+        let mut config = Deflate {
+            request_no_context_takeover: true,
+            request_max_window_bits: 10,
+            no_context_takeover: Some(true),
+            max_window_bits: Some(12),
+            memory_level: Some(3),
+        };
+        let offer_and_accept = |client: &Deflate, server: &Deflate| {
+            let mut headers = HeaderMap::new();
+            headers.append(SEC_WEBSOCKET_EXTENSIONS, offer(client).parse().unwrap());
+            let (of_server, said) = agree(&headers, server).unwrap();
+            (of_server, accepted(&said, client).unwrap())
+        };
+        let plain = Deflate {
+            request_no_context_takeover: false,
+            request_max_window_bits: 0,
+            no_context_takeover: None,
+            max_window_bits: None,
+            memory_level: None,
+        };
+        for (client, server) in [(&config, &plain), (&plain, &config), (&config, &config), (&plain, &plain)] {
+            let (of_server, of_client) = offer_and_accept(client, server);
+            assert_eq!(of_server.to_client, of_client.to_client);
+            assert_eq!(of_server.from_client.no_context_takeover, of_client.from_client.no_context_takeover);
+            assert!(of_server.from_client.window_bits >= of_client.from_client.window_bits);
+        }
+        assert_eq!(accepted("permessage-deflate", &config), None, "it was asked for more");
+        config.request_no_context_takeover = false;
+        assert_eq!(accepted("permessage-deflate; server_max_window_bits=11", &config), None);
+        assert_eq!(accepted("permessage-other", &config), None);
     }
 
     #[test]

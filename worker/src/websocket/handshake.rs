@@ -31,13 +31,14 @@ pub(crate) enum Refusal {
 }
 
 /// Checks a request; the answer is the one to send before the connection is a WebSocket: `101 Switching Protocols`, or
-/// 200 to the CONNECT of HTTP/2. Offered subprotocols: the first is taken, but none of WAMP's, which an echo does not speak.
+/// 200 to the CONNECT of HTTP/2. `protocol` is the subprotocol taken of those offered.
 ///
 /// # Errors
 /// The reason why the request must be refused.
 pub(crate) fn handshake<B>(
     request: &Request<B>,
     options: &WebsocketOptions,
+    protocol: Option<&HeaderValue>,
 ) -> Result<(Response<()>, Option<Agreement>), Refusal> {
     let headers = request.headers();
     let is_connect = is_extended_connect(request);
@@ -53,10 +54,8 @@ pub(crate) fn handshake<B>(
 
     let mut response = if is_connect { Response::new(()) } else { switching(headers)? };
     let answer = response.headers_mut();
-    if let Some(protocol) = tokens(headers, &header::SEC_WEBSOCKET_PROTOCOL).find(|p| !p.starts_with("wamp."))
-        && let Ok(protocol) = HeaderValue::from_str(protocol)
-    {
-        answer.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
+    if let Some(protocol) = protocol {
+        answer.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol.clone());
     }
     let deflate = options.compression.as_ref().and_then(|compression| compression.deflate.as_ref());
     let agreed = deflate.and_then(|config| {
@@ -68,6 +67,13 @@ pub(crate) fn handshake<B>(
         answer.insert(header::SERVER, SERVER);
     }
     Ok((response, agreed))
+}
+
+/// The first of the subprotocols offered that is none of WAMP's, which an echo does not speak.
+pub(crate) fn offered(headers: &HeaderMap) -> Option<HeaderValue> {
+    let protocol =
+        tokens(headers, &header::SEC_WEBSOCKET_PROTOCOL).find(|name| !name.starts_with("wamp."))?;
+    HeaderValue::from_str(protocol).ok()
 }
 
 /// Whether the request is a WebSocket handshake of HTTP/2 (RFC 8441 section 5).
@@ -119,7 +125,7 @@ pub(crate) fn versions(options: &WebsocketOptions) -> impl Iterator<Item = &'sta
 }
 
 /// RFC 6455 section 4.2.2, step 5.4.
-fn accept_key(key: &[u8]) -> String {
+pub(super) fn accept_key(key: &[u8]) -> String {
     STANDARD.encode(Sha1::new().chain_update(key).chain_update(GUID).finalize())
 }
 
@@ -226,7 +232,7 @@ mod tests {
 
     #[test]
     fn the_example_of_the_rfc() {
-        let response = handshake(&request(&[]), &WebsocketOptions::default()).unwrap().0;
+        let response = handshake(&request(&[]), &WebsocketOptions::default(), None).unwrap().0;
         assert_eq!(response.status(), 101);
         assert_eq!(response.headers()[header::SEC_WEBSOCKET_ACCEPT], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
         assert!(!response.headers().contains_key(header::SEC_WEBSOCKET_PROTOCOL));
@@ -234,8 +240,9 @@ mod tests {
 
     #[test]
     fn what_is_no_handshake_is_refused_with_its_reason() {
-        let refused =
-            |extra: &[(&str, &str)]| handshake(&request(extra), &WebsocketOptions::default()).unwrap_err();
+        let refused = |extra: &[(&str, &str)]| {
+            handshake(&request(extra), &WebsocketOptions::default(), None).unwrap_err()
+        };
         assert_eq!(refused(&[("upgrade", "")]), Refusal::NotWebSocket);
         assert_eq!(refused(&[("sec-websocket-version", "7")]), Refusal::Version);
         assert_eq!(refused(&[("sec-websocket-version", "")]), Refusal::Version);
@@ -244,25 +251,23 @@ mod tests {
         }
         let mut post = request(&[]);
         *post.method_mut() = Method::POST;
-        assert!(matches!(handshake(&post, &WebsocketOptions::default()), Err(Refusal::Malformed(_))));
+        assert!(matches!(handshake(&post, &WebsocketOptions::default(), None), Err(Refusal::Malformed(_))));
     }
 
     #[test]
     fn an_echo_speaks_no_wamp() {
-        let chosen = |offer: &str| {
-            let r = handshake(&request(&[("sec-websocket-protocol", offer)]), &WebsocketOptions::default())
-                .unwrap()
-                .0;
-            r.headers().get(header::SEC_WEBSOCKET_PROTOCOL).map(|p| p.to_str().unwrap().to_owned())
-        };
-        assert_eq!(chosen("wamp.2.json, chat"), Some("chat".into()));
+        let chosen = |offer: &str| offered(request(&[("sec-websocket-protocol", offer)]).headers());
+        assert_eq!(chosen("wamp.2.json, chat"), Some(HeaderValue::from_static("chat")));
         assert_eq!(chosen("wamp.2.json"), None);
+        let chat = HeaderValue::from_static("chat");
+        let (response, _) = handshake(&request(&[]), &WebsocketOptions::default(), Some(&chat)).unwrap();
+        assert_eq!(response.headers()[header::SEC_WEBSOCKET_PROTOCOL], "chat");
     }
 
     #[test]
     fn origins() {
         let ok = |origin: &str, allowed: &[&str]| {
-            handshake(&request(&[("origin", origin)]), &options(allowed)).is_ok()
+            handshake(&request(&[("origin", origin)]), &options(allowed), None).is_ok()
         };
         assert!(ok("https://any.org", &["*"]));
         assert!(ok("http://example.org:8080", &[]));

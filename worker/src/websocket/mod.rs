@@ -3,6 +3,7 @@
 //! The protocol is our own code, not a library's: the options of Crossbar.io reach into every frame (masking
 //! rules, limits, close behaviour), and routing will send one encoded event to many subscribers.
 
+mod client;
 mod decode;
 mod deflate;
 mod echo;
@@ -11,8 +12,12 @@ mod extension;
 mod frame;
 mod handshake;
 mod ping;
+mod relay;
+mod session;
 mod utf8;
 
+pub(crate) use client::{Backend, BackendError};
 pub(crate) use echo::echo;
 pub(crate) use extension::Agreement;
-pub(crate) use handshake::{Refusal, external, handshake, is_extended_connect, versions};
+pub(crate) use handshake::{Refusal, external, handshake, is_extended_connect, offered, versions};
+pub(crate) use relay::{End, relay};

@@ -8,4 +8,5 @@ mod life;
 mod limits;
 mod nodeinfo;
 mod relay;
+mod tickets;
 mod universal;

@@ -60,7 +60,8 @@ impl Supervisor {
         next.scaled = (configured != processes).then_some(processes);
         next.tls_files = worker.tls_files.clone();
         next.arti = worker.arti.clone();
-        let mut binder = Binder::new(worker.bound.iter().collect(), &[], self.node.origin.base.join(RUN));
+        let run_dir = self.node.origin.base.join(RUN);
+        let mut binder = Binder::new(worker.bound.iter().collect(), &[], run_dir);
         let (mut bounds, mut failed) = (Vec::new(), None);
         for listener in next.listeners() {
             let wanted = wanted(&next, &listener);

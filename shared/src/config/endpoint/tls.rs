@@ -66,10 +66,9 @@ object! {
         pub alpn as "alpn": Option<Vec<String>> = some(protocol_name()), optional;
         /// More certificates, chosen by the name the client asks for (SNI).
         pub certificates as "certificates": Vec<TlsCertificate> = list(nested()), default(json!([]), Vec::new());
-    }
-    ignored {
-        /// Diffie-Hellman parameters, a PEM file; the TLS library has no finite-field Diffie-Hellman.
-        "dhparam" = file();
+        /// Diffie-Hellman parameters, a PEM file. It is looked at and then has no effect: the TLS library has no
+        /// finite-field Diffie-Hellman.
+        pub dhparam as "dhparam": Option<PathBuf> = file(), optional;
     }
     check TlsListening::check;
 }

@@ -1,0 +1,148 @@
+//! The path service `websocket-reverseproxy`: WebSocket connections carried to a backend, message by message.
+
+use super::answer::{Answer, Asked, failure};
+use super::body::Body;
+use super::connection::Client;
+use super::upgrade::{refuse, stream_of};
+use crate::connect::{ConnectError, Connector, Means};
+use crate::log::Throttle;
+use crate::websocket::{self, Agreement, Backend, BackendError, End};
+use hyper::header::SEC_WEBSOCKET_PROTOCOL;
+use hyper::upgrade::OnUpgrade;
+use hyper::{StatusCode, Uri, Version};
+use hyper_util::rt::TokioIo;
+use jackfield_shared::config::WebsocketReverseproxy;
+use jackfield_shared::tls::Files;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::task::spawn_local;
+use tokio::time::timeout;
+use tracing::{debug, error};
+
+/// How long the backend's handshake may take where `open_handshake_timeout` sets no limit.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How often it is reported that the backend does not answer.
+const REPORT: Duration = Duration::from_secs(1);
+
+/// A WebSocket reverse proxy, ready to serve.
+#[derive(Debug)]
+pub(crate) struct WebsocketProxy {
+    config: WebsocketReverseproxy,
+    /// What the backend is asked for.
+    url: Uri,
+    connector: Connector,
+    failing: Throttle,
+}
+
+/// Why there is no backend for a client.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error("{backend}: {source}")]
+    Handshake {
+        backend: String,
+        #[source]
+        source: BackendError,
+    },
+    #[error("{backend}: no answer to the WebSocket handshake within {} s", .limit.as_secs_f64())]
+    Late { backend: String, limit: Duration },
+}
+
+impl WebsocketProxy {
+    pub(crate) fn new(config: &WebsocketReverseproxy, means: Means<'_>) -> Result<Self, String> {
+        let backend = &config.backend.websocket;
+        // Its scheme says what the endpoint says as well.
+        let http = backend.url.replacen("ws", "http", 1);
+        let url = http.parse().map_err(|e| format!("backend.url: {:?}: {e}", backend.url))?;
+        let connector = Connector::new(&backend.endpoint, means)?;
+        Ok(Self { config: config.clone(), url, connector, failing: Throttle::new(REPORT) })
+    }
+
+    /// Takes the files of TLS as they are now.
+    pub(crate) fn renew(&self, files: &Files) -> Result<(), String> {
+        self.connector.renew(files)
+    }
+
+    /// Answers a handshake, as soon as the backend has answered ours.
+    pub(crate) async fn answer(self: &Rc<Self>, request: &mut Asked, client: &Rc<Client>) -> Answer {
+        let options = &self.config.options;
+        let (mut response, compression) = match websocket::handshake(request, options, None) {
+            Ok(accepted) => accepted,
+            Err(refusal) => {
+                return refuse(request, refusal, client.secure, options, self.config.url.as_deref());
+            }
+        };
+        let backend = match self.connect(request).await {
+            Ok(backend) => backend,
+            Err(reason) => return self.failed(request, client, &reason),
+        };
+        if let Some(protocol) = &backend.protocol {
+            response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol.clone());
+        }
+        let version = request.version();
+        let upgrade = hyper::upgrade::on(request);
+        let (proxy, client) = (Rc::clone(self), Rc::clone(client));
+        spawn_local(async move {
+            if let Err(e) = proxy.relay(upgrade, version, compression, backend, &client).await {
+                debug!("{}: WebSocket to {}: {e}", client.peer, proxy.connector);
+            }
+        });
+        response.map(|()| Body::Empty)
+    }
+
+    async fn connect(&self, request: &Asked) -> Result<Backend, Error> {
+        let options = &self.config.backend.websocket.options;
+        let limit = match options.open_handshake_timeout {
+            Duration::ZERO => HANDSHAKE,
+            limit => limit,
+        };
+        let stream = Box::pin(self.connector.connect(|| None)).await?;
+        let handshake = Backend::connect(stream, &self.url, options, request.headers());
+        let backend = || self.connector.to_string();
+        match timeout(limit, handshake).await {
+            Ok(result) => result.map_err(|source| Error::Handshake { backend: backend(), source }),
+            Err(_) => Err(Error::Late { backend: backend(), limit }),
+        }
+    }
+
+    fn failed(&self, request: &Asked, client: &Client, reason: &Error) -> Answer {
+        if let Some(quiet) = self.failing.pass() {
+            let more = if quiet > 0 { format!(" ({quiet} more connections before)") } else { String::new() };
+            error!("{}: no WebSocket connection to the backend: {reason}{more}", client.peer);
+        }
+        let (status, text) = match reason {
+            Error::Late { .. } | Error::Connect(ConnectError::Timeout { .. }) => {
+                (StatusCode::GATEWAY_TIMEOUT, "The server behind this address did not answer in time.")
+            }
+            _ => (StatusCode::BAD_GATEWAY, "The server behind this address can't be reached."),
+        };
+        failure(request.headers(), status, text)
+    }
+
+    async fn relay(
+        &self,
+        upgrade: OnUpgrade,
+        version: Version,
+        compression: Option<Agreement>,
+        backend: Backend,
+        client: &Client,
+    ) -> io::Result<()> {
+        let upgraded = upgrade.await.map_err(io::Error::other)?;
+        let options = &self.config.options;
+        let behind = End {
+            io: backend.stream,
+            options: &self.config.backend.websocket.options,
+            compression: backend.compression,
+        };
+        let (drain, scratch) = (&client.drain, &client.context.scratch);
+        if version == Version::HTTP_2 {
+            let front = End { io: TokioIo::new(upgraded), options, compression };
+            return websocket::relay(front, behind, drain, scratch).await;
+        }
+        let stream = stream_of(upgraded)?;
+        stream.get_ref().set_nodelay(options.tcp_nodelay)?;
+        websocket::relay(End { io: stream, options, compression }, behind, drain, scratch).await
+    }
+}
