@@ -107,6 +107,8 @@ fn the_python_example_serves_on_its_sockets_and_says_what_it_does() {
     );
     assert_eq!(endpoint["listeners"].as_array().unwrap().len(), 2, "a socket for each process");
     assert!(text(&node.run(&["status"])).contains("requests served"));
+    let top = text(&node.run(&["top", "-n", "1", "--interval", "0.1"]));
+    assert!(top.contains("CPU%") && top.contains("hello") && top.contains("ACCEPTED/S"), "{top}");
     node.stop();
 }
 
