@@ -10,7 +10,7 @@ use std::path::Path;
 
 /// How many lines: a million by `JACKFIELD_FULL=1`.
 fn lines_wanted() -> u64 {
-    if std::env::var_os("JACKFIELD_FULL").is_some() { 1_000_000 } else { 100_000 }
+    if std::env::var("JACKFIELD_FULL").is_ok_and(|full| full == "1") { 1_000_000 } else { 100_000 }
 }
 
 const WRITER: &str = r#"
@@ -42,20 +42,25 @@ fn counters(dir: &Path) -> HashMap<String, u64> {
 }
 
 #[test]
-fn not_a_line_of_four_guests_is_missing_across_restarts_rotations_and_kills() {
+fn not_a_line_of_four_guests_is_missing_across_reloads_restarts_rotations_and_kills() {
     let dir = TempDir::new();
     dir.write(".jackfield/writer.py", WRITER);
     fs::create_dir(dir.path().join(".jackfield/counters")).unwrap();
-    let guest = |name: &str| {
+    // Another ROUND makes another guest of it.
+    let guest = |name: &str, round: usize| {
         json!({"type": "guest", "id": name, "executable": "python3", "arguments": ["writer.py"],
-               "restart": {"backoff": 0.01, "max_restarts": 1000}, "options": {"env": {"vars": {"NAME": name}}}})
+               "restart": {"backoff": 0.01, "max_restarts": 1000}, "options": {"env": {"vars": {"NAME": name, "ROUND": round.to_string()}}}})
     };
     let names = ["one", "two", "three", "four"];
-    let config = json!({"version": 2,
-        "controller": {"log": {"sinks": [
+    let config = |rounds: &[usize; 4]| {
+        let workers: Vec<_> = names.iter().zip(rounds).map(|(name, round)| guest(name, *round)).collect();
+        json!({"version": 2, "controller": {"log": {"sinks": [
             {"type": "file", "path": "logs/node.log", "format": "json", "max_size": 1 << 21, "keep": 10000}]}},
-        "workers": names.map(guest)});
-    let node = Node::start_in(dir, &config.to_string());
+            "workers": workers})
+        .to_string()
+    };
+    let mut rounds = [0; 4];
+    let node = Node::start_in(dir, &config(&rounds));
     let counters_dir = node.dir.path().join(".jackfield/counters");
     let (wanted, mut kills) = (lines_wanted(), 0);
     for round in 0.. {
@@ -63,16 +68,25 @@ fn not_a_line_of_four_guests_is_missing_across_restarts_rotations_and_kills() {
         if total >= wanted && round >= 4 {
             break;
         }
-        let name = names[round % 4];
-        if round % 2 == 0 {
-            let restarted = node.run(&["worker", "restart", name]);
-            assert!(restarted.status.success(), "{}", String::from_utf8_lossy(&restarted.stderr));
-        } else {
-            let pid = |s: &Value| s["workers"][round % 4]["processes"][0]["pid"].as_u64();
-            let victim = pid(&node.ready()).unwrap();
-            signal_pid(u32::try_from(victim).unwrap(), Signal::KILL);
-            kills += 1;
-            node.until("its successor", |s| pid(s).is_some_and(|pid| pid != victim));
+        let run = |args: &[&str]| {
+            let output = node.run(args);
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        };
+        match round % 3 {
+            0 => run(&["worker", "restart", names[round % 4]]),
+            1 => {
+                let pid = |s: &Value| s["workers"][round % 4]["processes"][0]["pid"].as_u64();
+                let victim = pid(&node.ready()).unwrap();
+                signal_pid(u32::try_from(victim).unwrap(), Signal::KILL);
+                kills += 1;
+                node.until("its successor", |s| pid(s).is_some_and(|pid| pid != victim));
+            }
+            _ => {
+                rounds[round % 4] = round;
+                node.dir.write(".jackfield/config.json", config(&rounds));
+                run(&["reload"]);
+                node.ready();
+            }
         }
         let before: u64 = counters(&counters_dir).values().sum();
         until("more lines", || {
