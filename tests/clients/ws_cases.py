@@ -1,8 +1,10 @@
 """Talks to an echoing WebSocket endpoint the way the well-known conformance suite does, whose numbers the cases have.
 
-    ws_cases.py URL [full]
+    ws_cases.py URL [full] [proxied]
 
 Prints a line for each case that failed, and the number of cases. `full` takes the long ones at their full length.
+`proxied` leaves out those in which a client breaks the rules while the echo of what it said before is still on its way
+from a server behind: the connection is closed at once then.
 """
 
 import sys
@@ -10,7 +12,8 @@ import sys
 from ws_peer import BINARY, CLOSE, CONT, PING, PONG, TEXT, Failed, Peer, close_payload
 
 URL = sys.argv[1]
-FULL = sys.argv[2:] == ["full"]
+FULL = "full" in sys.argv[2:]
+LEFT_OUT = ("3.2", "3.3", "3.4", "5.15") if "proxied" in sys.argv[2:] else ()
 CASES = []
 
 
@@ -437,6 +440,8 @@ for group, sub, offer in OFFERS:
 def main():
     failed = 0
     for number, run in CASES:
+        if number in LEFT_OUT:
+            continue
         peer = None
         try:
             peer = Peer(URL, getattr(run, "offer", None))
@@ -447,7 +452,7 @@ def main():
         finally:
             if peer:
                 peer.leave()
-    print(f"{len(CASES)} cases, {failed} failed")
+    print(f"{len(CASES) - len(LEFT_OUT)} cases, {failed} failed")
     sys.exit(1 if failed else 0)
 
 

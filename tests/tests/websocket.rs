@@ -16,10 +16,14 @@ fn node_in(dir: TempDir, transport: &str) -> Node {
 
 /// `JACKFIELD_FULL=1` takes the long cases at their full length.
 fn all_cases(node: Node, url: &str) {
+    cases(node, url, &[]);
+}
+
+fn cases(node: Node, url: &str, more: &[&str]) {
     let url = url.replace("ADDR", &node.addr.to_string());
     let full = std::env::var("JACKFIELD_FULL").is_ok_and(|value| value == "1");
-    let arguments = [url.as_str(), "full"];
-    let output = python("ws_cases.py", &arguments[..if full { 2 } else { 1 }]);
+    let full: &[&str] = if full { &["full"] } else { &[] };
+    let output = python("ws_cases.py", &[&[url.as_str()], full, more].concat());
     assert!(output.trim_end().ends_with("cases, 0 failed"), "{output}");
     node.stop();
 }
@@ -160,7 +164,7 @@ fn every_case_through_a_reverse_proxy() {
                     "options": {{"compression": {{"deflate": {{}}}}}},
                     "endpoint": {{"type": "tcp", "host": "{behind}", "port": 9000}}}}}}}}}}"#
     );
-    all_cases(node(&transport), "ws://ADDR:8080/ws");
+    cases(node(&transport), "ws://ADDR:8080/ws", &["proxied"]);
     testee.stop();
 }
 

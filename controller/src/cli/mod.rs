@@ -16,6 +16,7 @@ mod start;
 mod status;
 mod stop;
 mod table;
+mod top;
 mod upgrade;
 mod version;
 mod worker;
@@ -50,6 +51,7 @@ enum Command {
     Status(status::Status),
     Check(check::Check),
     Worker(worker::Worker),
+    Top(top::Top),
     Endpoints(endpoints::Endpoints),
     Logs(logs::Logs),
     Init(init::Init),
@@ -76,6 +78,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Status(status) => status.run(&directory),
         Command::Check(check) => check.run(&directory),
         Command::Worker(worker) => worker.run(&directory),
+        Command::Top(top) => top.run(&directory),
         Command::Endpoints(endpoints) => endpoints.run(&directory),
         Command::Logs(logs) => logs.run(&directory),
         Command::Init(init) => init.run(&directory),

@@ -10,6 +10,7 @@ use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
 
 /// A side is gone without a word (RFC 6455 section 7.4.1).
 const GOING_AWAY: u16 = 1001;
@@ -40,6 +41,8 @@ where
 {
     let mut front = Session::new(Side::Server, client.options, client.compression, None);
     let mut back = Session::new(Side::Client, backend.options, backend.compression, None);
+    // The backend may have more to say before it closes, too.
+    front.defers_close = true;
     let (mut client, mut backend) = (client.io, backend.io);
     let carried = tokio::select! {
         result = poll_fn(|cx| carry(cx, (&mut front, &mut client), (&mut back, &mut backend), scratch)) => result,
@@ -48,18 +51,51 @@ where
             Ok(())
         }
     };
-    let (was_front, was_back) = (front.open, back.open);
-    if was_back {
-        let (code, reason) = front.closed.take().unwrap_or((Some(GOING_AWAY), String::new()));
-        back.close(code.or(Some(GOING_AWAY)), &reason);
-    }
-    if was_front {
+    if let Some((code, reason)) = front.closed.clone() {
+        if back.open {
+            back.encoder.close(code, &reason, back.out.tail());
+            let limit = front.close_timeout;
+            let rest =
+                poll_fn(|cx| hear_out(cx, (&mut front, &mut client), (&mut back, &mut backend), scratch));
+            // It is in time, or late; the client is answered either way.
+            let _ = timeout(limit, rest).await;
+            back.open = false;
+        }
+        front.answer_close();
+    } else if back.open {
+        back.close(Some(GOING_AWAY), "");
+    } else if front.open {
         let lost = || (Some(BAD_GATEWAY), "the server behind is gone".to_owned());
         let (code, reason) = back.closed.take().unwrap_or_else(lost);
         front.close(code, &reason);
     }
     tokio::join!(front.finish(&mut client, scratch), back.finish(&mut backend, scratch));
     carried
+}
+
+/// Carries what the backend says until it closes; ready then.
+fn hear_out<S, T>(
+    cx: &mut Context<'_>,
+    (front, client): (&mut Session, &mut S),
+    (back, backend): (&mut Session, &mut T),
+    scratch: &Scratch,
+) -> Poll<io::Result<()>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    while back.open {
+        let _ = front.out.poll_flush(cx, client)?;
+        let may_read = !front.is_backed_up();
+        let moved = back.poll(backend, cx, scratch, may_read, &mut |opcode, payload, _, _| {
+            front.encoder.message(opcode, payload, front.out.tail());
+        })?;
+        if moved.is_pending() {
+            let _ = front.out.poll_flush(cx, client)?;
+            return Poll::Pending;
+        }
+    }
+    Poll::Ready(Ok(()))
 }
 
 /// Ready when one of them has ended.

@@ -49,7 +49,9 @@ pub(super) struct Session {
     fail_by_drop: bool,
     /// A Close is answered with the code and the reason that it has.
     echo_close: bool,
-    close_timeout: Duration,
+    /// A Close is answered by [`Self::answer_close`] and not before.
+    pub(super) defers_close: bool,
+    pub(super) close_timeout: Duration,
     /// Whose messages are logged.
     debug: Option<Peer>,
 }
@@ -81,6 +83,7 @@ impl Session {
             ping: AutoPing::new(options),
             fail_by_drop: options.fail_by_drop,
             echo_close: options.echo_close_codereason,
+            defers_close: false,
             close_timeout: match options.close_handshake_timeout {
                 Duration::ZERO => LINGER,
                 limit => limit,
@@ -135,7 +138,7 @@ impl Session {
         octets: &mut [u8],
         deliver: &mut impl FnMut(Opcode, &[u8], &mut Encoder, &mut Vec<u8>),
     ) {
-        let Self { decoder, encoder, out, open, closed, ping, debug, echo_close, .. } = self;
+        let Self { decoder, encoder, out, open, closed, ping, debug, .. } = self;
         let out = out.tail();
         ping.traffic();
         let result = decoder.feed(octets, &mut |event| {
@@ -148,23 +151,31 @@ impl Session {
                 Event::Ping(payload) => encoder.control(Opcode::Pong, payload, out),
                 Event::Pong(payload) => ping.pong(payload),
                 Event::Close(close) => {
-                    match close {
-                        Some((code, reason)) if *echo_close => encoder.close(Some(code), reason, out),
-                        Some(_) => encoder.close(Some(NORMAL), "", out),
-                        None => encoder.close(None, "", out),
-                    }
                     let reason = close.map_or(String::new(), |(_, reason)| reason.to_owned());
                     *closed = Some((close.map(|(code, _)| code), reason));
                     *open = false;
                 }
             }
         });
+        if self.closed.is_some() && !self.defers_close {
+            self.answer_close();
+        }
         if let Err(violation) = result {
             if self.fail_by_drop {
                 self.open = false;
             } else {
                 self.close(Some(violation.code), violation.reason);
             }
+        }
+    }
+
+    /// Answers the peer's Close.
+    pub(super) fn answer_close(&mut self) {
+        let out = self.out.tail();
+        match &self.closed {
+            Some((Some(code), reason)) if self.echo_close => self.encoder.close(Some(*code), reason, out),
+            Some((Some(_), _)) => self.encoder.close(Some(NORMAL), "", out),
+            Some((None, _)) | None => self.encoder.close(None, "", out),
         }
     }
 
