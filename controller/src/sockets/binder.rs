@@ -2,14 +2,15 @@
 //! that are not accepted yet outlives every change but that of its address.
 
 use super::adjust::Adjustment;
-use super::{BindError, Bound, Given, Local, Socket, private, tcp, unix};
+use super::place::Place;
+use super::{BindError, Bound, Given, Local, Socket, tcp, unix};
 use jackfield_shared::config::{
     ListenPort, ListeningEndpoint, SystemdSocket, TcpListening, TwistedListening, UnixListening,
 };
 use socket2::SockRef;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 /// An endpoint of the configuration that is to be bound.
@@ -292,7 +293,8 @@ impl<'a> Binder<'a> {
 }
 
 impl Bound {
-    fn belongs_to(&self, wanted: &Wanted<'_>) -> bool {
+    /// Whether it was bound for the same transport.
+    pub(super) fn belongs_to(&self, wanted: &Wanted<'_>) -> bool {
         (&*self.worker, &*self.transport) == (wanted.worker, wanted.transport)
     }
 
@@ -304,54 +306,6 @@ impl Bound {
             && at.ip() != ip.ip()
             && (at.ip().is_unspecified() || ip.ip().is_unspecified())
     }
-}
-
-/// Where an endpoint is to listen.
-enum Place {
-    /// On a port of this address.
-    Tcp(TcpListening, SocketAddr),
-    Unix(UnixListening),
-}
-
-impl Place {
-    fn of(endpoint: &ListeningEndpoint, wanted: &Wanted<'_>, run_dir: &Path) -> Result<Self, BindError> {
-        match endpoint {
-            ListeningEndpoint::Onion(onion) => {
-                let private = || private(wanted.worker, wanted.transport, onion, run_dir);
-                Self::of(&onion.target.as_deref().cloned().unwrap_or_else(private), wanted, run_dir)
-            }
-            ListeningEndpoint::Tcp(tcp) => Ok(Self::Tcp(tcp.clone(), tcp::interface(tcp)?)),
-            ListeningEndpoint::Unix(unix) => Ok(Self::Unix(unix.clone())),
-            ListeningEndpoint::Twisted(_) => Err(BindError::not_a_socket(endpoint)),
-        }
-    }
-
-    /// Whether sockets of this endpoint are where this one wants to listen.
-    fn suits(&self, former: &Bound, wanted: &Wanted<'_>) -> bool {
-        match (self, &former.local) {
-            (Self::Unix(unix), Local::Unix(path)) => is_same_path(&unix.path, path),
-            (Self::Tcp(tcp, ip), Local::Tcp(at)) => {
-                at.ip() == ip.ip()
-                    && match tcp.port {
-                        // Chosen by the kernel: nobody else knows it.
-                        ListenPort::Port(0) => former.is_chosen && former.belongs_to(wanted),
-                        ListenPort::Port(port) => at.port() == port,
-                        ListenPort::Range(first, last) => {
-                            (first..=last).contains(&at.port()) && former.belongs_to(wanted)
-                        }
-                    }
-            }
-            _ => false,
-        }
-    }
-}
-
-/// Whether both are the same place, which need not be written in the same way.
-fn is_same_path(one: &Path, other: &Path) -> bool {
-    let directory = |path: &Path| path.parent().and_then(|parent| parent.canonicalize().ok());
-    one == other
-        || (one.file_name() == other.file_name()
-            && directory(one).is_some_and(|one| Some(one) == directory(other)))
 }
 
 #[cfg(test)]

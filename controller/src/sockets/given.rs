@@ -1,5 +1,6 @@
 //! Sockets that somebody has bound for the node.
 
+use super::name::Name;
 use super::{Bound, Local, Socket, private_port, tcp, unix};
 use crate::systemd::is_kept;
 use rustix::net::sockopt::socket_acceptconn;
@@ -35,7 +36,7 @@ impl Given {
         };
         // A socket that the node has made itself is the node's to remove.
         let path = own.as_pathname().filter(|_| is_kept(name));
-        let file = path.and_then(|path| unix::Name::of(path).ok()).map(Rc::new);
+        let file = path.and_then(|path| Name::of(path).ok()).map(Rc::new);
         let shared = SockRef::from(&fd).reuse_port().unwrap_or(false);
         let socket = Socket::new(fd).map_err(|e| e.to_string())?;
         let bound = Bound {

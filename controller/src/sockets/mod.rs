@@ -7,6 +7,8 @@ mod binder;
 mod error;
 mod given;
 mod holder;
+mod name;
+mod place;
 mod tcp;
 mod unix;
 
@@ -16,6 +18,7 @@ pub(crate) use error::BindError;
 pub(crate) use given::Given;
 
 use jackfield_shared::config::{ListenPort, ListeningEndpoint, OnionListening, TcpListening, UnixListening};
+use name::Name;
 use rustix::fs::{Mode, OFlags, open};
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
@@ -23,7 +26,6 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use unix::Name;
 
 /// Connections that may wait: all of an onion service come from one process, the tor daemon or Arti.
 const PRIVATE_BACKLOG: u32 = 1024;

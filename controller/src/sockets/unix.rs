@@ -1,6 +1,7 @@
 //! Listening Unix sockets. What is at the path is removed only if it is a socket on which nobody answers.
 
 use super::BindError;
+use super::name::{Name, lock_path};
 
 use crate::lock_file::LockFile;
 use jackfield_shared::config::UnixListening;
@@ -13,8 +14,6 @@ use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind as bind_fd, connect, listen, socket_with,
 };
 use rustix::process::{getegid, geteuid, umask};
-use std::cell::Cell;
-use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -24,65 +23,6 @@ use std::path::{Path, PathBuf};
 /// The address as text: `unix:///run/x.sock`.
 pub(super) fn address(path: &Path) -> String {
     format!("unix://{}", path.display())
-}
-
-/// A socket's name in the file system, removed when this value is dropped, if it is still this socket's.
-#[derive(Debug)]
-pub(crate) struct Name {
-    path: PathBuf,
-    device: u64,
-    inode: u64,
-    /// Whether it is ours to remove: not before an image that has taken over is sure to go on.
-    is_kept: Cell<bool>,
-}
-
-impl Name {
-    /// A name that was made by another image, with device and inode.
-    pub(super) fn restore(path: &Path, (device, inode): (u64, u64)) -> Self {
-        Self { path: path.into(), device, inode, is_kept: Cell::new(false) }
-    }
-
-    /// Where it is.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Device and inode.
-    pub(super) fn file(&self) -> (u64, u64) {
-        (self.device, self.inode)
-    }
-
-    /// From now on it is removed in the end.
-    pub(super) fn keep(&self) {
-        self.is_kept.set(true);
-    }
-
-    pub(super) fn of(path: &Path) -> io::Result<Self> {
-        let there = fs::symlink_metadata(path)?;
-        Ok(Self { path: path.into(), device: there.dev(), inode: there.ino(), is_kept: Cell::new(true) })
-    }
-}
-
-impl Drop for Name {
-    fn drop(&mut self) {
-        if !self.is_kept.get() {
-            return;
-        }
-        // Under the lock, so that nobody puts their own socket there between the look and the removal.
-        let Ok(_lock) = LockFile::take(&lock_path(&self.path)) else { return };
-        let is_ours =
-            fs::symlink_metadata(&self.path).is_ok_and(|t| (t.dev(), t.ino()) == (self.device, self.inode));
-        if is_ours {
-            // A name that stays is found dead by the next start.
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
-fn lock_path(path: &Path) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(".lock");
-    name.into()
 }
 
 /// Binds the endpoint's socket and listens.

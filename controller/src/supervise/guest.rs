@@ -1,18 +1,22 @@
 //! Guests among the processes: how one is spawned, told to end, and looked after by what it says of itself.
 
+mod attend;
+
+pub(super) use attend::{GuestEnds, attend_guest};
+
 use super::Supervisor;
-use super::attend::{all_said, read, reap};
-use super::event::{Event, Key, Output, Source};
+use super::event::{Event, Key, Source};
 use super::group::Group;
-use super::handover::{Attendance, Feed, Pause, Piece, attended};
-use super::process::{LastLines, Launch, Link, Process, pipe_end};
+use super::handover::Feed;
+use super::launch::Launch;
+use super::process::{LastLines, Link, Process, pipe_end};
 use super::worker::{Task, Work};
 use crate::control::{Action, Call, Request, Response};
 use crate::guest::{Fate, Notice, NotifySocket, Program, WATCHDOG_USEC, send, watch};
 use crate::logs::{Hub, Lines};
 use crate::stage::{EXECUTABLE, VARIABLE, keeper_value};
 use jackfield_shared::config::{self, Output as Wanted, Ready, Stdin};
-use jackfield_shared::ipc::{self, FromWorker};
+use jackfield_shared::ipc;
 use jackfield_shared::log::Level;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal};
@@ -21,15 +25,14 @@ use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream as StdStream;
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixStream, unix::pipe};
-use tokio::signal::unix::{Signal as ChildSignal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 
@@ -194,56 +197,6 @@ impl Process {
     }
 }
 
-/// The ends of a guest's connections.
-pub(super) struct GuestEnds {
-    pub(super) socket: Rc<UnixStream>,
-    pub(super) stdout: Option<Lines<pipe::Receiver>>,
-    pub(super) stderr: Option<Lines<pipe::Receiver>>,
-    pub(super) notify: Option<NotifySocket>,
-    pub(super) stdin: Option<Feed>,
-    /// Where it is told that the program runs.
-    pub(super) report: Option<(pipe::Receiver, Ready)>,
-}
-
-/// Starts the tasks around a guest's process.
-pub(super) fn attend_guest(
-    ends: GuestEnds,
-    (group, children): (&Rc<Group>, ChildSignal),
-    source: &Arc<Source>,
-    lines: &LastLines,
-    (events, hub): (&mpsc::Sender<Event>, &Hub),
-) -> Attendance {
-    let GuestEnds { socket, stdout, stderr, notify, stdin, report } = ends;
-    let (mut attendance, pause, tasks) = attended();
-    if let Some((report, ready)) = report {
-        attendance.add(started(report, ready, Arc::clone(source), events.clone()));
-    }
-    for (pipe, output) in [(stdout, Output::Stdout), (stderr, Output::Stderr)] {
-        let Some(pipe) = pipe else { continue };
-        attendance.add(read(pipe, output, Arc::clone(source), (hub.clone(), lines.clone()), pause.clone()));
-    }
-    let last_words = tasks.borrow().len();
-    let keeper = group.leader().as_raw_pid().unsigned_abs();
-    if let Some(notify) = notify {
-        attendance.add(listen(notify, keeper, Arc::clone(source), events.clone(), pause.clone()));
-    }
-    if let Some(stdin) = stdin {
-        attendance.add(feed(stdin, pause));
-    }
-    let (group, source, events) = (Rc::clone(group), Arc::clone(source), events.clone());
-    attendance.wait(async move {
-        let status = reap(children, &group).await;
-        let program = status_of_program(&socket);
-        if program.is_none() {
-            let _ = events.send(Event::KeeperGone).await;
-        }
-        let status = program.or(status);
-        all_said(tasks.take(), last_words).await;
-        let _ = events.send(Event::Exited(source, status)).await;
-    });
-    attendance
-}
-
 /// What the stages do with an output.
 fn fate(wanted: Wanted) -> Fate {
     if wanted == Wanted::Close { Fate::Close } else { Fate::Stay }
@@ -252,78 +205,6 @@ fn fate(wanted: Wanted) -> Fate {
 /// What the controller makes of it.
 fn output(wanted: Wanted) -> Stdio {
     if wanted == Wanted::Log { Stdio::piped() } else { Stdio::null() }
-}
-
-/// Waits for the program to run, or for the reason why it doesn't.
-async fn started(
-    mut report: pipe::Receiver,
-    ready: Ready,
-    source: Arc<Source>,
-    events: mpsc::Sender<Event>,
-) -> Option<Piece> {
-    let mut said = Vec::new();
-    // It ends with the exec, or with the process.
-    let _ = report.read_to_end(&mut said).await;
-    let said = String::from_utf8_lossy(&said);
-    let (pid, reason) = said.split_once('\n')?;
-    if let Ok(pid) = pid.parse() {
-        source.set_pid(pid);
-    }
-    let message = match (reason, ready) {
-        ("", Ready::Started) => FromWorker::Ready,
-        ("", Ready::Notify) => return None,
-        (reason, _) => FromWorker::Failed { reason: reason.to_owned() },
-    };
-    let _ = events.send(Event::Message(source, message)).await;
-    None
-}
-
-/// Passes on what the program says of itself.
-async fn listen(
-    socket: NotifySocket,
-    keeper: u32,
-    source: Arc<Source>,
-    events: mpsc::Sender<Event>,
-    mut pause: Pause,
-) -> Option<Piece> {
-    loop {
-        let datagram = tokio::select! {
-            biased;
-            () = pause.wanted() => return Some(Piece::Notify(socket)),
-            datagram = socket.receive(keeper) => datagram.ok()?,
-        };
-        for notice in Notice::all(&datagram) {
-            events.send(Event::Notice(Arc::clone(&source), notice)).await.ok()?;
-        }
-    }
-}
-
-/// Writes to the program's standard input, and leaves that open if it is wanted so.
-async fn feed(mut feed: Feed, mut pause: Pause) -> Option<Piece> {
-    loop {
-        if feed.rest.is_empty() && feed.close {
-            return None;
-        }
-        let written = async {
-            match feed.rest.is_empty() {
-                true => std::future::pending().await,
-                false => feed.to.write(&feed.rest).await,
-            }
-        };
-        tokio::select! {
-            biased;
-            () = pause.wanted() => return Some(Piece::Stdin(feed)),
-            // A program need not read it.
-            written = written => drop(feed.rest.drain(..written.ok()?)),
-        }
-    }
-}
-
-/// The wait status that the keeper has sent before its own end.
-fn status_of_program(socket: &UnixStream) -> Option<ExitStatus> {
-    let mut octets = [0; 4];
-    let count = socket.try_read(&mut octets).ok()?;
-    (count == octets.len()).then(|| ExitStatus::from_raw(i32::from_ne_bytes(octets)))
 }
 
 impl Supervisor {

@@ -16,6 +16,7 @@ mod group;
 mod guest;
 mod handover;
 mod heartbeat;
+mod launch;
 mod life;
 mod oom;
 mod operation;

@@ -1,7 +1,7 @@
 //! From the configuration to what the supervisor works with.
 
 use super::guest::Guest;
-use super::process::Launch;
+use super::launch::Launch;
 use super::worker::{Embedded, Publisher, Work, Worker};
 use crate::cgroup::Cgroups;
 use crate::guest::{find, is_of_service_manager};

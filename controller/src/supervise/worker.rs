@@ -2,7 +2,8 @@
 
 use super::backoff::Limits;
 use super::guest::Guest;
-use super::process::{Launch, Process};
+use super::launch::Launch;
+use super::process::Process;
 use super::slot::Slot;
 use super::state::least_healthy;
 use crate::sockets::{ArtiSocket, Bound};
