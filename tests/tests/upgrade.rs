@@ -186,10 +186,11 @@ fn what_can_not_take_over_is_found_out_before() {
     refused(&node, &write("half", &"\x7fELF".repeat(1000)), "can't be executed");
     refused(&node, "/tmp", "can't be executed");
     fs::remove_file(&executable).unwrap();
-    let output = node.run(&["upgrade", "--executable", executable.to_str().unwrap()]);
+    let output = node.run(&["upgrade"]);
     assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output).contains(executable.to_str().unwrap()), "where it was: {}", text(&output));
     release(&executable);
-    let output = node.run(&["upgrade", "--executable", executable.to_str().unwrap()]);
+    let output = node.run(&["upgrade"]);
     assert!(output.status.success(), "{}", text(&output));
     works(&node);
     node.stop();

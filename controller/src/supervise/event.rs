@@ -74,8 +74,8 @@ pub(crate) enum Event {
     Configuration(Box<Configuration>),
     /// Files of TLS have changed, of the generation with this number.
     TlsFiles(u64, News),
-    /// An image of the executable was tried: its release, or why it can't take over.
-    Tried(Image, Result<String, String>),
+    /// An image of the executable, at this path, was tried: its release, or why it can't take over.
+    Tried(Image, PathBuf, Result<String, String>),
     /// A guest says something of itself.
     Notice(Arc<Source>, Notice),
     /// A file that a guest's worker watches has changed: the worker's id, and the file.

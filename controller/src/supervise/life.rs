@@ -141,7 +141,7 @@ impl Supervisor {
             Event::KeeperGone => self.kill_orphans(),
             Event::TlsFiles(generation, news) => self.tls_renewed(generation, news),
             Event::Configuration(configuration) => self.configuration_was_read(*configuration),
-            Event::Tried(image, result) => self.tried(image, result),
+            Event::Tried(image, path, result) => self.tried(image, path, result),
             Event::Closed(source, error) => self.lost_connection(&source, error.as_ref()),
             Event::Exited(source, status) => self.exited(&source, status),
         }

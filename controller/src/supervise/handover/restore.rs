@@ -100,7 +100,11 @@ impl Takeover<'_> {
             configuration,
             generation: node.generation,
             given: self.given()?,
-            executable: node.executable.clone(),
+            // One that failed need not be looked for again.
+            executable: match &self.state.errand {
+                Errand::Upgrade => node.executable.clone(),
+                Errand::GoBack(_) => Image::path_of_own().map_err(|e| format!("/proc: {e}"))?,
+            },
             held,
         };
         // From here on nothing can fail.

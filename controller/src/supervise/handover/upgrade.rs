@@ -49,10 +49,11 @@ impl Supervisor {
                 self.hub.log(Level::Info, format!("{what}: trying {}", path.display()));
                 let state = self.save(&Frozen::new(), Errand::Upgrade, own.identity, &mut Fds::default());
                 let events = self.events.clone();
+                let path = path.clone();
                 spawn_local(async move {
                     let tried = spawn_blocking(move || (try_out(&image, &state), image)).await;
                     if let Ok((result, image)) = tried {
-                        let _ = events.send(Event::Tried(image, result)).await;
+                        let _ = events.send(Event::Tried(image, path, result)).await;
                     }
                 });
                 Ok(())
@@ -61,7 +62,7 @@ impl Supervisor {
         };
         match image {
             Ok(()) => {
-                (self.connection, self.node.executable) = (connection, path);
+                self.connection = connection;
                 self.await_trial(caller);
             }
             Err(reason) => self.transition_failed(&Purpose::Upgrade, caller, &reason),
@@ -74,18 +75,19 @@ impl Supervisor {
     }
 
     /// It is known whether the new image can take over.
-    pub(in super::super) fn tried(&mut self, image: Image, result: Result<String, String>) {
+    pub(in super::super) fn tried(&mut self, image: Image, path: PathBuf, result: Result<String, String>) {
         let Some(caller) = self.end_of_trial() else { return };
         match result {
             Ok(version) => {
                 let text = format!("upgrade: release {version} takes over from {}", self.node.info.version);
                 self.hub.log(Level::Info, text);
                 self.waiting = caller;
+                self.node.executable = path;
                 self.handover = Some(Handover { image, errand: Errand::Upgrade });
             }
             Err(reason) => {
                 self.connection = None;
-                let reason = format!("{}: {reason}", self.node.executable.display());
+                let reason = format!("{}: {reason}", path.display());
                 self.transition_failed(&Purpose::Upgrade, caller, &reason);
             }
         }
