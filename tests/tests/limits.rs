@@ -53,6 +53,7 @@ fn without_descriptors_accepting_pauses_and_goes_on() {
     drop(open);
     assert!(echoes(&mut last), "a connection that waited is served once there is room");
     node.log.wait(seen, "goes on");
+    drop(last);
     node.stop();
 }
 

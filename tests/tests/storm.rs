@@ -37,7 +37,7 @@ const EVERY: [(Kind, usize); 9] = [
 
 /// So many in the short form, so many in the full one.
 fn times(short: u32, full: u32) -> u32 {
-    if std::env::var_os("JACKFIELD_STORM").is_some() { full } else { short }
+    if std::env::var("JACKFIELD_FULL").is_ok_and(|value| value == "1") { full } else { short }
 }
 
 fn configuration(value: &str) -> String {
@@ -208,9 +208,8 @@ fn killed_workers_lose_only_what_they_had_accepted() {
     let before = node.ready();
     let target = Target { plain: Some((node.addr, 8080).into()), small: "/".into(), ..Target::default() };
     let load = Load::start(&target, &[(Kind::Plain, 8)]);
-    let (end, mut kills, mut allowed) =
-        (Instant::now() + Duration::from_secs(times(3, 30).into()), 0usize, BTreeSet::new());
-    while Instant::now() < end {
+    let (mut kills, mut allowed) = (0usize, BTreeSet::new());
+    while kills < times(15, 150) as usize {
         let next = Instant::now() + Duration::from_millis(200);
         let status = node.status().expect("the node answers");
         let processes = pids(&status);
@@ -238,7 +237,7 @@ fn killed_workers_lose_only_what_they_had_accepted() {
     println!(
         "{kills} kills; processes were ready after {median:?} ms (median), {longest:?} ms at most\n{report}"
     );
-    assert!(kills > 5 && tally.answered > 100, "{kills} kills\n{report}");
+    assert!(tally.answered > 100, "{report}");
     assert_eq!((tally.refused, tally.other), (0, 0), "{report}");
     let early: Vec<_> = tally.victims.iter().filter(|port| !allowed.contains(port)).collect();
     assert!(early.is_empty(), "reset before they were accepted: {early:?}\n{report}");

@@ -332,7 +332,7 @@ fn authorities_and_lists_are_renewed() {
 fn a_stalled_handshake_is_cut_off_and_holds_up_nobody() {
     let (dir, _) = prepared();
     let transport = format!(
-        r#"{{"type": "universal", "handshake_timeout": 1, "endpoint": {{"type": "tcp", "interface": "ADDR", "port": 8441,
+        r#"{{"type": "universal", "handshake_timeout": 4, "endpoint": {{"type": "tcp", "interface": "ADDR", "port": 8441,
             "tls": {{{SERVER}}}}}, "rawsocket": {{"type": "rawsocket.testee"}},
             "web": {{"paths": {{"/": {{"type": "json", "value": 1}}}}}}}}"#
     );
@@ -340,7 +340,7 @@ fn a_stalled_handshake_is_cut_off_and_holds_up_nobody() {
     let mut silent: Vec<_> = (0..50).map(|_| TcpStream::connect((node.addr, 8441)).unwrap()).collect();
     silent[0].write_all(b"\x16\x03\x01").unwrap();
     assert_eq!(https(&node, &["--http1.1"]), "1");
-    node.log.wait(0, "the handshake was not complete within 1 s");
+    node.log.wait(0, "the handshake was not complete within 4 s");
     for stream in &mut silent {
         let _ = stream.read(&mut [0; 64]);
     }
