@@ -303,10 +303,21 @@ fn ed_identity(dir: &Path, name: &str) -> String {
     STANDARD_NO_PAD.encode(&file[32..])
 }
 
-/// Waits for the time in the authority's voting interval at which relays have to start. A vote is held by the
-/// clock, which no event tells.
+/// Onion services move to other directories when a time period ends, which lasts as long as the 24 votes of a round
+/// and is half a round apart from it. In a network as young as this one a service and its clients may then look for
+/// each other at different places, so all that is tried takes place in one period.
+const PERIOD_MS: u128 = 24 * VOTING_LATER_MS;
+/// From one vote to the next, after the first.
+const VOTING_LATER_MS: u128 = 15_000;
+/// How much of a period there has to be left.
+const NEEDED_MS: u128 = 200_000;
+
+/// Waits for the time in the authority's voting interval, and in the period, at which relays have to start. Votes are
+/// held by the clock, which no event tells.
 fn align() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
-    let wait = (START_MS + VOTING_MS - now % VOTING_MS) % VOTING_MS;
+    let left = PERIOD_MS - (now + PERIOD_MS / 2) % PERIOD_MS;
+    let begin = if left < NEEDED_MS { now + left } else { now };
+    let wait = begin - now + (START_MS + VOTING_MS - begin % VOTING_MS) % VOTING_MS;
     std::thread::sleep(Duration::from_millis(u64::try_from(wait).unwrap()));
 }

@@ -55,8 +55,7 @@ where
         if back.open {
             back.encoder.close(code, &reason, back.out.tail());
             let limit = front.close_timeout;
-            let rest =
-                poll_fn(|cx| hear_out(cx, (&mut front, &mut client), (&mut back, &mut backend), scratch));
+            let rest = poll_fn(|cx| carry(cx, (&mut front, &mut client), (&mut back, &mut backend), scratch));
             // It is in time, or late; the client is answered either way.
             let _ = timeout(limit, rest).await;
             back.open = false;
@@ -73,32 +72,7 @@ where
     carried
 }
 
-/// Carries what the backend says until it closes; ready then.
-fn hear_out<S, T>(
-    cx: &mut Context<'_>,
-    (front, client): (&mut Session, &mut S),
-    (back, backend): (&mut Session, &mut T),
-    scratch: &Scratch,
-) -> Poll<io::Result<()>>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-    T: AsyncRead + AsyncWrite + Unpin,
-{
-    while back.open {
-        let _ = front.out.poll_flush(cx, client)?;
-        let may_read = !front.is_backed_up();
-        let moved = back.poll(backend, cx, scratch, may_read, &mut |opcode, payload, _, _| {
-            front.encoder.message(opcode, payload, front.out.tail());
-        })?;
-        if moved.is_pending() {
-            let _ = front.out.poll_flush(cx, client)?;
-            return Poll::Pending;
-        }
-    }
-    Poll::Ready(Ok(()))
-}
-
-/// Ready when one of them has ended.
+/// Ready when one of them has ended; of a client that has sent its Close, the backend is heard out.
 fn carry<S, T>(
     cx: &mut Context<'_>,
     (front, client): (&mut Session, &mut S),
@@ -109,9 +83,10 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
     T: AsyncRead + AsyncWrite + Unpin,
 {
-    while front.open && back.open {
+    let is_closing = front.closed.is_some();
+    while back.open && (front.open || is_closing) {
         // Each is read from only while the other takes what comes of it.
-        let to_back = !back.is_backed_up();
+        let to_back = front.open && !back.is_backed_up();
         let moved = front.poll(client, cx, scratch, to_back, &mut |opcode, payload, _, _| {
             back.encoder.message(opcode, payload, back.out.tail());
         })?;
