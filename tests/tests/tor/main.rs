@@ -5,12 +5,14 @@ mod daemon;
 mod everywhere;
 mod keys;
 
-use jackfield_tests::{DEADLINE, Node, TempDir, Tor, TorNetwork, curl, loopback, openssl, until};
+use jackfield_tests::{DEADLINE, Node, TempDir, Tor, TorNetwork, loopback, openssl, until};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
+use std::process::Command;
 use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 /// The address of every node that [`start`] starts: there is one at a time.
 static ADDR: LazyLock<Ipv4Addr> = LazyLock::new(loopback);
@@ -110,17 +112,35 @@ fn pids(status: &Value) -> Vec<u32> {
     workers.map(|w| w["processes"][0]["pid"].as_u64().unwrap().try_into().unwrap()).collect()
 }
 
-/// Asks through a tor client. A directory that is asked first may not have the descriptor yet.
+/// Tries through a tor client until it works. A client that found nothing at a directory, or nobody where it was to be
+/// introduced, remembers that for minutes: it is told to forget before it tries again.
+fn patiently<T>(what: &str, tor: &Tor, mut attempt: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + 4 * DEADLINE;
+    loop {
+        if let Some(done) = attempt() {
+            return done;
+        }
+        assert!(Instant::now() < end, "tried in vain: {what}");
+        tor.command("SIGNAL NEWNYM");
+        // No event tells when a directory has what it did not have.
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
+/// Asks through a tor client.
 fn through_tor(tor: &Tor, url: &str) -> String {
     let proxy = format!("127.0.0.1:{}", tor.socks_port);
-    let again =
-        ["--noproxy", "", "--retry", "20", "--retry-all-errors", "--retry-delay", "1", "--max-time", "60"];
-    curl(&[&["--socks5-hostname", &proxy], &again[..], &[url]].concat())
+    patiently(url, tor, || {
+        let mut curl = Command::new("curl");
+        curl.args(["-sS", "--fail", "--noproxy", "", "--max-time", "30", "--socks5-hostname", &proxy, url]);
+        let output = curl.output().unwrap();
+        output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
+    })
 }
 
 /// A connection through Tor (RFC 1928).
 fn stream_through_tor(tor: &Tor, onion: &str) -> TcpStream {
-    until("a connection through Tor", || try_stream_through_tor(tor, onion).ok())
+    patiently(onion, tor, || try_stream_through_tor(tor, onion).ok())
 }
 
 /// The same, once; the error is what the SOCKS port replies, or 0 when it says nothing.
