@@ -74,6 +74,8 @@ async def websocket(way, args):
     scheme = "wss" if tls else "ws"
     factory = WebSocketClientFactory(f"{scheme}://localhost/ws")
     factory.protocol = Client
+    # A circuit of Tor takes longer than the second that a close may take by default.
+    factory.setProtocolOptions(openHandshakeTimeout=30, closeHandshakeTimeout=30)
     loop = asyncio.get_running_loop()
     factory.done = loop.create_future()
     name = {"ssl": tls, "server_hostname": args[0]} if tls else {}
