@@ -31,6 +31,21 @@ pub struct Wish<'a> {
     pub key: Option<&'a str>,
 }
 
+/// One for localhost.
+pub const LOCALHOST: Wish<'_> =
+    Wish { names: &["localhost"], common_name: "localhost", expired: false, serial: 0, key: None };
+
+/// What a TLS section says of it, where [`prepared`] has written it.
+pub const SERVER: &str = r#""key": "server.key", "certificate": "server.crt""#;
+
+/// A node directory with `ca.crt`, and with `server.crt` and `server.key` for localhost.
+pub fn prepared() -> (TempDir, Authority) {
+    let (dir, authority) = (TempDir::new(), Authority::new("authority of the test"));
+    dir.write(".jackfield/ca.crt", authority.pem());
+    authority.write(&dir, "server", LOCALHOST);
+    (dir, authority)
+}
+
 impl Authority {
     /// A new one.
     pub fn new(name: &str) -> Self {

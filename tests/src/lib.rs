@@ -10,7 +10,10 @@ mod node;
 mod peers;
 mod tor;
 
-pub use certificates::{Authority, Wish, argument, new_key, openssl, owner_only, self_signed, write_pair};
+pub use certificates::{
+    Authority, LOCALHOST, SERVER, Wish, argument, new_key, openssl, owner_only, prepared, self_signed,
+    write_pair,
+};
 pub use load::{Kind, Load, Report, Tally, Target, tls_connection};
 pub use node::{Background, Node, jackfield, run, signal_pid, wait_for_end};
 pub use peers::{Nginx, chromium, chromium_with, curl, example, python, python_with};

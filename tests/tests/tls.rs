@@ -1,23 +1,12 @@
 //! TLS on listening endpoints, against openssl and curl.
 
 use jackfield_tests::{
-    Authority, Node, TempDir, Wish, argument, curl, loopback, new_key, openssl, python_with, until,
-    write_pair,
+    Authority, LOCALHOST, Node, SERVER, TempDir, Wish, argument, curl, loopback, new_key, openssl, prepared,
+    python_with, until, write_pair,
 };
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Command, Stdio};
-
-const LOCALHOST: Wish<'_> =
-    Wish { names: &["localhost"], common_name: "localhost", expired: false, serial: 0, key: None };
-
-/// A node directory with `ca.crt`, and with `server.crt` and `server.key` for localhost.
-fn prepared() -> (TempDir, Authority) {
-    let (dir, authority) = (TempDir::new(), Authority::new("authority of the test"));
-    dir.write(".jackfield/ca.crt", authority.pem());
-    authority.write(&dir, "server", LOCALHOST);
-    (dir, authority)
-}
 
 /// A transport with an echo on a port of ADDR.
 fn echo(port: u16, tls: &str) -> String {
@@ -26,8 +15,6 @@ fn echo(port: u16, tls: &str) -> String {
             "tls": {{{tls}}}}}}}"#
     )
 }
-
-const SERVER: &str = r#""key": "server.key", "certificate": "server.crt""#;
 
 fn node(transports: &[String], processes: u16) -> String {
     format!(

@@ -1,17 +1,6 @@
 //! What `check` says about the files of TLS.
 
-use jackfield_tests::{Authority, TempDir, Wish, argument, openssl, owner_only, run};
-
-const LOCALHOST: Wish<'_> =
-    Wish { names: &["localhost"], common_name: "localhost", expired: false, serial: 0, key: None };
-
-/// A node directory with `ca.crt`, and with `server.crt` and `server.key` for localhost.
-fn prepared() -> (TempDir, Authority) {
-    let (dir, authority) = (TempDir::new(), Authority::new("authority of the test"));
-    dir.write(".jackfield/ca.crt", authority.pem());
-    authority.write(&dir, "server", LOCALHOST);
-    (dir, authority)
-}
+use jackfield_tests::{LOCALHOST, SERVER, Wish, argument, openssl, owner_only, prepared, run};
 
 /// A configuration with an echo that has this TLS.
 fn config(tls: &str) -> String {
@@ -20,8 +9,6 @@ fn config(tls: &str) -> String {
             "endpoint": {{"type": "tcp", "port": 8441, "tls": {{{tls}}}}}}}]}}]}}"#
     )
 }
-
-const SERVER: &str = r#""key": "server.key", "certificate": "server.crt""#;
 
 #[test]
 fn check_names_what_is_wrong() {

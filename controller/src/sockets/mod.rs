@@ -17,7 +17,7 @@ pub(crate) use binder::{Binder, Wanted};
 pub(crate) use error::BindError;
 pub(crate) use given::Given;
 
-use jackfield_shared::config::{ListenPort, ListeningEndpoint, OnionListening, TcpListening, UnixListening};
+use jackfield_shared::config::{ListeningEndpoint, OnionListening, TcpListening, UnixListening};
 use name::Name;
 use rustix::fs::{Mode, OFlags, open};
 use socket2::{SockRef, TcpKeepalive};
@@ -80,32 +80,11 @@ fn private(worker: &str, transport: &str, onion: &OnionListening, run_dir: &Path
 }
 
 fn private_port() -> ListeningEndpoint {
-    ListeningEndpoint::Tcp(TcpListening {
-        port: ListenPort::Port(0),
-        version: None,
-        interface: "127.0.0.1".into(),
-        backlog: PRIVATE_BACKLOG,
-        shared: false,
-        user_timeout: None,
-        max_connections: None,
-        keepalive: None,
-        nodelay: true,
-        proxy_protocol: None,
-        tls: None,
-    })
+    ListeningEndpoint::Tcp(TcpListening { backlog: PRIVATE_BACKLOG, ..TcpListening::at("127.0.0.1", 0) })
 }
 
 fn private_socket(path: PathBuf, mode: u32) -> UnixListening {
-    UnixListening {
-        path,
-        backlog: PRIVATE_BACKLOG,
-        mode,
-        owner: None,
-        group: None,
-        max_connections: None,
-        proxy_protocol: None,
-        tls: None,
-    }
+    UnixListening { backlog: PRIVATE_BACKLOG, mode, ..UnixListening::at(path) }
 }
 
 /// The Unix socket at which the node's Arti answers as a SOCKS proxy. It outlives every Arti.

@@ -116,19 +116,7 @@ mod tests {
     use std::time::Duration;
 
     fn loopback() -> TcpListening {
-        TcpListening {
-            port: ListenPort::Port(0),
-            version: None,
-            interface: "127.0.0.1".into(),
-            backlog: 50,
-            shared: false,
-            user_timeout: None,
-            max_connections: None,
-            keepalive: None,
-            nodelay: true,
-            proxy_protocol: None,
-            tls: None,
-        }
+        TcpListening::at("127.0.0.1", 0)
     }
 
     fn bind(tcp: &TcpListening, processes: usize) -> Result<(SocketAddr, Vec<OwnedFd>), BindError> {

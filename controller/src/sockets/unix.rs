@@ -192,19 +192,6 @@ mod tests {
     use crate::testing::TempDir;
     use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 
-    fn at(path: PathBuf) -> UnixListening {
-        UnixListening {
-            path,
-            backlog: 50,
-            mode: 0o660,
-            owner: None,
-            group: None,
-            max_connections: None,
-            proxy_protocol: None,
-            tls: None,
-        }
-    }
-
     fn files(dir: &Path) -> Vec<String> {
         let mut names: Vec<_> =
             fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
@@ -216,7 +203,8 @@ mod tests {
     fn bound_with_its_mode_and_removed_in_the_end() {
         let temp = TempDir::new();
         let path = temp.path().join("s");
-        let (_socket, name) = bind(&UnixListening { mode: 0o604, ..at(path.clone()) }).unwrap();
+        let (_socket, name) =
+            bind(&UnixListening { mode: 0o604, ..UnixListening::at(path.clone()) }).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o604);
         assert_eq!(files(temp.path()), ["s"]);
         UnixStream::connect(&path).unwrap();
@@ -228,7 +216,7 @@ mod tests {
     fn owner_and_group_by_name_or_number() {
         let temp = TempDir::new();
         let uid = rustix::process::geteuid().as_raw();
-        let unix = UnixListening { owner: Some(uid.to_string()), ..at(temp.path().join("s")) };
+        let unix = UnixListening { owner: Some(uid.to_string()), ..UnixListening::at(temp.path().join("s")) };
         bind(&unix).unwrap();
         assert_eq!(user_id("root"), Ok(Uid::ROOT));
         let unix = UnixListening { group: Some("no such group".into()), ..unix };
@@ -242,7 +230,7 @@ mod tests {
         let path = temp.path().join("s");
         drop(UnixListener::bind(&path).unwrap());
         assert!(path.exists());
-        let _bound = bind(&at(path.clone())).unwrap();
+        let _bound = bind(&UnixListening::at(path.clone())).unwrap();
         UnixStream::connect(&path).unwrap();
     }
 
@@ -251,7 +239,7 @@ mod tests {
         let temp = TempDir::new();
         let path = temp.path().join("s");
         let _listener = UnixListener::bind(&path).unwrap();
-        let error = bind(&at(path.clone())).unwrap_err();
+        let error = bind(&UnixListening::at(path.clone())).unwrap_err();
         assert!(error.in_use);
         let text = error.to_string();
         assert!(text.contains(path.to_str().unwrap()), "{text}");
@@ -263,8 +251,9 @@ mod tests {
     #[test]
     fn a_full_queue_is_somebody_who_listens() {
         let temp = TempDir::new();
-        let (_first, _name) = bind(&UnixListening { backlog: 1, ..at(temp.path().join("s")) }).unwrap();
-        let mut results = (0..8).map(|_| bind(&at(temp.path().join("s"))));
+        let (_first, _name) =
+            bind(&UnixListening { backlog: 1, ..UnixListening::at(temp.path().join("s")) }).unwrap();
+        let mut results = (0..8).map(|_| bind(&UnixListening::at(temp.path().join("s"))));
         assert!(results.all(|result| result.unwrap_err().in_use));
     }
 
@@ -277,7 +266,7 @@ mod tests {
         std::os::unix::fs::symlink(path("file"), path("link")).unwrap();
         let _datagram = UnixDatagram::bind(path("datagram")).unwrap();
         for name in ["file", "directory", "link", "datagram"] {
-            let error = bind(&at(path(name))).unwrap_err().to_string();
+            let error = bind(&UnixListening::at(path(name))).unwrap_err().to_string();
             assert!(error.contains(name), "{error}");
         }
         assert_eq!(files(temp.path()), ["datagram", "directory", "file", "link"]);
@@ -288,7 +277,7 @@ mod tests {
     fn the_end_removes_only_what_is_ours() {
         let temp = TempDir::new();
         let path = temp.path().join("s");
-        let (_socket, name) = bind(&at(path.clone())).unwrap();
+        let (_socket, name) = bind(&UnixListening::at(path.clone())).unwrap();
         fs::remove_file(&path).unwrap();
         let _other = UnixListener::bind(&path).unwrap();
         drop(name);
@@ -299,10 +288,10 @@ mod tests {
     fn a_long_path_works_and_a_missing_directory_is_named() {
         let temp = TempDir::new();
         let dir = temp.path().join("d".repeat(120));
-        let error = bind(&at(dir.join("s"))).unwrap_err().to_string();
+        let error = bind(&UnixListening::at(dir.join("s"))).unwrap_err().to_string();
         assert!(error.contains("must be a directory") || error.contains("No such file"), "{error}");
         fs::create_dir(&dir).unwrap();
-        let (_socket, name) = bind(&at(dir.join("s"))).unwrap();
+        let (_socket, name) = bind(&UnixListening::at(dir.join("s"))).unwrap();
         UnixStream::connect(ShortPath::new(&dir.join("s")).unwrap().as_path()).unwrap();
         drop(name);
         assert_eq!(files(&dir), [""; 0]);

@@ -1,19 +1,10 @@
-use super::super::private_port;
 use super::*;
 use crate::testing::TempDir;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 
 fn tcp(interface: &str, port: u16, shared: bool) -> ListeningEndpoint {
-    ListeningEndpoint::Tcp(TcpListening {
-        port: ListenPort::Port(port),
-        interface: interface.into(),
-        shared,
-        ..match private_port() {
-            ListeningEndpoint::Tcp(tcp) => tcp,
-            _ => unreachable!(),
-        }
-    })
+    ListeningEndpoint::Tcp(TcpListening { shared, ..TcpListening::at(interface, port) })
 }
 
 /// A port of this address that nobody has.
@@ -111,18 +102,7 @@ fn a_port_that_another_program_has_is_an_error_and_what_was_changed_is_undone() 
 fn a_unix_socket_changes_its_mode_and_keeps_its_name() {
     let temp = TempDir::new();
     let path = temp.path().join("s");
-    let unix = |mode| {
-        ListeningEndpoint::Unix(UnixListening {
-            path: path.clone(),
-            backlog: 50,
-            mode,
-            owner: None,
-            group: None,
-            max_connections: None,
-            proxy_protocol: None,
-            tls: None,
-        })
-    };
+    let unix = |mode| ListeningEndpoint::Unix(UnixListening { mode, ..UnixListening::at(&path) });
     let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
     let (before, after) = (unix(0o660), unix(0o600));
     let (first, _) = bind(&[], &[wanted("a", &before, 1)]);

@@ -129,6 +129,23 @@ fn portrange() -> impl Rule<Out = ListenPort> {
 }
 
 impl TcpListening {
+    /// A listener on this address and port (0: one that the kernel chooses), all else at its default.
+    pub fn at(interface: impl Into<String>, port: u16) -> Self {
+        Self {
+            port: ListenPort::Port(port),
+            version: None,
+            interface: interface.into(),
+            backlog: 50,
+            shared: false,
+            user_timeout: None,
+            max_connections: None,
+            keepalive: None,
+            nodelay: true,
+            proxy_protocol: None,
+            tls: None,
+        }
+    }
+
     fn port(fields: &mut Fields<'_>, cx: &mut Context<'_>) -> Option<ListenPort> {
         match fields.given("portrange", &portrange(), cx) {
             None => fields.required("port", &listen_port(), cx),
@@ -207,6 +224,22 @@ object! {
         pub proxy_protocol as "proxy_protocol": Option<ProxyProtocolAccept> = word(), optional;
         /// TLS for every connection.
         pub tls as "tls": Option<TlsListening> = nested(), optional;
+    }
+}
+
+impl UnixListening {
+    /// A listener at this path, all else at its default.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            backlog: 50,
+            mode: 0o660,
+            owner: None,
+            group: None,
+            max_connections: None,
+            proxy_protocol: None,
+            tls: None,
+        }
     }
 }
 
