@@ -8,6 +8,7 @@ mod connect;
 mod context;
 mod controller;
 mod drain;
+mod fields;
 mod log;
 mod net;
 mod offers;

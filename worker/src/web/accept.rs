@@ -1,21 +1,13 @@
 //! What a client wants to get (RFC 9110, section 12.5.1).
 
+use crate::fields::weighted;
 use hyper::HeaderMap;
 use hyper::header::ACCEPT;
 
 /// How much the client wants this media type, from 0 to 1, as far as it names it.
 fn quality(headers: &HeaderMap, wanted: &str) -> f32 {
-    let values = headers.get_all(ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
-    let ranges = values.flat_map(|value| value.split(','));
-    let of_range = |range: &str| {
-        let mut parts = range.split(';').map(str::trim);
-        if !parts.next()?.eq_ignore_ascii_case(wanted) {
-            return None;
-        }
-        let weight = parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")));
-        Some(weight.map_or(1.0, |weight| weight.trim().parse().unwrap_or(0.0)))
-    };
-    ranges.filter_map(of_range).fold(0.0, f32::max)
+    let weights = weighted(headers, &ACCEPT).filter(|(range, _)| range.eq_ignore_ascii_case(wanted));
+    weights.map(|(_, weight)| weight).fold(0.0, f32::max)
 }
 
 /// Whether the client asks for pages, as browsers do; programs mostly take anything and name nothing.

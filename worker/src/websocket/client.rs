@@ -2,6 +2,7 @@
 
 use super::extension::{self, Agreement};
 use super::handshake::accept_key;
+use crate::fields::set;
 use crate::net::stream::Stream;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -99,11 +100,5 @@ impl Backend {
         let protocol = said.get(SEC_WEBSOCKET_PROTOCOL).cloned();
         let upgraded = hyper::upgrade::on(&mut answer).await?;
         Ok(Self { stream: TokioIo::new(upgraded), protocol, compression })
-    }
-}
-
-fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        headers.insert(name, value);
     }
 }

@@ -2,6 +2,7 @@
 //! (RFC 7692 section 7.1).
 
 use super::deflate::Direction;
+use crate::fields::items;
 use hyper::header::{HeaderMap, SEC_WEBSOCKET_EXTENSIONS};
 use jackfield_shared::config::Deflate;
 
@@ -30,9 +31,7 @@ struct Offer {
 
 /// Takes the first offer that can be met; returns what is agreed on and the header's value that says so.
 pub(super) fn agree(headers: &HeaderMap, config: &Deflate) -> Option<(Agreement, String)> {
-    let values =
-        headers.get_all(SEC_WEBSOCKET_EXTENSIONS).into_iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).filter_map(parse).find_map(|offer| accept(&offer, config))
+    items(headers, &SEC_WEBSOCKET_EXTENSIONS).filter_map(parse).find_map(|offer| accept(&offer, config))
 }
 
 /// What a client offers: as the configuration of its side has it.

@@ -1,6 +1,7 @@
 //! The opening handshake, server side (RFC 6455 section 4.2).
 
 use super::extension::{self, Agreement};
+use crate::fields::{has_token, items, set};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::ext::Protocol;
@@ -71,8 +72,7 @@ pub(crate) fn handshake<B>(
 
 /// The first of the subprotocols offered that is none of WAMP's, which an echo does not speak.
 pub(crate) fn offered(headers: &HeaderMap) -> Option<HeaderValue> {
-    let protocol =
-        tokens(headers, &header::SEC_WEBSOCKET_PROTOCOL).find(|name| !name.starts_with("wamp."))?;
+    let protocol = items(headers, &header::SEC_WEBSOCKET_PROTOCOL).find(|name| !name.starts_with("wamp."))?;
     HeaderValue::from_str(protocol).ok()
 }
 
@@ -111,9 +111,7 @@ fn switching(headers: &HeaderMap) -> Result<Response<()>, Refusal> {
     let answer = response.headers_mut();
     answer.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     answer.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    if let Ok(accept) = HeaderValue::from_str(&accept_key(key)) {
-        answer.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    }
+    set(answer, header::SEC_WEBSOCKET_ACCEPT, &accept_key(key));
     Ok(response)
 }
 
@@ -132,15 +130,6 @@ pub(super) fn accept_key(key: &[u8]) -> String {
 fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
     let mut values = headers.get_all(name).iter();
     values.next().filter(|_| values.next().is_none()).map(|v| v.as_bytes().trim_ascii())
-}
-
-fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
-    let values = headers.get_all(name).into_iter().filter_map(|v| v.to_str().ok());
-    values.flat_map(|v| v.split(',')).map(str::trim).filter(|t| !t.is_empty())
-}
-
-fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
-    tokens(headers, name).any(|t| t.eq_ignore_ascii_case(token))
 }
 
 /// Programs send no Origin; pages always do. A page from the endpoint's own host is always welcome.

@@ -1,5 +1,6 @@
 //! Files that lie beside others in compressed form (RFC 9110, section 12.5.3).
 
+use crate::fields::weighted;
 use hyper::HeaderMap;
 use hyper::header::{ACCEPT_ENCODING, HeaderValue};
 use std::ffi::OsString;
@@ -33,13 +34,10 @@ pub(super) fn candidates(asked: &HeaderMap, path: &Path) -> Vec<Encoded> {
 
 /// How much the client wants a coding, from 0 to 1.
 fn quality(asked: &HeaderMap, wanted: &str) -> f32 {
-    let values = asked.get_all(ACCEPT_ENCODING).into_iter().filter_map(|value| value.to_str().ok());
     let mut others = 0.0;
-    for item in values.flat_map(|value| value.split(',')) {
-        let (coding, weight) = item.split_once(';').unwrap_or((item, ""));
-        let weight = weight.trim().strip_prefix("q=").map_or(1.0, |q| q.trim().parse().unwrap_or(0.0));
-        match coding.trim() {
-            coding if coding.eq_ignore_ascii_case(wanted) => return weight,
+    for (coding, weight) in weighted(asked, &ACCEPT_ENCODING) {
+        match coding {
+            _ if coding.eq_ignore_ascii_case(wanted) => return weight,
             "*" => others = weight,
             _ => {}
         }

@@ -4,6 +4,7 @@ use super::body::FileBody;
 use super::open::Opened;
 use super::parts::Parts;
 use super::range::Range;
+use crate::fields::set;
 use crate::web::answer::{Answer, failure};
 use crate::web::body::Body;
 use hyper::header::{
@@ -93,7 +94,7 @@ pub(super) fn file(asked: &HeaderMap, file: Opened, kind: HeaderValue) -> Answer
                 [(start, end)] => {
                     let body = Body::File(FileBody::new(file.fd, start, end));
                     let mut response = with(StatusCode::PARTIAL_CONTENT, body, kind);
-                    insert(&mut response, CONTENT_RANGE, &format!("bytes {start}-{}/{size}", end - 1));
+                    set(response.headers_mut(), CONTENT_RANGE, &format!("bytes {start}-{}/{size}", end - 1));
                     response
                 }
                 _ => several(file.fd, &parts, size, &kind),
@@ -101,14 +102,14 @@ pub(super) fn file(asked: &HeaderMap, file: Opened, kind: HeaderValue) -> Answer
             Range::Unsatisfiable => {
                 let text = format!("The file has {size} octets, none of which is in the range asked for.");
                 let mut response = failure(asked, StatusCode::RANGE_NOT_SATISFIABLE, &text);
-                insert(&mut response, CONTENT_RANGE, &format!("bytes */{size}"));
+                set(response.headers_mut(), CONTENT_RANGE, &format!("bytes */{size}"));
                 return response;
             }
         }
     };
     response.headers_mut().insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    insert(&mut response, ETAG, &validators.etag);
-    insert(&mut response, LAST_MODIFIED, &httpdate::fmt_http_date(validators.modified));
+    set(response.headers_mut(), ETAG, &validators.etag);
+    set(response.headers_mut(), LAST_MODIFIED, &httpdate::fmt_http_date(validators.modified));
     response
 }
 
@@ -125,7 +126,7 @@ fn several(file: OwnedFd, parts: &[(u64, u64)], size: u64, kind: &HeaderValue) -
         getrandom::u64().map_or_else(|_| "jackfield".into(), |number| format!("jackfield-{number:016x}"));
     let body = Parts::new(file, parts, size, kind.to_str().unwrap_or_default(), &boundary);
     let mut response = with(StatusCode::PARTIAL_CONTENT, Body::Parts(Box::new(body)), kind.clone());
-    insert(&mut response, CONTENT_TYPE, &format!("multipart/byteranges; boundary={boundary}"));
+    set(response.headers_mut(), CONTENT_TYPE, &format!("multipart/byteranges; boundary={boundary}"));
     response
 }
 
@@ -133,11 +134,4 @@ fn status(status: StatusCode) -> Answer {
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = status;
     response
-}
-
-/// Sets a header whose value is made of digits and letters of ours.
-fn insert(response: &mut Answer, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        response.headers_mut().insert(name, value);
-    }
 }

@@ -1,6 +1,7 @@
 //! The heads of requests and answers: what is for the next hop only is taken out, and the backend is told whom the
 //! request comes from (RFC 9110, section 7.6; RFC 7239).
 
+use crate::fields::{has_token, items, set};
 use crate::net::stream::Peer;
 use crate::web::answer::Asked;
 use crate::web::connection::Client;
@@ -36,14 +37,14 @@ impl Outgoing<'_> {
     /// Its head, for HTTP/2 or HTTP/1.1.
     pub(super) fn for_version(&self, two: bool) -> Request<()> {
         let asked = self.request.headers();
-        let upgrade = asked.get(UPGRADE).filter(|_| !two && names(asked, CONNECTION, "upgrade"));
+        let upgrade = asked.get(UPGRADE).filter(|_| !two && has_token(asked, &CONNECTION, "upgrade"));
         let mut headers = asked.clone();
         remove_hop_by_hop(&mut headers);
         headers.remove(EXPECT); // answered by us, as soon as the backend wants the content
         if asked.contains_key(TRANSFER_ENCODING) {
             headers.remove(CONTENT_LENGTH);
         }
-        if names(asked, TE, "trailers") {
+        if has_token(asked, &TE, "trailers") {
             headers.insert(TE, HeaderValue::from_static("trailers"));
         }
         if let Some(protocol) = upgrade {
@@ -141,29 +142,13 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     let usual = |value: &HeaderValue| matches!(value.as_bytes(), b"close" | b"keep-alive");
     if headers.get_all(CONNECTION).iter().any(|value| !usual(value)) {
         let named: Vec<HeaderName> =
-            tokens(headers, CONNECTION).filter_map(|name| name.parse().ok()).collect();
+            items(headers, &CONNECTION).filter_map(|name| name.parse().ok()).collect();
         for name in named {
             headers.remove(name);
         }
     }
     for name in [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE] {
         headers.remove(name);
-    }
-}
-
-/// Whether a list of tokens has this one.
-pub(super) fn names(headers: &HeaderMap, list: HeaderName, wanted: &str) -> bool {
-    tokens(headers, list).any(|token| token.eq_ignore_ascii_case(wanted))
-}
-
-fn tokens(headers: &HeaderMap, list: HeaderName) -> impl Iterator<Item = &str> {
-    let values = headers.get_all(list).into_iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).map(str::trim)
-}
-
-fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        headers.insert(name, value);
     }
 }
 
