@@ -8,7 +8,7 @@
 
 use super::children::children;
 use super::fds::{receive, send};
-use crate::stage::{ARGUMENT as EXEC, EXECUTABLE, Spec, name_thread};
+use crate::stage::{ARGUMENT as EXEC, EXECUTABLE, Spec, name_thread, take_stdin};
 use nix::sys::signal::{SigSet, Signal as NixSignal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -16,7 +16,6 @@ use rustix::io::Errno;
 use rustix::process::{
     Pid, Signal, WaitOptions, getpid, kill_process, kill_process_group, set_child_subreaper, wait,
 };
-use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -38,7 +37,7 @@ pub(crate) fn run() -> ExitCode {
 
 fn keep() -> Result<(), String> {
     let connection = |e| format!("its connection to the controller: {e}");
-    let controller = take_stdin().map_err(connection)?;
+    let controller = UnixStream::from(take_stdin().map_err(connection)?);
     let (spec, fds) = receive(&controller).map_err(connection)?;
     let mut spec: Spec = serde_json::from_slice(&spec).map_err(|e| format!("what it is to start: {e}"))?;
     set_child_subreaper(Some(getpid())).map_err(|e| format!("PR_SET_CHILD_SUBREAPER: {e}"))?;
@@ -52,13 +51,6 @@ fn keep() -> Result<(), String> {
         let _ = keeper.controller.write_all(&status.to_ne_bytes());
     }
     ended.map_err(|e| format!("its signals: {e}"))
-}
-
-/// Moves the socket away from descriptor 0.
-fn take_stdin() -> io::Result<UnixStream> {
-    let socket = io::stdin().as_fd().try_clone_to_owned()?;
-    rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
-    Ok(socket.into())
 }
 
 /// Starts `__exec`, which becomes the program, as the leader of a process group, with these

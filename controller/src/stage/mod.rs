@@ -13,7 +13,7 @@ mod worker;
 pub(crate) use exec::{ARGUMENT, Spec, run as run_exec};
 pub(crate) use identity::Identity;
 pub(crate) use title::{ARGUMENTS, arguments, name_thread, set_title};
-pub(crate) use worker::run as run_worker;
+pub(crate) use worker::{run as run_worker, take_stdin};
 
 use rustix::process::{Pid, getppid};
 

@@ -21,8 +21,11 @@ pub(crate) fn run() -> ExitCode {
 }
 
 /// Moves the socket away from descriptor 0, which a library may want to read from.
-fn take_stdin() -> io::Result<OwnedFd> {
-    let ipc = io::stdin().as_fd().try_clone_to_owned()?;
+///
+/// # Errors
+/// When no descriptors are left.
+pub(crate) fn take_stdin() -> io::Result<OwnedFd> {
+    let socket = io::stdin().as_fd().try_clone_to_owned()?;
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
-    Ok(ipc)
+    Ok(socket)
 }
