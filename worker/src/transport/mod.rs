@@ -6,7 +6,7 @@ mod sniff;
 mod stream_testee;
 mod universal;
 
-pub(crate) use relay::{Pipes, Tools as PumpTools, pump};
+pub(crate) use relay::{End as PumpEnd, Pipes, Tools as PumpTools, pump};
 
 use crate::connect::Means;
 use crate::context::Context;

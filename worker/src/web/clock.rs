@@ -104,9 +104,16 @@ impl Clock {
     }
 }
 
-/// A request that is being answered.
+/// A request that is being answered, or goes on as another protocol.
 #[derive(Debug)]
 pub(super) struct Busy(Arc<Clock>);
+
+impl Clone for Busy {
+    fn clone(&self) -> Self {
+        self.0.busy.fetch_add(1, Relaxed);
+        Self(Arc::clone(&self.0))
+    }
+}
 
 impl Drop for Busy {
     fn drop(&mut self) {

@@ -144,6 +144,7 @@ async fn drive<C: Graceful>(
     let mut alarm = pin!(sleep_until(Instant::now() + limits.head));
     let mut last = pin!(drain.begun_for(last_request));
     let mut finishing = false;
+    let mut not_before = Instant::now();
     loop {
         tokio::select! {
             biased;
@@ -152,7 +153,7 @@ async fn drive<C: Graceful>(
                 finishing = true;
                 connection.as_mut().finish();
             }
-            () = expired(clock, limits, alarm.as_mut()) => {
+            () = expired(clock, limits, not_before, alarm.as_mut()) => {
                 if clock.is_stalled() {
                     return Err(Error::Stalled(limits.send));
                 }
@@ -161,16 +162,19 @@ async fn drive<C: Graceful>(
                 }
                 finishing = true;
                 connection.as_mut().finish();
+                // HTTP/2 asks the client whether more is on its way, and closes when it has answered.
+                not_before = Instant::now() + LAST_WORD;
             }
         }
     }
 }
 
-/// Completes when the client's time is over. The alarm is not set anew for every request: it rings early and is
+/// Completes when the client's time is over, and not before that instant. The alarm is not set anew for every request: it rings early and is
 /// looked at then.
-async fn expired(clock: &Clock, limits: Limits, mut alarm: Pin<&mut Sleep>) {
+async fn expired(clock: &Clock, limits: Limits, not_before: Instant, mut alarm: Pin<&mut Sleep>) {
     poll_fn(|cx| {
         let Some(deadline) = clock.deadline(limits) else { return Poll::Pending };
+        let deadline = deadline.max(not_before);
         if deadline <= Instant::now() {
             return Poll::Ready(());
         }
@@ -191,6 +195,10 @@ async fn respond(request: Request<Incoming>, client: &Rc<Client>, busy: Busy) ->
     let line = options.access_log.then(|| Line::of(&request, client.peer, options.access_log_format));
     let only_head = request.method() == Method::HEAD;
     let version = request.version();
+    if request.method() == Method::CONNECT {
+        // It may go on as another protocol, for which the connection is there as well.
+        request.extensions_mut().insert(busy.clone());
+    }
     let mut answer = if is_too_long(&request, options.max_body_size) {
         too_long(request.headers(), options.max_body_size)
     } else if has_no_host(&request) {
