@@ -113,7 +113,7 @@ impl Service {
                     peer,
                     secure: !stream.is_plain(),
                     drain: drain.clone(),
-                    _open: Rc::clone(&open),
+                    open: Rc::clone(&open),
                 };
                 task(peer, drain, open, async move { universal.serve(stream, client).await });
             }

@@ -4,6 +4,7 @@ use super::access::Line;
 use super::answer::{Answer, Asked, failure, too_long};
 use super::body::Body;
 use super::clock::{Busy, Clock, Limits};
+use super::refusal::Refusal;
 use super::site::Site;
 use crate::context::Context;
 use crate::drain::{Drain, LAST_WORD};
@@ -48,7 +49,7 @@ pub(crate) struct Client {
     pub(crate) secure: bool,
     pub(crate) drain: Drain,
     /// Counts the connection, also when it goes on as another protocol.
-    pub(crate) _open: Rc<Open>,
+    pub(crate) open: Rc<Open>,
 }
 
 /// Why a connection ended before its time.
@@ -75,7 +76,10 @@ pub(crate) async fn serve(
     let clock = Clock::new(http == Http::One);
     let io = TokioIo::new(Watched::new(stream, Arc::clone(&clock)));
     let client = Rc::new(client);
-    let service = service_fn(|request| {
+    let service = service_fn(|request: Request<Incoming>| {
+        if !request.body().is_end_stream() {
+            clock.expect_content();
+        }
         let (client, busy) = (Rc::clone(&client), clock.begin());
         async move { Ok::<_, Infallible>(respond(request, &client, busy).await) }
     });
@@ -90,7 +94,15 @@ pub(crate) async fn serve(
                 .max_buf_size(BUFFER);
             let connection = builder.serve_connection(io, service).with_upgrades();
             // A request that comes meanwhile is answered, with the word that it is the last.
-            drive(pin!(connection), &clock, limits, &client.drain, LAST_WORD).await
+            let result = drive(pin!(connection), &clock, limits, &client.drain, LAST_WORD).await;
+            if let Some(Refusal { status, length }) = clock.refusal() {
+                client.open.failed();
+                let options = &client.site.options;
+                if options.access_log {
+                    Line::of_no_request(client.peer, options.access_log_format, status).write(length as u64);
+                }
+            }
+            result
         }
         Http::Two => {
             let mut builder = http2::Builder::new(LocalExecutor);

@@ -12,6 +12,7 @@ mod nodeinfo;
 mod pages;
 mod proxy;
 mod redirect;
+mod refusal;
 mod router;
 mod site;
 mod upgrade;
