@@ -14,6 +14,7 @@ mod proxy;
 mod redirect;
 mod refusal;
 mod router;
+mod sendfile;
 mod site;
 mod upgrade;
 mod watched;

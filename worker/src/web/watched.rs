@@ -3,6 +3,7 @@
 
 use super::clock::Clock;
 use super::refusal;
+use super::sendfile::Outlet;
 use crate::net::prefixed::Prefixed;
 use crate::net::stream::Stream;
 use bytes::{Buf, Bytes};
@@ -24,6 +25,8 @@ const MOST: usize = 1 << 20;
 pub(super) struct Watched {
     stream: Prefixed<Stream>,
     clock: Arc<Clock>,
+    /// Where files may be sent by the kernel.
+    outlet: Option<Outlet>,
     /// Whether a head that has not come at once is a browser's.
     of_browser: bool,
     /// What is left of the answer to what is no request.
@@ -35,8 +38,8 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    pub(super) const fn new(stream: Prefixed<Stream>, clock: Arc<Clock>) -> Self {
-        Self { stream, clock, of_browser: false, refusal: Bytes::new(), lingering: None, unwanted: 0 }
+    pub(super) const fn new(stream: Prefixed<Stream>, clock: Arc<Clock>, outlet: Option<Outlet>) -> Self {
+        Self { stream, clock, outlet, of_browser: false, refusal: Bytes::new(), lingering: None, unwanted: 0 }
     }
 
     pub(super) fn into_inner(self) -> Prefixed<Stream> {
@@ -95,18 +98,8 @@ impl AsyncRead for Watched {
 }
 
 impl AsyncWrite for Watched {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        // Nothing is being answered, so this is not of ours.
-        if self.clock.is_unasked()
-            && let Some((refusal, answer)) = refusal::instead_of(buf, self.of_browser)
-        {
-            self.clock.refuse(refusal);
-            self.refusal = answer;
-            return Poll::Ready(Ok(buf.len()));
-        }
-        let poll = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.clock.sent(poll.is_ready());
-        poll
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
     }
 
     fn poll_write_vectored(
@@ -114,10 +107,20 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if let [buf] = bufs {
-            return self.poll_write(cx, buf);
+        if let [buf] = bufs
+            && self.clock.is_unasked()
+            && let Some((refusal, answer)) = refusal::instead_of(buf, self.of_browser)
+        {
+            // Nothing is being answered, so this is not of ours.
+            self.clock.refuse(refusal);
+            self.refusal = answer;
+            return Poll::Ready(Ok(buf.len()));
         }
-        let poll = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        let Self { stream, outlet, .. } = &mut *self;
+        let poll = match outlet {
+            Some(outlet) => outlet.poll_write(cx, stream, bufs),
+            None => Pin::new(stream).poll_write_vectored(cx, bufs),
+        };
         self.clock.sent(poll.is_ready());
         poll
     }
