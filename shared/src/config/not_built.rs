@@ -138,6 +138,7 @@ impl Remarks {
             | PathService::Redirect(_)
             | PathService::Nodeinfo(_)
             | PathService::None(_)
+            | PathService::Cgi(_)
             | PathService::Reverseproxy(_)
             | PathService::WebsocketReverseproxy(_)
             | PathService::WebsocketTestee(_) => {}
@@ -161,7 +162,7 @@ impl Remarks {
             | PathService::Caller(_)
             | PathService::Webhook(_)
             | PathService::Wap(_) => self.missing(kind, WAMP),
-            PathService::Cgi(_) | PathService::Archive(_) | PathService::Catalog(_) => {
+            PathService::Archive(_) | PathService::Catalog(_) => {
                 self.missing(kind, "this path service is not built yet")
             }
         }

@@ -38,7 +38,6 @@ pub(crate) fn features() -> Vec<(&'static str, Value)> {
         ("RawsocketSection:rawsocket", transport(json!({"type": "universal", "rawsocket": {}}))),
         ("PathService.package", service(json!({"type": "static", "package": "p", "resource": "r"}))),
         ("PathService:websocket", service(json!({"type": "websocket"}))),
-        ("PathService:cgi", service(json!({"type": "cgi", "directory": ".", "processor": "sh"}))),
         ("PathService:wsgi", service(json!({"type": "wsgi", "module": "m", "object": "o"}))),
         ("PathService:resource", service(json!({"type": "resource", "classname": "c"}))),
         ("PathService:longpoll", service(json!({"type": "longpoll"}))),

@@ -4,6 +4,7 @@ mod accept;
 mod access;
 mod answer;
 mod body;
+mod cgi;
 mod clock;
 mod connection;
 mod files;

@@ -1,6 +1,7 @@
 //! Which service a path leads to.
 
 use super::answer::{Answer, Asked, not_found};
+use super::cgi::Cgi;
 use super::connection::Client;
 use super::files::Files;
 use super::json::Json;
@@ -80,6 +81,7 @@ pub(crate) enum Route {
     Websocket(Rc<Websocket>),
     Nested(Routes),
     Proxy(Box<Proxy>),
+    Cgi(Box<Cgi>),
     WebsocketProxy(Rc<WebsocketProxy>),
     Nothing,
 }
@@ -97,6 +99,7 @@ impl Route {
             PathService::WebsocketReverseproxy(config) => {
                 Self::WebsocketProxy(Rc::new(WebsocketProxy::new(config, means)?))
             }
+            PathService::Cgi(config) => Self::Cgi(Box::new(Cgi::new(config))),
             PathService::None(_) => Self::Nothing,
             _ => return Err("the path service's type is not in this release".into()),
         })
@@ -113,6 +116,7 @@ impl Route {
                 answer
             }
             Self::Proxy(proxy) => proxy.answer(request, rest, client).await,
+            Self::Cgi(cgi) => cgi.answer(request, rest, client).await,
             Self::WebsocketProxy(proxy) => proxy.answer(request, client).await,
             Self::Redirect(redirect) => redirect.answer(),
             Self::Websocket(websocket) => websocket.answer(request, client),

@@ -1,10 +1,12 @@
 //! Path services: what a web transport serves at a path.
 
+mod cgi;
 mod proxy;
 mod python;
 mod rest;
 mod simple;
 
+pub use cgi::*;
 pub use proxy::*;
 pub use python::*;
 pub use rest::*;

@@ -11,7 +11,9 @@ mod respond;
 mod root;
 
 pub(crate) use body::FileBody;
+pub(in crate::web) use open::{Kind, open};
 pub(crate) use parts::Parts;
+pub(in crate::web) use root::Root;
 
 use super::answer::{Answer, HTML, content, failure, not_found, unless_reading};
 use super::router::Rest;
@@ -20,8 +22,7 @@ use hyper::header::{CONTENT_ENCODING, HeaderValue, LOCATION, VARY};
 use hyper::{Request, StatusCode};
 use jackfield_shared::config::{StaticOptions, StaticService};
 use kind::Kinds;
-use open::{Kind, Opened, open};
-use root::Root;
+use open::Opened;
 use rustix::io::Errno;
 use std::io;
 use std::path::{Path, PathBuf};
