@@ -3,8 +3,8 @@
 //!
 //! Every figure here was tried. With two relays onion services never come up; with three, and the authority, Arti now
 //! and then finds no path, since no relay is twice in one; vanguards-lite makes services unreachable for long in so small
-//! a network; the first vote decides when there is a consensus, hence the
-//! aligned start.
+//! a network; the first vote decides when there is a consensus, hence the aligned start. Left to learn how long a circuit
+//! may take, tor learns that it is some milliseconds, and gives up on all of them once the machine has other work.
 
 use crate::{DEADLINE, TempDir, signal_pid, until, wait_for_end};
 use base64::Engine as _;
@@ -30,6 +30,8 @@ ShutdownWaitLength 0
 VanguardsLiteEnabled 0
 FetchDirInfoEarly 1
 FetchDirInfoExtraEarly 1
+LearnCircuitBuildTimeout 0
+CircuitBuildTimeout 20
 Log notice stdout
 ";
 const RELAY: &str = "

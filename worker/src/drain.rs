@@ -1,6 +1,9 @@
 //! How a process comes to its end: every connection holds a [`Drain`] and is told twice, first to finish what
 //! it is doing, then, at the deadline, to close.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -83,8 +86,20 @@ impl Drain {
     }
 
     async fn reached(&self, phase: Phase) {
+        let mut seen = self.0.clone();
+        let mut changes = pin!(seen.wait_for(|now| *now >= phase));
+        let mut registered: Option<Waker> = None;
+        // Polled whenever something happens on a connection: then a glance has to do.
+        let glance = poll_fn(|cx| {
+            let waits = registered.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+            if waits && matches!(self.0.has_changed(), Ok(false)) {
+                return Poll::Pending;
+            }
+            registered = Some(cx.waker().clone());
+            changes.as_mut().poll(cx).map(drop)
+        });
         // An error means that the Drainer was dropped: the process ends.
-        let _ = self.0.clone().wait_for(|now| *now >= phase).await;
+        glance.await;
     }
 }
 

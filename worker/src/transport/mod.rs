@@ -130,6 +130,7 @@ fn task<E: fmt::Display>(
 ) {
     spawn_local(async move {
         tokio::select! {
+            biased;
             result = serve => if let Err(e) = result {
                 debug!("{peer}: {e}");
             },

@@ -74,7 +74,7 @@ impl<'a> Rest<'a> {
 /// What answers at a path.
 #[derive(Debug)]
 pub(crate) enum Route {
-    Files(Files),
+    Files(Box<Files>),
     Json(Json),
     Redirect(Redirect),
     Nodeinfo(Nodeinfo),
@@ -89,7 +89,7 @@ pub(crate) enum Route {
 impl Route {
     fn new(service: &PathService, means: Means<'_>) -> Result<Self, String> {
         Ok(match service {
-            PathService::Static(config) => Self::Files(Files::new(config)?),
+            PathService::Static(config) => Self::Files(Box::new(Files::new(config)?)),
             PathService::Json(config) => Self::Json(Json::new(config)),
             PathService::Redirect(config) => Self::Redirect(Redirect::new(config)?),
             PathService::Nodeinfo(config) => Self::Nodeinfo(Nodeinfo::new(config)),

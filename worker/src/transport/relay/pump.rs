@@ -43,8 +43,8 @@ pub(crate) async fn pump(
     let (mut up, mut down) = (Direction::new(spliceable), Direction::new(spliceable));
     let carry = poll_fn(|cx| {
         let (before_up, before_down) = (up.moves, down.moves);
-        let ended_up = up.poll(cx, client, backend, &tools)?;
-        let ended_down = down.poll(cx, backend, client, &tools)?;
+        let ended_up = up.poll(cx, client, backend, &tools, down.has_ended())?;
+        let ended_down = down.poll(cx, backend, client, &tools, up.has_ended())?;
         if before_up != up.moves || before_down != down.moves {
             activity.touch();
         }
@@ -101,13 +101,19 @@ impl Direction {
         }
     }
 
-    /// Moves what can be moved; ready when the direction has ended and the receiver knows.
+    fn has_ended(&self) -> bool {
+        self.state == State::Ended
+    }
+
+    /// Moves what can be moved; ready when the direction has ended and the receiver knows, or will by `closing`: both
+    /// are closed then, which on a socket says the same.
     fn poll(
         &mut self,
         cx: &mut Context<'_>,
         from: &mut Stream,
         to: &mut Stream,
         tools: &Tools<'_>,
+        closing: bool,
     ) -> Poll<io::Result<()>> {
         for _ in 0..TURN {
             ready!(self.poll_flush(cx, to, tools.pipes))?;
@@ -125,7 +131,9 @@ impl Direction {
                     }
                 }
                 State::Ending => {
-                    ready!(Pin::new(&mut *to).poll_shutdown(cx))?;
+                    if !(closing && to.is_plain()) {
+                        ready!(Pin::new(&mut *to).poll_shutdown(cx))?;
+                    }
                     self.state = State::Ended;
                 }
                 State::Ended => return Poll::Ready(Ok(())),

@@ -24,12 +24,7 @@ pub(crate) struct FileBody {
 
 impl FileBody {
     /// The octets of `file` from `start` up to `end`.
-    pub(crate) fn new(file: OwnedFd, start: u64, end: u64) -> Self {
-        Self::part_of(Arc::new(file), start, end)
-    }
-
-    /// The same of a file of which several parts are sent.
-    pub(super) const fn part_of(file: Arc<OwnedFd>, start: u64, end: u64) -> Self {
+    pub(crate) const fn new(file: Arc<OwnedFd>, start: u64, end: u64) -> Self {
         Self { file, at: start, end, reading: None }
     }
 
@@ -95,6 +90,14 @@ fn read(file: &OwnedFd, at: u64, length: usize, flags: ReadWriteFlags) -> io::Re
     Ok(octets.into())
 }
 
+/// The first `length` octets, if they are there and need no disk.
+pub(super) fn read_now(file: &OwnedFd, length: usize) -> Option<Bytes> {
+    if length == 0 {
+        return Some(Bytes::new());
+    }
+    read(file, 0, length, ReadWriteFlags::NOWAIT).ok().filter(|octets| octets.len() == length)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,7 +119,7 @@ mod tests {
         let path = dir.path().join("file");
         let octets: Vec<u8> = (0..1_000_000u32).map(|i| (i % 251) as u8).collect();
         fs::write(&path, &octets).unwrap();
-        let open = || OwnedFd::from(File::open(&path).unwrap());
+        let open = || Arc::new(OwnedFd::from(File::open(&path).unwrap()));
         assert!(content(FileBody::new(open(), 0, 1_000_000)).await.unwrap() == octets);
         assert!(content(FileBody::new(open(), 5, 200_005)).await.unwrap() == octets[5..200_005]);
         assert!(content(FileBody::new(open(), 7, 7)).await.unwrap().is_empty());
@@ -127,7 +130,7 @@ mod tests {
         let dir = Directory::new();
         let path = dir.path().join("file");
         fs::write(&path, "short").unwrap();
-        let body = FileBody::new(File::open(&path).unwrap().into(), 0, 10);
+        let body = FileBody::new(Arc::new(File::open(&path).unwrap().into()), 0, 10);
         assert_eq!(content(body).await.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }
 }

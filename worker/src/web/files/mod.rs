@@ -2,6 +2,7 @@
 
 mod body;
 mod encoding;
+mod kept;
 mod kind;
 mod listing;
 mod open;
@@ -21,8 +22,8 @@ use crate::log::Throttle;
 use hyper::header::{CONTENT_ENCODING, HeaderValue, LOCATION, VARY};
 use hyper::{Request, StatusCode};
 use jackfield_shared::config::{StaticOptions, StaticService};
+use kept::{Found, KeptFiles};
 use kind::Kinds;
-use open::Opened;
 use rustix::io::Errno;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -40,6 +41,7 @@ const SAY_AGAIN: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Files {
     root: Arc<Root>,
+    kept: KeptFiles,
     outdated: Throttle,
     kinds: Kinds,
     cache_control: Option<HeaderValue>,
@@ -62,6 +64,7 @@ impl Files {
         let kinds = Kinds::new(&config.options.mime_types)?;
         Ok(Self {
             root: Arc::new(Root::new(directory)),
+            kept: KeptFiles::default(),
             outdated: Throttle::new(SAY_AGAIN),
             kinds,
             cache_control,
@@ -121,14 +124,17 @@ impl Files {
         not_found(request.headers())
     }
 
-    async fn open<B>(&self, request: &Request<B>, path: &Path) -> Result<Option<Opened>, Answer> {
+    async fn open<B>(&self, request: &Request<B>, path: &Path) -> Result<Option<Found>, Answer> {
+        if let Some(kept) = self.kept.get(path) {
+            return Ok(Some(kept));
+        }
         match open(&self.root, path).await {
-            Ok(opened) => Ok(Some(opened)),
+            Ok(opened) => Ok(Some(self.kept.keep(&self.root, path, opened))),
             Err(e) => self.not_opened(request, path, &e).map_or(Ok(None), Err),
         }
     }
 
-    async fn file<B>(&self, request: &Request<B>, path: &Path, file: Opened) -> Result<Answer, Answer> {
+    async fn file<B>(&self, request: &Request<B>, path: &Path, file: Found) -> Result<Answer, Answer> {
         let asked = request.headers();
         let (file, coding) = match self.encoded(request, path).await? {
             Some((encoded, coding)) => (encoded, Some(coding)),
@@ -154,7 +160,7 @@ impl Files {
         &self,
         request: &Request<B>,
         path: &Path,
-    ) -> Result<Option<(Opened, HeaderValue)>, Answer> {
+    ) -> Result<Option<(Found, HeaderValue)>, Answer> {
         if self.options.precompressed {
             for candidate in encoding::candidates(request.headers(), path) {
                 match self.open(request, &candidate.path).await? {

@@ -1,5 +1,6 @@
 //! Opening files below a directory, and never outside of it.
 
+use super::kept::State;
 use super::root::Root;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2, statat};
 use rustix::io::Errno;
@@ -22,12 +23,15 @@ pub(in crate::web) enum Kind {
 /// A file or directory that was found.
 #[derive(Debug)]
 pub(in crate::web) struct Opened {
-    pub(in crate::web) fd: OwnedFd,
+    pub(super) fd: OwnedFd,
     pub(in crate::web) kind: Kind,
     /// Octets in it.
-    pub(in crate::web) size: u64,
+    pub(super) size: u64,
     /// When it was written last.
-    pub(in crate::web) modified: SystemTime,
+    pub(super) modified: SystemTime,
+    pub(super) state: State,
+    /// Whether the kernel had all that it took in its caches.
+    pub(super) at_once: bool,
 }
 
 /// Opens `path` below `root`. What the kernel has in its caches is opened at once; whatever needs a disk is left to a
@@ -35,7 +39,7 @@ pub(in crate::web) struct Opened {
 pub(in crate::web) async fn open(root: &Arc<Root>, path: &Path) -> io::Result<Opened> {
     match open_now(root, path, ResolveFlags::CACHED) {
         Err(Errno::AGAIN | Errno::INVAL) => {}
-        result => return Ok(result?),
+        result => return Ok(Opened { at_once: true, ..result? }),
     }
     let (root, path) = (Arc::clone(root), path.to_owned());
     let opening = move || open_now(&root, &path, ResolveFlags::empty());
@@ -108,7 +112,14 @@ fn describe(fd: OwnedFd) -> Result<Opened, Errno> {
         _ => return Err(Errno::NOENT),
     };
     let modified = time(stat.st_mtime, stat.st_mtime_nsec as u32);
-    Ok(Opened { fd, kind, size: stat.st_size.try_into().unwrap_or(0), modified })
+    Ok(Opened {
+        fd,
+        kind,
+        size: stat.st_size.try_into().unwrap_or(0),
+        modified,
+        state: State::of(&stat),
+        at_once: false,
+    })
 }
 
 /// The nearest time that can be told.

@@ -1,17 +1,17 @@
 //! Several parts of a file in one answer: `multipart/byteranges` (RFC 9110, section 14.6).
 
 use super::body::FileBody;
+use super::kept::Content;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::fmt::Write;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
+/// Something that is sent after another.
 #[derive(Debug)]
-enum Piece {
-    Text(Bytes),
+pub(super) enum Piece {
+    Octets(Bytes),
     Part(FileBody),
 }
 
@@ -21,8 +21,7 @@ pub(crate) struct Parts(VecDeque<Piece>);
 
 impl Parts {
     /// Parts of a file of `size` octets and a media type; they are separated by `boundary`.
-    pub(super) fn new(file: OwnedFd, ranges: &[(u64, u64)], size: u64, kind: &str, boundary: &str) -> Self {
-        let file = Arc::new(file);
+    pub(super) fn new(file: &Content, ranges: &[(u64, u64)], size: u64, kind: &str, boundary: &str) -> Self {
         let mut pieces = VecDeque::new();
         for (start, end) in ranges {
             let mut text = format!("\r\n--{boundary}\r\n");
@@ -32,17 +31,17 @@ impl Parts {
                 "Content-Type: {kind}\r\nContent-Range: bytes {start}-{}/{size}\r\n\r\n",
                 end - 1
             );
-            pieces.push_back(Piece::Text(text.into()));
-            pieces.push_back(Piece::Part(FileBody::part_of(Arc::clone(&file), *start, *end)));
+            pieces.push_back(Piece::Octets(text.into()));
+            pieces.push_back(file.piece(*start, *end));
         }
-        pieces.push_back(Piece::Text(format!("\r\n--{boundary}--\r\n").into()));
+        pieces.push_back(Piece::Octets(format!("\r\n--{boundary}--\r\n").into()));
         Self(pieces)
     }
 
     /// Octets that have not been sent yet.
     pub(crate) fn remaining(&self) -> u64 {
         let length = |piece: &Piece| match piece {
-            Piece::Text(text) => text.len() as u64,
+            Piece::Octets(text) => text.len() as u64,
             Piece::Part(part) => part.remaining(),
         };
         self.0.iter().map(length).sum()
@@ -52,13 +51,13 @@ impl Parts {
         loop {
             let chunk = match self.0.front_mut() {
                 None => return Poll::Ready(None),
-                Some(Piece::Text(text)) => Poll::Ready(Some(Ok(std::mem::take(text)))),
+                Some(Piece::Octets(text)) => Poll::Ready(Some(Ok(std::mem::take(text)))),
                 Some(Piece::Part(part)) => part.poll_chunk(cx),
             };
             match chunk {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Some(Ok(octets))) if !octets.is_empty() => {
-                    if matches!(self.0.front(), Some(Piece::Text(_))) {
+                    if matches!(self.0.front(), Some(Piece::Octets(_))) {
                         self.0.pop_front();
                     }
                     return Poll::Ready(Some(Ok(octets)));

@@ -1,7 +1,6 @@
 //! The response for a file: whether it has to be sent, and which part of it (RFC 9110, sections 13 and 14).
 
-use super::body::FileBody;
-use super::open::Opened;
+use super::kept::{Content, Found};
 use super::parts::Parts;
 use super::range::Range;
 use crate::fields::set;
@@ -12,7 +11,6 @@ use hyper::header::{
     IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE,
 };
 use hyper::{Response, StatusCode};
-use std::os::fd::OwnedFd;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What tells one state of a file from another.
@@ -22,7 +20,7 @@ struct Validators {
 }
 
 impl Validators {
-    fn of(file: &Opened) -> Self {
+    fn of(file: &Found) -> Self {
         let age = file.modified.duration_since(UNIX_EPOCH).unwrap_or_default();
         Self { etag: format!("\"{:x}-{:x}\"", file.size, age.as_nanos()), modified: file.modified }
     }
@@ -80,7 +78,7 @@ fn range(asked: &HeaderMap, validators: &Validators, size: u64) -> Range {
 }
 
 /// The response for `file`, whose media type is `kind`.
-pub(super) fn file(asked: &HeaderMap, file: Opened, kind: HeaderValue) -> Answer {
+pub(super) fn file(asked: &HeaderMap, file: Found, kind: HeaderValue) -> Answer {
     let validators = Validators::of(&file);
     let size = file.size;
     let mut response = if has_other(asked, &validators) {
@@ -89,15 +87,15 @@ pub(super) fn file(asked: &HeaderMap, file: Opened, kind: HeaderValue) -> Answer
         status(StatusCode::NOT_MODIFIED)
     } else {
         match range(asked, &validators, size) {
-            Range::Whole => with(StatusCode::OK, Body::File(FileBody::new(file.fd, 0, size)), kind),
+            Range::Whole => with(StatusCode::OK, file.content.part(0, size), kind),
             Range::Parts(parts) => match parts[..] {
                 [(start, end)] => {
-                    let body = Body::File(FileBody::new(file.fd, start, end));
+                    let body = file.content.part(start, end);
                     let mut response = with(StatusCode::PARTIAL_CONTENT, body, kind);
                     set(response.headers_mut(), CONTENT_RANGE, &format!("bytes {start}-{}/{size}", end - 1));
                     response
                 }
-                _ => several(file.fd, &parts, size, &kind),
+                _ => several(&file.content, &parts, size, &kind),
             },
             Range::Unsatisfiable => {
                 let text = format!("The file has {size} octets, none of which is in the range asked for.");
@@ -120,7 +118,7 @@ fn with(code: StatusCode, body: Body, kind: HeaderValue) -> Answer {
     response
 }
 
-fn several(file: OwnedFd, parts: &[(u64, u64)], size: u64, kind: &HeaderValue) -> Answer {
+fn several(file: &Content, parts: &[(u64, u64)], size: u64, kind: &HeaderValue) -> Answer {
     // Its octets are random, so that it is in no file; without randomness it is merely unusual.
     let boundary =
         getrandom::u64().map_or_else(|_| "jackfield".into(), |number| format!("jackfield-{number:016x}"));
