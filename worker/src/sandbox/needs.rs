@@ -106,6 +106,9 @@ impl Needs {
                 self.read([cgi.directory.clone()]);
                 self.launcher = true;
             }
+            PathService::Upload(upload) => {
+                self.write.extend([upload.directory.clone(), upload.temp_directory.clone()]);
+            }
             PathService::Path(nested) => nested.paths.values().for_each(|service| self.service(service)),
             PathService::Json(_)
             | PathService::Redirect(_)

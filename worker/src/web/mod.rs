@@ -16,6 +16,7 @@ mod redirect;
 mod router;
 mod site;
 mod upgrade;
+mod upload;
 mod watched;
 mod websocket_proxy;
 

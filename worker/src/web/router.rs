@@ -9,6 +9,7 @@ use super::nodeinfo::Nodeinfo;
 use super::proxy::Proxy;
 use super::redirect::Redirect;
 use super::upgrade::Websocket;
+use super::upload::Upload;
 use super::websocket_proxy::WebsocketProxy;
 use crate::connect::Means;
 use crate::drain::Drain;
@@ -82,6 +83,7 @@ pub(crate) enum Route {
     Nested(Routes),
     Proxy(Box<Proxy>),
     Cgi(Box<Cgi>),
+    Upload(Rc<Upload>),
     WebsocketProxy(Rc<WebsocketProxy>),
     Nothing,
 }
@@ -100,6 +102,7 @@ impl Route {
                 Self::WebsocketProxy(Rc::new(WebsocketProxy::new(config, means)?))
             }
             PathService::Cgi(config) => Self::Cgi(Box::new(Cgi::new(config))),
+            PathService::Upload(config) => Self::Upload(Rc::new(Upload::new(config))),
             PathService::None(_) => Self::Nothing,
             _ => return Err("the path service's type is not in this release".into()),
         })
@@ -122,11 +125,14 @@ impl Route {
             Self::Websocket(websocket) => websocket.answer(request, client),
             Self::Json(json) if rest.is_root() => json.answer(request),
             Self::Nodeinfo(nodeinfo) if rest.is_root() => nodeinfo.answer(request, client).await,
+            Self::Upload(upload) if rest.is_root() => upload.answer(request, client).await,
             Self::Nested(routes) => match routes.find(rest) {
                 Some((route, rest)) => Box::pin(route.answer(request, rest, client)).await,
                 None => not_found(request.headers()),
             },
-            Self::Json(_) | Self::Nodeinfo(_) | Self::Nothing => not_found(request.headers()),
+            Self::Json(_) | Self::Nodeinfo(_) | Self::Upload(_) | Self::Nothing => {
+                not_found(request.headers())
+            }
         }
     }
 }
@@ -164,6 +170,7 @@ impl Routes {
         for route in self.all() {
             match route {
                 Route::Proxy(proxy) => proxy.begin(drain),
+                Route::Upload(upload) => upload.begin(drain),
                 Route::Nested(routes) => routes.begin(drain),
                 _ => {}
             }
