@@ -80,6 +80,7 @@ pub(super) fn run(kind: Kind, number: usize, target: &Target, stop: &AtomicBool)
             client.tally.failed(failure, client.from);
         }
     }
+    client.tally.end();
     client.tally
 }
 
@@ -121,17 +122,17 @@ impl Client<'_> {
         match self.kind {
             Kind::Plain | Kind::Tls | Kind::Unix => {
                 http::get(&mut stream, &self.target.small, true, Duration::ZERO)?;
-                self.tally.answered += 1;
+                self.tally.answer();
             }
             Kind::Slow => {
                 let answer = http::get(&mut stream, &self.target.large, true, Duration::from_millis(5))?;
                 assert!(answer.length > 1 << 20, "{} octets are not large", answer.length);
-                self.tally.answered += 1;
+                self.tally.answer();
             }
             Kind::PlainKept | Kind::PlainIdle | Kind::TlsKept | Kind::UnixKept => {
                 while !stop.load(Ordering::Relaxed) {
                     let answer = http::get(&mut stream, &self.target.small, false, Duration::ZERO)?;
-                    self.tally.answered += 1;
+                    self.tally.answer();
                     if answer.is_last {
                         self.tally.told += 1;
                         break;
@@ -148,7 +149,7 @@ impl Client<'_> {
                         self.tally.told += 1;
                         break;
                     }
-                    self.tally.answered += 1;
+                    self.tally.answer();
                     std::thread::sleep(Duration::from_millis(20));
                 }
             }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 /// What one client has counted.
 #[derive(Clone, Debug)]
@@ -13,6 +14,8 @@ pub struct Tally {
     pub kind: Kind,
     /// Answers that came whole.
     pub answered: u64,
+    /// The longest that a client was without an answer.
+    pub longest: Duration,
     /// Connections that were made.
     pub connections: u64,
     /// Connections that the server ended as it should: after it had said so.
@@ -29,15 +32,19 @@ pub struct Tally {
     pub victims: Vec<u16>,
     /// The first failures, as texts.
     pub failures: Vec<String>,
+    /// When the last answer came, or the client began.
+    last: Instant,
 }
 
 impl Tally {
     pub(super) fn new(kind: Kind) -> Self {
         let (victims, failures) = (Vec::new(), Vec::new());
         let (answered, connections, told) = (0, 0, 0);
+        let (longest, last) = (Duration::ZERO, Instant::now());
         Self {
             kind,
             answered,
+            longest,
             connections,
             told,
             refused: 0,
@@ -46,7 +53,21 @@ impl Tally {
             other: 0,
             victims,
             failures,
+            last,
         }
+    }
+
+    /// An answer came whole.
+    pub(super) fn answer(&mut self) {
+        self.answered += 1;
+        self.end();
+    }
+
+    /// The client's time without an answer is over, one way or the other.
+    pub(super) fn end(&mut self) {
+        let now = Instant::now();
+        self.longest = self.longest.max(now - self.last);
+        self.last = now;
     }
 
     pub(super) fn failed(&mut self, Failure(what, text): Failure, from: Option<SocketAddr>) {
@@ -125,6 +146,7 @@ impl Report {
             return;
         };
         total.answered += tally.answered;
+        total.longest = total.longest.max(tally.longest);
         total.connections += tally.connections;
         total.told += tally.told;
         total.refused += tally.refused;

@@ -14,6 +14,7 @@ mod pages;
 mod proxy;
 mod redirect;
 mod router;
+mod sendfile;
 mod site;
 mod upgrade;
 mod upload;

@@ -1,0 +1,1 @@
+"""Compares the node with its peers; see bench/run."""

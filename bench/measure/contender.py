@@ -1,0 +1,87 @@
+"""One of those that are compared, in one row: the programs it consists of and their configurations."""
+
+import contextlib
+import dataclasses
+
+from . import tree
+from .processes import Failed, Server, place
+from .programs import PROGRAMS
+from .template import render
+
+
+@dataclasses.dataclass
+class Contender:
+    """Templates of programs; the last one is what clients connect to, and it finds those before it as BACKEND."""
+
+    label: str
+    templates: tuple
+
+    @property
+    def programs(self):
+        return [template.split("/")[0] for template in self.templates]
+
+    @property
+    def is_ours(self):
+        return self.label.startswith("Jackfield")
+
+    def is_present(self, tools):
+        return all(PROGRAMS[name].find(tools) for name in self.programs)
+
+    @contextlib.contextmanager
+    def running(self, session, backend=None, processes=None):
+        """Runs it: gives what clients connect to, when it accepts."""
+        with contextlib.ExitStack() as stack:
+            servers, at, behind = [], None, backend or ("127.0.0.1", 9)
+            for template in self.templates:
+                if at:
+                    behind = at
+                at = place()
+                server = start(session, template, at, behind, processes or session.processes)
+                stack.callback(server.stop)
+                servers.append(server)
+                server.wait_for(*at)
+            yield Running(self, at, servers)
+
+
+@dataclasses.dataclass
+class Running:
+    """A contender that runs."""
+
+    contender: Contender
+    at: tuple
+    servers: list
+
+    def pids(self):
+        return tree.pids([server.pid for server in self.servers], self.is_left_out)
+
+    @staticmethod
+    def is_left_out(pid):
+        """The programs that write lines are not what is measured."""
+        return "lines" in tree.program(pid)[1:2]
+
+    def check(self):
+        for server in self.servers:
+            if server.process.poll() is not None:
+                raise Failed(f"{server.name} ended with {server.process.returncode}:\n{server.last_words()}")
+
+
+def start(session, template, at, behind, processes, more=None):
+    """Starts a program with a configuration made from its template."""
+    name = template.split("/")[0]
+    program, tools = PROGRAMS[name], session.tools
+    path = program.find(tools)
+    folder = session.folder(name)
+    config = folder / (program.config or template.split("/")[1])
+    values = {
+        "ADDRESS": at[0], "PORT": at[1], "BACKEND_ADDRESS": behind[0], "BACKEND_PORT": behind[1],
+        "PROCESSES": processes, "DIR": folder, "FILES": session.files,
+        "CERTIFICATE": session.secrets / "server.crt", "KEY": session.secrets / "server.key",
+        "PEM": session.secrets / "server.pem", "LOAD": tools.load,
+        "NGINX_STREAM": tools.nginx_module("ngx_stream_module.so"), **(more or {}),
+    }
+    source = session.tools.root / "bench" / ("jackfield" if name == "jackfield" else "peers")
+    source = source / (template.split("/")[1] if name == "jackfield" else template)
+    config.write_text(render(source.read_text(), values))
+    unpacked = tools.unpacked in path.parents
+    env = tools.env if unpacked else None
+    return Server(name, program.command(path, config, at), folder / "log", env, cwd=folder)
