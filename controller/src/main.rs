@@ -39,5 +39,8 @@ fn main() -> ExitCode {
     if stage::is_keeper() {
         return guest::run_keeper();
     }
+    if stage::is_launcher() {
+        return stage::run_launcher();
+    }
     if stage::is_worker() { stage::run_worker() } else { cli::run() }
 }

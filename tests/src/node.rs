@@ -1,6 +1,6 @@
 //! A running node.
 
-use crate::{DEADLINE, Lines, TempDir, loopback, until};
+use crate::{DEADLINE, Lines, TempDir, loopback};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use serde_json::Value;

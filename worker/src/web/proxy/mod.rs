@@ -8,6 +8,7 @@ mod pool;
 mod tunnel;
 
 pub(crate) use body::Proxied;
+pub(in crate::web) use headers::remove_hop_by_hop;
 
 use super::answer::{Answer, Asked, failure, too_long};
 use super::connection::Client;
