@@ -9,6 +9,10 @@ from .programs import PROGRAMS
 from .template import render
 
 
+#: Octets of a buffer, where a peer lets it be set: the default of most.
+BUFFER = 16 << 10
+
+
 @dataclasses.dataclass
 class Contender:
     """Templates of programs; the last one is what clients connect to, and it finds those before it as BACKEND."""
@@ -28,7 +32,7 @@ class Contender:
         return all(PROGRAMS[name].find(tools) for name in self.programs)
 
     @contextlib.contextmanager
-    def running(self, session, backend=None, processes=None):
+    def running(self, session, backend=None, processes=None, **more):
         """Runs it: gives what clients connect to, when it accepts."""
         with contextlib.ExitStack() as stack:
             servers, at, behind = [], None, backend or ("127.0.0.1", 9)
@@ -36,7 +40,7 @@ class Contender:
                 if at:
                     behind = at
                 at = place()
-                server = start(session, template, at, behind, processes or session.processes)
+                server = start(session, template, at, behind, processes or session.processes, more)
                 stack.callback(server.stop)
                 servers.append(server)
                 server.wait_for(*at)
@@ -77,6 +81,7 @@ def start(session, template, at, behind, processes, more=None):
         "PROCESSES": processes, "DIR": folder, "FILES": session.files,
         "CERTIFICATE": session.secrets / "server.crt", "KEY": session.secrets / "server.key",
         "PEM": session.secrets / "server.pem", "LOAD": tools.load,
+        "BUFFER": BUFFER, "PIPE": BUFFER, "S6_LOG": tools.system("s6-log"),
         "NGINX_STREAM": tools.nginx_module("ngx_stream_module.so"), **(more or {}),
     }
     source = session.tools.root / "bench" / ("jackfield" if name == "jackfield" else "peers")
