@@ -87,6 +87,7 @@ def under_load(session, running, args, count, per=1.0):
         "p50_us": report["p50_us"],
         "p99_us": report["p99_us"],
         "memory_mb": sum(map(tree.pss_kb, processes)) / 1024,
-        "resumed": report["resumed"] / report["requests"],
+        "requests": report["requests"],
+        "resumed": report["resumed"],
         "failed": report["failed"],
     }

@@ -18,7 +18,7 @@ def _git(root, *args):
         return ""
 
 
-def describe(tools, rows):
+def describe(tools, rows, is_given):
     """The machine, the commit, and the versions of everything that takes part."""
     cpu = first(r"model name\s*:\s*(.+)", pathlib.Path("/proc/cpuinfo").read_text())
     memory = int(first(r"MemTotal:\s*(\d+)", pathlib.Path("/proc/meminfo").read_text())) / (1 << 20)
@@ -28,6 +28,8 @@ def describe(tools, rows):
     for name in names:
         path = PROGRAMS[name].find(tools)
         versions[name] = PROGRAMS[name].version(path, tools) if path else None
+    # Of an executable that was given nobody knows what it was built from.
+    given = ", measured with an executable that was given" if is_given else ""
     changed = _git(tools.root, "status", "--porcelain", "--untracked-files=no")
     return {
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -37,6 +39,6 @@ def describe(tools, rows):
         "kernel": platform.release(),
         "system": system,
         "load_before": os.getloadavg()[0],
-        "commit": _git(tools.root, "rev-parse", "--short=12", "HEAD") + (" with changes" if changed else ""),
+        "commit": _git(tools.root, "rev-parse", "--short=12", "HEAD") + (" with changes" if changed else "") + given,
         "versions": versions,
     }

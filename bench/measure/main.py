@@ -69,10 +69,10 @@ def run(args, rows):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    tools = Tools(ROOT, install.jackfield(ROOT, args.binary), install.load(ROOT, args.short))
+    tools = Tools(ROOT, *install.ours(ROOT, args.binary, args.short))
     problems = [] if args.short else install.everything(tools)
     rounds = args.rounds or (1 if args.short else 3)
-    about, results = machine.describe(tools, rows), {}
+    about, results = machine.describe(tools, rows, bool(args.binary)), {}
     with tempfile.TemporaryDirectory(prefix="jackfield-bench-") as directory:
         # Servers that change their user read their files here.
         pathlib.Path(directory).chmod(0o755)

@@ -44,15 +44,15 @@ def disturbed(how, times):
     """The figures of a server to which something is done so many times."""
 
     def measure(session, contender):
-        number = 1 if session.short else times
+        number, pause = (1, PAUSE / 5) if session.short else (times, PAUSE)
         with contender.running(session) as running:
             with clients(session, running) as undisturbed:
-                time.sleep(PAUSE)
+                time.sleep(pause)
             with clients(session, running) as seen:
-                time.sleep(PAUSE)
+                time.sleep(pause)
                 for _ in range(number):
                     how(running)
-                    time.sleep(PAUSE)
+                    time.sleep(pause)
         return {
             "failed": seen["refused"] + seen["reset"] + seen["other"], "refused": seen["refused"],
             "gap_ms": seen["longest_ms"], "quiet_ms": undisturbed["longest_ms"], "answered": seen["answered"],
