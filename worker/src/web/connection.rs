@@ -4,6 +4,7 @@ use super::access::Line;
 use super::answer::{Answer, Asked, failure, too_long};
 use super::body::Body;
 use super::clock::{Busy, Clock, Limits};
+use super::sendfile::Outlet;
 use super::site::Site;
 use crate::context::Context;
 use crate::drain::{Drain, LAST_WORD};
@@ -73,11 +74,19 @@ pub(crate) async fn serve(
     let limits = Limits { head: head_timeout, idle: options.client_timeout, send: options.send_timeout };
     let (head, streams) = (options.max_head_size, options.max_concurrent_streams);
     let clock = Clock::new(http == Http::One);
-    let io = TokioIo::new(Watched::new(stream, Arc::clone(&clock)));
+    // HTTP/2 and TLS have to see what they frame and encrypt.
+    let outlet = (http == Http::One && stream.get_ref().is_plain()).then(Outlet::default);
+    let io = TokioIo::new(Watched::new(stream, Arc::clone(&clock), outlet.clone()));
     let client = Rc::new(client);
     let service = service_fn(|request| {
-        let (client, busy) = (Rc::clone(&client), clock.begin());
-        async move { Ok::<_, Infallible>(respond(request, &client, busy).await) }
+        let (client, busy, outlet) = (Rc::clone(&client), clock.begin(), outlet.clone());
+        async move {
+            let mut response = respond(request, &client, busy).await;
+            if let (Some(outlet), Body::File(file)) = (outlet, &mut response.body_mut().body) {
+                file.send_by(outlet);
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
     match http {
         Http::One => {

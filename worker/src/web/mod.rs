@@ -13,6 +13,7 @@ mod pages;
 mod proxy;
 mod redirect;
 mod router;
+mod sendfile;
 mod site;
 mod upgrade;
 mod watched;

@@ -2,6 +2,7 @@
 //! on as another protocol.
 
 use super::clock::Clock;
+use super::sendfile::Outlet;
 use crate::net::prefixed::Prefixed;
 use crate::net::stream::Stream;
 use std::io::{self, IoSlice};
@@ -15,11 +16,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(super) struct Watched {
     stream: Prefixed<Stream>,
     clock: Arc<Clock>,
+    /// Where files may be sent by the kernel.
+    outlet: Option<Outlet>,
 }
 
 impl Watched {
-    pub(super) const fn new(stream: Prefixed<Stream>, clock: Arc<Clock>) -> Self {
-        Self { stream, clock }
+    pub(super) const fn new(stream: Prefixed<Stream>, clock: Arc<Clock>, outlet: Option<Outlet>) -> Self {
+        Self { stream, clock, outlet }
     }
 
     pub(super) fn into_inner(self) -> Prefixed<Stream> {
@@ -43,10 +46,8 @@ impl AsyncRead for Watched {
 }
 
 impl AsyncWrite for Watched {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let poll = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.clock.sent(poll.is_ready());
-        poll
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
     }
 
     fn poll_write_vectored(
@@ -54,7 +55,11 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let poll = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        let Self { stream, outlet, .. } = &mut *self;
+        let poll = match outlet {
+            Some(outlet) => outlet.poll_write(cx, stream, bufs),
+            None => Pin::new(stream).poll_write_vectored(cx, bufs),
+        };
         self.clock.sent(poll.is_ready());
         poll
     }

@@ -1,5 +1,6 @@
 //! The content of a file, sent piece by piece.
 
+use crate::web::sendfile::{LONGEST, Outlet};
 use bytes::Bytes;
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use std::future::Future;
@@ -13,6 +14,9 @@ use tokio::task::{JoinHandle, spawn_blocking};
 /// Octets read at once.
 const CHUNK: u64 = 128 << 10;
 
+/// Octets from which on it costs less to have the kernel send them than to read and write them.
+const WORTH_SENDING: u64 = 32 << 10;
+
 /// A part of a file. What the kernel has in its cache is read at once; for the disk, a helper thread waits.
 #[derive(Debug)]
 pub(crate) struct FileBody {
@@ -20,12 +24,14 @@ pub(crate) struct FileBody {
     at: u64,
     end: u64,
     reading: Option<JoinHandle<io::Result<Bytes>>>,
+    /// Where the kernel may send it.
+    outlet: Option<Outlet>,
 }
 
 impl FileBody {
     /// The octets of `file` from `start` up to `end`.
     pub(crate) const fn new(file: Arc<OwnedFd>, start: u64, end: u64) -> Self {
-        Self { file, at: start, end, reading: None }
+        Self { file, at: start, end, reading: None, outlet: None }
     }
 
     /// Octets that have not been sent yet.
@@ -33,9 +39,22 @@ impl FileBody {
         self.end - self.at
     }
 
+    /// Has the kernel send it, as far as that needs no disk.
+    pub(crate) fn send_by(&mut self, outlet: Outlet) {
+        self.outlet = Some(outlet);
+    }
+
     pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         if self.at >= self.end {
             return Poll::Ready(None);
+        }
+        if let Some(outlet) = self.outlet.as_ref().filter(|_| self.remaining() >= WORTH_SENDING) {
+            let length = cached(&self.file, self.at, self.remaining().min(LONGEST));
+            if length > 0 {
+                let promised = outlet.promise(&self.file, self.at, length);
+                self.at += length;
+                return Poll::Ready(Some(Ok(promised)));
+            }
         }
         let octets = match ready!(self.poll_read(cx)) {
             Ok(octets) => octets,
@@ -88,6 +107,20 @@ fn read(file: &OwnedFd, at: u64, length: usize, flags: ReadWriteFlags) -> io::Re
     }
     octets.truncate(count);
     Ok(octets.into())
+}
+
+/// How much of `length` octets from `at` on the kernel has in its cache, as far as a look at every chunk can tell.
+fn cached(file: &OwnedFd, at: u64, length: u64) -> u64 {
+    let is_cached = |at| preadv2(file, &mut [IoSliceMut::new(&mut [0])], at, ReadWriteFlags::NOWAIT) == Ok(1);
+    let mut known = 0;
+    while known < length {
+        let next = (known + CHUNK).min(length);
+        if !(is_cached(at + known) && is_cached(at + next - 1)) {
+            break;
+        }
+        known = next;
+    }
+    known
 }
 
 /// The first `length` octets, if they are there and need no disk.
