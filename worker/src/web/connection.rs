@@ -253,8 +253,8 @@ fn has_no_host(request: &Asked) -> bool {
 
 /// The answer to HEAD: what GET would say of the content, without it.
 fn without_content(answer: &mut Answer) {
-    if matches!(answer.body(), Body::Proxied(_)) {
-        return; // the backend was asked for the head, too
+    if matches!(answer.body(), Body::Proxied(_) | Body::Script(_)) {
+        return; // the backend was asked for the head, too; what a script says is thrown away
     }
     let length = answer.body().length();
     *answer.body_mut() = Body::Empty;

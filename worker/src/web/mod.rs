@@ -4,6 +4,7 @@ mod accept;
 mod access;
 mod answer;
 mod body;
+mod cgi;
 mod clock;
 mod connection;
 mod files;
@@ -17,6 +18,7 @@ mod router;
 mod sendfile;
 mod site;
 mod upgrade;
+mod upload;
 mod watched;
 mod websocket_proxy;
 

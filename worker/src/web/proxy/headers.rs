@@ -143,7 +143,7 @@ impl Outgoing<'_> {
 }
 
 /// Takes out what is for the next hop only: the fields that say so, and those that `Connection` names.
-pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+pub(in crate::web) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     // Nearly all say no more than this.
     let usual = |value: &HeaderValue| matches!(value.as_bytes(), b"close" | b"keep-alive");
     if headers.get_all(CONNECTION).iter().any(|value| !usual(value)) {

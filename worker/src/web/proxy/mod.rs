@@ -9,6 +9,7 @@ mod tunnel;
 mod websocket;
 
 pub(crate) use body::Proxied;
+pub(in crate::web) use headers::remove_hop_by_hop;
 
 use super::answer::{Answer, Asked, failure, too_long};
 use super::connection::Client;
