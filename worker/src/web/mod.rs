@@ -23,4 +23,5 @@ mod watched;
 mod websocket_proxy;
 
 pub(crate) use connection::{Client, Error, Http, serve};
+pub(crate) use refusal::without_tls;
 pub(crate) use site::Site;
