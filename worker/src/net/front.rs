@@ -189,14 +189,18 @@ impl Proxy {
 
 /// The answer to a client that has begun to speak HTTP, where a handshake of TLS begins with an octet that is no letter.
 async fn to_plain_http(stream: &Stream) -> io::Result<Option<String>> {
-    poll_fn(|cx| stream.poll_read_ready(cx)).await?;
-    let mut octets = [0; 1024];
-    let part = match stream.receive(&mut octets, RecvFlags::PEEK) {
-        Ok(count) => &octets[..count],
-        Err(e) if e.kind() == io::ErrorKind::WouldBlock => &[],
-        Err(e) => return Err(e),
-    };
-    Ok(part.first().is_some_and(u8::is_ascii_uppercase).then(|| without_tls(part)))
+    loop {
+        poll_fn(|cx| stream.poll_read_ready(cx)).await?;
+        let mut octets = [0; 1024];
+        match stream.receive(&mut octets, RecvFlags::PEEK) {
+            Ok(count) => {
+                let part = &octets[..count];
+                return Ok(part.first().is_some_and(u8::is_ascii_uppercase).then(|| without_tls(part)));
+            }
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+            Err(e) => return Err(e),
+        }
+    }
 }
 
 /// What a client gets for the handshake of its transport holds for what comes before, too.
