@@ -9,6 +9,13 @@ from .programs import PROGRAMS
 from .template import render
 
 
+#: The module of nginx that relays.
+STREAM = "ngx_stream_module.so"
+
+#: Octets of a buffer, where a peer lets it be set: the default of most.
+BUFFER = 16 << 10
+
+
 @dataclasses.dataclass
 class Contender:
     """Templates of programs; the last one is what clients connect to, and it finds those before it as BACKEND."""
@@ -25,10 +32,14 @@ class Contender:
         return self.label.startswith("Jackfield")
 
     def is_present(self, tools):
-        return all(PROGRAMS[name].find(tools) for name in self.programs)
+        """Whether all of its programs are there, and the modules they need."""
+        if not all(PROGRAMS[name].find(tools) for name in self.programs):
+            return False
+        needs_stream = any("@NGINX_STREAM@" in text_of(tools, template) for template in self.templates)
+        return not needs_stream or tools.nginx_module(STREAM) is not None
 
     @contextlib.contextmanager
-    def running(self, session, backend=None, processes=None):
+    def running(self, session, backend=None, processes=None, **more):
         """Runs it: gives what clients connect to, when it accepts."""
         with contextlib.ExitStack() as stack:
             servers, at, behind = [], None, backend or ("127.0.0.1", 9)
@@ -36,7 +47,7 @@ class Contender:
                 if at:
                     behind = at
                 at = place()
-                server = start(session, template, at, behind, processes or session.processes)
+                server = start(session, template, at, behind, processes or session.processes, more)
                 stack.callback(server.stop)
                 servers.append(server)
                 server.wait_for(*at)
@@ -65,6 +76,12 @@ class Running:
                 raise Failed(f"{server.name} ended with {server.process.returncode}:\n{server.last_words()}")
 
 
+def text_of(tools, template):
+    """Ours are in bench/jackfield, the others in bench/peers."""
+    folder = "." if template.startswith("jackfield/") else "peers"
+    return (tools.root / "bench" / folder / template).read_text()
+
+
 def start(session, template, at, behind, processes, more=None):
     """Starts a program with a configuration made from its template."""
     name = template.split("/")[0]
@@ -77,11 +94,10 @@ def start(session, template, at, behind, processes, more=None):
         "PROCESSES": processes, "DIR": folder, "FILES": session.files,
         "CERTIFICATE": session.secrets / "server.crt", "KEY": session.secrets / "server.key",
         "PEM": session.secrets / "server.pem", "LOAD": tools.load,
-        "NGINX_STREAM": tools.nginx_module("ngx_stream_module.so"), **(more or {}),
+        "BUFFER": BUFFER, "PIPE": BUFFER, "S6_LOG": tools.system("s6-log"),
+        "NGINX_STREAM": tools.nginx_module(STREAM), **(more or {}),
     }
-    source = session.tools.root / "bench" / ("jackfield" if name == "jackfield" else "peers")
-    source = source / (template.split("/")[1] if name == "jackfield" else template)
-    config.write_text(render(source.read_text(), values))
+    config.write_text(render(text_of(tools, template), values))
     unpacked = tools.unpacked in path.parents
     env = tools.env if unpacked else None
     return Server(name, program.command(path, config, at), folder / "log", env, cwd=folder)

@@ -69,15 +69,14 @@ def build(root, arguments):
     subprocess.run(["cargo", "build", "--quiet", *arguments], cwd=root, check=True)
 
 
-def jackfield(root: pathlib.Path, binary):
-    """The release of the node, unless another executable is to be measured."""
-    if binary:
-        return pathlib.Path(binary).resolve()
-    build(root, ["--release", "-p", "jackfield"])
-    return root / "target" / "release" / "jackfield"
-
-
-def load(root: pathlib.Path, short):
-    """The load generator: in short runs, that judge nothing, as it was built for the tests."""
-    build(root, ["-p", "jackfield-bench"] if short else ["--release", "-p", "jackfield-bench"])
-    return root / "target" / ("debug" if short else "release") / "jackfield-bench"
+def ours(root: pathlib.Path, binary, short):
+    """The node and the load generator: releases; for a short run, that judges nothing, as they are built for the
+    tests."""
+    if short:
+        build(root, ["--workspace"])
+    else:
+        build(root, ["--release", "-p", "jackfield-bench"])
+        if not binary:
+            build(root, ["--release", "-p", "jackfield"])
+    folder = root / "target" / ("debug" if short else "release")
+    return pathlib.Path(binary or folder / "jackfield").resolve(), folder / "jackfield-bench"

@@ -42,6 +42,16 @@ def backend(session, http=None):
         yield at
 
 
+@contextlib.contextmanager
+def echo(session):
+    """A WebSocket echo for proxies to connect to; its processor time is not counted."""
+    at = place()
+    command = [session.tools.load, "echo", "fastwebsockets", f"{at[0]}:{at[1]}"]
+    with Server("echo", command, session.folder("echo") / "log") as server:
+        server.wait_for(*at)
+        yield at
+
+
 def run(session, at, *args):
     """One load: its report."""
     command = [session.tools.load, "load", "--to", f"{at[0]}:{at[1]}", *args]
@@ -77,6 +87,7 @@ def under_load(session, running, args, count, per=1.0):
         "p50_us": report["p50_us"],
         "p99_us": report["p99_us"],
         "memory_mb": sum(map(tree.pss_kb, processes)) / 1024,
-        "resumed": report["resumed"] / report["requests"],
+        "requests": report["requests"],
+        "resumed": report["resumed"],
         "failed": report["failed"],
     }

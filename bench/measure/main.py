@@ -1,35 +1,49 @@
 """The command."""
 
 import argparse
+import json
 import pathlib
 import resource
 import signal
 import sys
 import tempfile
 import time
+import traceback
 
-from . import install, table
+from . import document, install, machine, table
 from .processes import Failed
 from .programs import Tools
 from .rows import every
 from .session import Session
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+RESULTS, PAGE = ROOT / "bench" / "results.json", ROOT / "docs" / "benchmarks.md"
 
 
 def parse(text):
-    parser = argparse.ArgumentParser(prog="bench/run", description=text, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(prog="bench/run", usage=text.rstrip(), add_help=False)
     parser.add_argument("--only", action="append", metavar="NAME")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--binary", metavar="PATH")
+    parser.add_argument("--report", action="store_true")
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--help", "-h", action="store_true")
     return parser.parse_args()
 
 
-def one_round(session, rows, number, results):
-    """Every row against everybody; who is first changes from round to round. How many failed."""
-    failed = 0
+def attempt(session, row, contender):
+    """The figures, or None, and what went wrong."""
+    try:
+        return row.measure(session, contender), None
+    except Failed as error:
+        return None, str(error)
+    except Exception:  # one of many measurements: the others are worth having
+        return None, traceback.format_exc()
+
+
+def one_round(session, rows, number, results, problems):
+    """Every row against everybody; who is first changes from round to round."""
     for row in rows:
         present = [contender for contender in row.contenders if contender.is_present(session.tools)]
         turn = number % max(len(present), 1)
@@ -37,43 +51,65 @@ def one_round(session, rows, number, results):
         figures.append({})
         for contender in present[turn:] + present[:turn]:
             began = time.monotonic()
-            try:
-                figures[-1][contender.label] = row.measure(session, contender)
-                outcome = " ".join(f"{k}={v:.4g}" for k, v in figures[-1][contender.label].items())
-            except (Failed, OSError) as error:
-                failed += 1
-                outcome = f"FAILED: {error}"
-            took = time.monotonic() - began
-            print(f"{number + 1} {row.name} {contender.label} ({took:.1f} s): {outcome}", file=sys.stderr, flush=True)
-    return failed
+            measured, problem = attempt(session, row, contender)
+            if problem is None:
+                figures[-1][contender.label] = measured
+                shown = (f"{name}={value:.4g}" for name, value in measured.items() if value is not None)
+                said = " ".join(shown)
+            else:
+                said = f"FAILED: {problem}"
+                problems.append(f"{row.name}, {contender.label}: {problem.strip().splitlines()[0]}")
+            where = f"{number + 1} {row.name} {contender.label} ({time.monotonic() - began:.1f} s)"
+            print(f"{where}: {said}", file=sys.stderr, flush=True)
 
 
-def main(text):
-    args = parse(text)
-    rows = every()
-    if args.list:
-        print("\n".join(f"{row.name:16} {row.title}" for row in rows))
-        return 0
-    if args.only:
-        rows = [row for row in rows if any(name in row.name for name in args.only)]
-        if not rows:
-            print(f"no row is called {' or '.join(args.only)}; --list shows them", file=sys.stderr)
-            return 2
+def run(args, rows):
+    """Measures; what is to be recorded."""
     # A signal ends the run as an error does: with everything stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    tools = Tools(ROOT, install.jackfield(ROOT, args.binary), install.load(ROOT, args.short))
+    tools = Tools(ROOT, *install.ours(ROOT, args.binary, args.short))
     problems = [] if args.short else install.everything(tools)
-    for problem in problems:
-        print(problem, file=sys.stderr)
     rounds = args.rounds or (1 if args.short else 3)
-    results, failed = {}, 0
+    about, results = machine.describe(tools, rows, bool(args.binary)), {}
     with tempfile.TemporaryDirectory(prefix="jackfield-bench-") as directory:
         # Servers that change their user read their files here.
         pathlib.Path(directory).chmod(0o755)
         session = Session(tools, pathlib.Path(directory), args.short)
         for number in range(rounds):
-            failed += one_round(session, rows, number, results)
-    print(table.show(rows, results))
-    return 1 if failed else 0
+            one_round(session, rows, number, results, problems)
+    return {"machine": about, "rounds": rounds, "problems": problems, "rows": results}
+
+
+def main(text):
+    args = parse(text)
+    rows = every()
+    if args.help:
+        print(text.strip())
+        return 0
+    if args.list:
+        print("\n".join(f"{row.name:22} {row.title}" for row in rows))
+        return 0
+    if args.report:
+        PAGE.write_text(document.from_files(ROOT, rows))
+        return 0
+    chosen = rows
+    if args.only:
+        chosen = [row for row in rows if any(name in row.name for name in args.only)]
+        if not chosen:
+            print(f"no row is called {' or '.join(args.only)}; --list shows them", file=sys.stderr)
+            return 2
+    recorded = run(args, chosen)
+    if args.short:
+        # Figures of a debug build and of seconds are nobody's business.
+        if PAGE.read_text() != document.from_files(ROOT, rows):
+            recorded["problems"].append("docs/benchmarks.md is not what bench/run --report makes")
+    else:
+        print(table.show(chosen, recorded["rows"]))
+        if chosen == rows:
+            RESULTS.write_text(json.dumps(recorded, indent=1) + "\n")
+            PAGE.write_text(document.from_files(ROOT, rows))
+    for problem in recorded["problems"]:
+        print(f"FAILED: {problem}", file=sys.stderr)
+    return 1 if recorded["problems"] else 0

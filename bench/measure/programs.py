@@ -126,6 +126,30 @@ PROGRAMS = {
             pip_version("crossbar", "venv-crossbar"),
             config="config.json",
         ),
+        Program(
+            "gunicorn",
+            lambda tools: tools.python("venv-tools", "gunicorn"),
+            lambda path, config, place: [path, "-c", config, "hello:application"],
+            pip_version("gunicorn", "venv-tools"),
+        ),
+        Program(
+            "supervisord",
+            lambda tools: tools.python("venv-tools", "supervisord"),
+            lambda path, config, place: [path, "-c", config],
+            pip_version("supervisor", "venv-tools"),
+        ),
+        Program(
+            "circus",
+            lambda tools: tools.python("venv-tools", "circusd"),
+            lambda path, config, place: [path, config],
+            pip_version("circus", "venv-tools"),
+        ),
+        Program(
+            "s6-log",
+            lambda tools: tools.system("s6-log"),
+            lambda path, config, place: ["sh", config],
+            lambda path, tools: first(r"Version: (\S+)", output("apt-cache", "show", "s6")),
+        ),
         *(
             Program(
                 library,

@@ -13,8 +13,16 @@ class Aim:
     ratio: float | None = None
     value: float | None = None
 
+    @property
+    def limit(self):
+        return self.value if self.ratio is None else self.ratio
+
+    @property
+    def kind(self):
+        return "ours" if self.ratio is None else "ratio to the best peer"
+
     def __str__(self):
-        return f"≤ {self.ratio:g}" if self.ratio is not None else f"≤ {self.value:g} (absolute)"
+        return f"≤ {self.limit:g}"
 
 
 @dataclasses.dataclass
@@ -28,8 +36,8 @@ class Figure:
 
 @dataclasses.dataclass
 class Row:
-    """A workload. `measure(session, contender)` gives a dictionary of figures; the first of `figures` is the one
-    that is compared, where less is better."""
+    """A workload. `measure(session, contender)` gives a dictionary of figures; `figures` are those that are shown,
+    the first of them is compared, and of all that have an aim less is better."""
 
     name: str
     title: str
@@ -37,7 +45,7 @@ class Row:
     contenders: list
     measure: Callable
     figures: list
-    aim: Aim
+    aims: dict  # name of a figure -> Aim
 
 
 def contenders(templates):

@@ -9,4 +9,4 @@ def render(text, values):
     def value(match):
         return str(values[match.group(1)])
 
-    return re.sub(r"@([A-Z_]+)@", value, text)
+    return re.sub(r"@([A-Z][A-Z0-9_]*)@", value, text)

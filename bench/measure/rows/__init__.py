@@ -1,8 +1,9 @@
 """All rows of the table."""
 
-from . import relay, tls, web, websocket
+from . import balance, begin, disturbed, idle, logs, relay, tls, web, websocket
 
 
 def every():
     """In the order of the table."""
-    return [row for part in (relay, tls, web, websocket) for row in part.rows()]
+    parts = (relay, tls, web, websocket, idle, balance, begin, disturbed, logs)
+    return [row for part in parts for row in part.rows()]

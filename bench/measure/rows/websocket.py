@@ -24,11 +24,11 @@ def rows():
         Row(
             "websocket-32", "WebSocket echo, 32 B",
             "64 connections that stay, a binary message at a time on each.",
-            against(), echo("--request", 32, count=150_000), load.figures("message"), Aim(ratio=0.5),
+            against(), echo("--request", 32, count=150_000), load.figures("message"), {"cpu_us": Aim(ratio=0.5)},
         ),
         Row(
             "websocket-16k", "WebSocket echo, 16 KiB",
             "The same with longer messages.",
-            against(), echo("--request", 16 << 10, count=60_000), load.figures("message"), Aim(ratio=0.5),
+            against(), echo("--request", 16 << 10, count=60_000), load.figures("message"), {"cpu_us": Aim(ratio=0.5)},
         ),
     ]

@@ -14,6 +14,9 @@ use std::time::Duration;
 /// How long a client waits for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long a client waits after a failure: so long as nobody listens failures are not the only thing that happens.
+const BREATH: Duration = Duration::from_millis(10);
+
 /// What a client does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -78,6 +81,7 @@ pub(super) fn run(kind: Kind, number: usize, target: &Target, stop: &AtomicBool)
     while !stop.load(Ordering::Relaxed) {
         if let Err(failure) = client.connection(stop) {
             client.tally.failed(failure, client.from);
+            std::thread::sleep(BREATH);
         }
     }
     client.tally.end();

@@ -14,6 +14,7 @@ mod nodeinfo;
 mod pages;
 mod proxy;
 mod redirect;
+mod refusal;
 mod router;
 mod sendfile;
 mod site;

@@ -1,6 +1,7 @@
 //! The heads of requests and answers: what is for the next hop only is taken out, and the backend is told whom the
 //! request comes from (RFC 9110, section 7.6; RFC 7239).
 
+use super::websocket::Handshake;
 use crate::fields::{has_token, items, set};
 use crate::net::stream::Peer;
 use crate::web::answer::Asked;
@@ -26,6 +27,8 @@ const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 /// What a request to a backend is made of.
 pub(super) struct Outgoing<'a> {
     pub(super) request: &'a Asked,
+    /// If the request is one of WebSocket.
+    pub(super) handshake: Option<&'a Handshake>,
     pub(super) rest: Rest<'a>,
     pub(super) client: &'a Client,
     pub(super) config: &'a Reverseproxy,
@@ -64,6 +67,9 @@ impl Outgoing<'_> {
             headers.insert(HOST, host.clone());
         }
         *request.headers_mut() = headers;
+        if let Some(handshake) = self.handshake {
+            handshake.ask(&mut request, two);
+        }
         request
     }
 
