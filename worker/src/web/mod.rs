@@ -25,4 +25,5 @@ mod websocket_proxy;
 
 pub use archive::{FETCHER, Order, run_fetcher};
 pub(crate) use connection::{Client, Error, Http, serve};
+pub(crate) use refusal::without_tls;
 pub(crate) use site::Site;
