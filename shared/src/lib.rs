@@ -7,5 +7,6 @@ pub mod config;
 pub mod ipc;
 pub mod log;
 pub mod short_path;
+pub mod stage;
 pub mod status;
 pub mod tls;

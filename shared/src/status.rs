@@ -165,8 +165,8 @@ pub struct Connections {
     pub accepted: u64,
     /// Of those accepted, closed at once because `max_connections` was reached.
     pub refused: u64,
-    /// Of those accepted, closed because what comes before the transport failed: the TLS handshake or the PROXY
-    /// protocol's header.
+    /// Of those accepted, closed because what comes before the transport failed, the TLS handshake or the PROXY
+    /// protocol's header, or because a web server got what can't be read as a request.
     #[serde(default)]
     pub failed: u64,
 }

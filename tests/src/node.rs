@@ -1,6 +1,6 @@
 //! A running node.
 
-use crate::{DEADLINE, Lines, TempDir, loopback, until};
+use crate::{DEADLINE, Lines, TempDir, loopback};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use serde_json::Value;
@@ -8,6 +8,7 @@ use std::net::Ipv4Addr;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
 
 /// The executable under test: it lies beside the directory of the tests' own executables.
 pub fn jackfield() -> PathBuf {
@@ -133,7 +134,20 @@ impl Node {
 
     /// Waits until the status is as wanted.
     pub fn until(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        until(&format!("{what}; log:\n{}", self.log.all().join("\n")), || self.status().filter(&wanted))
+        self.until_within(DEADLINE, what, wanted)
+    }
+
+    /// The same where it may take longer.
+    pub fn until_within(&self, limit: Duration, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let end = Instant::now() + limit;
+        loop {
+            let status = self.status();
+            if let Some(status) = status.as_ref().filter(|status| wanted(status)) {
+                return status.clone();
+            }
+            let log = || self.log.all().join("\n");
+            assert!(Instant::now() < end, "waited in vain for {what}; status: {status:#?}; log:\n{}", log());
+        }
     }
 
     /// Waits until every process of every worker is ready.

@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 
 const CONFIG: &str = r#"{"version": 2, "workers": [{"type": "router", "transports": [{"type": "web",
     "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8080},
-    "options": {"max_body_size": 100000, "send_timeout": 1},
+    "options": {"max_body_size": 100000, "send_timeout": 1, "access_log": true},
     "paths": {
         "/": {"type": "json", "value": "hello"},
         "files": {"type": "static", "directory": "../web"},
@@ -114,5 +114,71 @@ fn a_client_that_does_not_read_is_cut_off() {
     ]);
     assert_eq!(size, (50 << 20).to_string());
     until("nothing left open", || node.status().filter(open(0)));
+    node.stop();
+}
+
+/// Sends octets, and reads all that is answered until the connection is closed.
+fn talk(node: &Node, octets: &[u8]) -> String {
+    let mut stream = TcpStream::connect((node.addr, 8080)).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream.write_all(octets).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn what_is_no_request_is_answered_logged_and_counted() {
+    let node = node();
+    let no_request = "GET / HTTP/1.1\r\nHost : x\r\n\r\n";
+    let refused = "400 Bad Request: What was sent is no request of HTTP.\n";
+    let answer = talk(&node, no_request.as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n"), "{answer}");
+    assert!(answer.contains("content-type: text/plain"), "{answer}");
+    assert!(answer.contains(&format!("content-length: {}\r\n", refused.len())), "{answer}");
+    assert!(answer.ends_with(refused), "{answer}");
+    let (_, after) = node.log.wait(0, "\"-\" 400 54 \"-\" \"-\"");
+    // The requests before it have their answers.
+    let answer = talk(&node, format!("GET / HTTP/1.1\r\nHost: x\r\n\r\n{no_request}").as_bytes());
+    assert!(
+        answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("\"hello\"HTTP/1.1 400 "),
+        "{answer}"
+    );
+    assert!(answer.ends_with(refused), "{answer}");
+    // A browser with too many cookies is shown a page.
+    let cookies = "x".repeat(60_000);
+    let accept = "Accept: text/html,application/xhtml+xml,*/*;q=0.8";
+    let head = format!("GET / HTTP/1.1\r\nHost: x\r\n{accept}\r\nCookie: {cookies}\r\n\r\n");
+    let answer = talk(&node, head.as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 431 ") && answer.contains("text/html"), "{answer}");
+    assert!(answer.ends_with("</html>\n") && answer.contains("cookies"), "{answer}");
+    let answer = talk(&node, head.replace("text/html", "text/plain").as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 431 ") && answer.ends_with("of this site perhaps.\n"), "{answer}");
+    node.log.wait(after, "\"-\" 431 ");
+    node.until("the count", |status| status["endpoints"][0]["connections"]["failed"] == 4);
+    // What a service sends is its own, though it looks the same.
+    let same = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\
+                date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n";
+    node.dir.write("web/same", same);
+    let answer = talk(&node, b"GET /files/same HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with(same), "{answer}");
+    node.stop();
+}
+
+#[test]
+fn who_sends_too_much_gets_the_answer_nevertheless() {
+    let node = node();
+    // More than the buffers between the two hold, and all of it before the answer is looked at.
+    let content = "x".repeat(20 << 20);
+    for (path, status) in [("/", "405"), ("/proxied", "413")] {
+        let length = content.len();
+        let request = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n{content}");
+        let answer = talk(&node, request.as_bytes());
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{path}: {answer}");
+        let chunk = format!("{length:x}\r\n{content}\r\n0\r\n\r\n");
+        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+        let answer = talk(&node, (head + &chunk).as_bytes());
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{path}: {answer}");
+    }
     node.stop();
 }

@@ -1,6 +1,6 @@
 //! `reverseproxy` in front of nginx, of our own WebSocket, and of backends that misbehave.
 
-use jackfield_tests::{Authority, DEADLINE, Nginx, Node, TempDir, Wish, curl, loopback, python, until};
+use jackfield_tests::{Authority, DEADLINE, Nginx, Node, TempDir, Wish, curl, loopback, until};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
@@ -315,17 +315,4 @@ fn backends_that_are_down_are_left_out_until_they_are_up() {
     }
     node.stop();
     drop(nginx);
-}
-
-#[test]
-fn websocket_passes_through() {
-    let testee = Node::start(
-        r#"{"version": 2, "workers": [{"type": "websocket-testee", "transport": {"type": "websocket",
-            "endpoint": {"type": "tcp", "interface": "ADDR", "port": 9000}}}]}"#,
-    );
-    let node = proxy(&tcp(testee.addr, 9000), "");
-    let output = python("ws_echo.py", &[&format!("ws://{}:8080/app/ws", node.addr), "200"]);
-    assert!(output.starts_with("ok"), "{output}");
-    node.stop();
-    testee.stop();
 }

@@ -1,6 +1,7 @@
 //! What all connections of the process share.
 
 use crate::controller::Controller;
+use crate::launcher::Launcher;
 use crate::net::backlog::Scratch;
 use crate::offers::Offers;
 use std::rc::Rc;
@@ -13,4 +14,6 @@ pub(crate) struct Context {
     pub(crate) controller: Rc<Controller>,
     /// The buffer everybody reads into.
     pub(crate) scratch: Scratch,
+    /// Starts programs, where a service needs some.
+    pub(crate) launcher: Option<Rc<Launcher>>,
 }

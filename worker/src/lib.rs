@@ -4,11 +4,13 @@
 //! locks. Only files and name lookups, which the kernel can't do without blocking, go to helper threads.
 
 mod backends;
+pub mod children;
 mod connect;
 mod context;
 mod controller;
 mod drain;
 mod fields;
+mod launcher;
 mod log;
 mod net;
 mod offers;
@@ -25,6 +27,7 @@ mod websocket;
 
 #[cfg(feature = "arti")]
 pub use jackfield_arti::check as check_arti;
+pub use launcher::{LAUNCHER, run as run_launcher};
 
 use jackfield_shared::log::Level;
 use std::os::fd::OwnedFd;

@@ -87,6 +87,8 @@ fn add_web(web: &Web, offers: &mut Vec<Offer>) {
             PathService::Nodeinfo(_) => "status page",
             PathService::Path(_) => "more paths",
             PathService::WebsocketTestee(_) => "WebSocket echo",
+            PathService::Cgi(_) => "scripts",
+            PathService::Upload(_) => "file upload",
             PathService::Reverseproxy(_) => "another web server",
             PathService::WebsocketReverseproxy(_) => "WebSocket of another server",
             PathService::None(_) => continue,

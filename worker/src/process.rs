@@ -2,6 +2,7 @@
 
 use crate::controller::Controller;
 use crate::drain::Drainer;
+use crate::launcher::Started;
 use crate::log::Log;
 use crate::net::pressure::raise_file_limit;
 use crate::sandbox::{Needs, confine};
@@ -85,8 +86,12 @@ impl Life {
             Ok(Some((ToWorker::Start(plan), sockets))) => {
                 let hold = plan.hold;
                 let confined = (plan.worker.common.sandbox, Needs::of(&plan.worker));
+                let launcher = confined.1.launcher.then(|| Started::new(&plan.worker.id, confined.0));
+                let launcher = launcher
+                    .transpose()
+                    .map_err(|e| End::Failed(format!("can't start the launcher of programs: {e}")))?;
                 self.begin(plan.log_level, &confined, |controller| {
-                    Serving::prepare(*plan, sockets, controller)
+                    Serving::prepare(*plan, sockets, controller, launcher)
                 })?;
                 if hold {
                     self.controller.send(FromWorker::Prepared);

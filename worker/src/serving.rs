@@ -4,6 +4,7 @@ use crate::connect::Means;
 use crate::context::Context;
 use crate::controller::Controller;
 use crate::drain::{Drain, Drainer};
+use crate::launcher::Started;
 use crate::net::accept::{Capacity, Endpoint, Tally};
 use crate::net::backlog::Scratch;
 use crate::net::front::Front;
@@ -63,13 +64,21 @@ impl Serving {
         plan: Plan,
         mut sockets: Vec<OwnedFd>,
         controller: &Rc<Controller>,
+        launcher: Option<Started>,
     ) -> Result<Self, String> {
+        let mut tasks = JoinSet::new();
+        let launcher = launcher.map(|started| {
+            let (launcher, running) = started.connect();
+            tasks.spawn_local(running);
+            launcher
+        });
         let arti = if plan.arti { sockets.pop().map(Rc::new) } else { None };
         let means = Means { files: &plan.tls_files, arti: arti.as_ref() };
         let context = Rc::new(Context {
             offers: Offers::of(&plan.worker),
             controller: Rc::clone(controller),
             scratch: Scratch::new(),
+            launcher,
         });
         let tickets = plan.ticket_keys.map(Tickets::new);
         let mut transports = HashMap::new();
@@ -91,7 +100,7 @@ impl Serving {
             begun: false,
             held: Vec::new(),
             listeners: HashMap::new(),
-            tasks: JoinSet::new(),
+            tasks,
             tickets,
         };
         serving.take(plan.slots, sockets)?;

@@ -6,16 +6,14 @@
 //! octet for each signal that the program's process group is to get. The keeper sends the program's wait status, four
 //! octets, and exits.
 
-use super::children::children;
 use super::fds::{receive, send};
 use crate::stage::{ARGUMENT as EXEC, EXECUTABLE, Spec, name_thread, take_stdin};
+use jackfield_worker::children::kill_children;
 use nix::sys::signal::{SigSet, Signal as NixSignal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::process::{
-    Pid, Signal, WaitOptions, getpid, kill_process, kill_process_group, set_child_subreaper, wait,
-};
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process_group, set_child_subreaper, wait};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -45,7 +43,11 @@ fn keep() -> Result<(), String> {
     let program = start(&spec, fds).map_err(|e| format!("cannot start a process: {e}"))?;
     let mut keeper = Keeper { controller, program, status: None };
     let ended = keeper.attend();
-    keeper.kill_all();
+    kill_children(|pid, status| {
+        if pid == keeper.program {
+            keeper.status = Some(status.as_raw());
+        }
+    });
     if let Some(status) = keeper.status {
         // A controller that is gone needs no report.
         let _ = keeper.controller.write_all(&status.to_ne_bytes());
@@ -133,31 +135,6 @@ impl Keeper {
                 Ok(Some(_)) | Err(Errno::INTR) => {}
                 Ok(None) => return false,
                 Err(_) => return true,
-            }
-        }
-    }
-
-    /// Kills all children, and what these leave behind, until there is none.
-    fn kill_all(&mut self) {
-        loop {
-            for child in children() {
-                let _ = kill_process(child, Signal::KILL);
-            }
-            // One at least has to end; then all that have ended meanwhile are reaped before anybody looks again.
-            let mut options = WaitOptions::empty();
-            loop {
-                match wait(options) {
-                    Ok(Some((pid, status))) => {
-                        if pid == self.program {
-                            self.status = Some(status.as_raw());
-                        }
-                        options = WaitOptions::NOHANG;
-                    }
-                    Ok(None) => break,
-                    Err(Errno::INTR) => {}
-                    // No children are left.
-                    Err(_) => return,
-                }
             }
         }
     }

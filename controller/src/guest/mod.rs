@@ -6,7 +6,6 @@
 //! controller ─► keeper ─► `__exec`, which becomes the program ─► whatever it starts
 //! ```
 
-mod children;
 mod exec;
 mod fds;
 mod find;
@@ -16,7 +15,6 @@ mod notify;
 mod program;
 mod watch;
 
-pub(crate) use children::{children, with_descendants};
 pub(crate) use exec::exec;
 pub(crate) use fds::{receive, send};
 pub(crate) use find::find;

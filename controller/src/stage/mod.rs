@@ -12,27 +12,21 @@ mod worker;
 
 pub(crate) use exec::{ARGUMENT, Spec, run as run_exec};
 pub(crate) use identity::Identity;
+pub(crate) use jackfield_shared::stage::{EXECUTABLE, VARIABLE};
 pub(crate) use title::{ARGUMENTS, arguments, name_thread, set_title};
-pub(crate) use worker::{run as run_worker, take_stdin};
+pub(crate) use worker::{run as run_worker, run_launcher, take_stdin};
 
+use jackfield_shared::stage::value;
 use rustix::process::{Pid, getppid};
 
-/// Environment variable that names the stage.
-pub(crate) const VARIABLE: &str = "JACKFIELD_STAGE";
-
-/// The running executable itself, also after its file was replaced by another release.
-pub(crate) const EXECUTABLE: &str = "/proc/self/exe";
-
 /// The value of [`VARIABLE`] that makes a child of `controller` a worker.
-///
-/// The process id keeps the variable from having any influence on a program that the worker starts.
 pub(crate) fn worker_value(controller: u32) -> String {
-    format!("worker:{controller}")
+    value("worker", controller)
 }
 
 /// The value of [`VARIABLE`] that makes a child of `controller` the keeper of a guest.
 pub(crate) fn keeper_value(controller: u32) -> String {
-    format!("keeper:{controller}")
+    value("keeper", controller)
 }
 
 /// Whether this process is to be a worker.
@@ -43,6 +37,11 @@ pub(crate) fn is_worker() -> bool {
 /// Whether this process is to be the keeper of a guest.
 pub(crate) fn is_keeper() -> bool {
     is(keeper_value)
+}
+
+/// Whether this process is to start the programs of a worker.
+pub(crate) fn is_launcher() -> bool {
+    is(|worker| value(jackfield_worker::LAUNCHER, worker))
 }
 
 fn is(value_of: impl Fn(u32) -> String) -> bool {

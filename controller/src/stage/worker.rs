@@ -1,4 +1,4 @@
-//! The third stage: the worker. Standard input is the IPC socket.
+//! The third stage: the worker, or what a worker starts programs by. Standard input is the IPC socket.
 
 use super::name_thread;
 use std::fs::File;
@@ -8,13 +8,22 @@ use std::process::ExitCode;
 
 /// Runs the worker and returns what the process exits with.
 pub(crate) fn run() -> ExitCode {
+    on_stdin("the worker's connection to the controller", jackfield_worker::run)
+}
+
+/// Runs what starts the programs of a worker, and returns what the process exits with.
+pub(crate) fn run_launcher() -> ExitCode {
+    on_stdin("the launcher's connection to its worker", jackfield_worker::run_launcher)
+}
+
+fn on_stdin(what: &str, run: impl FnOnce(OwnedFd) -> ExitCode) -> ExitCode {
     match take_stdin() {
         Ok(ipc) => {
             name_thread();
-            jackfield_worker::run(ipc)
+            run(ipc)
         }
         Err(e) => {
-            let _ = writeln!(io::stderr(), "jackfield: the worker's connection to the controller: {e}");
+            let _ = writeln!(io::stderr(), "jackfield: {what}: {e}");
             ExitCode::FAILURE
         }
     }

@@ -45,7 +45,6 @@ pub(crate) use startup::Startup;
 pub(crate) use worker::Worker;
 
 use crate::control::Call;
-use crate::guest::children;
 use crate::logs::Hub;
 use crate::node::{Configuration, Origin};
 use crate::sockets::Given;
@@ -57,6 +56,7 @@ use gather::Gathers;
 use handover::{Handover, Upgraded};
 use jackfield_shared::config::NodeShutdown;
 use jackfield_shared::ipc::NodeInfo;
+use jackfield_worker::children::children;
 use oom::OomWatch;
 use operation::{Caller, Operation};
 use reload::Transition;

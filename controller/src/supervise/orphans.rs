@@ -2,8 +2,8 @@
 
 use super::Supervisor;
 use super::event::Event;
-use crate::guest::{children, with_descendants};
 use jackfield_shared::log::Level;
+use jackfield_worker::children::{children, with_descendants};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, getpgid, getpgrp, kill_process, waitpid};
 use std::collections::HashSet;

@@ -5,7 +5,7 @@ use super::controller::Controller;
 use super::diagnostic::{Path, Severity};
 use super::endpoint::{ConnectingEndpoint, ListeningEndpoint};
 use super::node::Node;
-use super::service::PathService;
+use super::service::{PathService, UploadService};
 use super::transport::{RawsocketSection, Transport, TransportKind, Universal, Web, WebsocketPath};
 use super::worker::{Proxy, Router, Worker, WorkerKind};
 
@@ -138,6 +138,7 @@ impl Remarks {
             | PathService::Redirect(_)
             | PathService::Nodeinfo(_)
             | PathService::None(_)
+            | PathService::Cgi(_)
             | PathService::Reverseproxy(_)
             | PathService::WebsocketReverseproxy(_)
             | PathService::WebsocketTestee(_) => {}
@@ -145,6 +146,7 @@ impl Remarks {
                 let message = "files of Python packages are not built; name their directory";
                 self.missing_if(service.package.is_some(), at.key("package"), message);
             }
+            PathService::Upload(upload) => self.upload(upload, at),
             PathService::Path(nested) => {
                 for (path, service) in &nested.paths {
                     self.service(service, &at.key("paths").key(path));
@@ -161,8 +163,28 @@ impl Remarks {
             | PathService::Caller(_)
             | PathService::Webhook(_)
             | PathService::Wap(_) => self.missing(kind, WAMP),
-            PathService::Cgi(_) | PathService::Archive(_) | PathService::Catalog(_) => {
+            PathService::Archive(_) | PathService::Catalog(_) => {
                 self.missing(kind, "this path service is not built yet")
+            }
+        }
+    }
+
+    fn upload(&mut self, upload: &UploadService, at: &Path) {
+        let fields = &upload.form_fields;
+        let events = [
+            ("on_progress", &fields.on_progress),
+            ("session", &fields.session),
+            ("chunk_extra", &fields.chunk_extra),
+            ("finish_extra", &fields.finish_extra),
+        ];
+        for (key, field) in events {
+            let message = format!("is for events of progress, and {WAMP}; the upload itself works without");
+            self.missing_if(field.is_some(), at.key("form_fields").key(key), &message);
+        }
+        for (key, given) in [("realm", upload.realm.is_some()), ("role", upload.role.is_some())] {
+            if given && fields.on_progress.is_none() {
+                let message = "has no effect: progress is not published without \"on_progress\"";
+                self.0.push((Severity::Warning, at.key(key), message.into()));
             }
         }
     }

@@ -38,7 +38,10 @@ pub(crate) fn features() -> Vec<(&'static str, Value)> {
         ("RawsocketSection:rawsocket", transport(json!({"type": "universal", "rawsocket": {}}))),
         ("PathService.package", service(json!({"type": "static", "package": "p", "resource": "r"}))),
         ("PathService:websocket", service(json!({"type": "websocket"}))),
-        ("PathService:cgi", service(json!({"type": "cgi", "directory": ".", "processor": "sh"}))),
+        ("FormFields.on_progress", upload("on_progress")),
+        ("FormFields.session", upload("session")),
+        ("FormFields.chunk_extra", upload("chunk_extra")),
+        ("FormFields.finish_extra", upload("finish_extra")),
         ("PathService:wsgi", service(json!({"type": "wsgi", "module": "m", "object": "o"}))),
         ("PathService:resource", service(json!({"type": "resource", "classname": "c"}))),
         ("PathService:longpoll", service(json!({"type": "longpoll"}))),
@@ -85,6 +88,13 @@ fn transport(mut transport: Value) -> Value {
 
 fn service(service: Value) -> Value {
     transport(json!({"type": "web", "paths": {"/": service}}))
+}
+
+fn upload(field: &str) -> Value {
+    let mut fields = json!({"file_name": "n", "total_size": "s", "chunk_number": "c", "chunk_size": "z",
+        "total_chunks": "t", "content": "f"});
+    fields[field] = json!("x");
+    service(json!({"type": "upload", "directory": ".", "temp_directory": ".", "form_fields": fields}))
 }
 
 #[test]

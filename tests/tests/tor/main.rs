@@ -102,7 +102,10 @@ fn is(status: &Value, id: &str, state: &str) -> bool {
 
 /// Waits until both services are published; their addresses.
 fn published(node: &Node) -> [String; 2] {
-    let status = node.until("published", |s| is(s, "hidden", "published") && is(s, "echo", "published"));
+    // Arti fetches the whole directory first, in a debug build, on a machine that may be busy.
+    let status = node.until_within(4 * DEADLINE, "published", |s| {
+        is(s, "hidden", "published") && is(s, "echo", "published")
+    });
     ["hidden", "echo"].map(|id| endpoint(&status, id)["onion"].as_str().unwrap().to_owned())
 }
 

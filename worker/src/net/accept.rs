@@ -72,7 +72,7 @@ pub(crate) struct Open {
 }
 
 impl Open {
-    /// The connection was closed before it came to its transport.
+    /// The client said something that nobody can make out.
     pub(crate) fn failed(&self) {
         self.tally.change(|c| c.failed += 1);
     }

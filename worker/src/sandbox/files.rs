@@ -38,10 +38,8 @@ const TRUST: [&str; 8] = [
 ];
 
 pub(super) fn restrict(needs: &Needs) -> Result<(), String> {
-    if needs.programs {
-        return Err("the programs of a \"cgi\" service need files that nobody can tell in advance".into());
-    }
-    match rules(needs).map(RulesetCreated::restrict_self) {
+    let rules = if needs.programs { rules_of_programs() } else { rules(needs) };
+    match rules.map(RulesetCreated::restrict_self) {
         Ok(Ok(status)) if status.ruleset == RulesetStatus::NotEnforced => {
             Err("the kernel has none (Linux 5.13 and later, where it is not switched off)".into())
         }
@@ -78,6 +76,21 @@ fn rules(needs: &Needs) -> Result<RulesetCreated, RulesetError> {
         for port in ports.iter().copied().chain(needs.names.then_some(DOMAIN)) {
             ruleset = ruleset.add_rule(NetPort::new(port, AccessNet::ConnectTcp))?;
         }
+    }
+    Ok(ruleset)
+}
+
+/// Programs have the files and ports of their user. What is left to refuse: signals to processes that they have not
+/// started, and looking into those (ptrace(2)), abstract sockets, and devices.
+fn rules_of_programs() -> Result<RulesetCreated, RulesetError> {
+    let ruleset = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::Refer)?
+        .scope(Scope::from_all(VERSION))?;
+    let mut ruleset = ruleset.create()?;
+    if let Ok(root) = PathFd::new("/") {
+        // Without this no file could be moved to another directory.
+        ruleset = ruleset.add_rule(PathBeneath::new(root, AccessFs::Refer))?;
     }
     Ok(ruleset)
 }

@@ -36,8 +36,10 @@ pub(crate) struct Needs {
     pub(super) names: bool,
     /// It relies on the certificates that the system trusts.
     pub(super) trust: bool,
-    /// It starts programs.
+    /// It starts programs, which need what nobody can tell in advance.
     pub(super) programs: bool,
+    /// Programs are started for it, by its launcher.
+    pub(crate) launcher: bool,
 }
 
 impl Needs {
@@ -50,7 +52,13 @@ impl Needs {
             names: false,
             trust: false,
             programs: false,
+            launcher: false,
         }
+    }
+
+    /// What the launcher needs, and whatever it starts.
+    pub(crate) fn of_programs() -> Self {
+        Self { programs: true, ..Self::nothing() }
     }
 
     /// What the processes of a worker need.
@@ -94,6 +102,13 @@ impl Needs {
     fn service(&mut self, service: &PathService) {
         match service {
             PathService::Static(files) => self.read(files.directory.iter().cloned()),
+            PathService::Cgi(cgi) => {
+                self.read([cgi.directory.clone()]);
+                self.launcher = true;
+            }
+            PathService::Upload(upload) => {
+                self.write.extend([upload.directory.clone(), upload.temp_directory.clone()]);
+            }
             PathService::Path(nested) => nested.paths.values().for_each(|service| self.service(service)),
             PathService::Json(_)
             | PathService::Redirect(_)
@@ -110,7 +125,6 @@ impl Needs {
             | PathService::Wap(_)
             | PathService::Reverseproxy(_)
             | PathService::WebsocketReverseproxy(_)
-            | PathService::Cgi(_)
             | PathService::Archive(_)
             | PathService::Catalog(_) => {}
         }

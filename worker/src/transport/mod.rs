@@ -6,7 +6,7 @@ mod sniff;
 mod stream_testee;
 mod universal;
 
-pub(crate) use relay::{Pipes, Tools as PumpTools, pump};
+pub(crate) use relay::{End as PumpEnd, Pipes, Tools as PumpTools, pump};
 
 use crate::connect::Means;
 use crate::context::Context;
@@ -113,7 +113,7 @@ impl Service {
                     peer,
                     secure: !stream.is_plain(),
                     drain: drain.clone(),
-                    _open: Rc::clone(&open),
+                    open: Rc::clone(&open),
                 };
                 task(peer, drain, open, async move { universal.serve(stream, client).await });
             }

@@ -34,10 +34,7 @@ impl Line {
         Self {
             format,
             began: Instant::now(),
-            client: match peer {
-                Peer::Tcp(address) => address.ip().to_string(),
-                peer @ (Peer::Unix | Peer::Onion) => peer.to_string(),
-            },
+            client: name_of(peer),
             method: request.method().to_string(),
             target: request.uri().to_string().as_bytes().escape_ascii().to_string(),
             version: format!("{:?}", request.version()),
@@ -46,6 +43,15 @@ impl Line {
             agent: said(USER_AGENT),
             status: StatusCode::OK,
         }
+    }
+
+    /// What can't be read as a request was answered with `status`.
+    pub(super) fn of_no_request(peer: Peer, format: AccessLogFormat, status: StatusCode) -> Self {
+        let none = || "-".to_owned();
+        let (client, began) = (name_of(peer), Instant::now());
+        let (method, target, version) = Default::default();
+        let (host, referrer, agent) = (none(), none(), none());
+        Self { format, began, client, method, target, version, host, referrer, agent, status }
     }
 
     /// The request was answered with `status`.
@@ -62,13 +68,14 @@ impl Line {
     fn text(&self, octets: u64) -> String {
         let Self { client, method, target, version, host, referrer, agent, .. } = self;
         let status = self.status.as_u16();
+        let request = if method.is_empty() { "-".into() } else { format!("{method} {target} {version}") };
         match self.format {
             AccessLogFormat::Common => {
-                format!("{client} - - \"{method} {target} {version}\" {status} {octets}")
+                format!("{client} - - \"{request}\" {status} {octets}")
             }
-            AccessLogFormat::Combined => format!(
-                "{client} - - \"{method} {target} {version}\" {status} {octets} \"{referrer}\" \"{agent}\""
-            ),
+            AccessLogFormat::Combined => {
+                format!("{client} - - \"{request}\" {status} {octets} \"{referrer}\" \"{agent}\"")
+            }
             AccessLogFormat::Json => json!({
                 "client": client, "method": method, "target": target, "version": version, "host": host,
                 "status": status, "octets": octets, "referrer": referrer, "agent": agent,
@@ -76,6 +83,13 @@ impl Line {
             })
             .to_string(),
         }
+    }
+}
+
+fn name_of(peer: Peer) -> String {
+    match peer {
+        Peer::Tcp(address) => address.ip().to_string(),
+        peer @ (Peer::Unix | Peer::Onion) => peer.to_string(),
     }
 }
 

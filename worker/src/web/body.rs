@@ -1,5 +1,6 @@
 //! What is sent behind a response's head.
 
+use super::cgi::Output;
 use super::files::{FileBody, Parts};
 use super::proxy::Proxied;
 use bytes::Bytes;
@@ -17,6 +18,7 @@ pub(crate) enum Body {
     File(FileBody),
     Parts(Box<Parts>),
     Proxied(Box<Proxied>),
+    Script(Output),
 }
 
 impl Body {
@@ -28,6 +30,7 @@ impl Body {
             Self::File(file) => file.remaining(),
             Self::Parts(parts) => parts.remaining(),
             Self::Proxied(content) => content.size_hint().lower(),
+            Self::Script(output) => output.size_hint().lower(),
         }
     }
 }
@@ -52,12 +55,16 @@ impl HttpBody for Body {
                 parts.poll_chunk(cx).map(|chunk| chunk.map(|octets| octets.map(Frame::data)))
             }
             Self::Proxied(content) => Pin::new(content).poll_frame(cx),
+            Self::Script(output) => {
+                output.poll_chunk(cx).map(|chunk| chunk.map(|octets| octets.map(Frame::data)))
+            }
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Proxied(content) => content.is_end_stream(),
+            Self::Script(_) => false,
             _ => self.length() == 0,
         }
     }
@@ -65,6 +72,7 @@ impl HttpBody for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Proxied(content) => content.size_hint(),
+            Self::Script(output) => output.size_hint(),
             _ => SizeHint::with_exact(self.length()),
         }
     }

@@ -1,7 +1,8 @@
 //! How long an HTTP connection waits for its client: for a request's head that has begun, or for any request.
 
-use std::sync::Arc;
+use super::refusal::Refusal;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -30,6 +31,12 @@ pub(super) struct Clock {
     since: AtomicU64,
     /// When the client began to take nothing of what waits to be sent, likewise; [`FLOWING`] if it takes it.
     stalled: AtomicU64,
+    /// Whether something of an answer may still be on its way out of hyper.
+    answering: AtomicBool,
+    /// Whether the client has begun to send content, of which some may be unread.
+    content: AtomicBool,
+    /// What hyper has answered instead of us.
+    refusal: OnceLock<Refusal>,
 }
 
 const FLOWING: u64 = u64::MAX;
@@ -44,6 +51,9 @@ impl Clock {
             watch_heads,
             since: AtomicU64::new(0),
             stalled: AtomicU64::new(FLOWING),
+            answering: AtomicBool::new(false),
+            content: AtomicBool::new(false),
+            refusal: OnceLock::new(),
         })
     }
 
@@ -78,9 +88,42 @@ impl Clock {
         }
     }
 
+    /// Everything written so far is with the kernel.
+    pub(super) fn flushed(&self) {
+        if self.busy.load(Relaxed) == 0 {
+            self.answering.store(false, Relaxed);
+        }
+    }
+
+    /// Whether what is written now answers none of the requests of HTTP/1 that were told to [`Self::begin`].
+    pub(super) fn is_unasked(&self) -> bool {
+        self.watch_heads && !self.answering.load(Relaxed)
+    }
+
+    /// What was to be a request was refused.
+    pub(super) fn refuse(&self, refusal: Refusal) {
+        let _ = self.refusal.set(refusal); // the connection ends with the first
+    }
+
+    /// What was refused, if something was.
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        self.refusal.get().copied()
+    }
+
+    /// A request has content.
+    pub(super) fn expect_content(&self) {
+        self.content.store(true, Relaxed);
+    }
+
+    /// Whether the client may not have sent all that it is about to, in HTTP/1.
+    pub(super) fn may_send_more(&self) -> bool {
+        self.watch_heads && (self.content.load(Relaxed) || self.refusal.get().is_some())
+    }
+
     /// A request's head is complete; the request is over when the guard is dropped.
     pub(super) fn begin(self: &Arc<Self>) -> Busy {
         self.head.store(false, Relaxed);
+        self.answering.store(true, Relaxed);
         self.busy.fetch_add(1, Relaxed);
         Busy(Arc::clone(self))
     }
@@ -104,9 +147,16 @@ impl Clock {
     }
 }
 
-/// A request that is being answered.
+/// A request that is being answered, or goes on as another protocol.
 #[derive(Debug)]
 pub(super) struct Busy(Arc<Clock>);
+
+impl Clone for Busy {
+    fn clone(&self) -> Self {
+        self.0.busy.fetch_add(1, Relaxed);
+        Self(Arc::clone(&self.0))
+    }
+}
 
 impl Drop for Busy {
     fn drop(&mut self) {

@@ -4,6 +4,7 @@ use super::access::Line;
 use super::answer::{Answer, Asked, failure, too_long};
 use super::body::Body;
 use super::clock::{Busy, Clock, Limits};
+use super::refusal::Refusal;
 use super::sendfile::Outlet;
 use super::site::Site;
 use crate::context::Context;
@@ -49,7 +50,7 @@ pub(crate) struct Client {
     pub(crate) secure: bool,
     pub(crate) drain: Drain,
     /// Counts the connection, also when it goes on as another protocol.
-    pub(crate) _open: Rc<Open>,
+    pub(crate) open: Rc<Open>,
 }
 
 /// Why a connection ended before its time.
@@ -78,7 +79,10 @@ pub(crate) async fn serve(
     let outlet = (http == Http::One && stream.get_ref().is_plain()).then(Outlet::default);
     let io = TokioIo::new(Watched::new(stream, Arc::clone(&clock), outlet.clone()));
     let client = Rc::new(client);
-    let service = service_fn(|request| {
+    let service = service_fn(|request: Request<Incoming>| {
+        if !request.body().is_end_stream() {
+            clock.expect_content();
+        }
         let (client, busy, outlet) = (Rc::clone(&client), clock.begin(), outlet.clone());
         async move {
             let mut response = respond(request, &client, busy).await;
@@ -99,7 +103,15 @@ pub(crate) async fn serve(
                 .max_buf_size(BUFFER);
             let connection = builder.serve_connection(io, service).with_upgrades();
             // A request that comes meanwhile is answered, with the word that it is the last.
-            drive(pin!(connection), &clock, limits, &client.drain, LAST_WORD).await
+            let result = drive(pin!(connection), &clock, limits, &client.drain, LAST_WORD).await;
+            if let Some(Refusal { status, length }) = clock.refusal() {
+                client.open.failed();
+                let options = &client.site.options;
+                if options.access_log {
+                    Line::of_no_request(client.peer, options.access_log_format, status).write(length as u64);
+                }
+            }
+            result
         }
         Http::Two => {
             let mut builder = http2::Builder::new(LocalExecutor);
@@ -153,6 +165,7 @@ async fn drive<C: Graceful>(
     let mut alarm = pin!(sleep_until(Instant::now() + limits.head));
     let mut last = pin!(drain.begun_for(last_request));
     let mut finishing = false;
+    let mut not_before = Instant::now();
     loop {
         tokio::select! {
             biased;
@@ -161,7 +174,7 @@ async fn drive<C: Graceful>(
                 finishing = true;
                 connection.as_mut().finish();
             }
-            () = expired(clock, limits, alarm.as_mut()) => {
+            () = expired(clock, limits, not_before, alarm.as_mut()) => {
                 if clock.is_stalled() {
                     return Err(Error::Stalled(limits.send));
                 }
@@ -170,16 +183,19 @@ async fn drive<C: Graceful>(
                 }
                 finishing = true;
                 connection.as_mut().finish();
+                // HTTP/2 asks the client whether more is on its way, and closes when it has answered.
+                not_before = Instant::now() + LAST_WORD;
             }
         }
     }
 }
 
-/// Completes when the client's time is over. The alarm is not set anew for every request: it rings early and is
+/// Completes when the client's time is over, and not before that instant. The alarm is not set anew for every request: it rings early and is
 /// looked at then.
-async fn expired(clock: &Clock, limits: Limits, mut alarm: Pin<&mut Sleep>) {
+async fn expired(clock: &Clock, limits: Limits, not_before: Instant, mut alarm: Pin<&mut Sleep>) {
     poll_fn(|cx| {
         let Some(deadline) = clock.deadline(limits) else { return Poll::Pending };
+        let deadline = deadline.max(not_before);
         if deadline <= Instant::now() {
             return Poll::Ready(());
         }
@@ -200,6 +216,10 @@ async fn respond(request: Request<Incoming>, client: &Rc<Client>, busy: Busy) ->
     let line = options.access_log.then(|| Line::of(&request, client.peer, options.access_log_format));
     let only_head = request.method() == Method::HEAD;
     let version = request.version();
+    if request.method() == Method::CONNECT {
+        // It may go on as another protocol, for which the connection is there as well.
+        request.extensions_mut().insert(busy.clone());
+    }
     let mut answer = if is_too_long(&request, options.max_body_size) {
         too_long(request.headers(), options.max_body_size)
     } else if has_no_host(&request) {
@@ -233,8 +253,8 @@ fn has_no_host(request: &Asked) -> bool {
 
 /// The answer to HEAD: what GET would say of the content, without it.
 fn without_content(answer: &mut Answer) {
-    if matches!(answer.body(), Body::Proxied(_)) {
-        return; // the backend was asked for the head, too
+    if matches!(answer.body(), Body::Proxied(_) | Body::Script(_)) {
+        return; // the backend was asked for the head, too; what a script says is thrown away
     }
     let length = answer.body().length();
     *answer.body_mut() = Body::Empty;

@@ -1,6 +1,7 @@
 //! Which service a path leads to.
 
 use super::answer::{Answer, Asked, not_found};
+use super::cgi::Cgi;
 use super::connection::Client;
 use super::files::Files;
 use super::json::Json;
@@ -8,6 +9,7 @@ use super::nodeinfo::Nodeinfo;
 use super::proxy::Proxy;
 use super::redirect::Redirect;
 use super::upgrade::Websocket;
+use super::upload::Upload;
 use super::websocket_proxy::WebsocketProxy;
 use crate::connect::Means;
 use crate::drain::Drain;
@@ -80,6 +82,8 @@ pub(crate) enum Route {
     Websocket(Rc<Websocket>),
     Nested(Routes),
     Proxy(Box<Proxy>),
+    Cgi(Box<Cgi>),
+    Upload(Rc<Upload>),
     WebsocketProxy(Rc<WebsocketProxy>),
     Nothing,
 }
@@ -97,6 +101,8 @@ impl Route {
             PathService::WebsocketReverseproxy(config) => {
                 Self::WebsocketProxy(Rc::new(WebsocketProxy::new(config, means)?))
             }
+            PathService::Cgi(config) => Self::Cgi(Box::new(Cgi::new(config))),
+            PathService::Upload(config) => Self::Upload(Rc::new(Upload::new(config))),
             PathService::None(_) => Self::Nothing,
             _ => return Err("the path service's type is not in this release".into()),
         })
@@ -113,16 +119,20 @@ impl Route {
                 answer
             }
             Self::Proxy(proxy) => proxy.answer(request, rest, client).await,
+            Self::Cgi(cgi) => cgi.answer(request, rest, client).await,
             Self::WebsocketProxy(proxy) => proxy.answer(request, client).await,
             Self::Redirect(redirect) => redirect.answer(),
             Self::Websocket(websocket) => websocket.answer(request, client),
             Self::Json(json) if rest.is_root() => json.answer(request),
             Self::Nodeinfo(nodeinfo) if rest.is_root() => nodeinfo.answer(request, client).await,
+            Self::Upload(upload) if rest.is_root() => upload.answer(request, client).await,
             Self::Nested(routes) => match routes.find(rest) {
                 Some((route, rest)) => Box::pin(route.answer(request, rest, client)).await,
                 None => not_found(request.headers()),
             },
-            Self::Json(_) | Self::Nodeinfo(_) | Self::Nothing => not_found(request.headers()),
+            Self::Json(_) | Self::Nodeinfo(_) | Self::Upload(_) | Self::Nothing => {
+                not_found(request.headers())
+            }
         }
     }
 }
@@ -160,6 +170,7 @@ impl Routes {
         for route in self.all() {
             match route {
                 Route::Proxy(proxy) => proxy.begin(drain),
+                Route::Upload(upload) => upload.begin(drain),
                 Route::Nested(routes) => routes.begin(drain),
                 _ => {}
             }

@@ -3,6 +3,7 @@
 use super::accept::wants_page;
 use super::answer::{Answer, Asked, HTML, content, failure};
 use super::body::Body;
+use super::clock::Busy;
 use super::connection::Client;
 use super::pages;
 use super::watched::Watched;
@@ -12,7 +13,7 @@ use crate::websocket::{self, Agreement, Refusal};
 use bytes::{Bytes, BytesMut};
 use hyper::header::{CONNECTION, HOST, HeaderName, HeaderValue, SEC_WEBSOCKET_VERSION, UPGRADE};
 use hyper::upgrade::{OnUpgrade, Upgraded};
-use hyper::{Request, StatusCode, Version};
+use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use jackfield_shared::config::{WebsocketOptions, WebsocketTestee};
 use std::io;
@@ -37,9 +38,14 @@ impl Websocket {
         let protocol = websocket::offered(request.headers());
         match websocket::handshake(request, &self.config.options, protocol.as_ref()) {
             Ok((response, compression)) => {
-                let version = request.version();
-                let upgrade = hyper::upgrade::on(request);
-                spawn_local(Rc::clone(self).serve(upgrade, version, compression, Rc::clone(client)));
+                let upgrade = hyper::upgrade::on(&mut *request);
+                let (websocket, busy, client) = (Rc::clone(self), busy_of(request), Rc::clone(client));
+                spawn_local(async move {
+                    if let Err(e) = websocket.serve(upgrade, compression, &client).await {
+                        debug!("{}: WebSocket: {e}", client.peer);
+                    }
+                    drop(busy);
+                });
                 response.map(|()| Body::Empty)
             }
             Err(refusal) => {
@@ -49,24 +55,18 @@ impl Websocket {
     }
 
     async fn serve(
-        self: Rc<Self>,
+        &self,
         upgrade: OnUpgrade,
-        version: Version,
         compression: Option<Agreement>,
-        client: Rc<Client>,
-    ) {
-        let echoed = async {
-            let upgraded = upgrade.await.map_err(io::Error::other)?;
-            if version == Version::HTTP_2 {
-                // One stream of several on the connection.
-                return self.echo(TokioIo::new(upgraded), compression, &client).await;
+        client: &Client,
+    ) -> io::Result<()> {
+        match stream_of(upgrade.await.map_err(io::Error::other)?) {
+            Ok(stream) => {
+                stream.get_ref().set_nodelay(self.config.options.tcp_nodelay)?;
+                self.echo(stream, compression, client).await
             }
-            let stream = stream_of(upgraded)?;
-            stream.get_ref().set_nodelay(self.config.options.tcp_nodelay)?;
-            self.echo(stream, compression, &client).await
-        };
-        if let Err(e) = echoed.await {
-            debug!("{}: WebSocket: {e}", client.peer);
+            // One stream of several on the connection.
+            Err(upgraded) => self.echo(TokioIo::new(upgraded), compression, client).await,
         }
     }
 
@@ -126,11 +126,15 @@ pub(super) fn refuse<B>(
     answer
 }
 
-/// The connection as it was before hyper, with what hyper has read beyond the handshake in front.
-pub(super) fn stream_of(upgraded: Upgraded) -> io::Result<Prefixed<Stream>> {
-    let parts = upgraded
-        .downcast::<TokioIo<Watched>>()
-        .map_err(|_| io::Error::other("the connection below HTTP is of an unknown kind"))?;
+/// What keeps a connection of HTTP/2 from counting as idle while a stream of it goes on as another protocol.
+pub(super) fn busy_of(request: &mut Asked) -> Option<Busy> {
+    request.extensions_mut().remove()
+}
+
+/// The connection as it was before hyper, with what hyper has read beyond the handshake in front; given back if it is a
+/// stream of HTTP/2.
+pub(super) fn stream_of(upgraded: Upgraded) -> Result<Prefixed<Stream>, Upgraded> {
+    let parts = upgraded.downcast::<TokioIo<Watched>>()?;
     let (unread, stream) = parts.io.into_inner().into_inner().into_parts();
     let ahead = if unread.is_empty() { parts.read_buf } else { join(&parts.read_buf, &unread) };
     Ok(Prefixed::new(ahead, stream))

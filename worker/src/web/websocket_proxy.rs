@@ -3,13 +3,13 @@
 use super::answer::{Answer, Asked, failure};
 use super::body::Body;
 use super::connection::Client;
-use super::upgrade::{refuse, stream_of};
+use super::upgrade::{busy_of, refuse, stream_of};
 use crate::connect::{ConnectError, Connector, Means};
 use crate::log::Throttle;
 use crate::websocket::{self, Agreement, Backend, BackendError, End};
 use hyper::header::SEC_WEBSOCKET_PROTOCOL;
 use hyper::upgrade::OnUpgrade;
-use hyper::{StatusCode, Uri, Version};
+use hyper::{StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use jackfield_shared::config::WebsocketReverseproxy;
 use jackfield_shared::tls::Files;
@@ -81,13 +81,13 @@ impl WebsocketProxy {
         if let Some(protocol) = &backend.protocol {
             response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol.clone());
         }
-        let version = request.version();
-        let upgrade = hyper::upgrade::on(request);
-        let (proxy, client) = (Rc::clone(self), Rc::clone(client));
+        let upgrade = hyper::upgrade::on(&mut *request);
+        let (proxy, busy, client) = (Rc::clone(self), busy_of(request), Rc::clone(client));
         spawn_local(async move {
-            if let Err(e) = proxy.relay(upgrade, version, compression, backend, &client).await {
+            if let Err(e) = proxy.relay(upgrade, compression, backend, &client).await {
                 debug!("{}: WebSocket to {}: {e}", client.peer, proxy.connector);
             }
+            drop(busy);
         });
         response.map(|()| Body::Empty)
     }
@@ -124,12 +124,10 @@ impl WebsocketProxy {
     async fn relay(
         &self,
         upgrade: OnUpgrade,
-        version: Version,
         compression: Option<Agreement>,
         backend: Backend,
         client: &Client,
     ) -> io::Result<()> {
-        let upgraded = upgrade.await.map_err(io::Error::other)?;
         let options = &self.config.options;
         let behind = End {
             io: backend.stream,
@@ -137,12 +135,15 @@ impl WebsocketProxy {
             compression: backend.compression,
         };
         let (drain, scratch) = (&client.drain, &client.context.scratch);
-        if version == Version::HTTP_2 {
-            let front = End { io: TokioIo::new(upgraded), options, compression };
-            return websocket::relay(front, behind, drain, scratch).await;
+        match stream_of(upgrade.await.map_err(io::Error::other)?) {
+            Ok(stream) => {
+                stream.get_ref().set_nodelay(options.tcp_nodelay)?;
+                websocket::relay(End { io: stream, options, compression }, behind, drain, scratch).await
+            }
+            Err(upgraded) => {
+                let front = End { io: TokioIo::new(upgraded), options, compression };
+                websocket::relay(front, behind, drain, scratch).await
+            }
         }
-        let stream = stream_of(upgraded)?;
-        stream.get_ref().set_nodelay(options.tcp_nodelay)?;
-        websocket::relay(End { io: stream, options, compression }, behind, drain, scratch).await
     }
 }

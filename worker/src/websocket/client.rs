@@ -42,6 +42,13 @@ pub(crate) enum BackendError {
     Malformed(&'static str),
 }
 
+/// What a client sends as Sec-WebSocket-Key, for the server to prove that it has read the request.
+pub(crate) fn new_key() -> io::Result<String> {
+    let mut octets = [0; 16];
+    getrandom::fill(&mut octets).map_err(io::Error::other)?;
+    Ok(STANDARD.encode(octets))
+}
+
 impl Backend {
     /// Does the handshake for `url`, with what a client's request has in `asked`.
     pub(crate) async fn connect(
@@ -50,9 +57,7 @@ impl Backend {
         options: &WebsocketOptions,
         asked: &HeaderMap,
     ) -> Result<Self, BackendError> {
-        let mut octets = [0; 16];
-        getrandom::fill(&mut octets).map_err(|e| BackendError::Random(io::Error::other(e)))?;
-        let key = STANDARD.encode(octets);
+        let key = new_key().map_err(BackendError::Random)?;
         let mut request = Request::new(String::new());
         let path = url.path_and_query().map_or("/", |path| path.as_str());
         *request.uri_mut() = path.parse().unwrap_or_default();

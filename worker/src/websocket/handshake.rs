@@ -123,7 +123,7 @@ pub(crate) fn versions(options: &WebsocketOptions) -> impl Iterator<Item = &'sta
 }
 
 /// RFC 6455 section 4.2.2, step 5.4.
-pub(super) fn accept_key(key: &[u8]) -> String {
+pub(crate) fn accept_key(key: &[u8]) -> String {
     STANDARD.encode(Sha1::new().chain_update(key).chain_update(GUID).finalize())
 }
 

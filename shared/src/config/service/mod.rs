@@ -1,14 +1,18 @@
 //! Path services: what a web transport serves at a path.
 
+mod cgi;
 mod proxy;
 mod python;
 mod rest;
 mod simple;
+mod upload;
 
+pub use cgi::*;
 pub use proxy::*;
 pub use python::*;
 pub use rest::*;
 pub use simple::*;
+pub use upload::*;
 
 use super::decode::*;
 use super::transport::{WebsocketSection, WebsocketTestee, id};
@@ -38,6 +42,8 @@ tagged! {
         Reverseproxy(Reverseproxy) = "reverseproxy",
         /// Programs run for each request (CGI).
         Cgi(CgiService) = "cgi",
+        /// Files that clients send.
+        Upload(UploadService) = "upload",
         /// A Python WSGI application.
         Wsgi(WsgiService) = "wsgi",
         /// A Python Twisted Web resource.

@@ -9,16 +9,6 @@ use super::super::source::{Kind, Value};
 use super::super::wamp::realm_name_loose;
 
 object! {
-    /// Programs run for each request (CGI).
-    pub struct CgiService as "a CGI service" {
-        /// The directory of the programs.
-        pub directory as "directory": PathBuf = directory(), required;
-        /// The program that runs them.
-        pub processor as "processor": String = text(), required;
-    }
-}
-
-object! {
     /// A Python WSGI application.
     pub struct WsgiService as "a WSGI service" {
         /// The Python module.

@@ -4,7 +4,7 @@ mod pipes;
 mod pump;
 
 pub(crate) use pipes::Pipes;
-pub(crate) use pump::{Tools, pump};
+pub(crate) use pump::{End, Tools, pump};
 
 use crate::backends::Backends;
 use crate::connect::Means;

@@ -11,7 +11,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncWrite, Interest};
+use tokio::io::{AsyncRead, AsyncWrite, Interest};
 
 /// What is read at once from a sender whose receiver has not shown that it keeps up.
 const LEAST_CHUNK: usize = 16 << 10;
@@ -29,17 +29,28 @@ pub(crate) struct Tools<'a> {
     pub(crate) pipes: &'a Pipes,
 }
 
+/// An end of what is carried.
+pub(crate) trait End: AsyncRead + AsyncWrite + Unpin {
+    /// The socket, if the octets on it are those of this end: the kernel can carry them.
+    fn socket(&self) -> Option<&Stream>;
+}
+
+impl End for Stream {
+    fn socket(&self) -> Option<&Stream> {
+        self.is_plain().then_some(self)
+    }
+}
+
 /// Carries octets in both directions until both have ended, or nothing has moved for `idle_timeout` (zero: no
 /// limit). An end on one side is passed on as an end on the other.
-pub(crate) async fn pump(
-    client: &mut Stream,
-    backend: &mut Stream,
+pub(crate) async fn pump<E: End>(
+    client: &mut E,
+    backend: &mut E,
     tools: Tools<'_>,
     idle_timeout: Duration,
 ) -> io::Result<()> {
     let activity = Activity::new();
-    // The kernel sees only what goes over the wire.
-    let spliceable = client.is_plain() && backend.is_plain();
+    let spliceable = client.socket().is_some() && backend.socket().is_some();
     let (mut up, mut down) = (Direction::new(spliceable), Direction::new(spliceable));
     let carry = poll_fn(|cx| {
         let (before_up, before_down) = (up.moves, down.moves);
@@ -107,11 +118,11 @@ impl Direction {
 
     /// Moves what can be moved; ready when the direction has ended and the receiver knows, or will by `closing`: both
     /// are closed then, which on a socket says the same.
-    fn poll(
+    fn poll<E: End>(
         &mut self,
         cx: &mut Context<'_>,
-        from: &mut Stream,
-        to: &mut Stream,
+        from: &mut E,
+        to: &mut E,
         tools: &Tools<'_>,
         closing: bool,
     ) -> Poll<io::Result<()>> {
@@ -119,10 +130,10 @@ impl Direction {
             ready!(self.poll_flush(cx, to, tools.pipes))?;
             match self.state {
                 State::Open => {
-                    let count = if self.spliceable && self.bulk >= LONG {
-                        ready!(self.poll_splice(cx, from, tools.pipes))?
-                    } else {
-                        ready!(self.poll_pass(cx, from, to, tools.scratch))?
+                    let by_kernel = from.socket().filter(|_| self.spliceable && self.bulk >= LONG);
+                    let count = match by_kernel {
+                        Some(socket) => ready!(self.poll_splice(cx, socket, tools.pipes))?,
+                        None => ready!(self.poll_pass(cx, from, to, tools.scratch))?,
                     };
                     match count {
                         Some(0) => self.state = State::Ending,
@@ -131,7 +142,7 @@ impl Direction {
                     }
                 }
                 State::Ending => {
-                    if !(closing && to.is_plain()) {
+                    if !(closing && to.socket().is_some()) {
                         ready!(Pin::new(&mut *to).poll_shutdown(cx))?;
                     }
                     self.state = State::Ended;
@@ -149,11 +160,16 @@ impl Direction {
     }
 
     /// Writes what the receiver had not taken.
-    fn poll_flush(&mut self, cx: &mut Context<'_>, to: &mut Stream, pipes: &Pipes) -> Poll<io::Result<()>> {
-        if let Some(pipe) = &mut self.pipe {
+    fn poll_flush<E: End>(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: &mut E,
+        pipes: &Pipes,
+    ) -> Poll<io::Result<()>> {
+        if let (Some(pipe), Some(socket)) = (&mut self.pipe, to.socket()) {
             while pipe.filled > 0 {
-                ready!(to.poll_write_ready(cx))?;
-                match to.try_io(Interest::WRITABLE, || pipe.drain(to.fd())) {
+                ready!(socket.poll_write_ready(cx))?;
+                match socket.try_io(Interest::WRITABLE, || pipe.drain(socket.fd())) {
                     Ok(()) => self.moves += 1,
                     Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
                     Err(e) if is_unsupported(&e) => {
@@ -175,11 +191,11 @@ impl Direction {
     }
 
     /// Reads into the scratch buffer and writes on; the number of octets read.
-    fn poll_pass(
+    fn poll_pass<E: End>(
         &mut self,
         cx: &mut Context<'_>,
-        from: &mut Stream,
-        to: &mut Stream,
+        from: &mut E,
+        to: &mut E,
         scratch: &Scratch,
     ) -> Poll<io::Result<Option<usize>>> {
         let mut scratch = scratch.borrow();

@@ -12,7 +12,9 @@ mod respond;
 mod root;
 
 pub(crate) use body::FileBody;
+pub(in crate::web) use open::{Kind, open};
 pub(crate) use parts::Parts;
+pub(in crate::web) use root::Root;
 
 use super::answer::{Answer, HTML, content, failure, not_found, unless_reading};
 use super::router::Rest;
@@ -22,8 +24,6 @@ use hyper::{Request, StatusCode};
 use jackfield_shared::config::{StaticOptions, StaticService};
 use kept::{Found, KeptFiles};
 use kind::Kinds;
-use open::{Kind, open};
-use root::Root;
 use rustix::io::Errno;
 use std::io;
 use std::path::{Path, PathBuf};

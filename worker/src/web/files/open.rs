@@ -15,16 +15,16 @@ const LATEST: i64 = 253_402_300_799;
 
 /// What is served of a file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::web) enum Kind {
     File,
     Directory,
 }
 
 /// A file or directory that was found.
 #[derive(Debug)]
-pub(super) struct Opened {
+pub(in crate::web) struct Opened {
     pub(super) fd: OwnedFd,
-    pub(super) kind: Kind,
+    pub(in crate::web) kind: Kind,
     /// Octets in it.
     pub(super) size: u64,
     /// When it was written last.
@@ -36,7 +36,7 @@ pub(super) struct Opened {
 
 /// Opens `path` below `root`. What the kernel has in its caches is opened at once; whatever needs a disk is left to a
 /// helper thread.
-pub(super) async fn open(root: &Arc<Root>, path: &Path) -> io::Result<Opened> {
+pub(in crate::web) async fn open(root: &Arc<Root>, path: &Path) -> io::Result<Opened> {
     match open_now(root, path, ResolveFlags::CACHED) {
         Err(Errno::AGAIN | Errno::INVAL) => {}
         result => return Ok(Opened { at_once: true, ..result? }),

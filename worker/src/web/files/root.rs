@@ -11,19 +11,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// A confined process may read the directory that was there when it was confined, and no other that a deployment
 /// puts in its place. Until a process that may has taken over, what was there before is served.
 #[derive(Debug)]
-pub(super) struct Root {
+pub(in crate::web) struct Root {
     path: PathBuf,
     first: Option<OwnedFd>,
     out_of_reach: AtomicBool,
 }
 
 impl Root {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(in crate::web) fn new(path: PathBuf) -> Self {
         let first = open(&path, ResolveFlags::empty()).ok();
         Self { path, first, out_of_reach: AtomicBool::new(false) }
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::web) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -44,7 +44,7 @@ impl Root {
     }
 
     /// Whether the directory that is there now could not be read since the last call.
-    pub(super) fn was_out_of_reach(&self) -> bool {
+    pub(in crate::web) fn was_out_of_reach(&self) -> bool {
         self.out_of_reach.load(Ordering::Relaxed) && self.out_of_reach.swap(false, Ordering::Relaxed)
     }
 }

@@ -5,7 +5,7 @@ use super::headers::Outgoing;
 use super::pool::{self, Pool};
 use crate::backends::Backend;
 use crate::connect::ConnectError;
-use hyper::{Method, Request, Response};
+use hyper::{Method, Response};
 use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
@@ -39,6 +39,13 @@ impl fmt::Display for Failure {
     }
 }
 
+impl Failure {
+    /// A backend has answered something that is no answer.
+    pub(super) fn sent(backend: &Backend, reason: String) -> Self {
+        Self { backend: backend.connector.to_string(), reason, kind: Kind::Sent, late: false }
+    }
+}
+
 /// Sends the request and waits for the head of the answer, at most `timeout` without a sign of life (zero: for ever).
 /// A kept connection that the backend has just closed is replaced by a new one.
 pub(super) async fn exchange(
@@ -69,6 +76,10 @@ pub(super) async fn exchange(
                 }
             },
         };
+        if outgoing.handshake.is_some() && !sender.takes_websocket().await {
+            let reason = "it takes no WebSocket over HTTP/2 (SETTINGS_ENABLE_CONNECT_PROTOCOL, RFC 8441)";
+            return Err(failed(Kind::NotSent, false, reason.into()));
+        }
         let activity = Rc::clone(&upload.activity);
         activity.touch();
         let request = outgoing.for_version(sender.is_two()).map(|()| upload.begin());
@@ -88,7 +99,7 @@ pub(super) async fn exchange(
                 if let Some(request) = unsent {
                     upload.restore(request.into_body());
                 }
-                let may_repeat = is_unsent || (upload.is_empty() && is_idempotent(outgoing.request));
+                let may_repeat = is_unsent || (upload.is_empty() && is_idempotent(outgoing));
                 if is_kept && may_repeat {
                     continue;
                 }
@@ -100,7 +111,7 @@ pub(super) async fn exchange(
 }
 
 /// Whether doing it twice is as good as once (RFC 9110, section 9.2.2).
-fn is_idempotent<B>(request: &Request<B>) -> bool {
-    [Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE, Method::PUT, Method::DELETE]
-        .contains(request.method())
+fn is_idempotent(outgoing: &Outgoing<'_>) -> bool {
+    let methods = [Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE, Method::PUT, Method::DELETE];
+    outgoing.handshake.is_some() || methods.contains(outgoing.request.method())
 }

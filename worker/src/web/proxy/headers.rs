@@ -1,6 +1,7 @@
 //! The heads of requests and answers: what is for the next hop only is taken out, and the backend is told whom the
 //! request comes from (RFC 9110, section 7.6; RFC 7239).
 
+use super::websocket::Handshake;
 use crate::fields::{has_token, items, set};
 use crate::net::stream::Peer;
 use crate::web::answer::Asked;
@@ -26,6 +27,8 @@ const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 /// What a request to a backend is made of.
 pub(super) struct Outgoing<'a> {
     pub(super) request: &'a Asked,
+    /// If the request is one of WebSocket.
+    pub(super) handshake: Option<&'a Handshake>,
     pub(super) rest: Rest<'a>,
     pub(super) client: &'a Client,
     pub(super) config: &'a Reverseproxy,
@@ -64,6 +67,9 @@ impl Outgoing<'_> {
             headers.insert(HOST, host.clone());
         }
         *request.headers_mut() = headers;
+        if let Some(handshake) = self.handshake {
+            handshake.ask(&mut request, two);
+        }
         request
     }
 
@@ -137,7 +143,7 @@ impl Outgoing<'_> {
 }
 
 /// Takes out what is for the next hop only: the fields that say so, and those that `Connection` names.
-pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+pub(in crate::web) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     // Nearly all say no more than this.
     let usual = |value: &HeaderValue| matches!(value.as_bytes(), b"close" | b"keep-alive");
     if headers.get_all(CONNECTION).iter().any(|value| !usual(value)) {

@@ -6,8 +6,10 @@ mod exchange;
 mod headers;
 mod pool;
 mod tunnel;
+mod websocket;
 
 pub(crate) use body::Proxied;
+pub(in crate::web) use headers::remove_hop_by_hop;
 
 use super::answer::{Answer, Asked, failure, too_long};
 use super::connection::Client;
@@ -27,6 +29,7 @@ use pool::Pool;
 use std::rc::Rc;
 use std::time::Duration;
 use tracing::error;
+use websocket::Handshake;
 
 /// How often it is reported that no backend answers.
 const REPORT: Duration = Duration::from_secs(1);
@@ -63,9 +66,16 @@ impl Proxy {
 
     /// Carries a request to a backend, and its answer back.
     pub(crate) async fn answer(&self, request: &mut Asked, rest: Rest<'_>, client: &Rc<Client>) -> Answer {
-        if request.method() == Method::CONNECT {
-            let text = "This address takes no CONNECT.";
-            return failure(request.headers(), StatusCode::METHOD_NOT_ALLOWED, text);
+        let handshake = match Handshake::of(request) {
+            Ok(handshake) => handshake,
+            Err(e) => {
+                error!("{}: no random numbers for a WebSocket handshake: {e}", client.peer);
+                return failure(request.headers(), StatusCode::INTERNAL_SERVER_ERROR, "Try again.");
+            }
+        };
+        if request.method() == Method::CONNECT && handshake.is_none() {
+            let text = "Of CONNECT, this address takes WebSocket's.";
+            return failure(request.headers(), StatusCode::NOT_IMPLEMENTED, text);
         }
         let limit = client.site.options.max_body_size;
         let mut upload = Upload::of(request, limit);
@@ -73,9 +83,17 @@ impl Proxy {
         let backends = self.backends.order(client.peer);
         for backend in &backends {
             let Some(pool) = self.pools.get(backend.index) else { continue };
-            let outgoing = Outgoing { request, rest, client, config: &self.config, host: &pool.host };
+            let handshake = handshake.as_ref();
+            let outgoing =
+                Outgoing { request, handshake, rest, client, config: &self.config, host: &pool.host };
             match exchange(backend, pool, &outgoing, &mut upload, self.config.timeout).await {
-                Ok(answer) => return tunnel::unless_upgraded(answer, request, client, self),
+                Ok(answer) => match tunnel::unless_upgraded(answer, request, handshake, client, self) {
+                    Ok(answer) => return answer,
+                    Err(reason) => {
+                        failures.push(Failure::sent(backend, reason));
+                        break;
+                    }
+                },
                 Err(failure) => {
                     let again = failure.kind == Kind::NotSent;
                     failures.push(failure);

@@ -11,9 +11,12 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use jackfield_shared::config::ConnectingEndpoint;
 use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
 use std::time::Duration;
 use tokio::task::spawn_local;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tracing::debug;
 
 /// Connections without a request that are kept for each backend, by each process.
@@ -22,6 +25,10 @@ const KEPT: usize = 64;
 const KEPT_FOR: Duration = Duration::from_secs(30);
 /// Octets buffered for one connection.
 const BUFFER: usize = 64 << 10;
+
+/// How long the SETTINGS of a backend are waited for where they matter, and how often it is looked for them.
+const SETTINGS: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_millis(2);
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -38,12 +45,40 @@ pub(super) enum Sender {
     /// HTTP/1.1: one request at a time.
     One(http1::SendRequest<Uploading>),
     /// HTTP/2: all requests on one connection.
-    Two(http2::SendRequest<Uploading>),
+    Two(http2::SendRequest<Uploading>, Rc<Connection>),
+}
+
+/// A connection of HTTP/2, driven by a task of its own.
+#[derive(Debug)]
+pub(super) struct Connection {
+    http: RefCell<http2::Connection<TokioIo<Stream>, Uploading, LocalExecutor>>,
+    began: Instant,
+}
+
+impl Connection {
+    /// Whether the backend takes WebSocket (RFC 8441, section 3), which it says when the connection begins.
+    async fn takes_websocket(&self) -> bool {
+        while !self.http.borrow().is_extended_connect_protocol_enabled() {
+            if self.began.elapsed() > SETTINGS {
+                return false;
+            }
+            sleep(LOOK).await; // hyper tells nobody when the settings have come
+        }
+        true
+    }
 }
 
 impl Sender {
     pub(super) const fn is_two(&self) -> bool {
-        matches!(self, Self::Two(_))
+        matches!(self, Self::Two(..))
+    }
+
+    /// Whether WebSocket may be asked for.
+    pub(super) async fn takes_websocket(&self) -> bool {
+        match self {
+            Self::One(_) => true,
+            Self::Two(_, connection) => connection.takes_websocket().await,
+        }
     }
 
     /// Sends a request and waits for the head of its answer.
@@ -53,7 +88,7 @@ impl Sender {
     ) -> Result<Response<Incoming>, TrySendError<Request<Uploading>>> {
         match self {
             Self::One(sender) => sender.try_send_request(request).await,
-            Self::Two(sender) => sender.try_send_request(request).await,
+            Self::Two(sender, _) => sender.try_send_request(request).await,
         }
     }
 }
@@ -66,7 +101,7 @@ pub(super) struct Pool {
     /// Whether HTTP/2 is spoken without having been agreed on.
     http2: bool,
     idle: RefCell<Vec<(http1::SendRequest<Uploading>, Instant)>>,
-    shared: RefCell<Option<http2::SendRequest<Uploading>>>,
+    shared: RefCell<Option<(http2::SendRequest<Uploading>, Rc<Connection>)>>,
 }
 
 impl Pool {
@@ -78,9 +113,9 @@ impl Pool {
     /// A connection that is there already.
     pub(super) async fn take(&self) -> Option<Sender> {
         let shared = self.shared.borrow().clone();
-        if let Some(mut sender) = shared {
+        if let Some((mut sender, connection)) = shared {
             if sender.ready().await.is_ok() {
-                return Some(Sender::Two(sender));
+                return Some(Sender::Two(sender, connection));
             }
             self.shared.take();
         }
@@ -107,14 +142,16 @@ impl Pool {
         if is_two {
             let mut builder = http2::Builder::new(LocalExecutor);
             builder.max_send_buf_size(BUFFER);
-            let (sender, connection) = builder.handshake::<TokioIo<Stream>, Uploading>(io).await?;
+            let (sender, http) = builder.handshake::<TokioIo<Stream>, Uploading>(io).await?;
+            let connection = Rc::new(Connection { http: RefCell::new(http), began: Instant::now() });
+            let driven = Rc::clone(&connection);
             spawn_local(async move {
-                if let Err(e) = connection.await {
+                if let Err(e) = poll_fn(|cx| Pin::new(&mut *driven.http.borrow_mut()).poll(cx)).await {
                     debug!("backend {name}: {e}");
                 }
             });
-            self.shared.replace(Some(sender.clone()));
-            return Ok(Sender::Two(sender));
+            self.shared.replace(Some((sender.clone(), Rc::clone(&connection))));
+            return Ok(Sender::Two(sender, connection));
         }
         let mut builder = http1::Builder::new();
         builder.max_buf_size(BUFFER);

@@ -4,41 +4,71 @@
 use super::Proxy;
 use super::body::Proxied;
 use super::headers::remove_hop_by_hop;
+use super::websocket::Handshake;
+use crate::net::prefixed::Prefixed;
 use crate::net::stream::Stream;
-use crate::transport::{Pipes, PumpTools, pump};
+use crate::transport::{Pipes, PumpEnd, PumpTools, pump};
 use crate::web::answer::{Answer, Asked};
 use crate::web::body::Body;
 use crate::web::connection::Client;
-use crate::web::upgrade::stream_of;
+use crate::web::upgrade::{busy_of, stream_of};
+use bytes::Bytes;
 use hyper::header::{CONNECTION, HeaderValue, UPGRADE};
 use hyper::upgrade::{OnUpgrade, Upgraded};
-use hyper::{Response, StatusCode};
+use hyper::{Method, Response, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use std::io;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::task::spawn_local;
 use tracing::debug;
 
-/// Makes the backend's answer the client's; if it is a 101, the connections are joined from then on.
+/// Makes the backend's answer the client's; if it consents to another protocol, the connections are joined from then on.
+///
+/// # Errors
+/// Why the answer is none to the request.
 pub(super) fn unless_upgraded(
     mut answer: Response<Proxied>,
     request: &mut Asked,
+    handshake: Option<&Handshake>,
     client: &Rc<Client>,
     proxy: &Proxy,
-) -> Answer {
+) -> Result<Answer, String> {
+    let (by_two, status) = (answer.version() == Version::HTTP_2, answer.status());
     let protocol = answer.headers_mut().remove(UPGRADE);
     remove_hop_by_hop(answer.headers_mut());
-    if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return answer.map(|content| Body::Proxied(Box::new(content)));
+    let upgrades = if by_two {
+        handshake.is_some() && status.is_success()
+    } else {
+        status == StatusCode::SWITCHING_PROTOCOLS
+    };
+    if !upgrades {
+        // To the client it would be the consent.
+        if request.method() == Method::CONNECT && status.is_success() {
+            return Err(format!("it answered {status} to a WebSocket handshake"));
+        }
+        return Ok(answer.map(|content| Body::Proxied(Box::new(content))));
     }
-    let (from_client, from_backend) = (hyper::upgrade::on(request), hyper::upgrade::on(&mut answer));
     let headers = answer.headers_mut();
-    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.extend(protocol.map(|protocol| (UPGRADE, protocol)));
+    let status = match handshake {
+        Some(handshake) => handshake.consent(headers, by_two)?,
+        None if request.version() == Version::HTTP_11 && request.headers().contains_key(UPGRADE) => {
+            headers.extend(protocol.map(|protocol| (UPGRADE, protocol)));
+            status
+        }
+        None => return Err(format!("it answered {status}, and was asked for no other protocol")),
+    };
+    if status == StatusCode::SWITCHING_PROTOCOLS {
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    }
+    let (from_client, from_backend) = (hyper::upgrade::on(&mut *request), hyper::upgrade::on(&mut answer));
+    let busy = busy_of(request);
     let (client, pipes, idle) = (Rc::clone(client), Rc::clone(&proxy.pipes), proxy.config.idle_timeout);
-    let (head, in_use) = answer.into_parts();
+    let (mut head, in_use) = answer.into_parts();
+    head.status = status;
     spawn_local(async move {
         let joined = join(from_client, from_backend, &client, &pipes, idle);
         tokio::select! {
@@ -47,9 +77,9 @@ pub(super) fn unless_upgraded(
             },
             () = client.drain.closing() => debug!("{}: closed, because the process ends", client.peer),
         }
-        drop(in_use);
+        drop((in_use, busy));
     });
-    Response::from_parts(head, Body::Empty)
+    Ok(Response::from_parts(head, Body::Empty))
 }
 
 async fn join(
@@ -61,18 +91,82 @@ async fn join(
 ) -> io::Result<()> {
     let (from_client, from_backend) =
         tokio::try_join!(from_client, from_backend).map_err(io::Error::other)?;
-    let (said_by_client, mut to_client) = stream_of(from_client)?.into_parts();
-    let (said_by_backend, mut to_backend) = backend_of(from_backend)?;
+    let (said_by_client, mut to_client) = End::of_client(from_client);
+    let (said_by_backend, mut to_backend) = End::of_backend(from_backend);
     to_backend.write_all(&said_by_client).await?;
+    to_backend.flush().await?;
     to_client.write_all(&said_by_backend).await?;
+    to_client.flush().await?;
     let tools = PumpTools { scratch: &client.context.scratch, pipes };
     pump(&mut to_client, &mut to_backend, tools, idle_timeout).await
 }
 
-/// The connection as it was before hyper, and what hyper has read beyond the head.
-fn backend_of(upgraded: Upgraded) -> io::Result<(bytes::Bytes, Stream)> {
-    let parts = upgraded
-        .downcast::<TokioIo<Stream>>()
-        .map_err(|_| io::Error::other("the connection below HTTP is of an unknown kind"))?;
-    Ok((parts.read_buf, parts.io.into_inner()))
+/// One of the two that are joined.
+enum End {
+    /// A connection as it was before hyper.
+    Connection(Stream),
+    /// A stream of HTTP/2, on a connection with others.
+    InHttp2(TokioIo<Upgraded>),
+}
+
+impl End {
+    /// What hyper has read beyond the head, and the rest.
+    fn of_client(upgraded: Upgraded) -> (Bytes, Self) {
+        match stream_of(upgraded) {
+            Ok(stream) => {
+                let (ahead, stream) = Prefixed::into_parts(stream);
+                (ahead, Self::Connection(stream))
+            }
+            Err(upgraded) => (Bytes::new(), Self::InHttp2(TokioIo::new(upgraded))),
+        }
+    }
+
+    /// The same on the backend's side.
+    fn of_backend(upgraded: Upgraded) -> (Bytes, Self) {
+        match upgraded.downcast::<TokioIo<Stream>>() {
+            Ok(parts) => (parts.read_buf, Self::Connection(parts.io.into_inner())),
+            Err(upgraded) => (Bytes::new(), Self::InHttp2(TokioIo::new(upgraded))),
+        }
+    }
+}
+
+impl PumpEnd for End {
+    fn socket(&self) -> Option<&Stream> {
+        match self {
+            Self::Connection(stream) => stream.socket(),
+            Self::InHttp2(_) => None,
+        }
+    }
+}
+
+impl AsyncRead for End {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Connection(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::InHttp2(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for End {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Connection(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::InHttp2(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Connection(stream) => Pin::new(stream).poll_flush(cx),
+            Self::InHttp2(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Connection(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::InHttp2(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
 }

@@ -1,16 +1,19 @@
 //! The children of this process, also those that it has not started, and what is below them.
 
-use rustix::process::Pid;
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, wait};
 use std::fs;
 
 /// The processes whose parent is this one.
-pub(crate) fn children() -> Vec<Pid> {
+#[must_use]
+pub fn children() -> Vec<Pid> {
     let ours = std::process::id();
     all().filter(|(_, parent)| *parent == ours).filter_map(|(pid, _)| to_pid(pid)).collect()
 }
 
 /// These processes, and all that they, and those, have started.
-pub(crate) fn with_descendants(roots: Vec<Pid>) -> Vec<Pid> {
+#[must_use]
+pub fn with_descendants(roots: Vec<Pid>) -> Vec<Pid> {
     let all: Vec<_> = all().collect();
     let mut found = roots;
     let mut next = 0;
@@ -20,6 +23,30 @@ pub(crate) fn with_descendants(roots: Vec<Pid>) -> Vec<Pid> {
         next += 1;
     }
     found
+}
+
+/// Kills all children, and what these leave behind to this process (PR_SET_CHILD_SUBREAPER), until there is none;
+/// tells of each that is reaped.
+pub fn kill_children(mut reaped: impl FnMut(Pid, WaitStatus)) {
+    loop {
+        for child in children() {
+            let _ = kill_process(child, Signal::KILL);
+        }
+        // One at least has to end; then all that have ended meanwhile are reaped before anybody looks again.
+        let mut options = WaitOptions::empty();
+        loop {
+            match wait(options) {
+                Ok(Some((pid, status))) => {
+                    reaped(pid, status);
+                    options = WaitOptions::NOHANG;
+                }
+                Ok(None) => break,
+                Err(Errno::INTR) => {}
+                // No children are left.
+                Err(_) => return,
+            }
+        }
+    }
 }
 
 fn to_pid(pid: u32) -> Option<Pid> {

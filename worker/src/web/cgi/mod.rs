@@ -1,0 +1,287 @@
+//! The path service `cgi`: a program for each request (CGI/1.1, RFC 3875), started by the launcher of the process, its
+//! input and output carried on as they come.
+
+mod environment;
+mod head;
+mod input;
+mod output;
+mod script;
+
+pub(crate) use output::Output;
+
+use super::answer::{Answer, Asked, failure, not_found, too_long};
+use super::body::Body;
+use super::connection::Client;
+use super::files::Root;
+use super::router::Rest;
+use crate::launcher::{Fate, Order};
+use crate::log::Throttle;
+use crate::net::idle::Activity;
+use bytes::BytesMut;
+use head::Head;
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING};
+use hyper::{Method, Request, Response, StatusCode};
+use input::Input;
+use jackfield_shared::config::CgiService;
+use jackfield_shared::ipc::FromWorker;
+use output::{Event, LAST_MOMENTS, Running, Sender, log_errors};
+use rustix::io::Errno;
+use rustix::pipe::{PipeFlags, pipe_with};
+use script::Script;
+use std::future::Future;
+use std::io;
+use std::path::Path;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::unix::pipe;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::spawn_local;
+use tokio::time::timeout;
+use tracing::{debug, error};
+
+/// How often it is reported that requests wait in vain.
+const REPORT: Duration = Duration::from_secs(1);
+
+/// Redirects within the server that one request may take.
+const MOST_REDIRECTS: u8 = 10;
+
+/// How many redirects within the server have led to a request.
+#[derive(Clone, Copy, Debug, Default)]
+struct Redirects(u8);
+
+/// A directory of scripts, ready to run.
+#[derive(Debug)]
+pub(crate) struct Cgi {
+    config: CgiService,
+    root: Arc<Root>,
+    running: Arc<Semaphore>,
+    crowded: Throttle,
+    outdated: Throttle,
+}
+
+impl Cgi {
+    pub(crate) fn new(config: &CgiService) -> Self {
+        Self {
+            root: Arc::new(Root::new(config.directory.clone())),
+            running: Arc::new(Semaphore::new(config.options.max_processes.into())),
+            crowded: Throttle::new(REPORT),
+            outdated: Throttle::new(REPORT),
+            config: config.clone(),
+        }
+    }
+
+    /// Answers by running the script that `rest` names.
+    pub(crate) async fn answer(&self, request: &mut Asked, rest: Rest<'_>, client: &Rc<Client>) -> Answer {
+        if request.method() == Method::CONNECT {
+            let text = "This address takes no CONNECT.";
+            return failure(request.headers(), StatusCode::METHOD_NOT_ALLOWED, text);
+        }
+        let script = match self.find(request, rest).await {
+            Ok(script) => script,
+            Err(answer) => return answer,
+        };
+        if self.root.was_out_of_reach() && self.outdated.pass().is_some() {
+            let directory = self.root.path().display();
+            let reason = format!("{directory} is another directory than the one it may read");
+            client.context.controller.send(FromWorker::Outdated { reason });
+        }
+        let Some(permit) = self.permit().await else {
+            return self.crowded(request);
+        };
+        match self.start(request, &script, client, permit) {
+            Ok(running) => self.finish(running, request, client).await,
+            Err(e) => {
+                error!("cgi {}: it can't be started: {e}", script.file.display());
+                let text = "The server can't start the script behind this address now.";
+                failure(request.headers(), StatusCode::SERVICE_UNAVAILABLE, text)
+            }
+        }
+    }
+
+    async fn find(&self, request: &Asked, rest: Rest<'_>) -> Result<Script, Answer> {
+        let asked = request.headers();
+        let found = script::find(&self.root, request.uri().path(), rest).await;
+        match found.as_ref().map_err(Errno::from_io_error) {
+            Ok(Some(_)) => {}
+            Ok(None) | Err(Some(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::NXIO)) => {
+                return Err(not_found(asked));
+            }
+            Err(Some(e @ (Errno::XDEV | Errno::LOOP))) => {
+                debug!("cgi {}: {}: not run: {e}", self.root.path().display(), request.uri().path());
+                return Err(not_found(asked));
+            }
+            Err(Some(Errno::ACCESS | Errno::PERM)) => {
+                let text = "The server may not read this script.";
+                return Err(failure(asked, StatusCode::FORBIDDEN, text));
+            }
+            Err(_) => {}
+        }
+        match found {
+            Ok(Some(script)) => Ok(script),
+            Ok(None) => Err(not_found(asked)),
+            Err(e) => {
+                error!("cgi {}: can't be read: {e}", self.root.path().display());
+                let text = "The server can't read this script now.";
+                Err(failure(asked, StatusCode::INTERNAL_SERVER_ERROR, text))
+            }
+        }
+    }
+
+    /// Waits until one more script may run; `None` when that took too long.
+    async fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        let permit = Arc::clone(&self.running).acquire_owned();
+        match self.config.options.timeout {
+            Duration::ZERO => permit.await.ok(),
+            limit => timeout(limit, permit).await.ok()?.ok(),
+        }
+    }
+
+    fn crowded(&self, request: &Asked) -> Answer {
+        if let Some(quiet) = self.crowded.pass() {
+            let more = if quiet > 0 { format!(" ({quiet} more requests before)") } else { String::new() };
+            let most = self.config.options.max_processes;
+            let directory = self.root.path().display();
+            error!("cgi {directory}: {most} scripts run (`max_processes`) and none ends in time{more}");
+        }
+        let text = "Too many scripts run at the moment.";
+        let mut answer = failure(request.headers(), StatusCode::SERVICE_UNAVAILABLE, text);
+        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("10"));
+        answer
+    }
+
+    fn start(
+        &self,
+        request: &mut Asked,
+        script: &Script,
+        client: &Client,
+        permit: OwnedSemaphorePermit,
+    ) -> io::Result<Running> {
+        let launcher = client.context.launcher.as_ref();
+        let launcher = launcher.ok_or_else(|| io::Error::other("there is no launcher"))?;
+        let name = format!("cgi {}", script.file.display());
+        let pipe = || pipe_with(PipeFlags::CLOEXEC);
+        let ((theirs_in, input), (output, theirs_out), (errors, theirs_errors)) = (pipe()?, pipe()?, pipe()?);
+        let (input, output) = (pipe::Sender::from_owned_fd(input)?, pipe::Receiver::from_owned_fd(output)?);
+        spawn_local(log_errors(name.clone(), pipe::Receiver::from_owned_fd(errors)?));
+        let order = Order {
+            program: self.config.processor.as_ref(),
+            arguments: &[script.file.as_os_str()],
+            directory: script.file.parent().unwrap_or(Path::new("/")).as_os_str(),
+            environment: environment::of(request, script, &self.config, client.peer, client.secure),
+        };
+        let program = launcher.start(order, [theirs_in, theirs_out, theirs_errors]);
+        let activity = Rc::new(Activity::new());
+        let limit = client.site.options.max_body_size;
+        Ok(Running {
+            name,
+            program,
+            output,
+            input: Input::begin(request, limit, input, &activity),
+            activity,
+            timeout: self.config.options.timeout,
+            _permit: permit,
+        })
+    }
+
+    /// Waits for what the script has to say.
+    async fn finish(&self, mut running: Running, request: &mut Asked, client: &Rc<Client>) -> Answer {
+        let mut octets = BytesMut::new();
+        let head = loop {
+            match running.read(&mut octets).await {
+                Event::Said(1..) => {}
+                Event::Said(0) => return ended_early(running, request).await,
+                Event::Failed(e) => return broken(&running, request, &e.to_string()),
+                Event::Late => return late(&running, request),
+                Event::TooLong => return too_long(request.headers(), client.site.options.max_body_size),
+            }
+            if let Some(end) = head::end(&octets) {
+                break octets.split_to(end);
+            }
+            if octets.len() > head::LONGEST {
+                let text = format!("its head is longer than {} octets", head::LONGEST);
+                return broken(&running, request, &text);
+            }
+        };
+        match head::parse(&head) {
+            Ok(Head::Document(response)) => document(running, request.method(), response, octets),
+            Ok(Head::Redirect(to)) => {
+                let name = running.name.clone();
+                spawn_local(running.carry(octets, None, Sender::nowhere()));
+                redirect(request, &to, &name, client).await
+            }
+            Err(reason) => broken(&running, request, &reason),
+        }
+    }
+}
+
+/// The script's answer, with what it says on as its content.
+fn document(running: Running, method: &Method, response: Response<()>, octets: BytesMut) -> Answer {
+    let mut response = response.map(|()| Body::Empty);
+    let said = response.headers_mut().remove(CONTENT_LENGTH);
+    let length = said.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if let Some(length) = length {
+        response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
+    let without = matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    if *method == Method::HEAD || without {
+        // It is let say what it has to say, for the sake of what it does.
+        spawn_local(running.carry(octets, None, Sender::nowhere()));
+        if !without {
+            *response.body_mut() = Body::Script(Output::none());
+        }
+        return response;
+    }
+    let (sender, output) = Output::new(length);
+    spawn_local(running.carry(octets, length, sender));
+    *response.body_mut() = Body::Script(output);
+    response
+}
+
+/// What there is at another path of this server, for the script whose name this is (RFC 3875, section 6.2.2).
+async fn redirect(request: &Asked, to: &str, name: &str, client: &Rc<Client>) -> Answer {
+    let Redirects(count) = request.extensions().get().copied().unwrap_or_default();
+    let mut parts = request.uri().clone().into_parts();
+    parts.path_and_query = to.parse().ok();
+    let uri = parts.path_and_query.is_some().then(|| hyper::Uri::from_parts(parts).ok()).flatten();
+    let (Some(uri), true) = (uri, count < MOST_REDIRECTS) else {
+        error!("{name}: its Location {to:?} is no path of this server, or leads round in circles");
+        let text = "The script behind this address leads nowhere.";
+        return failure(request.headers(), StatusCode::BAD_GATEWAY, text);
+    };
+    let mut next = Request::new(None);
+    *next.method_mut() = if request.method() == Method::HEAD { Method::HEAD } else { Method::GET };
+    *next.uri_mut() = uri;
+    *next.version_mut() = request.version();
+    *next.headers_mut() = request.headers().clone();
+    for content in [CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING, EXPECT] {
+        next.headers_mut().remove(content);
+    }
+    next.extensions_mut().insert(Redirects(count + 1));
+    let answer: Pin<Box<dyn Future<Output = Answer> + '_>> = Box::pin(client.site.answer(&mut next, client));
+    answer.await
+}
+
+async fn ended_early(mut running: Running, request: &Asked) -> Answer {
+    let fate = timeout(LAST_MOMENTS, running.program.ended()).await;
+    let how = match fate {
+        Ok(fate @ Fate::NotStarted(_)) => fate.to_string(),
+        Ok(fate) => format!("{fate}, before its head was complete"),
+        Err(_) => "it closed its output before its head was complete".into(),
+    };
+    broken(&running, request, &how)
+}
+
+fn broken(running: &Running, request: &Asked, reason: &str) -> Answer {
+    error!("{}: no answer: {reason}", running.name);
+    let text = "The script behind this address gave no proper answer.";
+    failure(request.headers(), StatusCode::BAD_GATEWAY, text)
+}
+
+fn late(running: &Running, request: &Asked) -> Answer {
+    let limit = running.timeout.as_secs_f64();
+    error!("{}: no answer within {limit} s (`timeout`); it is ended", running.name);
+    let text = "The script behind this address did not answer in time.";
+    failure(request.headers(), StatusCode::GATEWAY_TIMEOUT, text)
+}

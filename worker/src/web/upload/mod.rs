@@ -1,0 +1,156 @@
+//! The path service `upload`: files that clients send, in chunks or whole. A client asks (GET) whether a chunk is there
+//! and sends it (POST) if not: as a form, or as plain content with the fields in the query.
+
+mod chunk;
+mod form;
+mod receive;
+mod store;
+mod sweep;
+
+use super::answer::{Answer, Asked, failure};
+use super::body::Body;
+use super::connection::Client;
+use crate::drain::Drain;
+use crate::log::Throttle;
+use chunk::{Chunk, query};
+use hyper::header::{ALLOW, HeaderValue};
+use hyper::{HeaderMap, Method, Response, StatusCode};
+use jackfield_shared::config::UploadService;
+use rustix::io::Errno;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+use store::{State, Store};
+use tokio::task::{spawn_blocking, spawn_local};
+use tracing::{debug, error, info};
+
+/// What may be asked for.
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, OPTIONS");
+
+/// How often it is reported that nothing can be kept.
+const REPORT: Duration = Duration::from_secs(1);
+
+/// A directory that files are sent to.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    config: UploadService,
+    store: Store,
+    failing: Throttle,
+}
+
+/// Why a chunk is not taken.
+#[derive(Debug)]
+enum Refusal {
+    /// It is not as it should be.
+    Wrong(StatusCode, String),
+    /// It can't be kept.
+    Disk(io::Error),
+}
+
+impl Refusal {
+    fn wrong(text: impl Into<String>) -> Self {
+        Self::Wrong(StatusCode::BAD_REQUEST, text.into())
+    }
+}
+
+impl From<(StatusCode, String)> for Refusal {
+    fn from((status, text): (StatusCode, String)) -> Self {
+        Self::Wrong(status, text)
+    }
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Self {
+        Self::Disk(error)
+    }
+}
+
+impl Upload {
+    pub(crate) fn new(config: &UploadService) -> Self {
+        let store = Store {
+            directory: config.directory.clone(),
+            incomplete: config.temp_directory.clone(),
+            permissions: config.options.file_permissions,
+        };
+        Self { config: config.clone(), store, failing: Throttle::new(REPORT) }
+    }
+
+    /// Begins to remove what nobody goes on with, until draining begins.
+    pub(crate) fn begin(&self, drain: &Drain) {
+        let age = self.config.options.incomplete_timeout;
+        if !age.is_zero() {
+            spawn_local(sweep::sweep(self.store.clone(), age, drain.clone()));
+        }
+    }
+
+    /// Takes a chunk, or says whether it is there.
+    pub(crate) async fn answer(&self, request: &mut Asked, client: &Rc<Client>) -> Answer {
+        let said = match *request.method() {
+            Method::GET | Method::HEAD => self.ask(request).await.map(|state| match state {
+                // Clients take every other status of success, and most failures for good ones or for the end.
+                State::Absent => StatusCode::NO_CONTENT,
+                State::Present | State::Complete => StatusCode::OK,
+            }),
+            Method::POST => self.take(request, client).await.map(|()| StatusCode::OK),
+            Method::OPTIONS => Ok(StatusCode::NO_CONTENT),
+            _ => {
+                let text = "Files are sent to this address (POST), or asked for (GET).";
+                let mut answer = failure(request.headers(), StatusCode::METHOD_NOT_ALLOWED, text);
+                answer.headers_mut().insert(ALLOW, METHODS);
+                return answer;
+            }
+        };
+        match said {
+            Ok(status) => {
+                let mut answer = Response::new(Body::Empty);
+                *answer.status_mut() = status;
+                if *request.method() == Method::OPTIONS {
+                    answer.headers_mut().insert(ALLOW, METHODS);
+                }
+                answer
+            }
+            Err(refusal) => self.refuse(request.headers(), refusal, client),
+        }
+    }
+
+    async fn ask(&self, request: &Asked) -> Result<State, Refusal> {
+        let fields = query(request.uri().query().unwrap_or_default());
+        let chunk = Chunk::of(&fields, &self.config.form_fields, &self.config.options)?;
+        let store = self.store.clone();
+        Ok(spawn_blocking(move || store.state(&chunk)).await.map_err(io::Error::other)??)
+    }
+
+    async fn take(&self, request: &mut Asked, client: &Client) -> Result<(), Refusal> {
+        let limit = client.site.options.max_body_size;
+        let (chunk, part) = receive::receive(request, &self.store, &self.config, limit).await?;
+        let (store, putting) = (self.store.clone(), chunk.clone());
+        let state = spawn_blocking(move || store.put(&putting, &part)).await.map_err(io::Error::other)??;
+        let Chunk { file, index, count, total, .. } = chunk;
+        debug!("{}: upload of {file:?}: chunk {} of {count}", client.peer, index + 1);
+        if state == State::Complete {
+            info!("{}: {file:?} is uploaded, {total} octets", client.peer);
+        }
+        Ok(())
+    }
+
+    fn refuse(&self, asked: &HeaderMap, refusal: Refusal, client: &Client) -> Answer {
+        let e = match refusal {
+            Refusal::Wrong(status, text) => {
+                debug!("{}: upload refused: {text}", client.peer);
+                return failure(asked, status, &text);
+            }
+            Refusal::Disk(e) => e,
+        };
+        if let Some(quiet) = self.failing.pass() {
+            let more = if quiet > 0 { format!(" ({quiet} more requests before)") } else { String::new() };
+            let (incomplete, directory) = (self.store.incomplete.display(), self.store.directory.display());
+            error!("upload to {incomplete} and {directory}: {e}{more}");
+        }
+        let full = [Errno::NOSPC, Errno::DQUOT, Errno::FBIG];
+        if Errno::from_io_error(&e).is_some_and(|e| full.contains(&e)) {
+            let text = "There is no room for this file now. What was sent before is kept for a while.";
+            return failure(asked, StatusCode::INSUFFICIENT_STORAGE, text);
+        }
+        failure(asked, StatusCode::INTERNAL_SERVER_ERROR, "The server can't keep this file now.")
+    }
+}
