@@ -110,6 +110,23 @@ def links(contender):
         yield f"[{folder}/{name}](../bench/{place})"
 
 
+def calls(row, rounds):
+    """The system calls of each unit, where they were counted."""
+    counted = [
+        (contender.label, one[contender.label]["calls"])
+        for contender in row.contenders
+        for one in rounds
+        if one.get(contender.label, {}).get("calls")
+    ]
+    if counted:
+        unit = row.figures[0].title.partition(" per ")[2]
+        yield f"System calls per {unit} (strace, under which a server is slower and collects more at a time):"
+        yield ""
+        for label, names in counted:
+            yield f"* {label}: {sum(names.values()):.1f}: " + ", ".join(f"{name} {n:g}" for name, n in names.items())
+        yield ""
+
+
 def section(row, rounds, texts):
     yield f'<a id="{row.name}"></a>'
     yield ""
@@ -132,6 +149,7 @@ def section(row, rounds, texts):
             compared = table.spread(table.compared(row, rounds, figure))
             yield f"{table.title_of(row, figure)}: {aim.kind} {compared}, aim {aim}."
     yield ""
+    yield from calls(row, rounds)
     missed = any(table.is_reached(row, rounds, figure) is False for figure in row.aims)
     if missed:
         yield "**Why the aim is missed:** " + texts.get(row.name, "not explained yet.")

@@ -4,7 +4,7 @@ import contextlib
 import json
 import subprocess
 
-from . import tree
+from . import calls, tree
 from .processes import Failed, Server, place
 from .row import Figure
 
@@ -80,7 +80,7 @@ def under_load(session, running, args, count, per=1.0):
     if report["requests"] == 0:
         raise Failed("no request was answered")
     units = (report["requests"] + report["failed"]) * per
-    return {
+    figures = {
         "cpu_us": sum(used.values()) / 1000 / units,
         "cpu_s": sum(used.values()) / 1e9 / units,
         "rate": units / report["seconds"],
@@ -91,3 +91,12 @@ def under_load(session, running, args, count, per=1.0):
         "resumed": report["resumed"],
         "failed": report["failed"],
     }
+    if session.counts_calls:
+        figures["calls"] = calls.counted(session, processes, lambda: per * watched(session, running, args, count))
+    return figures
+
+
+def watched(session, running, args, count):
+    """A load that is not measured: how many requests it was."""
+    report = run(session, running.at, *args, "--count", max(count // 20, 64), "--limit", session.seconds)
+    return report["requests"] + report["failed"]

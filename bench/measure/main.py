@@ -54,7 +54,7 @@ def one_round(session, rows, number, results, problems):
             measured, problem = attempt(session, row, contender)
             if problem is None:
                 figures[-1][contender.label] = measured
-                shown = (f"{name}={value:.4g}" for name, value in measured.items() if value is not None)
+                shown = (f"{k}={v:.4g}" for k, v in measured.items() if isinstance(v, (int, float)))
                 said = " ".join(shown)
             else:
                 said = f"FAILED: {problem}"
@@ -66,7 +66,8 @@ def one_round(session, rows, number, results, problems):
 def run(args, rows):
     """Measures; what is to be recorded."""
     # A signal ends the run as an error does: with everything stopped.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for one in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(one, lambda number, _: sys.exit(128 + number))
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     tools = Tools(ROOT, *install.ours(ROOT, args.binary, args.short))
@@ -78,6 +79,7 @@ def run(args, rows):
         pathlib.Path(directory).chmod(0o755)
         session = Session(tools, pathlib.Path(directory), args.short)
         for number in range(rounds):
+            session.counts_calls = number == 0 and not args.short
             one_round(session, rows, number, results, problems)
     return {"machine": about, "rounds": rounds, "problems": problems, "rows": results}
 

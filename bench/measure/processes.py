@@ -62,7 +62,8 @@ class Server:
 
     def stop(self):
         """Ends it by SIGTERM, after a while by SIGKILL, and with it whatever it has started."""
-        all_of_it = [(pid, tree.born(pid)) for pid in tree.pids([self.pid])]
+        family = {*tree.pids([self.pid]), *tree.of_session(self.pid)}
+        all_of_it = [(pid, tree.born(pid)) for pid in family]
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:

@@ -17,6 +17,7 @@ class Session:
     tools: Tools
     directory: pathlib.Path  # temporary, of this run alone
     short: bool
+    counts_calls: bool = False  # system calls are counted, too, in the first round
     processes: int = 2  # of a server, and threads of those that have threads
     numbers: itertools.count = dataclasses.field(default_factory=itertools.count)
 

@@ -37,6 +37,15 @@ def pids(roots, leave_out=None):
     return found
 
 
+def of_session(leader):
+    """The processes of a session, also those whose parent is gone."""
+    found = []
+    for entry in os.listdir(PROC):
+        if entry.isdigit() and (fields := _stat(entry)) and fields[0] != "Z" and int(fields[3]) == leader:
+            found.append(int(entry))
+    return found
+
+
 def program(pid):
     """The arguments a process was started with."""
     try:

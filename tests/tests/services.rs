@@ -1,7 +1,7 @@
 //! Every service of `web` under the load of wrk (HTTP/1.1) and h2load (HTTP/2 over TLS), and of WebSocket clients, without
 //! one error. A second each; `tests/storm services` takes a minute, and prints the figures.
 
-use jackfield_tests::{Authority, Kind, Load, Nginx, Node, Target, TempDir, Wish, loopback};
+use jackfield_tests::{Authority, Kind, Load, Nginx, Node, Target, TempDir, Wish, loopback, python};
 use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
@@ -46,6 +46,7 @@ services! {
     nested_path: "service/a/b", r#"{"type": "path", "paths": {"a": {"type": "path", "paths": {"b": {"type": "json", "value": 1}}}}}"#;
     reverseproxy: "service/", r#"{"type": "reverseproxy", "host": "BACKEND", "port": 8000}"#;
     reverseproxy_http_2: "service/", r#"{"type": "reverseproxy", "http2": true, "backends": [{"type": "tcp", "host": "BACKEND", "port": 8001}]}"#;
+    archive: "service/index.html", r#"{"type": "archive", "archive": "../site.zip", "object_prefix": "site"}"#;
     cgi: "service/hello.sh", r#"{"type": "cgi", "directory": "../cgi", "processor": "/bin/sh"}"#;
     upload: "service", r#"{"type": "upload", "realm": "realm1", "role": "anonymous", "directory": "../done", "temp_directory": "../temp",
         "form_fields": {"file_name": "name", "total_size": "total", "chunk_number": "number", "chunk_size": "size",
@@ -63,6 +64,10 @@ fn start(config: &str, nginx: &Nginx, backend: &str) -> (Node, TempDir) {
     dir.write("web/small", "small");
     dir.write("web/large", vec![b'x'; 200_000]);
     dir.write("cgi/hello.sh", "printf 'Content-Type: text/plain\\n\\nhello'");
+    if config.contains("site.zip") {
+        let zip = dir.path().join("site.zip");
+        python("make_zip.py", &[zip.to_str().unwrap()]);
+    }
     for name in ["done", "temp"] {
         std::fs::create_dir(dir.path().join(name)).unwrap();
     }
