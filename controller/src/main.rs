@@ -1,5 +1,6 @@
 //! The `jackfield` executable: command line, controller, and the stages that make a process a worker.
 
+mod archives;
 mod cgroup;
 mod cli;
 mod control;
@@ -38,6 +39,9 @@ fn main() -> ExitCode {
     }
     if stage::is_keeper() {
         return guest::run_keeper();
+    }
+    if stage::is_fetcher() {
+        return jackfield_worker::run_fetcher();
     }
     if stage::is_launcher() {
         return stage::run_launcher();

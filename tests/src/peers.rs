@@ -67,6 +67,13 @@ pub fn chromium_with(url: &str, screenshot: &Path, args: &[&str]) -> String {
     String::from_utf8_lossy(&out.stdout).into_owned()
 }
 
+/// Where a picture of a page is left, for people to look at.
+pub fn screenshot(name: &str) -> PathBuf {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/screenshots");
+    std::fs::create_dir_all(&dir).unwrap();
+    dir.join(name)
+}
+
 /// nginx as a backend, in the foreground, killed when it goes out of scope.
 #[derive(Debug)]
 pub struct Nginx {

@@ -1,16 +1,8 @@
 //! What people see, in a real browser.
 
-use jackfield_tests::{Node, TempDir, chromium, curl, python, signal_pid, until};
+use jackfield_tests::{Node, TempDir, chromium, curl, python, screenshot, signal_pid, until};
 use rustix::process::Signal;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::Path;
-
-/// Pictures of the pages, for people to look at.
-fn screenshot(name: &str) -> std::path::PathBuf {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/screenshots");
-    std::fs::create_dir_all(&dir).unwrap();
-    dir.join(name)
-}
 
 #[test]
 fn the_built_in_node_serves_four_kinds_on_one_port() {

@@ -334,7 +334,7 @@ fn a_stalled_handshake_is_cut_off_and_holds_up_nobody() {
     let status = node.until("50 failed handshakes", |s| s["endpoints"][0]["connections"]["failed"] == 50);
     assert_eq!(status["endpoints"][0]["connections"]["open"], 0);
     let mut plain = TcpStream::connect((node.addr, 8441)).unwrap();
-    plain.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    plain.write_all(b"no TLS at all\r\n").unwrap();
     node.log.wait(0, "the peer does not speak TLS");
     node.stop();
 }
@@ -403,5 +403,27 @@ fn ipv6() {
         status["endpoints"][0]["address"].as_str().unwrap().strip_prefix("tcp://").unwrap().to_owned();
     let said = openssl(&["s_client", "-connect", &address, "-CAfile", &argument(&node.dir, "ca.crt")], b"");
     assert!(said.contains("Verify return code: 0"), "{said}");
+    node.stop();
+}
+
+#[test]
+fn who_speaks_http_where_tls_is_spoken_is_told() {
+    let (dir, authority) = prepared();
+    authority.write(&dir, "server", LOCALHOST);
+    let tls = r#""tls": {"key": "server.key", "certificate": "server.crt"}"#;
+    let web = format!(
+        r#"{{"type": "web", "endpoint": {{"type": "tcp", "interface": "ADDR", "port": 8443, {tls}}},
+            "paths": {{"/": {{"type": "json", "value": 1}}}}}}"#
+    );
+    let node = Node::start_in(dir, &node(&[web], 1));
+    let url = format!("http://{}:8443/", node.addr);
+    let said = "400 Bad Request: This port speaks TLS: its addresses begin with https.\n";
+    assert_eq!(curl(&[&url]), said);
+    // Whoever sends much gets the answer all the same.
+    assert_eq!(curl(&["-H", "Expect:", "-d", &"x".repeat(60_000), &url]), said);
+    let page = curl(&["-i", "-H", "Accept: text/html", &url]);
+    assert!(page.starts_with("HTTP/1.1 400 ") && page.contains("<h1>Bad Request</h1>"), "{page}");
+    let status = node.status().unwrap();
+    assert_eq!(status["endpoints"][0]["connections"]["failed"], 3);
     node.stop();
 }

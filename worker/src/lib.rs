@@ -28,6 +28,7 @@ mod websocket;
 #[cfg(feature = "arti")]
 pub use jackfield_arti::check as check_arti;
 pub use launcher::{LAUNCHER, run as run_launcher};
+pub use web::{FETCHER, Order, run_fetcher};
 
 use jackfield_shared::log::Level;
 use std::os::fd::OwnedFd;

@@ -88,6 +88,7 @@ fn add_web(web: &Web, offers: &mut Vec<Offer>) {
             PathService::Path(_) => "more paths",
             PathService::WebsocketTestee(_) => "WebSocket echo",
             PathService::Cgi(_) => "scripts",
+            PathService::Archive(_) => "files of an archive",
             PathService::Upload(_) => "file upload",
             PathService::Reverseproxy(_) => "another web server",
             PathService::WebsocketReverseproxy(_) => "WebSocket of another server",

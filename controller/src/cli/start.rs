@@ -47,7 +47,7 @@ impl Start {
         }
         let shown = directory.shown.display();
         let base = directory.make().map_err(|e| Failure::new(format!("the node directory {shown}: {e}")))?;
-        let configuration = Configuration::read(&directory.shown, &base, self.config.as_deref());
+        let mut configuration = Configuration::read(&directory.shown, &base, self.config.as_deref());
         if let Some(title) = configuration.title().filter(|_| !has_title) {
             let error = set_title(title);
             return Err(Failure::new(format!("controller.options.title: {error}")));
@@ -57,6 +57,7 @@ impl Start {
         for warning in configuration.warnings() {
             remark(&warning);
         }
+        configuration.fetch_archives(|text| remark(&text));
         let directory_of_log = self.log_dir.unwrap_or_else(|| base.clone());
         let file = self.log_to_file.then(|| directory_of_log.join(LOG_FILE));
         let origin = Origin { directory: directory.shown.clone(), base, file: self.config };

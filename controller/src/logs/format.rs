@@ -6,6 +6,7 @@ use jackfield_shared::config::LogFormat;
 use jackfield_shared::log::{Level, Record};
 use owo_colors::OwoColorize as _;
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::io::Write as _;
 
 /// How records are written.
@@ -69,24 +70,66 @@ pub(crate) fn source(record: &Record) -> String {
 const SOURCE_WIDTH: usize = 14;
 
 fn pretty(record: &Record, color: bool, to: &mut Vec<u8>) {
-    let source = source(record);
-    let source = escape(&source);
-    let time = rfc3339(record.time_us);
-    let level = format!("{:<5}", record.level);
-    // Continuation lines stand below the text, so that a record is seen to be one.
-    let indent = time.len() + 1 + level.len() + 1 + source.chars().count().max(SOURCE_WIDTH) + 1;
-    // Writing to memory does not fail.
-    let _ = if color {
-        write!(to, "{} {} {source:<SOURCE_WIDTH$} ", time.dimmed(), paint(record.level, &level))
-    } else {
-        write!(to, "{time} {level} {source:<SOURCE_WIDTH$} ")
-    };
-    for (n, line) in record.message.trim_end_matches('\n').split('\n').enumerate() {
-        if n > 0 {
-            let _ = write!(to, "{:indent$}", "");
+    HEAD.with_borrow_mut(|head| {
+        if !head.fits(record, color) {
+            *head = Head::of(record, color);
         }
-        to.extend_from_slice(escape(line).as_bytes());
-        to.push(b'\n');
+        to.extend_from_slice(&head.text);
+        for (n, line) in record.message.trim_end_matches('\n').split('\n').enumerate() {
+            if n > 0 {
+                to.resize(to.len() + head.indent, b' ');
+            }
+            to.extend_from_slice(escape(line).as_bytes());
+            to.push(b'\n');
+        }
+    });
+}
+
+/// What stands before a record's text. Who writes much writes many lines within a millisecond: they have the same.
+#[derive(Default)]
+struct Head {
+    milliseconds: u64,
+    level: Option<Level>,
+    worker: Option<String>,
+    process: Option<u16>,
+    color: bool,
+    text: Vec<u8>,
+    /// How wide it is: continuation lines stand below the text, so that a record is seen to be one.
+    indent: usize,
+}
+
+thread_local! {
+    static HEAD: RefCell<Head> = RefCell::default();
+}
+
+impl Head {
+    fn fits(&self, record: &Record, color: bool) -> bool {
+        (self.milliseconds, self.level, self.process, self.color)
+            == (record.time_us / 1000, Some(record.level), record.process, color)
+            && self.worker == record.worker
+    }
+
+    fn of(record: &Record, color: bool) -> Self {
+        let source = source(record);
+        let source = escape(&source);
+        let time = rfc3339(record.time_us);
+        let level = format!("{:<5}", record.level);
+        let mut text = Vec::new();
+        // Writing to memory does not fail.
+        let _ = if color {
+            write!(text, "{} {} {source:<SOURCE_WIDTH$} ", time.dimmed(), paint(record.level, &level))
+        } else {
+            write!(text, "{time} {level} {source:<SOURCE_WIDTH$} ")
+        };
+        Self {
+            milliseconds: record.time_us / 1000,
+            level: Some(record.level),
+            worker: record.worker.clone(),
+            process: record.process,
+            color,
+            text,
+            indent: time.len() + 1 + level.len() + 1 + source.chars().count().max(SOURCE_WIDTH) + 1,
+        }
     }
 }
 
@@ -102,6 +145,9 @@ fn paint(level: Level, text: &str) -> String {
 
 /// Control characters as escapes: what a worker or its client wrote must not steer the terminal.
 pub(crate) fn escape(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|octet| matches!(octet, b' '..=b'~' | b'\t')) {
+        return text.into();
+    }
     let is_harmless = |c: char| !c.is_control() || c == '\t';
     if text.chars().all(is_harmless) {
         return text.into();

@@ -1,14 +1,25 @@
 //! Lines of a process's standard output or standard error, to the very end.
 
-use tokio::io::{AsyncRead, AsyncReadExt as _};
+use memchr::memchr;
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Poll, ready};
+use tokio::io::{AsyncRead, ReadBuf};
 
 /// Most octets of a line; what is longer becomes several records.
 pub(crate) const MAX_LINE: usize = 64 << 10;
+
+thread_local! {
+    /// What all streams of the thread are read into: a pipe's content at a time, and no memory for those that are silent.
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; MAX_LINE]);
+}
 
 /// Splits a stream into lines, each at most [`MAX_LINE`] octets.
 #[derive(Debug)]
 pub(crate) struct Lines<R> {
     from: R,
+    /// The line that has not come whole.
     octets: Vec<u8>,
     ended: bool,
 }
@@ -34,33 +45,50 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     /// that are not UTF-8 become `\xNN`. A stream that fails has ended.
     pub(crate) async fn next(&mut self) -> Option<Vec<String>> {
         while !self.ended {
-            let room = MAX_LINE - self.octets.len();
-            let searched = self.octets.len();
-            let read = (&mut self.from).take(room as u64).read_buf(&mut self.octets).await;
-            self.ended = matches!(read, Ok(0) | Err(_));
-            let mut lines = Vec::new();
-            let mut start = 0;
-            let ends = self.octets.iter().enumerate().skip(searched).filter(|(_, octet)| **octet == b'\n');
-            for (end, _) in ends {
-                lines.push(text(&self.octets[start..end]));
-                start = end + 1;
-            }
-            self.octets.drain(..start);
-            if self.octets.len() >= MAX_LINE {
-                let end = cut(&self.octets);
-                lines.push(text(&self.octets[..end]));
-                self.octets.drain(..end);
-            }
+            let lines = poll_fn(|cx| {
+                SCRATCH.with_borrow_mut(|scratch| {
+                    let room = MAX_LINE - self.octets.len();
+                    let mut read = ReadBuf::new(&mut scratch[..room]);
+                    let result = ready!(Pin::new(&mut self.from).poll_read(cx, &mut read));
+                    self.ended = result.is_err() || read.filled().is_empty();
+                    Poll::Ready(self.split(read.filled()))
+                })
+            })
+            .await;
             if !lines.is_empty() {
                 return Some(lines);
             }
         }
         (!self.octets.is_empty()).then(|| vec![text(&std::mem::take(&mut self.octets))])
     }
+
+    /// The lines that are whole with these octets; the rest is kept.
+    fn split(&mut self, mut new: &[u8]) -> Vec<String> {
+        let mut lines = Vec::new();
+        while let Some(end) = memchr(b'\n', new) {
+            if self.octets.is_empty() {
+                lines.push(text(&new[..end]));
+            } else {
+                self.octets.extend_from_slice(&new[..end]);
+                lines.push(text(&std::mem::take(&mut self.octets)));
+            }
+            new = &new[end + 1..];
+        }
+        self.octets.extend_from_slice(new);
+        if self.octets.len() >= MAX_LINE {
+            let end = cut(&self.octets);
+            lines.push(text(&self.octets[..end]));
+            self.octets.drain(..end);
+        }
+        lines
+    }
 }
 
 fn text(line: &[u8]) -> String {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if let Ok(text) = std::str::from_utf8(line) {
+        return text.to_owned();
+    }
     let mut text = String::with_capacity(line.len());
     for chunk in line.utf8_chunks() {
         text.push_str(chunk.valid());

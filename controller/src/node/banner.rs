@@ -84,6 +84,9 @@ fn web_answers(web: &Web, urls: &Urls<'_>, answers: &mut Vec<(String, String)>) 
             PathService::Json(_) => ("http", "a JSON value"),
             PathService::Redirect(_) => ("http", "a redirect"),
             PathService::Path(_) => ("http", "more paths"),
+            PathService::Archive(_) => ("http", "files of an archive"),
+            PathService::Cgi(_) => ("http", "scripts"),
+            PathService::Upload(_) => ("http", "file upload"),
             PathService::WebsocketTestee(_) => ("ws", "WebSocket echo"),
             // What answers nothing, or is not built and so was refused.
             _ => continue,

@@ -1,5 +1,6 @@
 //! The node's configuration: its file, or the built-in one where there is none.
 
+use crate::archives;
 use crate::onion;
 use crate::tls::Store;
 use crate::upgrade::ConfigurationState;
@@ -55,6 +56,15 @@ impl Configuration {
             _ => loaded.file.clone(),
         };
         Self { loaded, is_builtin, tls, name }
+    }
+
+    /// Fetches the archives that it wants and that are missing; one that can't be had is an error of the configuration.
+    pub(crate) fn fetch_archives(&mut self, tell: impl FnMut(String)) {
+        let node = self.loaded.node.as_ref().filter(|_| self.loaded.can_start());
+        let failed = node.map(|node| archives::fetch(node, tell)).unwrap_or_default();
+        for (path, message) in failed {
+            self.loaded.remark(Severity::Error, &path, message);
+        }
     }
 
     /// One that was read by another image of the executable, as this one understands it.

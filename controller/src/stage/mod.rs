@@ -44,6 +44,11 @@ pub(crate) fn is_launcher() -> bool {
     is(|worker| value(jackfield_worker::LAUNCHER, worker))
 }
 
+/// Whether this process is to fetch an archive.
+pub(crate) fn is_fetcher() -> bool {
+    is(|controller| value(jackfield_worker::FETCHER, controller))
+}
+
 fn is(value_of: impl Fn(u32) -> String) -> bool {
     let parent = getppid().map(Pid::as_raw_nonzero).and_then(|pid| u32::try_from(pid.get()).ok());
     match (std::env::var(VARIABLE), parent) {

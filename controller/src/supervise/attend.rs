@@ -160,7 +160,7 @@ pub(super) async fn read(
             last.keep(&lines);
         }
         if level <= hub.level(Some(&source.worker)) {
-            hub.publish_all(lines.into_iter().map(|line| source.record(level, line)));
+            hub.publish_all(source.records(level, lines));
         }
         // Others have something to say, too.
         yield_now().await;

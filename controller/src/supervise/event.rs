@@ -48,6 +48,12 @@ impl Source {
         self.claim(Record::now(level, message))
     }
 
+    /// Records of now, of these lines.
+    pub(crate) fn records(&self, level: Level, lines: Vec<String>) -> impl Iterator<Item = Record> {
+        let first = self.record(level, String::new());
+        lines.into_iter().map(move |message| Record { message, ..first.clone() })
+    }
+
     /// The record as one of this process, whatever it says of itself.
     pub(crate) fn claim(&self, record: Record) -> Record {
         Record { worker: Some(self.worker.clone()), process: Some(self.index), pid: self.pid(), ..record }

@@ -1,6 +1,9 @@
 //! Every endpoint of a configuration, and where it is.
 
-use super::{ConnectingEndpoint, ListeningEndpoint, Node, Path, Transport, Worker, WorkerKind};
+use super::{
+    ArchiveService, ConnectingEndpoint, ListeningEndpoint, Node, Path, PathService, Transport, Worker,
+    WorkerKind,
+};
 
 /// An endpoint.
 #[derive(Clone, Copy, Debug)]
@@ -58,4 +61,20 @@ pub fn endpoints<'a>(worker: &'a Worker, at: &Path) -> Vec<(Path, Endpoint<'a>)>
 pub fn endpoints_of_node(node: &Node) -> impl Iterator<Item = (Path, Endpoint<'_>)> {
     let workers = node.workers.iter().enumerate().filter(|(_, worker)| !worker.disabled());
     workers.flat_map(|(index, worker)| endpoints(worker, &Path::default().key("workers").index(index)))
+}
+
+/// The `archive` services of a node's workers, but of those that are disabled.
+pub fn archives_of_node(node: &Node) -> Vec<(Path, &ArchiveService)> {
+    let mut found = Vec::new();
+    for (mut at, endpoint) in endpoints_of_node(node) {
+        let Endpoint::Listening(_, Some(transport)) = endpoint else { continue };
+        // The transport's own place is the one above its endpoint's.
+        at.pop();
+        for (at, service) in transport.services(&at) {
+            if let PathService::Archive(archive) = service {
+                found.push((at, archive));
+            }
+        }
+    }
+    found
 }

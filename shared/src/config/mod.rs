@@ -32,7 +32,7 @@ pub use convert::convert;
 pub use decode::Secret;
 pub use diagnostic::{Diagnostic, Path, Severity};
 pub use endpoint::*;
-pub use endpoints::{Endpoint, endpoints, endpoints_of_node};
+pub use endpoints::{Endpoint, archives_of_node, endpoints, endpoints_of_node};
 pub use load::{Loaded, builtin, find, load, parse};
 pub use log::*;
 pub use node::Node;

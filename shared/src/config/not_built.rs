@@ -139,6 +139,7 @@ impl Remarks {
             | PathService::Nodeinfo(_)
             | PathService::None(_)
             | PathService::Cgi(_)
+            | PathService::Archive(_)
             | PathService::Reverseproxy(_)
             | PathService::WebsocketReverseproxy(_)
             | PathService::WebsocketTestee(_) => {}
@@ -163,8 +164,8 @@ impl Remarks {
             | PathService::Caller(_)
             | PathService::Webhook(_)
             | PathService::Wap(_) => self.missing(kind, WAMP),
-            PathService::Archive(_) | PathService::Catalog(_) => {
-                self.missing(kind, "this path service is not built yet")
+            PathService::Catalog(_) => {
+                self.missing(kind, "pages of a catalog of WAMP APIs are not built yet");
             }
         }
     }

@@ -35,6 +35,28 @@ pub fn templates() -> &'static [Template] {
             [".jackfield/config.yaml", "web/index.html", "README.md"]
         ),
         template!(
+            "site",
+            "a web site by HTTPS, of files",
+            [".jackfield/config.yaml", "web/index.html", "web/page.js", "web/style.css", "README.md"]
+        ),
+        template!(
+            "app-node",
+            "a Node.js program with WebSocket behind a reverse proxy, started by the node",
+            [
+                ".jackfield/config.yaml",
+                "app/server.js",
+                "web/index.html",
+                "web/page.js",
+                "web/style.css",
+                "README.md"
+            ]
+        ),
+        template!(
+            "site-onion",
+            "a web site that is an onion service as well",
+            [".jackfield/config.yaml", "web/index.html", "web/page.js", "web/style.css", "README.md"]
+        ),
+        template!(
             "echo",
             "echoes to test clients with: bytes, WebSocket, RawSocket",
             [".jackfield/config.yaml", "README.md"]

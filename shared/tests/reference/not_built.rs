@@ -52,10 +52,6 @@ pub(crate) fn features() -> Vec<(&'static str, Value)> {
             service(json!({"type": "webhook", "realm": "r", "role": "r", "options": {}})),
         ),
         (
-            "PathService:archive",
-            service(json!({"type": "archive", "archive": "a.zip", "origin": "http://h/"})),
-        ),
-        (
             "PathService:wap",
             service(
                 json!({"type": "wap", "templates": ".", "routes": [], "wamp": {"realm": "r", "authrole": "a"}}),

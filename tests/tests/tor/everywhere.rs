@@ -1,7 +1,9 @@
 //! One universal transport on every kind of endpoint at once, and one client of each kind on each of them.
 
 use super::{ADDR, endpoint, start, start_relay, through_tor};
-use jackfield_tests::{Authority, TempDir, TorNetwork, Wish, argument, chromium_with, python, until};
+use jackfield_tests::{
+    Authority, Node, TempDir, TorNetwork, Wish, argument, chromium_with, example, python, screenshot, until,
+};
 use serde_json::{Value, json};
 
 const NAMES: [&str; 7] =
@@ -98,6 +100,29 @@ pub(crate) fn one_transport_on_every_endpoint(network: &TorNetwork) {
             endpoint(s, id)["connections"]["accepted"].as_u64().unwrap() >= 2
         });
         assert_eq!(endpoint(&counted, id)["connections"]["failed"], 0, "{id}");
+    }
+    node.stop();
+}
+
+/// The example of a site that is on the web and at an onion address, as it is but for the network.
+pub(crate) fn a_site_has_two_addresses(network: &TorNetwork) {
+    let dir = example("site-onion");
+    let config = dir.path().join(".jackfield/config.yaml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("{text}controller: {}\n", json!({"tor": network.arti}))).unwrap();
+    let node = Node::launch(dir, *ADDR, &[], &[("HOST", &ADDR.to_string())]);
+    let status = node.until("the onion address", |status| endpoint(status, "onion")["state"] == "published");
+    let onion = endpoint(&status, "onion")["onion"].as_str().unwrap().strip_suffix(":80").unwrap();
+    through_tor(&network.client, &format!("http://{onion}/"));
+    let proxy = format!("--proxy-server=socks5://127.0.0.1:{}", network.client.socks_port);
+    let pages: [(String, &str, &[&str], &str); 2] = [
+        (format!("http://{}:8080/", *ADDR), "site-onion-web.png", &[], "You came by the web"),
+        (format!("http://{onion}/"), "site-onion-tor.png", &[&proxy], "You came through Tor."),
+    ];
+    for (url, picture, args, said) in pages {
+        until(&format!("a page from {url}"), || {
+            chromium_with(&url, &screenshot(picture), args).contains(said).then_some(())
+        });
     }
     node.stop();
 }

@@ -23,6 +23,7 @@ fn onion_services() {
     daemon::all(&mut network);
     arti::all(&network);
     everywhere::one_transport_on_every_endpoint(&network);
+    everywhere::a_site_has_two_addresses(&network);
     arti::the_network_is_lost(network);
 }
 

@@ -1,12 +1,14 @@
 //! What a connection goes through before its transport: the PROXY protocol's header, then the TLS handshake. Each
 //! connection in a task of its own and within a time limit, so that a client that stalls holds up nobody.
 
+use super::close::close;
 use super::proxy_protocol::{self, Header, Networks, Parser};
 use super::stream::{Peer, Stream};
 use crate::drain::LAST_WORD;
 use crate::log::Throttle;
 use crate::tls::{self, Acceptor};
 use crate::transport::Connection;
+use crate::web::without_tls;
 use jackfield_shared::config::{
     DEFAULT_HANDSHAKE_TIMEOUT, ListeningEndpoint, ProxyProtocol, ProxyProtocolAccept, Transport,
     TransportKind,
@@ -17,6 +19,7 @@ use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 use tracing::{debug, warn};
@@ -56,6 +59,8 @@ struct Proxy {
 pub(crate) struct Front {
     proxy: Option<Proxy>,
     tls: Option<Acceptor>,
+    /// Whether the transport speaks HTTP, so that people may come without TLS.
+    is_web: bool,
     limit: Duration,
 }
 
@@ -69,8 +74,12 @@ impl Front {
         let section = jackfield_shared::tls::listening(&transport.endpoint);
         let tls = section.map(|section| Acceptor::new(section, transport, files, tickets)).transpose()?;
         let proxy = Proxy::of(&transport.endpoint);
+        let is_web = matches!(
+            transport.kind,
+            TransportKind::Web(_) | TransportKind::Universal(_) | TransportKind::WebsocketTestee(_)
+        );
         let is_needed = tls.is_some() || proxy.is_some();
-        Ok(is_needed.then(|| Rc::new(Self { proxy, tls, limit: limit(transport) })))
+        Ok(is_needed.then(|| Rc::new(Self { proxy, tls, is_web, limit: limit(transport) })))
     }
 
     /// Takes the files of TLS as they are now.
@@ -110,8 +119,22 @@ impl Front {
             }
         }
         if let Some(tls) = &self.tls {
-            let accepted = timeout(self.limit, tls.accept(connection.stream, &connection.drain)).await;
-            connection.stream = accepted.map_err(|_| Error::Late(self.limit))?.map_err(Error::Tls)?;
+            let Connection { mut stream, peer, to, drain, open } = connection;
+            let accepted = timeout(self.limit, async {
+                if self.is_web
+                    && let Some(answer) = to_plain_http(&stream).await?
+                {
+                    stream.write_all(answer.as_bytes()).await?;
+                    close(&mut stream).await?;
+                    return Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        "the client speaks HTTP without it",
+                    ));
+                }
+                tls.accept(stream, &drain).await
+            });
+            let stream = accepted.await.map_err(|_| Error::Late(self.limit))?.map_err(Error::Tls)?;
+            return Ok(Connection { stream, peer, to, drain, open });
         }
         Ok(connection)
     }
@@ -160,6 +183,22 @@ impl Proxy {
             if let Some(header) = header {
                 return Ok(header);
             }
+        }
+    }
+}
+
+/// The answer to a client that has begun to speak HTTP, where a handshake of TLS begins with an octet that is no letter.
+async fn to_plain_http(stream: &Stream) -> io::Result<Option<String>> {
+    loop {
+        poll_fn(|cx| stream.poll_read_ready(cx)).await?;
+        let mut octets = [0; 1024];
+        match stream.receive(&mut octets, RecvFlags::PEEK) {
+            Ok(count) => {
+                let part = &octets[..count];
+                return Ok(part.first().is_some_and(u8::is_ascii_uppercase).then(|| without_tls(part)));
+            }
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+            Err(e) => return Err(e),
         }
     }
 }

@@ -85,6 +85,13 @@ impl Needs {
         Self { read, write: state, connect: Connect::Any, names: true, ..Self::nothing() }
     }
 
+    /// What fetching a file into this directory needs.
+    pub(crate) fn of_fetching(directory: &std::path::Path) -> Self {
+        let directory = BTreeSet::from([directory.to_owned()]);
+        let read = Read::Only(directory.clone());
+        Self { read, write: directory, connect: Connect::Any, names: true, trust: true, ..Self::nothing() }
+    }
+
     fn transport(&mut self, transport: &Transport) {
         match &transport.kind {
             TransportKind::Universal(universal) => universal.web.iter().for_each(|web| self.web(web)),
@@ -106,6 +113,7 @@ impl Needs {
                 self.read([cgi.directory.clone()]);
                 self.launcher = true;
             }
+            PathService::Archive(archive) => self.read([archive.archive.clone()]),
             PathService::Upload(upload) => {
                 self.write.extend([upload.directory.clone(), upload.temp_directory.clone()]);
             }
@@ -125,7 +133,6 @@ impl Needs {
             | PathService::Wap(_)
             | PathService::Reverseproxy(_)
             | PathService::WebsocketReverseproxy(_)
-            | PathService::Archive(_)
             | PathService::Catalog(_) => {}
         }
     }

@@ -1,5 +1,6 @@
 //! What is sent behind a response's head.
 
+use super::archive::Inflating;
 use super::cgi::Output;
 use super::files::{FileBody, Parts};
 use super::proxy::Proxied;
@@ -17,6 +18,7 @@ pub(crate) enum Body {
     Full(Bytes),
     File(FileBody),
     Parts(Box<Parts>),
+    Inflating(Box<Inflating>),
     Proxied(Box<Proxied>),
     Script(Output),
 }
@@ -29,6 +31,7 @@ impl Body {
             Self::Full(octets) => octets.len() as u64,
             Self::File(file) => file.remaining(),
             Self::Parts(parts) => parts.remaining(),
+            Self::Inflating(file) => file.remaining(),
             Self::Proxied(content) => content.size_hint().lower(),
             Self::Script(output) => output.size_hint().lower(),
         }
@@ -51,6 +54,9 @@ impl HttpBody for Body {
                 Poll::Ready(Some(Ok(Frame::data(octets))))
             }
             Self::File(file) => file.poll_chunk(cx).map(|chunk| chunk.map(|octets| octets.map(Frame::data))),
+            Self::Inflating(file) => {
+                file.poll_chunk(cx).map(|chunk| chunk.map(|octets| octets.map(Frame::data)))
+            }
             Self::Parts(parts) => {
                 parts.poll_chunk(cx).map(|chunk| chunk.map(|octets| octets.map(Frame::data)))
             }

@@ -3,6 +3,7 @@
 mod accept;
 mod access;
 mod answer;
+mod archive;
 mod body;
 mod cgi;
 mod clock;
@@ -22,5 +23,7 @@ mod upload;
 mod watched;
 mod websocket_proxy;
 
+pub use archive::{FETCHER, Order, run_fetcher};
 pub(crate) use connection::{Client, Error, Http, serve};
+pub(crate) use refusal::without_tls;
 pub(crate) use site::Site;

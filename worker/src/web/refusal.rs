@@ -1,9 +1,10 @@
-//! What hyper refuses by itself, since it can't read it as a request: it says so by a head alone, and tells nobody but the
-//! client. On its way there that head is replaced by an answer with content.
+//! Answers to what never becomes a request. What hyper can't read as one it refuses by itself: it says so by a head alone,
+//! and tells nobody but the client. On its way there that head is replaced by an answer with content.
 
 use super::pages;
 use bytes::Bytes;
 use hyper::StatusCode;
+use std::time::SystemTime;
 
 /// An answer that hyper has given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,18 +38,31 @@ pub(super) fn instead_of(octets: &[u8], page: bool) -> Option<(Refusal, Bytes)> 
         StatusCode::URI_TOO_LONG => "The address is too long.",
         _ => "The head of the request is too long; in a browser, for the cookies of this site perhaps.",
     };
+    let (fields, content) = said(status, text, page);
+    let length = content.len();
+    let mut answer = head.replace("content-length: 0", &fields).into_bytes();
+    answer.extend_from_slice(octets.get(head.len()..)?);
+    answer.extend_from_slice(content.as_bytes());
+    Some((Refusal { status, length }, answer.into()))
+}
+
+/// The answer where TLS is spoken, to the beginning of a request without.
+pub(crate) fn without_tls(part: &[u8]) -> String {
+    let text = "This port speaks TLS: its addresses begin with https.";
+    let (fields, content) = said(StatusCode::BAD_REQUEST, text, is_of_browser(part));
+    let date = httpdate::fmt_http_date(SystemTime::now());
+    format!("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n{fields}\r\ndate: {date}\r\n\r\n{content}")
+}
+
+/// The fields about the content, and the content, as a page or as text.
+fn said(status: StatusCode, text: &str, page: bool) -> (String, String) {
     let (kind, content) = if page {
         ("text/html", pages::failure(status, text))
     } else {
         let reason = status.canonical_reason().unwrap_or("Error");
         ("text/plain", format!("{} {reason}: {text}\n", status.as_u16()))
     };
-    let length = content.len();
-    let said = format!("content-type: {kind}; charset=utf-8\r\ncontent-length: {length}");
-    let mut answer = head.replace("content-length: 0", &said).into_bytes();
-    answer.extend_from_slice(octets.get(head.len()..)?);
-    answer.extend_from_slice(content.as_bytes());
-    Some((Refusal { status, length }, answer.into()))
+    (format!("content-type: {kind}; charset=utf-8\r\ncontent-length: {}", content.len()), content)
 }
 
 /// Whether so much of a head shows that a browser sends it.

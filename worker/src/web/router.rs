@@ -1,6 +1,7 @@
 //! Which service a path leads to.
 
 use super::answer::{Answer, Asked, not_found};
+use super::archive::Archive;
 use super::cgi::Cgi;
 use super::connection::Client;
 use super::files::Files;
@@ -84,6 +85,7 @@ pub(crate) enum Route {
     Proxy(Box<Proxy>),
     Cgi(Box<Cgi>),
     Upload(Rc<Upload>),
+    Archive(Box<Archive>),
     WebsocketProxy(Rc<WebsocketProxy>),
     Nothing,
 }
@@ -103,6 +105,7 @@ impl Route {
             }
             PathService::Cgi(config) => Self::Cgi(Box::new(Cgi::new(config))),
             PathService::Upload(config) => Self::Upload(Rc::new(Upload::new(config))),
+            PathService::Archive(config) => Self::Archive(Box::new(Archive::new(config)?)),
             PathService::None(_) => Self::Nothing,
             _ => return Err("the path service's type is not in this release".into()),
         })
@@ -126,6 +129,7 @@ impl Route {
             Self::Json(json) if rest.is_root() => json.answer(request),
             Self::Nodeinfo(nodeinfo) if rest.is_root() => nodeinfo.answer(request, client).await,
             Self::Upload(upload) if rest.is_root() => upload.answer(request, client).await,
+            Self::Archive(archive) => archive.answer(request, rest, client).await,
             Self::Nested(routes) => match routes.find(rest) {
                 Some((route, rest)) => Box::pin(route.answer(request, rest, client)).await,
                 None => not_found(request.headers()),

@@ -68,7 +68,9 @@ impl Supervisor {
             // A disk may be slow, and a name server slower.
             let read = spawn_blocking(move || {
                 let Origin { directory, base, file } = origin;
-                Configuration::read(&directory, &base, file.as_deref())
+                let mut configuration = Configuration::read(&directory, &base, file.as_deref());
+                configuration.fetch_archives(drop);
+                configuration
             });
             if let Ok(configuration) = read.await {
                 let _ = events.send(Event::Configuration(Box::new(configuration))).await;

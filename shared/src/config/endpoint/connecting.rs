@@ -59,7 +59,8 @@ object! {
 
 impl TcpConnecting {
     /// A connection to this host and port, all else at its default.
-    pub(crate) fn to(host: String, port: u16) -> Self {
+    #[must_use]
+    pub fn to(host: String, port: u16) -> Self {
         Self {
             host,
             port,

@@ -108,6 +108,7 @@ object! {
         pub alpn as "alpn": Option<Vec<String>> = some(protocol_name()), optional;
     }
     check TlsConnecting::check;
+    absent default;
 }
 
 impl TlsConnecting {

@@ -1,5 +1,6 @@
 //! Path services: what a web transport serves at a path.
 
+mod archive;
 mod cgi;
 mod proxy;
 mod python;
@@ -7,6 +8,7 @@ mod rest;
 mod simple;
 mod upload;
 
+pub use archive::*;
 pub use cgi::*;
 pub use proxy::*;
 pub use python::*;

@@ -32,6 +32,11 @@ pub(super) fn candidates(asked: &HeaderMap, path: &Path) -> Vec<Encoded> {
     accepted.into_iter().map(encoded).collect()
 }
 
+/// Whether the client takes a coding.
+pub(in crate::web) fn accepts(asked: &HeaderMap, coding: &str) -> bool {
+    quality(asked, coding) > 0.0
+}
+
 /// How much the client wants a coding, from 0 to 1.
 fn quality(asked: &HeaderMap, wanted: &str) -> f32 {
     let mut others = 0.0;

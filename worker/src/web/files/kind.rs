@@ -6,11 +6,11 @@ use std::path::Path;
 
 /// Media types: the configured ones, then the well-known ones.
 #[derive(Debug)]
-pub(super) struct Kinds(HashMap<String, HeaderValue>);
+pub(in crate::web) struct Kinds(HashMap<String, HeaderValue>);
 
 impl Kinds {
     /// `configured` are extensions with their point, and their types.
-    pub(super) fn new(configured: &BTreeMap<String, String>) -> Result<Self, String> {
+    pub(in crate::web) fn new(configured: &BTreeMap<String, String>) -> Result<Self, String> {
         let entry = |(extension, kind): (&String, &String)| {
             let value = HeaderValue::from_str(kind)
                 .map_err(|_| format!("`mime_types`: {kind:?} can't stand in a header"))?;
@@ -19,7 +19,7 @@ impl Kinds {
         configured.iter().map(entry).collect::<Result<_, _>>().map(Self)
     }
 
-    pub(super) fn of(&self, path: &Path) -> HeaderValue {
+    pub(in crate::web) fn of(&self, path: &Path) -> HeaderValue {
         let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
         if let Some(kind) = self.0.get(&extension) {
             return kind.clone();

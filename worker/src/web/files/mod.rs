@@ -12,8 +12,12 @@ mod respond;
 mod root;
 
 pub(crate) use body::FileBody;
+pub(in crate::web) use encoding::accepts;
+pub(in crate::web) use kind::Kinds;
 pub(in crate::web) use open::{Kind, open};
 pub(crate) use parts::Parts;
+pub(in crate::web) use range::Range;
+pub(in crate::web) use respond::{Validators, has_other, is_fresh, range};
 pub(in crate::web) use root::Root;
 
 use super::answer::{Answer, HTML, content, failure, not_found, unless_reading};
@@ -23,7 +27,6 @@ use hyper::header::{CONTENT_ENCODING, HeaderValue, LOCATION, VARY};
 use hyper::{Request, StatusCode};
 use jackfield_shared::config::{StaticOptions, StaticService};
 use kept::{Found, KeptFiles};
-use kind::Kinds;
 use rustix::io::Errno;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -219,7 +222,7 @@ impl Files {
 }
 
 /// Sends the client to the directory's own address, from which relative links lead to what is in it.
-fn with_slash<B>(request: &Request<B>) -> Answer {
+pub(in crate::web) fn with_slash<B>(request: &Request<B>) -> Answer {
     let uri = request.uri();
     // More than one slash at the start would name another host.
     let path = uri.path().trim_start_matches('/');

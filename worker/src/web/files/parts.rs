@@ -38,6 +38,11 @@ impl Parts {
         Self(pieces)
     }
 
+    /// A part of a file with something before and after it.
+    pub(in crate::web) fn around(before: Bytes, part: FileBody, after: Bytes) -> Self {
+        Self([Piece::Octets(before), Piece::Part(part), Piece::Octets(after)].into())
+    }
+
     /// Octets that have not been sent yet.
     pub(crate) fn remaining(&self) -> u64 {
         let length = |piece: &Piece| match piece {

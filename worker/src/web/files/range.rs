@@ -5,7 +5,7 @@ const MOST: usize = 16;
 
 /// What a `Range` header asks for of a file of `size` octets.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Range {
+pub(in crate::web) enum Range {
     /// The whole file: there is no range, or one that isn't understood, or so many or such overlapping ones that they
     /// help nobody (section 14.2 lets a server ignore them).
     Whole,

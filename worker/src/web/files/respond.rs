@@ -14,9 +14,9 @@ use hyper::{Response, StatusCode};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What tells one state of a file from another.
-struct Validators {
-    etag: String,
-    modified: SystemTime,
+pub(in crate::web) struct Validators {
+    pub(in crate::web) etag: String,
+    pub(in crate::web) modified: SystemTime,
 }
 
 impl Validators {
@@ -45,7 +45,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 }
 
 /// Whether the client means another state of the file (section 13.1.1 and 13.1.4).
-fn has_other(asked: &HeaderMap, validators: &Validators) -> bool {
+pub(in crate::web) fn has_other(asked: &HeaderMap, validators: &Validators) -> bool {
     match (text(asked, &IF_MATCH), text(asked, &IF_UNMODIFIED_SINCE)) {
         // A weak tag never matches here, and ours are strong.
         (Some(tags), _) => !tags.split(',').map(str::trim).any(|tag| tag == "*" || tag == validators.etag),
@@ -57,7 +57,7 @@ fn has_other(asked: &HeaderMap, validators: &Validators) -> bool {
 }
 
 /// Whether the client has the file as it is.
-fn is_fresh(asked: &HeaderMap, validators: &Validators) -> bool {
+pub(in crate::web) fn is_fresh(asked: &HeaderMap, validators: &Validators) -> bool {
     match (text(asked, &IF_NONE_MATCH), text(asked, &IF_MODIFIED_SINCE)) {
         (Some(tags), _) => validators.is_named_in(tags),
         (None, Some(date)) => validators.is_not_newer_than(date),
@@ -66,7 +66,7 @@ fn is_fresh(asked: &HeaderMap, validators: &Validators) -> bool {
 }
 
 /// Which part the client asks for, given that it wants a part only of the state that it knows (section 13.1.5).
-fn range(asked: &HeaderMap, validators: &Validators, size: u64) -> Range {
+pub(in crate::web) fn range(asked: &HeaderMap, validators: &Validators, size: u64) -> Range {
     let known = text(asked, &IF_RANGE).is_none_or(|condition| {
         condition == validators.etag
             || httpdate::parse_http_date(condition).is_ok_and(|d| seconds(d) == seconds(validators.modified))
