@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import time
 
 from . import tree
 from .processes import Failed, Server, place
@@ -50,8 +51,11 @@ class Contender:
                 server = start(session, template, at, behind, processes or session.processes, more)
                 stack.callback(server.stop)
                 servers.append(server)
-                server.wait_for(*at)
-            yield Running(self, at, servers)
+                # Crossbar.io's workers are there one after the other, each with a socket of its own.
+                server.wait_for(*at, sockets=text_of(session.tools, template).count("@PORT@"))
+            running = Running(self, at, servers)
+            running.rests()
+            yield running
 
 
 @dataclasses.dataclass
@@ -64,6 +68,13 @@ class Running:
 
     def pids(self):
         return tree.pids([server.pid for server in self.servers], self.is_left_out)
+
+    def rests(self):
+        """Waits until no process is starting any more: a socket may accept before all of them are there."""
+        then, end = None, time.monotonic() + 10
+        while (now := set(self.pids())) != then and time.monotonic() < end:
+            then = now
+            tree.settled(now, 10)
 
     @staticmethod
     def is_left_out(pid):

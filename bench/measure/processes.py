@@ -2,9 +2,11 @@
 
 import itertools
 import os
+import pathlib
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 from . import tree
@@ -30,6 +32,22 @@ def place():
         return address, s.getsockname()[1]
 
 
+def listening(address, port):
+    """How many sockets listen there."""
+    local = f"{int.from_bytes(socket.inet_aton(address), sys.byteorder):08X}:{port:04X}"
+    rows = (row.split() for row in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return sum(row[1] == local and row[3] == "0A" for row in rows)
+
+
+def accepts(address, port):
+    """Whether somebody can connect."""
+    try:
+        socket.create_connection((address, port), timeout=10).close()
+        return True
+    except OSError:
+        return False
+
+
 class Server:
     """A program that runs until it is stopped."""
 
@@ -46,19 +64,15 @@ class Server:
     def last_words(self):
         return self.log.read_text(errors="replace")[-2000:]
 
-    def wait_for(self, address, port):
-        """Waits until it accepts."""
+    def wait_for(self, address, port, sockets=1):
+        """Waits until it accepts there, with so many sockets at least."""
         end = time.monotonic() + PATIENCE
-        while True:
-            try:
-                socket.create_connection((address, port), timeout=10).close()
-                return
-            except OSError as error:
-                if self.process.poll() is not None:
-                    raise Failed(f"{self.name} ended with {self.process.returncode}:\n{self.last_words()}")
-                if time.monotonic() > end:
-                    raise Failed(f"{self.name} does not accept on {address}:{port}: {error}\n{self.last_words()}")
-                time.sleep(0.002)
+        while not (listening(address, port) >= sockets and accepts(address, port)):
+            if self.process.poll() is not None:
+                raise Failed(f"{self.name} ended with {self.process.returncode}:\n{self.last_words()}")
+            if time.monotonic() > end:
+                raise Failed(f"{self.name} does not accept on {address}:{port}\n{self.last_words()}")
+            time.sleep(0.002)
 
     def stop(self):
         """Ends it by SIGTERM, after a while by SIGKILL, and with it whatever it has started."""
