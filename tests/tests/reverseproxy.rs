@@ -64,8 +64,10 @@ fn nginx_is_reached_by_every_kind_of_endpoint_and_both_versions() {
     authority.write(&dir, "nginx", Wish { names: &["backend.test"], ..Wish::default() });
     dir.write(".jackfield/ca.crt", authority.pem());
     let node_dir = dir.path().join(".jackfield");
+    // Connections end (GOAWAY) while there is more to ask for.
     let servers = format!(
-        "server {{ listen {addr}:8001 http2; root DIR/www; }}
+        "keepalive_requests 3;
+         server {{ listen {addr}:8001 http2; root DIR/www; }}
          server {{ listen {addr}:8002 ssl http2; root DIR/www;
            ssl_certificate {0}/nginx.crt; ssl_certificate_key {0}/nginx.key; }}",
         node_dir.display()

@@ -14,6 +14,7 @@ use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep};
@@ -51,20 +52,35 @@ pub(super) enum Sender {
 /// A connection of HTTP/2, driven by a task of its own.
 #[derive(Debug)]
 pub(super) struct Connection {
-    http: RefCell<http2::Connection<TokioIo<Stream>, Uploading, LocalExecutor>>,
+    /// Gone when it has ended: only then those who wait to send on it hear that they can't.
+    http: RefCell<Option<http2::Connection<TokioIo<Stream>, Uploading, LocalExecutor>>>,
     began: Instant,
 }
 
 impl Connection {
     /// Whether the backend takes WebSocket (RFC 8441, section 3), which it says when the connection begins.
     async fn takes_websocket(&self) -> bool {
-        while !self.http.borrow().is_extended_connect_protocol_enabled() {
-            if self.began.elapsed() > SETTINGS {
+        loop {
+            let takes = self.http.borrow().as_ref().map(|http| http.is_extended_connect_protocol_enabled());
+            if takes == Some(true) {
+                return true;
+            }
+            if takes.is_none() || self.began.elapsed() > SETTINGS {
                 return false;
             }
             sleep(LOOK).await; // hyper tells nobody when the settings have come
         }
-        true
+    }
+
+    /// Drives it to its end.
+    async fn run(&self) -> hyper::Result<()> {
+        let ended = poll_fn(|cx| match &mut *self.http.borrow_mut() {
+            Some(http) => Pin::new(http).poll(cx),
+            None => Poll::Ready(Ok(())),
+        });
+        let result = ended.await;
+        self.http.take();
+        result
     }
 }
 
@@ -143,10 +159,10 @@ impl Pool {
             let mut builder = http2::Builder::new(LocalExecutor);
             builder.max_send_buf_size(BUFFER);
             let (sender, http) = builder.handshake::<TokioIo<Stream>, Uploading>(io).await?;
-            let connection = Rc::new(Connection { http: RefCell::new(http), began: Instant::now() });
+            let connection = Rc::new(Connection { http: RefCell::new(Some(http)), began: Instant::now() });
             let driven = Rc::clone(&connection);
             spawn_local(async move {
-                if let Err(e) = poll_fn(|cx| Pin::new(&mut *driven.http.borrow_mut()).poll(cx)).await {
+                if let Err(e) = driven.run().await {
                     debug!("backend {name}: {e}");
                 }
             });
