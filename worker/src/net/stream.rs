@@ -30,6 +30,16 @@ pub(crate) enum Peer {
     Onion,
 }
 
+impl Peer {
+    /// Whether what is sent to it stays on this machine, by its address.
+    pub(crate) fn is_near(self) -> bool {
+        match self {
+            Self::Tcp(address) => address.ip().is_loopback(),
+            Self::Unix | Self::Onion => true,
+        }
+    }
+}
+
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

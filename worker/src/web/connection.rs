@@ -76,7 +76,8 @@ pub(crate) async fn serve(
     let (head, streams) = (options.max_head_size, options.max_concurrent_streams);
     let clock = Clock::new(http == Http::One);
     // HTTP/2 and TLS have to see what they frame and encrypt.
-    let outlet = (http == Http::One && stream.get_ref().is_plain()).then(Outlet::default);
+    let outlet =
+        (http == Http::One && stream.get_ref().is_plain()).then(|| Outlet::new(client.peer.is_near()));
     let io = TokioIo::new(Watched::new(stream, Arc::clone(&clock), outlet.clone()));
     let client = Rc::new(client);
     let service = service_fn(|request: Request<Incoming>| {

@@ -1,4 +1,5 @@
-//! Files that go from the page cache to the socket inside of the kernel, by sendfile(2).
+//! Files that go from the page cache to the socket inside of the kernel, by sendfile(2), or with one copy that stays in
+//! the processor's cache where the client is on this machine.
 //!
 //! hyper knows octets only. It is given placeholders instead: slices of memory that nobody reads, as long as what they
 //! stand for. Where they come out of hyper again to be written, in the order in which they went in, the file is sent.
@@ -9,18 +10,24 @@ use bytes::Bytes;
 use rustix::fs::sendfile;
 use rustix::io::{Errno, pread};
 use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncWrite, Interest};
 
 /// Octets that one placeholder stands for at most.
 pub(super) const LONGEST: u64 = 1 << 20;
-/// Octets copied at once where the kernel can't send from this file system.
-const COPIED: usize = 64 << 10;
+/// Octets copied at once where that is the way: as many as stay in the processor's cache.
+const COPIED: usize = 256 << 10;
+
+thread_local! {
+    /// What they are copied through; takes memory as far as it is used.
+    static COPY: RefCell<Vec<u8>> = RefCell::new(vec![0; COPIED]);
+}
 
 /// What placeholders are made of: memory that is never touched, and so takes none.
 static ROOM: OnceLock<&'static [u8]> = OnceLock::new();
@@ -39,15 +46,29 @@ struct Part {
 
 /// The parts of files that wait on one connection. `Send` because hyper wants what it writes to to be that; there is one
 /// thread.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Outlet(Arc<Mutex<VecDeque<Part>>>);
+#[derive(Clone, Debug)]
+pub(crate) struct Outlet {
+    parts: Arc<Mutex<VecDeque<Part>>>,
+    /// Whether the client is on this machine. What goes to it page by page costs more than a copy does: nobody's network
+    /// card saves one.
+    near: bool,
+}
 
 impl Outlet {
+    /// Nothing waits yet; `near`: for a client on this machine.
+    pub(super) fn new(near: bool) -> Self {
+        Self { parts: Arc::default(), near }
+    }
+
+    fn parts(&self) -> MutexGuard<'_, VecDeque<Part>> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Promises a part of a file, at most [`LONGEST`]; what stands for it.
     pub(super) fn promise(&self, file: &Arc<OwnedFd>, at: u64, length: u64) -> Bytes {
         let left = length.min(LONGEST) as usize;
         let part = Part { file: Arc::clone(file), at, left };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(part);
+        self.parts().push_back(part);
         let room = ROOM.get_or_init(|| Box::leak(vec![0; LONGEST as usize].into_boxed_slice()));
         Bytes::from_static(&room[..left])
     }
@@ -71,12 +92,15 @@ impl Outlet {
     }
 
     fn poll_send(&self, cx: &mut Context<'_>, stream: &Stream, length: usize) -> Poll<io::Result<usize>> {
-        let mut parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut parts = self.parts();
         let Some(part) = parts.front_mut() else {
             return Poll::Ready(Err(io::Error::other("a part of a file was promised and is not there")));
         };
         let most = length.min(part.left);
         let sent = ready!(poll_socket(cx, stream, |stream| {
+            if self.near {
+                return copy(stream, part, most);
+            }
             match sendfile(stream.fd(), &part.file, Some(&mut { part.at }), most) {
                 Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => copy(stream, part, most),
                 result => Ok(result?),
@@ -95,11 +119,12 @@ impl Outlet {
     }
 }
 
-/// The same by way of a buffer.
+/// The same by way of a buffer: for clients on this machine, and where the kernel can't send from the file system.
 fn copy(stream: &Stream, part: &Part, most: usize) -> io::Result<usize> {
-    let mut octets = vec![0; most.min(COPIED)];
-    let count = pread(&part.file, &mut octets[..], part.at)?;
-    Ok(rustix::net::send(stream.fd(), &octets[..count], SendFlags::NOSIGNAL)?)
+    COPY.with_borrow_mut(|octets| {
+        let count = pread(&part.file, &mut octets[..most.min(COPIED)], part.at)?;
+        Ok(rustix::net::send(stream.fd(), &octets[..count], SendFlags::NOSIGNAL)?)
+    })
 }
 
 /// Does a system call that writes to the socket as soon as that takes something.
@@ -157,31 +182,22 @@ mod tests {
         let dir = Directory::new();
         let content: Vec<u8> = (0..700_000u32).map(|i| (i % 251) as u8).collect();
         let file = file(&dir, &content);
-        let outlet = Outlet::default();
-        let (first, second) = (outlet.promise(&file, 10, 600_000), outlet.promise(&file, 0, 5));
-        let got = written(&outlet, &[b"head", &first, b"between", &second, b"end"]).await.unwrap();
-        let expected = [b"head", &content[10..600_010], b"between", &content[..5], b"end"].concat();
-        assert!(got == expected, "{} of {} octets", got.len(), expected.len());
-        assert_eq!(written(&outlet, &[b"only ", b"octets"]).await.unwrap(), b"only octets");
+        for outlet in [Outlet::new(false), Outlet::new(true)] {
+            let (first, second) = (outlet.promise(&file, 10, 600_000), outlet.promise(&file, 0, 5));
+            let got = written(&outlet, &[b"head", &first, b"between", &second, b"end"]).await.unwrap();
+            let expected = [b"head", &content[10..600_010], b"between", &content[..5], b"end"].concat();
+            assert!(got == expected, "{} of {} octets", got.len(), expected.len());
+            assert_eq!(written(&outlet, &[b"only ", b"octets"]).await.unwrap(), b"only octets");
+        }
     }
 
     #[tokio::test]
     async fn a_file_that_shrinks_is_an_error_and_not_padded() {
         let dir = Directory::new();
-        let outlet = Outlet::default();
-        let promised = outlet.promise(&file(&dir, b"short"), 0, 10);
-        let error = written(&outlet, &[&promised]).await.unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
-    }
-
-    #[tokio::test]
-    async fn a_copy_is_what_would_have_been_sent() {
-        let dir = Directory::new();
-        let part = Part { file: file(&dir, b"0123456789"), at: 3, left: 7 };
-        let (server, mut client) = UnixStream::pair().unwrap();
-        assert_eq!(copy(&Stream::Unix(server), &part, 4).unwrap(), 4);
-        let mut got = String::new();
-        client.read_to_string(&mut got).await.unwrap();
-        assert_eq!(got, "3456");
+        for outlet in [Outlet::new(false), Outlet::new(true)] {
+            let promised = outlet.promise(&file(&dir, b"short"), 0, 10);
+            let error = written(&outlet, &[&promised]).await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+        }
     }
 }
