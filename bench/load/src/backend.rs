@@ -15,25 +15,17 @@ static ZEROS: [u8; 256 << 10] = [0; 256 << 10];
 
 /// Serves until it is killed.
 pub(crate) fn run(address: SocketAddr, http: Option<usize>) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let answer: Option<&'static [u8]> = http.map(|length| {
         let mut answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n").into_bytes();
         answer.resize(answer.len() + length, b'x');
         &*answer.leak()
     });
-    runtime.block_on(async {
-        let listener = socket::listen(address)?;
-        loop {
-            let (stream, _) = listener.accept().await?;
-            stream.set_nodelay(true)?;
-            // An error is the client's going away.
-            tokio::spawn(async move {
-                match answer {
-                    Some(answer) => serve_http(stream, answer).await,
-                    None => serve_raw(stream).await,
-                }
-            });
-        }
+    socket::serve(address, move |stream| async move {
+        // An error is the client's going away.
+        let _ = match answer {
+            Some(answer) => serve_http(stream, answer).await,
+            None => serve_raw(stream).await,
+        };
     })
 }
 

@@ -47,20 +47,12 @@ pub(crate) fn run(args: &Args) -> Outcome {
 }
 
 fn serve(library: Library, address: SocketAddr) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    runtime.block_on(async {
-        let listener = socket::listen(address)?;
-        loop {
-            let (stream, _) = listener.accept().await?;
-            stream.set_nodelay(true)?;
-            // An error is the client's going away.
-            tokio::spawn(async move {
-                match library {
-                    Library::Fastwebsockets => by_fastwebsockets(stream).await,
-                    Library::Tungstenite => by_tungstenite(stream).await,
-                }
-            });
-        }
+    socket::serve(address, move |stream| async move {
+        // An error is the client's going away.
+        let _ = match library {
+            Library::Fastwebsockets => by_fastwebsockets(stream).await,
+            Library::Tungstenite => by_tungstenite(stream).await,
+        };
     })
 }
 
