@@ -82,9 +82,7 @@ impl Cgi {
             Ok(script) => script,
             Err(answer) => return answer,
         };
-        if self.root.was_out_of_reach() && self.outdated.pass().is_some() {
-            let directory = self.root.path().display();
-            let reason = format!("{directory} is another directory than the one it may read");
+        if let Some(reason) = self.root.outdated(&self.outdated) {
             client.context.controller.send(FromWorker::Outdated { reason });
         }
         let Some(permit) = self.permit().await else {

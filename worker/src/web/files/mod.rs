@@ -89,11 +89,9 @@ impl Files {
         }
     }
 
-    /// Why this process had better be replaced, said now and then: it was confined to a directory that is not served any longer.
+    /// Why this process had better be replaced, said now and then.
     pub(crate) fn outdated(&self) -> Option<String> {
-        let now = self.root.was_out_of_reach() && self.outdated.pass().is_some();
-        let directory = self.root.path().display();
-        now.then(|| format!("{directory} is another directory than the one it may read"))
+        self.root.outdated(&self.outdated)
     }
 
     /// What there is at `path`: nothing, or an answer, or the answer that it can't be had.

@@ -1,5 +1,6 @@
 //! The directory that is served.
 
+use crate::log::Throttle;
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, fstat, openat, openat2};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
@@ -43,9 +44,13 @@ impl Root {
         Some(first)
     }
 
-    /// Whether the directory that is there now could not be read since the last call.
-    pub(in crate::web) fn was_out_of_reach(&self) -> bool {
-        self.out_of_reach.load(Ordering::Relaxed) && self.out_of_reach.swap(false, Ordering::Relaxed)
+    /// Why this process had better be replaced, said as often as `throttle` lets it: it was confined to a directory that
+    /// is not served any longer, which was found since the last call.
+    pub(in crate::web) fn outdated(&self, throttle: &Throttle) -> Option<String> {
+        let found =
+            self.out_of_reach.load(Ordering::Relaxed) && self.out_of_reach.swap(false, Ordering::Relaxed);
+        let now = found && throttle.pass().is_some();
+        now.then(|| format!("{} is another directory than the one it may read", self.path.display()))
     }
 }
 
