@@ -1,0 +1,31 @@
+//! WAMP without I/O: messages, codecs, sessions, authentication, realms.
+//!
+//! Nothing here reads a clock, a socket or a source of randomness: [`Now`] and random bytes ([`Ids`]) come in with
+//! each call, [`Outgoing`] messages and other effects go out. So a whole router can be driven by a test with a seed.
+
+mod id;
+mod message;
+mod outgoing;
+mod payload;
+pub mod realm;
+mod serializer;
+pub mod uri;
+mod value;
+
+pub use id::{Id, Ids, MAX_ID};
+pub use message::{Message, kind};
+pub use outgoing::Outgoing;
+pub use payload::Payload;
+pub use serializer::Serializer;
+pub use value::{Dict, Value};
+
+use std::time::Duration;
+
+/// The time of one step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// Time since some fixed moment; never goes back.
+    pub clock: Duration,
+    /// Wall-clock time since 1970-01-01 UTC, for time stamps that people and clients read.
+    pub wall: Duration,
+}

@@ -1,0 +1,1 @@
+//! URIs of topics, procedures, errors and realms.
