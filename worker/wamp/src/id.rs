@@ -8,12 +8,15 @@ pub type Id = u64;
 /// The largest id, 2^53: the largest integer that every float of 64 bits counts exactly to.
 pub const MAX_ID: Id = 1 << 53;
 
+/// Writes random bytes.
+type Fill = Box<dyn FnMut(&mut [u8])>;
+
 /// Bytes that are drawn at a time.
 const BATCH: usize = 512;
 
 /// A source of random ids. Its bytes come from a function that is passed in, so that a test can use a seed.
 pub struct Ids {
-    fill: Box<dyn FnMut(&mut [u8])>,
+    fill: Fill,
     bytes: Box<[u8; BATCH]>,
     used: usize,
 }

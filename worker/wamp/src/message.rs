@@ -153,6 +153,38 @@ pub enum Message {
     },
 }
 
+/// The name of a message's number; absent where there is no such message.
+#[must_use]
+pub(crate) const fn name(number: u64) -> Option<&'static str> {
+    Some(match number {
+        kind::HELLO => "HELLO",
+        kind::WELCOME => "WELCOME",
+        kind::ABORT => "ABORT",
+        kind::CHALLENGE => "CHALLENGE",
+        kind::AUTHENTICATE => "AUTHENTICATE",
+        kind::GOODBYE => "GOODBYE",
+        kind::ERROR => "ERROR",
+        kind::PUBLISH => "PUBLISH",
+        kind::PUBLISHED => "PUBLISHED",
+        kind::SUBSCRIBE => "SUBSCRIBE",
+        kind::SUBSCRIBED => "SUBSCRIBED",
+        kind::UNSUBSCRIBE => "UNSUBSCRIBE",
+        kind::UNSUBSCRIBED => "UNSUBSCRIBED",
+        kind::EVENT => "EVENT",
+        kind::CALL => "CALL",
+        kind::CANCEL => "CANCEL",
+        kind::RESULT => "RESULT",
+        kind::REGISTER => "REGISTER",
+        kind::REGISTERED => "REGISTERED",
+        kind::UNREGISTER => "UNREGISTER",
+        kind::UNREGISTERED => "UNREGISTERED",
+        kind::INVOCATION => "INVOCATION",
+        kind::INTERRUPT => "INTERRUPT",
+        kind::YIELD => "YIELD",
+        _ => return None,
+    })
+}
+
 impl Message {
     /// Its number.
     #[must_use]
@@ -187,32 +219,7 @@ impl Message {
 
     /// Its name, for messages to people.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Hello { .. } => "HELLO",
-            Self::Welcome { .. } => "WELCOME",
-            Self::Abort { .. } => "ABORT",
-            Self::Challenge { .. } => "CHALLENGE",
-            Self::Authenticate { .. } => "AUTHENTICATE",
-            Self::Goodbye { .. } => "GOODBYE",
-            Self::Error { .. } => "ERROR",
-            Self::Publish { .. } => "PUBLISH",
-            Self::Published { .. } => "PUBLISHED",
-            Self::Subscribe { .. } => "SUBSCRIBE",
-            Self::Subscribed { .. } => "SUBSCRIBED",
-            Self::Unsubscribe { .. } => "UNSUBSCRIBE",
-            Self::Unsubscribed { .. } => "UNSUBSCRIBED",
-            Self::Event { .. } => "EVENT",
-            Self::Call { .. } => "CALL",
-            Self::Cancel { .. } => "CANCEL",
-            Self::Result { .. } => "RESULT",
-            Self::Register { .. } => "REGISTER",
-            Self::Registered { .. } => "REGISTERED",
-            Self::Unregister { .. } => "UNREGISTER",
-            Self::Unregistered { .. } => "UNREGISTERED",
-            Self::Invocation { .. } => "INVOCATION",
-            Self::Interrupt { .. } => "INTERRUPT",
-            Self::Yield { .. } => "YIELD",
-        }
+    pub fn name(&self) -> &'static str {
+        name(self.kind()).unwrap_or("?")
     }
 }

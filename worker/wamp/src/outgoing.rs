@@ -1,6 +1,6 @@
 //! A message on its way to clients.
 
-use crate::{Message, Serializer};
+use crate::{Message, Serializer, codec};
 use bytes::Bytes;
 use std::cell::OnceCell;
 
@@ -28,8 +28,9 @@ impl Outgoing {
     #[must_use]
     pub fn encoded(&self, serializer: Serializer) -> &Bytes {
         self.encoded[serializer.index()].get_or_init(|| {
-            let _ = serializer;
-            Bytes::new()
+            let mut bytes = Vec::with_capacity(128);
+            codec::encode(serializer, &self.message, &mut bytes);
+            bytes.into()
         })
     }
 }
