@@ -22,7 +22,7 @@ def close_payload(code, reason=b""):
 
 
 class Peer:
-    def __init__(self, url, offer=None):
+    def __init__(self, url, offer=None, protocols=None):
         parts = urlsplit(url)
         self.sock = socket.create_connection((parts.hostname, parts.port), PATIENCE)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -42,6 +42,8 @@ class Peer:
         ]
         if offer:
             lines.append(f"Sec-WebSocket-Extensions: {offer}")
+        if protocols:
+            lines.append(f"Sec-WebSocket-Protocol: {protocols}")
         self.sock.sendall("\r\n".join(lines + ["", ""]).encode())
         while b"\r\n\r\n" not in self.unread:
             self.more()
@@ -50,6 +52,7 @@ class Peer:
         if "101" not in lines[0]:
             raise Failed(f"handshake: {lines[0]}")
         headers = dict(line.lower().split(": ", 1) for line in lines[1:])
+        self.protocol = headers.get("sec-websocket-protocol")
         self.agreed = self.parse(headers.get("sec-websocket-extensions"))
         if self.agreed is not None:
             bits = int(self.agreed.get("client_max_window_bits", 15))

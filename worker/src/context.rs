@@ -3,6 +3,7 @@
 use crate::controller::Controller;
 use crate::launcher::Launcher;
 use crate::net::backlog::Scratch;
+use crate::net::budget::Budget;
 use crate::offers::Offers;
 use std::rc::Rc;
 
@@ -14,6 +15,8 @@ pub(crate) struct Context {
     pub(crate) controller: Rc<Controller>,
     /// The buffer everybody reads into.
     pub(crate) scratch: Scratch,
+    /// Bounds what is kept of messages.
+    pub(crate) budget: Rc<Budget>,
     /// Starts programs, where a service needs some.
     pub(crate) launcher: Option<Rc<Launcher>>,
 }

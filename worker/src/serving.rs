@@ -7,6 +7,7 @@ use crate::drain::{Drain, Drainer};
 use crate::launcher::Started;
 use crate::net::accept::{Capacity, Endpoint, Tally};
 use crate::net::backlog::Scratch;
+use crate::net::budget::Budget;
 use crate::net::front::Front;
 use crate::net::listener::Listener;
 use crate::net::pressure::Pressure;
@@ -78,6 +79,7 @@ impl Serving {
             offers: Offers::of(&plan.worker),
             controller: Rc::clone(controller),
             scratch: Scratch::new(),
+            budget: Budget::new(plan.worker.max_buffered_size()),
             launcher,
         });
         let tickets = plan.ticket_keys.map(Tickets::new);

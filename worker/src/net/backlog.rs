@@ -25,6 +25,9 @@ impl Scratch {
     }
 }
 
+/// What has been written is kept up to so many bytes before the rest is moved to the front.
+const COMPACT: usize = 64 << 10;
+
 /// Reads what is there into `into`; 0 octets mean the end.
 pub(crate) fn poll_read<R: AsyncRead + Unpin>(
     cx: &mut Context<'_>,
@@ -63,8 +66,18 @@ impl Backlog {
         self.octets.len() - self.written
     }
 
+    /// How many bytes of memory it has.
+    pub(crate) fn memory(&self) -> usize {
+        self.octets.capacity()
+    }
+
     /// Where more can be appended, to be written by [`Self::poll_flush`].
     pub(crate) fn tail(&mut self) -> &mut Vec<u8> {
+        // A receiver that is always a little behind would let it grow without end.
+        if self.written >= COMPACT && self.written >= self.octets.len() / 2 {
+            self.octets.drain(..self.written);
+            self.written = 0;
+        }
         &mut self.octets
     }
 

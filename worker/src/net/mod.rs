@@ -2,10 +2,12 @@
 
 pub(crate) mod accept;
 pub(crate) mod backlog;
+pub(crate) mod budget;
 pub(crate) mod close;
 pub(crate) mod front;
 pub(crate) mod idle;
 pub(crate) mod listener;
+pub(crate) mod patience;
 pub(crate) mod prefixed;
 pub(crate) mod pressure;
 pub(crate) mod proxy_protocol;

@@ -102,7 +102,8 @@ impl Service {
                 let config = Rc::clone(config);
                 task(peer, drain, open, async move {
                     let timeout = config.handshake_timeout;
-                    rawsocket::echo(stream, peer, &config.echo, timeout, &context.scratch).await
+                    let Context { scratch, budget, .. } = &*context;
+                    rawsocket::echo(stream, peer, &config.echo, timeout, scratch, budget).await
                 });
             }
             Self::Universal(universal) => {

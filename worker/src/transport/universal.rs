@@ -3,6 +3,7 @@
 use super::rawsocket;
 use super::sniff::{self, Protocol, sniff};
 use crate::connect::Means;
+use crate::context::Context;
 use crate::drain::LAST_WORD;
 use crate::net::prefixed::Prefixed;
 use crate::net::stream::Stream;
@@ -97,7 +98,8 @@ impl Universal {
             (Protocol::Http1, _) => Box::pin(web::serve(stream, Http::One, client, limit)).await?,
             (Protocol::Http2, _) => Box::pin(web::serve(stream, Http::Two, client, limit)).await?,
             (Protocol::Rawsocket, Some(config)) => {
-                rawsocket::echo(stream, client.peer, config, limit, &client.context.scratch).await?;
+                let Context { scratch, budget, .. } = &*client.context;
+                rawsocket::echo(stream, client.peer, config, limit, scratch, budget).await?;
             }
             (Protocol::Rawsocket, None) => rawsocket::refuse(stream, limit).await?,
             (Protocol::Unknown(octet), _) => {

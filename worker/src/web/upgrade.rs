@@ -35,8 +35,8 @@ impl Websocket {
 
     /// Answers a handshake, and serves the connection in a task of its own from then on.
     pub(crate) fn answer(self: &Rc<Self>, request: &mut Asked, client: &Rc<Client>) -> Answer {
-        let protocol = websocket::offered(request.headers());
-        match websocket::handshake(request, &self.config.options, protocol.as_ref()) {
+        // An echo speaks no subprotocol.
+        match websocket::handshake(request, &self.config.options, None) {
             Ok((response, compression)) => {
                 let upgrade = hyper::upgrade::on(&mut *request);
                 let (websocket, busy, client) = (Rc::clone(self), busy_of(request), Rc::clone(client));
@@ -74,8 +74,8 @@ impl Websocket {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let scratch = &client.context.scratch;
-        websocket::echo(stream, &self.config, compression, client.peer, &client.drain, scratch).await
+        let (scratch, budget) = (&client.context.scratch, &client.context.budget);
+        websocket::echo(stream, &self.config, compression, client.peer, &client.drain, scratch, budget).await
     }
 }
 

@@ -134,15 +134,16 @@ impl WebsocketProxy {
             options: &self.config.backend.websocket.options,
             compression: backend.compression,
         };
-        let (drain, scratch) = (&client.drain, &client.context.scratch);
+        let (drain, scratch, budget) = (&client.drain, &client.context.scratch, &client.context.budget);
         match stream_of(upgrade.await.map_err(io::Error::other)?) {
             Ok(stream) => {
                 stream.get_ref().set_nodelay(options.tcp_nodelay)?;
-                websocket::relay(End { io: stream, options, compression }, behind, drain, scratch).await
+                websocket::relay(End { io: stream, options, compression }, behind, drain, scratch, budget)
+                    .await
             }
             Err(upgraded) => {
                 let front = End { io: TokioIo::new(upgraded), options, compression };
-                websocket::relay(front, behind, drain, scratch).await
+                websocket::relay(front, behind, drain, scratch, budget).await
             }
         }
     }

@@ -6,6 +6,7 @@
 use super::deflate::{self, Decompressor, Direction};
 use super::frame::{MAX_CONTROL, MAX_HEADER, Opcode, header_len, is_valid_close_code, unmask};
 use super::utf8::Validator;
+use std::ops::ControlFlow::{self, Break, Continue};
 
 /// The bit that says of a message that it is compressed (RFC 7692 section 6).
 const RSV1: u8 = 0x40;
@@ -21,6 +22,8 @@ pub(super) struct Rules {
     pub(super) require_mask: bool,
     /// Refuse text that isn't UTF-8 (RFC 6455 section 8.1).
     pub(super) validate_utf8: bool,
+    /// Refuse frames with a mask (the same).
+    pub(super) refuse_mask: bool,
     /// Take masks off; otherwise payloads are taken as they are.
     pub(super) apply_mask: bool,
 }
@@ -50,6 +53,16 @@ fn violation<T>(code: u16, reason: &'static str) -> Result<T, Violation> {
     Err(Violation { code, reason })
 }
 
+/// What follows a part of the input.
+enum Flow {
+    /// The rest of it, if the sink has room.
+    More(ControlFlow<()>),
+    /// Nothing: the peer has closed.
+    Closed,
+}
+
+const GO_ON: Flow = Flow::More(Continue(()));
+
 #[derive(Debug)]
 struct Frame {
     opcode: Opcode,
@@ -75,6 +88,8 @@ pub(super) struct Decoder {
     kept: Vec<u8>,
     control: Vec<u8>,
     utf8: Validator,
+    /// How many messages have ended, and control frames outside of messages.
+    ended: u64,
 }
 
 impl Decoder {
@@ -91,20 +106,32 @@ impl Decoder {
             kept: Vec::new(),
             control: Vec::new(),
             utf8: Validator::default(),
+            ended: 0,
         }
     }
 
-    /// Takes all of `input`, hands each event to `sink` in order. A Close and a violation are the end: what
-    /// follows them is dropped and nothing may be fed after them.
+    /// The number of the message, or frame, that has begun and not ended.
+    pub(super) fn unfinished(&self) -> Option<u64> {
+        let begun = self.message.is_some() || self.frame.is_some() || self.header_at > 0;
+        begun.then_some(self.ended)
+    }
+
+    /// How many bytes of memory are kept for it.
+    pub(super) fn memory(&self) -> usize {
+        self.kept.capacity() + self.control.capacity()
+    }
+
+    /// Takes of `input` what `sink` lets it take, and hands each event to that in order; how many bytes are left. A Close
+    /// and a violation are the end: what follows them is dropped and nothing may be fed after them.
     pub(super) fn feed(
         &mut self,
         mut input: &mut [u8],
-        sink: &mut impl FnMut(Event<'_>),
-    ) -> Result<(), Violation> {
+        sink: &mut impl FnMut(Event<'_>) -> ControlFlow<()>,
+    ) -> Result<usize, Violation> {
         loop {
             let Some(frame) = &mut self.frame else {
                 if input.is_empty() {
-                    return Ok(());
+                    return Ok(0);
                 }
                 let used = self.take_header(input)?;
                 input = &mut input[used..];
@@ -112,7 +139,7 @@ impl Decoder {
             };
             let left = frame.len - frame.at;
             if input.is_empty() && left > 0 {
-                return Ok(());
+                return Ok(0);
             }
             let here = usize::try_from(left).map_or(input.len(), |left| left.min(input.len()));
             let (chunk, rest) = input.split_at_mut(here);
@@ -127,12 +154,15 @@ impl Decoder {
             if done {
                 self.frame = None;
             }
-            if opcode.is_control() {
-                if self.control(opcode, chunk, whole, done, sink)? {
-                    return Ok(());
-                }
+            let flow = if opcode.is_control() {
+                self.control(opcode, chunk, whole, done, sink)?
             } else {
-                self.data(chunk, done && fin, sink)?;
+                self.data(chunk, done && fin, sink)?
+            };
+            match flow {
+                Flow::More(Continue(())) => {}
+                Flow::More(Break(())) => return Ok(input.len()),
+                Flow::Closed => return Ok(0),
             }
         }
     }
@@ -190,6 +220,9 @@ impl Decoder {
         if mask.is_none() && self.rules.require_mask {
             return violation(PROTOCOL_ERROR, "a client's frames must be masked");
         }
+        if mask.is_some() && self.rules.refuse_mask {
+            return violation(PROTOCOL_ERROR, "a server's frames must not be masked");
+        }
         if len >> 63 != 0 {
             return violation(PROTOCOL_ERROR, "the most significant bit of the length is set");
         }
@@ -223,38 +256,46 @@ impl Decoder {
         Ok(Frame { opcode, fin, compressed, mask, len, at: 0 })
     }
 
-    /// Payload of a control frame; true after a Close.
+    /// Payload of a control frame.
     fn control(
         &mut self,
         opcode: Opcode,
         chunk: &[u8],
         whole: bool,
         done: bool,
-        sink: &mut impl FnMut(Event<'_>),
-    ) -> Result<bool, Violation> {
+        sink: &mut impl FnMut(Event<'_>) -> ControlFlow<()>,
+    ) -> Result<Flow, Violation> {
         let payload = if whole {
             chunk
         } else {
             self.control.extend_from_slice(chunk);
             if !done {
-                return Ok(false);
+                return Ok(GO_ON);
             }
             &self.control
         };
-        match opcode {
+        let flow = match opcode {
             Opcode::Ping => sink(Event::Ping(payload)),
             Opcode::Pong => sink(Event::Pong(payload)),
             _ => {
-                sink(Event::Close(parse_close(payload)?));
-                return Ok(true);
+                let _ = sink(Event::Close(parse_close(payload)?));
+                return Ok(Flow::Closed);
             }
-        }
+        };
         self.control.clear();
-        Ok(false)
+        if self.message.is_none() {
+            self.ended += 1;
+        }
+        Ok(Flow::More(flow))
     }
 
     /// Payload of a data frame.
-    fn data(&mut self, chunk: &[u8], last: bool, sink: &mut impl FnMut(Event<'_>)) -> Result<(), Violation> {
+    fn data(
+        &mut self,
+        chunk: &[u8],
+        last: bool,
+        sink: &mut impl FnMut(Event<'_>) -> ControlFlow<()>,
+    ) -> Result<Flow, Violation> {
         let text = self.message == Some(Opcode::Text);
         if self.compressed {
             return self.compressed_data(chunk, last, sink);
@@ -264,18 +305,17 @@ impl Decoder {
         }
         if !last {
             self.kept.extend_from_slice(chunk);
-            return Ok(());
+            return Ok(GO_ON);
         }
         self.message = None;
+        self.ended += 1;
         let event = |payload| if text { Event::Text(payload) } else { Event::Binary(payload) };
         if self.kept.is_empty() {
-            sink(event(chunk));
-        } else {
-            let mut kept = std::mem::take(&mut self.kept);
-            kept.extend_from_slice(chunk);
-            sink(event(&kept));
+            return Ok(Flow::More(sink(event(chunk))));
         }
-        Ok(())
+        let mut kept = std::mem::take(&mut self.kept);
+        kept.extend_from_slice(chunk);
+        Ok(Flow::More(sink(event(&kept))))
     }
 }
 
@@ -285,9 +325,9 @@ impl Decoder {
         &mut self,
         chunk: &[u8],
         last: bool,
-        sink: &mut impl FnMut(Event<'_>),
-    ) -> Result<(), Violation> {
-        let Some(decompressor) = &mut self.decompressor else { return Ok(()) };
+        sink: &mut impl FnMut(Event<'_>) -> ControlFlow<()>,
+    ) -> Result<Flow, Violation> {
+        let Some(decompressor) = &mut self.decompressor else { return Ok(GO_ON) };
         let before = self.kept.len();
         match decompressor.push(chunk, last, self.rules.max_message, &mut self.kept) {
             Ok(()) => {}
@@ -303,12 +343,13 @@ impl Decoder {
         {
             return violation(INVALID_DATA, "text that is not UTF-8");
         }
-        if last {
-            self.message = None;
-            let message = std::mem::take(&mut self.kept);
-            sink(if text { Event::Text(&message) } else { Event::Binary(&message) });
+        if !last {
+            return Ok(GO_ON);
         }
-        Ok(())
+        self.message = None;
+        self.ended += 1;
+        let message = std::mem::take(&mut self.kept);
+        Ok(Flow::More(sink(if text { Event::Text(&message) } else { Event::Binary(&message) })))
     }
 }
 

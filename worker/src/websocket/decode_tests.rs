@@ -1,7 +1,13 @@
 use super::*;
 
-const RULES: Rules =
-    Rules { max_frame: 0, max_message: 0, require_mask: true, validate_utf8: true, apply_mask: true };
+const RULES: Rules = Rules {
+    max_frame: 0,
+    max_message: 0,
+    require_mask: true,
+    refuse_mask: false,
+    validate_utf8: true,
+    apply_mask: true,
+};
 
 /// A client's frame, masked.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
@@ -38,7 +44,9 @@ fn run(rules: Rules, octets: &[u8], step: usize) -> (Vec<String>, Result<(), Vio
                 Event::Pong(p) => format!("pong {}", String::from_utf8_lossy(p)),
                 Event::Close(c) => format!("close {c:?}"),
             });
+            Continue(())
         });
+        let result = result.map(|left| assert_eq!(left, 0));
         if result.is_err() || seen.last().is_some_and(|s| s.starts_with("close")) {
             return (seen, result);
         }
@@ -86,12 +94,12 @@ fn messages_come_out_however_they_are_cut() {
 #[test]
 fn an_idle_decoder_owns_no_buffer() {
     let mut decoder = Decoder::new(RULES, None);
-    decoder.feed(&mut frame(0x81, &[b'x'; 5000])[..4000], &mut |_| ()).unwrap();
+    decoder.feed(&mut frame(0x81, &[b'x'; 5000])[..4000], &mut |_| Continue(())).unwrap();
     assert!(decoder.kept.capacity() > 0);
     let mut decoder = Decoder::new(RULES, None);
     let octets = frame(0x81, &[b'x'; 5000]);
-    decoder.feed(&mut octets[..4000].to_vec(), &mut |_| ()).unwrap();
-    decoder.feed(&mut octets[4000..].to_vec(), &mut |_| ()).unwrap();
+    decoder.feed(&mut octets[..4000].to_vec(), &mut |_| Continue(())).unwrap();
+    decoder.feed(&mut octets[4000..].to_vec(), &mut |_| Continue(())).unwrap();
     assert_eq!(decoder.kept.capacity(), 0);
 }
 
@@ -118,10 +126,52 @@ fn what_the_protocol_forbids_is_a_protocol_error() {
 }
 
 #[test]
+fn a_client_refuses_masked_frames() {
+    let of_client = Rules { require_mask: false, refuse_mask: true, ..RULES };
+    assert!(run(of_client, b"\x81\x01x", 9).1.is_ok());
+    assert_eq!(code(of_client, &frame(0x81, b"x")), 1002);
+}
+
+#[test]
+fn a_full_sink_gets_no_more_messages_and_none_is_lost() {
+    let frames = [frame(0x81, b"one"), frame(0x89, b"p"), frame(0x81, b"two")].concat();
+    let mut decoder = Decoder::new(RULES, None);
+    let (mut input, mut seen) = (frames, Vec::new());
+    for expected in [1, 2, 3] {
+        let left = decoder
+            .feed(&mut input, &mut |event| {
+                seen.push(format!("{event:?}"));
+                Break(())
+            })
+            .unwrap();
+        input.drain(..input.len() - left);
+        assert_eq!(seen.len(), expected);
+    }
+    assert!(input.is_empty());
+}
+
+#[test]
+fn what_has_begun_is_told_by_its_number() {
+    let mut decoder = Decoder::new(RULES, None);
+    let mut feed = |octets: &[u8]| {
+        decoder.feed(&mut octets.to_vec(), &mut |_| Continue(())).unwrap();
+        decoder.unfinished()
+    };
+    assert_eq!(feed(b""), None);
+    let (first, second) = (frame(0x01, b"a"), frame(0x80, b"b"));
+    assert_eq!(feed(&first[..1]), Some(0));
+    assert_eq!(feed(&first[1..]), Some(0), "a message in fragments");
+    assert_eq!(feed(&frame(0x89, b"ping")), Some(0));
+    assert_eq!(feed(&[&second[..], &first].concat()), Some(1), "the next has begun with the same read");
+    assert_eq!(feed(&second), None);
+    assert_eq!(feed(&frame(0x89, b"ping")[..3]), Some(2));
+}
+
+#[test]
 fn text_that_is_not_utf8_fails_before_its_end() {
     let bad = frame(0x81, b"bad \xf4\x90\x80\x80 and more");
     let mut decoder = Decoder::new(RULES, None);
-    assert_eq!(decoder.feed(&mut bad[..12].to_vec(), &mut |_| ()).unwrap_err().code, 1007);
+    assert_eq!(decoder.feed(&mut bad[..12].to_vec(), &mut |_| Continue(())).unwrap_err().code, 1007);
     assert_eq!(code(RULES, &frame(0x81, b"cut \xe2\x82")), 1007);
     assert_eq!(code(RULES, &frame(0x88, b"\x03\xe8\xff")), 1007);
     assert!(run(Rules { validate_utf8: false, ..RULES }, &frame(0x81, b"\xff"), 99).1.is_ok());

@@ -1,13 +1,15 @@
 //! The driver of one connection that echoes its messages: `websocket.testee`.
 
 use super::extension::Agreement;
-use super::session::{SERVICE_RESTART, Session, Side};
+use super::session::{SERVICE_RESTART, Session, Side, room};
 use crate::drain::Drain;
 use crate::net::backlog::Scratch;
+use crate::net::budget::Budget;
 use crate::net::stream::Peer;
 use jackfield_shared::config::WebsocketTestee;
 use std::future::poll_fn;
 use std::io;
+use std::rc::Rc;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Echoes messages until one side closes. Every ping is answered; at the deadline of `drain` the client is
@@ -22,18 +24,22 @@ pub(crate) async fn echo<S>(
     peer: Peer,
     drain: &Drain,
     scratch: &Scratch,
+    budget: &Rc<Budget>,
 ) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let options = &config.options;
-    let mut session = Session::new(Side::Server, options, compression, config.debug.then_some(peer));
+    let mut session = Session::new(Side::Server, options, compression, config.debug.then_some(peer), budget);
     let mut closing = std::pin::pin!(drain.closing());
     while session.open {
         tokio::select! {
             result = poll_fn(|cx| {
-                session.poll(&mut io, cx, scratch, true, &mut |opcode, payload, encoder, out| {
+                session.flush(cx, &mut io)?;
+                let may_read = !session.is_backed_up();
+                session.poll(&mut io, cx, scratch, may_read, &mut |opcode, payload, encoder, out| {
                     encoder.message(opcode, payload, out);
+                    room(out.len())
                 })
             }) => result?,
             () = &mut closing => session.close(Some(SERVICE_RESTART), "the service restarts"),
@@ -75,7 +81,7 @@ mod tests {
     async fn echoes_until_the_client_closes() {
         let (mut client, server) = duplex(64);
         let (_drainer, drain) = Drainer::new();
-        let scratch = Scratch::new();
+        let (scratch, budget) = (Scratch::new(), Budget::new(1 << 30));
         let options = testee(WebsocketOptions::default());
         let talk = async {
             client
@@ -88,7 +94,8 @@ mod tests {
             assert_eq!(client.read(&mut [0; 9]).await.unwrap(), 0);
             drop(client);
         };
-        let (result, ()) = tokio::join!(echo(server, &options, None, Peer::Unix, &drain, &scratch), talk);
+        let (result, ()) =
+            tokio::join!(echo(server, &options, None, Peer::Unix, &drain, &scratch, &budget), talk);
         result.unwrap();
     }
 
@@ -96,9 +103,11 @@ mod tests {
     async fn a_violation_is_named_and_the_end_is_bounded() {
         let (mut client, server) = duplex(64);
         let (_drainer, drain) = Drainer::new();
-        let scratch = Scratch::new();
+        let (scratch, budget) = (Scratch::new(), Budget::new(1 << 30));
         client.write_all(b"\x81\x01x").await.unwrap();
-        echo(server, &testee(WebsocketOptions::default()), None, Peer::Unix, &drain, &scratch).await.unwrap();
+        echo(server, &testee(WebsocketOptions::default()), None, Peer::Unix, &drain, &scratch, &budget)
+            .await
+            .unwrap();
         let mut octets = Vec::new();
         client.read_to_end(&mut octets).await.unwrap();
         assert_eq!(octets[2..4], 1002_u16.to_be_bytes());
@@ -109,9 +118,11 @@ mod tests {
     async fn at_the_deadline_clients_are_told_of_the_restart() {
         let (mut client, server) = duplex(64);
         let (drainer, drain) = Drainer::new();
-        let scratch = Scratch::new();
+        let (scratch, budget) = (Scratch::new(), Budget::new(1 << 30));
         drainer.close();
-        echo(server, &testee(WebsocketOptions::default()), None, Peer::Unix, &drain, &scratch).await.unwrap();
+        echo(server, &testee(WebsocketOptions::default()), None, Peer::Unix, &drain, &scratch, &budget)
+            .await
+            .unwrap();
         assert_eq!(read(&mut client, 4).await[2..], 1012_u16.to_be_bytes());
     }
 
@@ -125,7 +136,7 @@ mod tests {
         });
         let (mut client, server) = duplex(64);
         let (_drainer, drain) = Drainer::new();
-        let scratch = Scratch::new();
+        let (scratch, budget) = (Scratch::new(), Budget::new(1 << 30));
         let start = tokio::time::Instant::now();
         let talk = async {
             let ping = read(&mut client, 22).await;
@@ -139,7 +150,7 @@ mod tests {
             client
         };
         let (result, _client) =
-            tokio::join!(echo(server, &options, None, Peer::Unix, &drain, &scratch), talk);
+            tokio::join!(echo(server, &options, None, Peer::Unix, &drain, &scratch, &budget), talk);
         assert_eq!(result.unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert_eq!(start.elapsed().as_secs(), 33);
     }
@@ -148,7 +159,7 @@ mod tests {
     async fn a_client_that_does_not_read_is_not_buffered_without_end() {
         let (mut client, server) = duplex(1024);
         let (_drainer, drain) = Drainer::new();
-        let scratch = Scratch::new();
+        let (scratch, budget) = (Scratch::new(), Budget::new(1 << 30));
         let options = testee(WebsocketOptions::default());
         let message = frame(0x82, &[b'm'; 100]);
         let flood = async {
@@ -162,7 +173,7 @@ mod tests {
         };
         tokio::select! {
             sent = flood => assert!(sent > (256 << 10) / 2),
-            result = echo(server, &options, None, Peer::Unix, &drain, &scratch) => panic!("{result:?}"),
+            result = echo(server, &options, None, Peer::Unix, &drain, &scratch, &budget) => panic!("{result:?}"),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The opening handshake, server side (RFC 6455 section 4.2).
 
 use super::extension::{self, Agreement};
-use crate::fields::{has_token, items, set};
+use crate::fields::{has_token, set};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::ext::Protocol;
@@ -68,12 +68,6 @@ pub(crate) fn handshake<B>(
         answer.insert(header::SERVER, SERVER);
     }
     Ok((response, agreed))
-}
-
-/// The first of the subprotocols offered that is none of WAMP's, which an echo does not speak.
-pub(crate) fn offered(headers: &HeaderMap) -> Option<HeaderValue> {
-    let protocol = items(headers, &header::SEC_WEBSOCKET_PROTOCOL).find(|name| !name.starts_with("wamp."))?;
-    HeaderValue::from_str(protocol).ok()
 }
 
 /// Whether the request is a WebSocket handshake of HTTP/2 (RFC 8441 section 5).
@@ -244,10 +238,11 @@ mod tests {
     }
 
     #[test]
-    fn an_echo_speaks_no_wamp() {
-        let chosen = |offer: &str| offered(request(&[("sec-websocket-protocol", offer)]).headers());
-        assert_eq!(chosen("wamp.2.json, chat"), Some(HeaderValue::from_static("chat")));
-        assert_eq!(chosen("wamp.2.json"), None);
+    fn a_subprotocol_is_answered_only_if_one_was_taken() {
+        let (response, _) =
+            handshake(&request(&[("sec-websocket-protocol", "chat")]), &WebsocketOptions::default(), None)
+                .unwrap();
+        assert!(!response.headers().contains_key(header::SEC_WEBSOCKET_PROTOCOL));
         let chat = HeaderValue::from_static("chat");
         let (response, _) = handshake(&request(&[]), &WebsocketOptions::default(), Some(&chat)).unwrap();
         assert_eq!(response.headers()[header::SEC_WEBSOCKET_PROTOCOL], "chat");

@@ -20,7 +20,5 @@ pub(crate) use client::new_key;
 pub(crate) use client::{Backend, BackendError};
 pub(crate) use echo::echo;
 pub(crate) use extension::Agreement;
-pub(crate) use handshake::{
-    Refusal, accept_key, external, handshake, is_extended_connect, offered, versions,
-};
+pub(crate) use handshake::{Refusal, accept_key, external, handshake, is_extended_connect, versions};
 pub(crate) use relay::{End, relay};

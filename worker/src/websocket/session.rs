@@ -7,11 +7,15 @@ use super::frame::Opcode;
 use super::ping::{AutoPing, Due};
 use crate::log::Preview;
 use crate::net::backlog::{Backlog, Scratch, poll_read};
+use crate::net::budget::{Budget, Share};
+use crate::net::patience::{Late, Limits, Patience};
 use crate::net::stream::Peer;
 use jackfield_shared::config::WebsocketOptions;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
+use std::ops::ControlFlow::{self, Break, Continue};
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -21,12 +25,23 @@ use tracing::info;
 /// Once so many octets wait to be written, no more are read: a peer that does not read is slowed down instead of
 /// filling our memory.
 const HIGH_WATER: usize = 256 << 10;
+/// Read at once of what is compressed: it may become a thousand times as much before anybody looks at it.
+const COMPRESSED: usize = 16 << 10;
 /// How long an end of ours may take where `close_handshake_timeout` sets no limit.
 const LINGER: Duration = Duration::from_secs(2);
 /// Close code of an end that nothing is wrong with (RFC 6455 section 7.4.1).
 const NORMAL: u16 = 1000;
+/// Close code for what takes too long (RFC 6455 section 7.4.1).
+const POLICY_VIOLATION: u16 = 1008;
+/// Close code of a server that has no room now (IANA registry of RFC 6455 section 11.7).
+const TRY_AGAIN_LATER: u16 = 1013;
 /// Close code of a server that is about to restart (IANA registry of RFC 6455 section 11.7).
 pub(super) const SERVICE_RESTART: u16 = 1012;
+
+/// Whether more may be made while so many bytes wait to be written.
+pub(super) const fn room(waiting: usize) -> ControlFlow<()> {
+    if waiting < HIGH_WATER { Continue(()) } else { Break(()) }
+}
 
 /// Which side of the connection we are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +56,15 @@ pub(super) struct Session {
     decoder: Decoder,
     pub(super) encoder: Encoder,
     pub(super) out: Backlog,
+    /// What was read and is not decoded yet, because nobody could take more messages.
+    unread: Vec<u8>,
+    /// Read at once at most.
+    window: usize,
+    /// The payload of the last ping that is not answered yet; earlier ones need no answer (RFC 6455 section 5.5.3).
+    unanswered: Option<Vec<u8>>,
+    /// Memory for messages.
+    share: Share,
+    patience: Patience,
     pub(super) open: bool,
     /// The code and the reason of the peer's Close, once it has come.
     pub(super) closed: Option<(Option<u16>, String)>,
@@ -62,11 +86,13 @@ impl Session {
         options: &WebsocketOptions,
         compression: Option<Agreement>,
         debug: Option<Peer>,
+        budget: &Rc<Budget>,
     ) -> Self {
         let rules = Rules {
             max_frame: options.max_frame_size.into(),
             max_message: options.max_message_size.into(),
             require_mask: side == Side::Server && options.require_masked_client_frames,
+            refuse_mask: side == Side::Client,
             validate_utf8: options.validate_utf8,
             apply_mask: options.apply_mask,
         };
@@ -78,6 +104,11 @@ impl Session {
             decoder: Decoder::new(rules, received),
             encoder: Encoder::new(side, options, compression),
             out: Backlog::EMPTY,
+            unread: Vec::new(),
+            window: if compression.is_some() { COMPRESSED } else { Scratch::SIZE },
+            unanswered: None,
+            share: budget.share(),
+            patience: Patience::new(Limits { message: options.message_timeout, send: options.send_timeout }),
             open: true,
             closed: None,
             ping: AutoPing::new(options),
@@ -97,24 +128,30 @@ impl Session {
         self.out.waiting() >= HIGH_WATER
     }
 
-    /// Writes what waits, reads and decodes what is there (if `may_read`), looks at the clock; ready after each of them
-    /// that changed something. A message goes to `deliver`, with the means to answer it.
+    /// After [`Self::flush`]: reads and decodes what is there (if `may_read`), looks at the clock; ready after each of them
+    /// that changed something. A message goes to `deliver`, with the means to answer it, which says whether it could take
+    /// another one: as long as nobody reads what comes of them, no more are made.
     pub(super) fn poll<S>(
         &mut self,
         io: &mut S,
         cx: &mut Context<'_>,
         scratch: &Scratch,
         may_read: bool,
-        deliver: &mut impl FnMut(Opcode, &[u8], &mut Encoder, &mut Vec<u8>),
+        deliver: &mut impl FnMut(Opcode, &[u8], &mut Encoder, &mut Vec<u8>) -> ControlFlow<()>,
     ) -> Poll<io::Result<()>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        // What the peer doesn't take yet waits, while more is read.
-        let _ = self.out.poll_flush(cx, io)?;
-        if may_read && !self.is_backed_up() {
+        if may_read {
             let mut buffer = scratch.borrow();
-            if let Poll::Ready(count) = poll_read(cx, io, &mut buffer)? {
+            let unread = std::mem::take(&mut self.unread);
+            if !unread.is_empty() {
+                let octets = &mut buffer[..unread.len()];
+                octets.copy_from_slice(&unread);
+                self.take(octets, deliver);
+                return Poll::Ready(Ok(()));
+            }
+            if let Poll::Ready(count) = poll_read(cx, io, &mut buffer[..self.window])? {
                 if count == 0 {
                     self.open = false;
                 } else {
@@ -122,6 +159,16 @@ impl Session {
                 }
                 return Poll::Ready(Ok(()));
             }
+        }
+        match self.patience.poll_late(cx) {
+            Poll::Ready(late @ Late::Message(_)) => {
+                self.close(Some(POLICY_VIOLATION), &late.to_string());
+                return Poll::Ready(Ok(()));
+            }
+            Poll::Ready(late @ Late::Send(_)) => {
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, late.to_string())));
+            }
+            Poll::Pending => {}
         }
         match ready!(self.ping.poll_due(cx)) {
             Due::Send => self.encoder.control(Opcode::Ping, &self.ping.sent(), self.out.tail()),
@@ -133,12 +180,40 @@ impl Session {
         Poll::Ready(Ok(()))
     }
 
+    /// Writes what the peer takes; what it doesn't take waits.
+    pub(super) fn flush<S: AsyncWrite + Unpin>(
+        &mut self,
+        cx: &mut Context<'_>,
+        io: &mut S,
+    ) -> io::Result<()> {
+        if !self.is_backed_up()
+            && let Some(payload) = self.unanswered.take()
+        {
+            self.encoder.control(Opcode::Pong, &payload, self.out.tail());
+        }
+        let before = self.out.waiting();
+        if let Poll::Ready(flushed) = self.out.poll_flush(cx, io) {
+            flushed?;
+        }
+        self.patience.sent(!self.out.is_empty(), self.out.waiting() < before);
+        self.account();
+        Ok(())
+    }
+
+    /// Ends the connection if it keeps more than there is room for.
+    fn account(&mut self) {
+        let kept = self.decoder.memory() + self.unread.capacity() + self.out.memory();
+        if !self.share.set(kept) && self.open {
+            self.close(Some(TRY_AGAIN_LATER), "no room for messages (max_buffered_size)");
+        }
+    }
+
     fn take(
         &mut self,
         octets: &mut [u8],
-        deliver: &mut impl FnMut(Opcode, &[u8], &mut Encoder, &mut Vec<u8>),
+        deliver: &mut impl FnMut(Opcode, &[u8], &mut Encoder, &mut Vec<u8>) -> ControlFlow<()>,
     ) {
-        let Self { decoder, encoder, out, open, closed, ping, debug, .. } = self;
+        let Self { decoder, encoder, out, unanswered, open, closed, ping, debug, .. } = self;
         let out = out.tail();
         ping.traffic();
         let result = decoder.feed(octets, &mut |event| {
@@ -146,8 +221,9 @@ impl Session {
                 info!("{peer}: received {event}");
             }
             match event {
-                Event::Text(payload) => deliver(Opcode::Text, payload, encoder, out),
-                Event::Binary(payload) => deliver(Opcode::Binary, payload, encoder, out),
+                Event::Text(payload) => return deliver(Opcode::Text, payload, encoder, out),
+                Event::Binary(payload) => return deliver(Opcode::Binary, payload, encoder, out),
+                Event::Ping(payload) if out.len() >= HIGH_WATER => *unanswered = Some(payload.to_owned()),
                 Event::Ping(payload) => encoder.control(Opcode::Pong, payload, out),
                 Event::Pong(payload) => ping.pong(payload),
                 Event::Close(close) => {
@@ -156,17 +232,18 @@ impl Session {
                     *open = false;
                 }
             }
+            Continue(())
         });
         if self.closed.is_some() && !self.defers_close {
             self.answer_close();
         }
-        if let Err(violation) = result {
-            if self.fail_by_drop {
-                self.open = false;
-            } else {
-                self.close(Some(violation.code), violation.reason);
-            }
+        match result {
+            Ok(left) => self.unread = octets[octets.len() - left..].to_vec(),
+            Err(_) if self.fail_by_drop => self.open = false,
+            Err(violation) => self.close(Some(violation.code), violation.reason),
         }
+        self.patience.received(self.decoder.unfinished());
+        self.account();
     }
 
     /// Answers the peer's Close.

@@ -16,6 +16,10 @@ object! {
     pub struct RawsocketOptions as "RawSocket options" {
         /// The longest message taken, in bytes; the handshake names the next smaller power of two.
         pub max_message_size as "max_message_size": u32 = int(512..=16 * 1024 * 1024), default(RAWSOCKET_MAX_MESSAGE);
+        /// Seconds from the first byte of a message to the last; 0: any time.
+        pub message_timeout as "message_timeout": Duration = seconds(1.0..=86400.0).or_off(), default(json!(120), Duration::from_secs(120));
+        /// Seconds for which the other side may take nothing of what is sent to it; 0: any time.
+        pub send_timeout as "send_timeout": Duration = seconds(1.0..=86400.0).or_off(), default(json!(60), Duration::from_secs(60));
     }
     absent default;
 }

@@ -30,6 +30,10 @@ object! {
         pub open_handshake_timeout as "open_handshake_timeout": Duration = milliseconds(), default(json!(0), Duration::ZERO);
         /// Until the other side must have answered a close.
         pub close_handshake_timeout as "close_handshake_timeout": Duration = milliseconds(), default(json!(0), Duration::ZERO);
+        /// From the first byte of a message, or of a frame of it, to the last byte of the message.
+        pub message_timeout as "message_timeout": Duration = milliseconds(), default(json!(120000), Duration::from_secs(120));
+        /// For which the other side may take nothing of what is sent to it.
+        pub send_timeout as "send_timeout": Duration = milliseconds(), default(json!(60000), Duration::from_secs(60));
         /// Answers a plain HTTP request with a page for people.
         pub enable_webstatus as "enable_webstatus": bool = boolean(), default(true);
         /// Closes the connection at text that is no UTF-8.

@@ -84,6 +84,14 @@ impl Worker {
             .collect()
     }
 
+    /// How many bytes each of its processes keeps of messages, in all: a quarter of the memory it may use, if nothing else
+    /// is said.
+    pub fn max_buffered_size(&self) -> u64 {
+        let given = self.native_options().and_then(|options| options.max_buffered_size);
+        let of_memory = self.common.limits.memory.map(|memory| memory / 4);
+        given.or(of_memory).unwrap_or(DEFAULT_MAX_BUFFERED_SIZE)
+    }
+
     /// The options of a worker that runs our own code; `None` for guests.
     pub fn native_options(&self) -> Option<&NativeOptions> {
         match &self.kind {

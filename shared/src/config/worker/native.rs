@@ -70,6 +70,9 @@ impl Rule for Disabled {
     }
 }
 
+/// What `max_buffered_size` is where nothing says how much memory there is, in bytes.
+pub const DEFAULT_MAX_BUFFERED_SIZE: u64 = 256 << 20;
+
 object! {
     /// The options of a worker that runs our own code.
     pub struct NativeOptions as "worker options" {
@@ -80,6 +83,10 @@ object! {
         pub cpu_affinity as "cpu_affinity": Vec<i32> = list(int(i128::from(i32::MIN)..=i128::from(i32::MAX))), default(json!([]), Vec::new());
         /// The environment of its processes.
         pub env as "env": ProcessEnv = nested(), defaulted;
+        /// Bytes that each of its processes keeps, in all, of messages that are not complete or not taken yet (WebSocket,
+        /// RawSocket); a connection that needs more is closed, unless it has less than 64 KiB. Absent: a quarter of
+        /// `limits.memory`, or, without that, 268435456.
+        pub max_buffered_size as "max_buffered_size": Option<u64> = int(65536..=i128::from(i64::MAX)), optional;
         /// Does not start it.
         pub disabled as "disabled": bool = Disabled, default(false);
     }

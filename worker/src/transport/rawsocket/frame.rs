@@ -61,16 +61,23 @@ pub(crate) struct Decoder {
     most: usize,
     /// The beginning of a frame.
     partial: Vec<u8>,
+    /// How many frames were complete.
+    ended: u64,
 }
 
 impl Decoder {
     pub(crate) const fn new(most: usize) -> Self {
-        Self { most, partial: Vec::new() }
+        Self { most, partial: Vec::new(), ended: 0 }
     }
 
-    /// Whether a frame has begun and not ended.
-    pub(crate) fn is_partial(&self) -> bool {
-        !self.partial.is_empty()
+    /// The number of the frame that has begun and not ended.
+    pub(crate) fn unfinished(&self) -> Option<u64> {
+        (!self.partial.is_empty()).then_some(self.ended)
+    }
+
+    /// How many bytes of memory are kept for it.
+    pub(crate) fn memory(&self) -> usize {
+        self.partial.capacity()
     }
 
     /// Takes what was received and gives `each` the frames that are complete with it.
@@ -79,6 +86,11 @@ impl Decoder {
         octets: &[u8],
         mut each: impl FnMut(Kind, &[u8]) -> Result<(), FrameError>,
     ) -> Result<(), FrameError> {
+        let mut ended = 0;
+        let mut each = |kind, payload: &[u8]| {
+            ended += 1;
+            each(kind, payload)
+        };
         if self.partial.is_empty() {
             let used = self.frames(octets, &mut each)?;
             self.partial.extend_from_slice(&octets[used..]);
@@ -87,6 +99,7 @@ impl Decoder {
             let used = self.frames(&self.partial, &mut each)?;
             self.partial.drain(..used);
         }
+        self.ended += ended;
         if self.partial.is_empty() {
             self.partial = Vec::new();
         }
@@ -140,7 +153,7 @@ mod tests {
                 Ok(())
             })?;
         }
-        assert_eq!(decoder.partial.capacity() == 0, !decoder.is_partial());
+        assert_eq!(decoder.memory() == 0, decoder.unfinished().is_none());
         Ok(got)
     }
 

@@ -4,11 +4,14 @@ use super::frame::{Decoder, FrameError, Kind, encode};
 use super::handshake::{MAGIC, Refusal, Request};
 use crate::log::Preview;
 use crate::net::backlog::{Backlog, Scratch, poll_read};
+use crate::net::budget::Budget;
 use crate::net::close::close;
+use crate::net::patience::{Late, Limits, Patience};
 use crate::net::stream::Peer;
 use jackfield_shared::config::RawsocketEcho;
 use std::future::poll_fn;
 use std::io;
+use std::rc::Rc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -27,6 +30,10 @@ pub(crate) enum Error {
     Frame(#[from] FrameError),
     #[error("RawSocket: the client ended in the middle of a message")]
     Truncated,
+    #[error("RawSocket: {0}")]
+    Late(Late),
+    #[error("RawSocket: no room for messages (`max_buffered_size`)")]
+    NoRoom,
     #[error("{0}")]
     Io(#[from] io::Error),
 }
@@ -38,6 +45,7 @@ pub(crate) async fn echo<S: AsyncRead + AsyncWrite + Unpin>(
     config: &RawsocketEcho,
     handshake_timeout: Duration,
     scratch: &Scratch,
+    budget: &Rc<Budget>,
 ) -> Result<(), Error> {
     let most = config.options.max_message_size;
     let octets = receive(&mut stream, handshake_timeout).await?;
@@ -57,16 +65,35 @@ pub(crate) async fn echo<S: AsyncRead + AsyncWrite + Unpin>(
     let mut decoder = Decoder::new(most as usize);
     let mut backlog = Backlog::EMPTY;
     let mut fault = None;
+    let limits = Limits { message: config.options.message_timeout, send: config.options.send_timeout };
+    let mut patience = Patience::new(limits);
+    let mut share = budget.share();
     poll_fn(|cx| {
         let mut scratch = scratch.borrow();
         loop {
-            ready!(backlog.poll_flush(cx, &mut stream))?;
+            let before = backlog.waiting();
+            let flushed = backlog.poll_flush(cx, &mut stream);
+            patience.sent(!backlog.is_empty(), backlog.waiting() < before);
+            if !share.set(decoder.memory() + backlog.memory()) {
+                return Poll::Ready(Err(Error::NoRoom));
+            }
+            if flushed.is_pending() {
+                return patience.poll_late(cx).map(|late| Err(Error::Late(late)));
+            }
+            ready!(flushed)?;
             if let Some(fault) = fault.take() {
                 return Poll::Ready(Err(Error::Frame(fault)));
             }
-            let count = ready!(poll_read(cx, &mut stream, &mut scratch))?;
+            let Poll::Ready(count) = poll_read(cx, &mut stream, &mut scratch)? else {
+                patience.received(decoder.unfinished());
+                return patience.poll_late(cx).map(|late| Err(Error::Late(late)));
+            };
             if count == 0 {
-                return Poll::Ready(if decoder.is_partial() { Err(Error::Truncated) } else { Ok(()) });
+                return Poll::Ready(if decoder.unfinished().is_some() {
+                    Err(Error::Truncated)
+                } else {
+                    Ok(())
+                });
             }
             // All answers to what came at once go out at once.
             let mut out = Vec::new();
@@ -129,14 +156,14 @@ mod tests {
     const TIMEOUT: Duration = Duration::from_secs(10);
     const CONFIG: RawsocketEcho = RawsocketEcho {
         serializers: None,
-        options: RawsocketOptions { max_message_size: 1000 },
+        options: RawsocketOptions { max_message_size: 1000, message_timeout: TIMEOUT, send_timeout: TIMEOUT },
         debug: false,
     };
 
     /// What an echo with `CONFIG` sends back for these octets, and how it ends.
     async fn says(octets: &[u8]) -> (Vec<u8>, Result<(), Error>) {
         let (mut client, server) = UnixStream::pair().unwrap();
-        let scratch = Scratch::new();
+        let (scratch, budget) = (Scratch::new(), Budget::new(1 << 30));
         let client = async {
             client.write_all(octets).await.unwrap();
             client.shutdown().await.unwrap();
@@ -144,7 +171,7 @@ mod tests {
             let _ = client.read_to_end(&mut got).await; // a reset, where octets were left unread
             got
         };
-        tokio::join!(client, echo(server, Peer::Unix, &CONFIG, TIMEOUT, &scratch))
+        tokio::join!(client, echo(server, Peer::Unix, &CONFIG, TIMEOUT, &scratch, &budget))
     }
 
     #[tokio::test]
@@ -190,7 +217,42 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_silent_client_is_not_waited_for() {
         let (_client, server) = UnixStream::pair().unwrap();
-        let ended = echo(server, Peer::Unix, &CONFIG, TIMEOUT, &Scratch::new()).await;
+        let ended = echo(server, Peer::Unix, &CONFIG, TIMEOUT, &Scratch::new(), &Budget::new(1 << 30)).await;
         assert!(matches!(ended, Err(Error::Silent(_))));
+    }
+
+    /// How an echo ends whose client has said these bytes and then neither speaks nor reads.
+    async fn left_alone(said: &[u8], budget: u64) -> Error {
+        let config = RawsocketEcho {
+            options: RawsocketOptions {
+                max_message_size: 1 << 24,
+                message_timeout: 2 * TIMEOUT,
+                send_timeout: TIMEOUT,
+            },
+            ..CONFIG
+        };
+        let (mut client, server) = tokio::io::duplex(1000);
+        let (scratch, budget) = (Scratch::new(), Budget::new(budget));
+        let echo = echo(server, Peer::Unix, &config, TIMEOUT, &scratch, &budget);
+        tokio::select! {
+            ended = echo => ended.unwrap_err(),
+            () = async { client.write_all(said).await.unwrap(); std::future::pending().await } => unreachable!(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unfinished_frame_and_an_answer_not_taken_are_limited() {
+        let begun = [&b"\x7f\xf1\0\0\0\x10\0\0"[..], &[b'x'; 200_000]].concat();
+        let start = tokio::time::Instant::now();
+        let ended = left_alone(&begun, 1 << 30).await;
+        assert!(matches!(ended, Error::Late(Late::Message(_))), "{ended}");
+        assert_eq!(start.elapsed(), 2 * TIMEOUT);
+        let ended = left_alone(&begun, 100_000).await;
+        assert!(matches!(ended, Error::NoRoom), "{ended}");
+        let whole = [&b"\x7f\xf1\0\0\0\0\x20\0"[..], &[b'x'; 8192]].concat();
+        let start = tokio::time::Instant::now();
+        let ended = left_alone(&whole, 1 << 30).await;
+        assert!(matches!(ended, Error::Late(Late::Send(_))), "{ended}");
+        assert_eq!(start.elapsed(), TIMEOUT);
     }
 }
