@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, a socket or a source of randomness: [`Now`] and random bytes ([`Ids`]) come in with
 //! each call, [`Outgoing`] messages and other effects go out. So a whole router can be driven by a test with a seed.
 
+pub mod auth;
 pub mod codec;
 mod id;
 mod message;
@@ -10,6 +11,8 @@ mod outgoing;
 mod payload;
 pub mod realm;
 mod serializer;
+pub mod session;
+mod time;
 pub mod uri;
 mod value;
 

@@ -109,3 +109,10 @@ pub(crate) trait Write {
     /// Appends an integer.
     fn uint(&mut self, number: u64, out: &mut Vec<u8>);
 }
+
+/// A value as a text of JSON.
+pub(crate) fn json_text(value: &Value) -> String {
+    let mut text = Vec::new();
+    json::Writer::default().value(value, &mut text);
+    String::from_utf8(text).unwrap_or_default()
+}

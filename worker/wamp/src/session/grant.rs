@@ -1,0 +1,73 @@
+//! What a client is granted: realm, authid, role, and how it came to them.
+
+use super::{Hello, Realms, Refusal};
+use crate::Dict;
+use crate::auth::Principal;
+
+/// What a client will be, once it has proved who it is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Grant {
+    pub(crate) realm: Option<String>,
+    pub(crate) authid: Option<String>,
+    pub(crate) role: Option<String>,
+    pub(crate) method: String,
+    pub(crate) provider: &'static str,
+    pub(crate) extra: Option<Dict>,
+}
+
+/// Roles that a client may have though the realm does not know them: it then may do nothing.
+const EVERYWHERE: [&str; 2] = ["trusted", "anonymous"];
+
+impl Grant {
+    /// What the client wants.
+    pub(crate) fn wanted(hello: &Hello, method: &str, provider: &'static str) -> Self {
+        let (realm, authid) = (hello.realm.clone(), hello.authid.clone());
+        Self { realm, authid, method: method.into(), provider, ..Self::default() }
+    }
+
+    /// Gives the role of a principal that is known; for one that is not, only the realm is checked.
+    pub(crate) fn of_known(self, role: Option<Option<&str>>, realms: &dyn Realms) -> Result<Self, Refusal> {
+        match role {
+            Some(role) => self.assign(&Principal::with_role(role), realms),
+            None => self.assign(&Principal::with_role(Some(EVERYWHERE[0])), realms),
+        }
+    }
+
+    /// Takes over what authentication says, and checks that there is such a realm with such a role.
+    pub(crate) fn assign(mut self, principal: &Principal, realms: &dyn Realms) -> Result<Self, Refusal> {
+        let over = |own: &mut Option<String>, other: &Option<String>| {
+            if other.is_some() {
+                own.clone_from(other);
+            }
+        };
+        over(&mut self.realm, &principal.realm);
+        over(&mut self.authid, &principal.authid);
+        over(&mut self.role, &principal.role);
+        if principal.extra.is_some() {
+            self.extra.clone_from(&principal.extra);
+        }
+        self.check(realms).map(|()| self)
+    }
+
+    fn check(&self, realms: &dyn Realms) -> Result<(), Refusal> {
+        let Some(realm) = self.realm.as_deref().filter(|realm| !realm.is_empty()) else {
+            return Err(Refusal::no_such_realm("no realm assigned"));
+        };
+        if self.authid.as_deref().is_none_or(str::is_empty) {
+            return Err(Refusal::new("wamp.error.no_such_principal", "no authid assigned"));
+        }
+        let Some(role) = self.role.as_deref().filter(|role| !role.is_empty()) else {
+            return Err(Refusal::new("wamp.error.no_such_role", "no authrole assigned"));
+        };
+        if !realms.has_realm(realm) {
+            return Err(Refusal::no_such_realm(format!("no realm \"{realm}\" exists on this router")));
+        }
+        if !EVERYWHERE.contains(&role) && !realms.has_role(realm, role) {
+            return Err(Refusal::new(
+                "wamp.error.no_such_role",
+                format!("realm \"{realm}\" has no role \"{role}\""),
+            ));
+        }
+        Ok(())
+    }
+}

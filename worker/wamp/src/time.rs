@@ -1,0 +1,23 @@
+//! Time stamps that clients read.
+
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// A moment since 1970-01-01 UTC as RFC 3339 writes it, with milliseconds.
+pub(crate) fn rfc3339(wall: Duration) -> String {
+    let millis = i64::try_from(wall.as_millis()).unwrap_or(i64::MAX);
+    let moment = Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX);
+    moment.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_written_with_milliseconds() {
+        assert_eq!(rfc3339(Duration::ZERO), "1970-01-01T00:00:00.000Z");
+        assert_eq!(rfc3339(Duration::from_millis(951_827_696_789)), "2000-02-29T12:34:56.789Z");
+        assert!(rfc3339(Duration::MAX).starts_with("9999-12-"));
+    }
+}
