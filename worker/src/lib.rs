@@ -16,6 +16,7 @@ mod net;
 mod offers;
 mod process;
 mod publish;
+mod rawsocket;
 mod sandbox;
 mod serving;
 #[cfg(test)]

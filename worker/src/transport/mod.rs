@@ -1,6 +1,5 @@
 //! What a transport of the configuration does with a connection.
 
-mod rawsocket;
 mod relay;
 mod sniff;
 mod stream_testee;
@@ -13,6 +12,7 @@ use crate::context::Context;
 use crate::drain::Drain;
 use crate::net::accept::Open;
 use crate::net::stream::{Peer, Stream};
+use crate::rawsocket;
 use crate::web::Client;
 use jackfield_shared::config::{self, TransportKind};
 use jackfield_shared::tls::Files;

@@ -1,7 +1,7 @@
 //! What a client speaks, told by the first octets it sends.
 
-use super::rawsocket::MAGIC;
 use crate::net::backlog::{Scratch, poll_read};
+use crate::rawsocket::MAGIC;
 use bytes::{Bytes, BytesMut};
 use std::future::poll_fn;
 use std::io;

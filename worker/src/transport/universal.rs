@@ -1,12 +1,12 @@
 //! `universal`, and the transports that are a part of it: what a connection is, its first octets tell.
 
-use super::rawsocket;
 use super::sniff::{self, Protocol, sniff};
 use crate::connect::Means;
 use crate::context::Context;
 use crate::drain::LAST_WORD;
 use crate::net::prefixed::Prefixed;
 use crate::net::stream::Stream;
+use crate::rawsocket;
 use crate::web::{self, Client, Http, Site};
 use jackfield_shared::config::{
     self, DEFAULT_HANDSHAKE_TIMEOUT, RawsocketEcho, RawsocketSection, Web, WebsocketPath, WebsocketTestee,
