@@ -12,6 +12,7 @@ mod drain;
 mod fields;
 mod launcher;
 mod log;
+mod messages;
 mod net;
 mod offers;
 mod process;
@@ -19,6 +20,7 @@ mod publish;
 mod rawsocket;
 mod sandbox;
 mod serving;
+mod testee;
 #[cfg(test)]
 mod testing;
 pub mod tls;

@@ -2,7 +2,7 @@
 
 mod frame;
 mod handshake;
-mod testee;
+mod serve;
 
 pub(crate) use handshake::MAGIC;
-pub(crate) use testee::{Error, echo, refuse};
+pub(crate) use serve::{Error, Terms, refuse, serve};

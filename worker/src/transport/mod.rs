@@ -2,7 +2,6 @@
 
 mod relay;
 mod sniff;
-mod stream_testee;
 mod universal;
 
 pub(crate) use relay::{End as PumpEnd, Pipes, Tools as PumpTools, pump};
@@ -13,6 +12,7 @@ use crate::drain::Drain;
 use crate::net::accept::Open;
 use crate::net::stream::{Peer, Stream};
 use crate::rawsocket;
+use crate::testee::{Echo, echo_stream};
 use crate::web::Client;
 use jackfield_shared::config::{self, TransportKind};
 use jackfield_shared::tls::Files;
@@ -90,9 +90,12 @@ impl Service {
         let context = Rc::clone(context);
         match self {
             &Self::StreamTestee { debug } => {
-                task(peer, drain, open, async move {
-                    stream_testee::echo(stream, peer, debug, &context.scratch).await
-                });
+                task(
+                    peer,
+                    drain,
+                    open,
+                    async move { echo_stream(stream, peer, debug, &context.scratch).await },
+                );
             }
             Self::Relay(relay) => {
                 let relay = Rc::clone(relay);
@@ -103,7 +106,14 @@ impl Service {
                 task(peer, drain, open, async move {
                     let timeout = config.handshake_timeout;
                     let Context { scratch, budget, .. } = &*context;
-                    rawsocket::echo(stream, peer, &config.echo, timeout, scratch, budget).await
+                    let echo = &config.echo;
+                    let terms = rawsocket::Terms {
+                        serializers: echo.serializers.as_deref(),
+                        options: &echo.options,
+                        debug: echo.debug,
+                        handshake_timeout: timeout,
+                    };
+                    rawsocket::serve(stream, peer, terms, scratch, budget, |_| Echo).await
                 });
             }
             Self::Universal(universal) => {

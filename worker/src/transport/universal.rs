@@ -7,6 +7,7 @@ use crate::drain::LAST_WORD;
 use crate::net::prefixed::Prefixed;
 use crate::net::stream::Stream;
 use crate::rawsocket;
+use crate::testee::Echo;
 use crate::web::{self, Client, Http, Site};
 use jackfield_shared::config::{
     self, DEFAULT_HANDSHAKE_TIMEOUT, RawsocketEcho, RawsocketSection, Web, WebsocketPath, WebsocketTestee,
@@ -99,7 +100,13 @@ impl Universal {
             (Protocol::Http2, _) => Box::pin(web::serve(stream, Http::Two, client, limit)).await?,
             (Protocol::Rawsocket, Some(config)) => {
                 let Context { scratch, budget, .. } = &*client.context;
-                rawsocket::echo(stream, client.peer, config, limit, scratch, budget).await?;
+                let terms = rawsocket::Terms {
+                    serializers: config.serializers.as_deref(),
+                    options: &config.options,
+                    debug: config.debug,
+                    handshake_timeout: limit,
+                };
+                rawsocket::serve(stream, client.peer, terms, scratch, budget, |_| Echo).await?;
             }
             (Protocol::Rawsocket, None) => rawsocket::refuse(stream, limit).await?,
             (Protocol::Unknown(octet), _) => {

@@ -9,6 +9,7 @@ use super::pages;
 use super::watched::Watched;
 use crate::net::prefixed::Prefixed;
 use crate::net::stream::Stream;
+use crate::testee::Echo;
 use crate::websocket::{self, Agreement, Refusal};
 use bytes::{Bytes, BytesMut};
 use hyper::header::{CONNECTION, HOST, HeaderName, HeaderValue, SEC_WEBSOCKET_VERSION, UPGRADE};
@@ -75,7 +76,9 @@ impl Websocket {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let (scratch, budget) = (&client.context.scratch, &client.context.budget);
-        websocket::echo(stream, &self.config, compression, client.peer, &client.drain, scratch, budget).await
+        let debug = self.config.debug.then_some(client.peer);
+        let terms = websocket::Terms { options: &self.config.options, compression, debug };
+        websocket::serve(stream, terms, &mut Echo, &client.drain, scratch, budget).await
     }
 }
 

@@ -6,19 +6,19 @@
 mod client;
 mod decode;
 mod deflate;
-mod echo;
 mod encode;
 mod extension;
 mod frame;
 mod handshake;
 mod ping;
 mod relay;
+mod serve;
 mod session;
 mod utf8;
 
 pub(crate) use client::new_key;
 pub(crate) use client::{Backend, BackendError};
-pub(crate) use echo::echo;
 pub(crate) use extension::Agreement;
 pub(crate) use handshake::{Refusal, accept_key, external, handshake, is_extended_connect, versions};
 pub(crate) use relay::{End, relay};
+pub(crate) use serve::{Terms, serve};

@@ -66,6 +66,8 @@ pub(super) struct Session {
     share: Share,
     patience: Patience,
     pub(super) open: bool,
+    /// Bytes that the handler of the messages keeps.
+    pub(super) handler_memory: usize,
     /// The code and the reason of the peer's Close, once it has come.
     pub(super) closed: Option<(Option<u16>, String)>,
     ping: AutoPing,
@@ -110,6 +112,7 @@ impl Session {
             share: budget.share(),
             patience: Patience::new(Limits { message: options.message_timeout, send: options.send_timeout }),
             open: true,
+            handler_memory: 0,
             closed: None,
             ping: AutoPing::new(options),
             fail_by_drop: options.fail_by_drop,
@@ -202,7 +205,7 @@ impl Session {
 
     /// Ends the connection if it keeps more than there is room for.
     fn account(&mut self) {
-        let kept = self.decoder.memory() + self.unread.capacity() + self.out.memory();
+        let kept = self.decoder.memory() + self.unread.capacity() + self.out.memory() + self.handler_memory;
         if !self.share.set(kept) && self.open {
             self.close(Some(TRY_AGAIN_LATER), "no room for messages (max_buffered_size)");
         }

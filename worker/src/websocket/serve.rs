@@ -1,27 +1,57 @@
-//! The driver of one connection that echoes its messages: `websocket.testee`.
+//! The driver of one connection whose messages a [`Handler`] takes.
 
+use super::encode::Encoder;
 use super::extension::Agreement;
+use super::frame::Opcode;
 use super::session::{SERVICE_RESTART, Session, Side, room};
 use crate::drain::Drain;
+use crate::messages::{Handler, Kind, Sender};
 use crate::net::backlog::Scratch;
 use crate::net::budget::Budget;
 use crate::net::stream::Peer;
-use jackfield_shared::config::WebsocketTestee;
+use jackfield_shared::config::WebsocketOptions;
 use std::future::poll_fn;
 use std::io;
+use std::ops::ControlFlow;
 use std::rc::Rc;
+use std::task::Poll;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// Echoes messages until one side closes. Every ping is answered; at the deadline of `drain` the client is
+/// What is agreed on for one connection.
+#[derive(Debug)]
+pub(crate) struct Terms<'a> {
+    pub(crate) options: &'a WebsocketOptions,
+    pub(crate) compression: Option<Agreement>,
+    /// Whose messages are logged.
+    pub(crate) debug: Option<Peer>,
+}
+
+/// Frames messages for the peer.
+struct Frames<'a> {
+    encoder: &'a mut Encoder,
+    out: &'a mut Vec<u8>,
+}
+
+impl Sender for Frames<'_> {
+    fn send(&mut self, kind: Kind, payload: &[u8]) -> ControlFlow<()> {
+        let opcode = match kind {
+            Kind::Text => Opcode::Text,
+            Kind::Binary => Opcode::Binary,
+        };
+        self.encoder.message(opcode, payload, self.out);
+        room(self.out.len())
+    }
+}
+
+/// Hands messages to `handler` until one side closes. Every ping is answered; at the deadline of `drain` the client is
 /// told with close code 1012.
 ///
 /// # Errors
 /// When the connection fails or the client does not answer automatic pings in time.
-pub(crate) async fn echo<S>(
+pub(crate) async fn serve<S>(
     mut io: S,
-    config: &WebsocketTestee,
-    compression: Option<Agreement>,
-    peer: Peer,
+    terms: Terms<'_>,
+    handler: &mut impl Handler,
     drain: &Drain,
     scratch: &Scratch,
     budget: &Rc<Budget>,
@@ -29,17 +59,25 @@ pub(crate) async fn echo<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let options = &config.options;
-    let mut session = Session::new(Side::Server, options, compression, config.debug.then_some(peer), budget);
+    let mut session = Session::new(Side::Server, terms.options, terms.compression, terms.debug, budget);
     let mut closing = std::pin::pin!(drain.closing());
     while session.open {
         tokio::select! {
             result = poll_fn(|cx| {
+                if !session.is_backed_up() {
+                    let mut frames = Frames { encoder: &mut session.encoder, out: session.out.tail() };
+                    handler.outgoing(cx, &mut frames);
+                }
+                session.handler_memory = handler.memory();
                 session.flush(cx, &mut io)?;
+                if let Some(ending) = handler.ending() {
+                    session.close(Some(ending.code), &ending.reason);
+                    return Poll::Ready(Ok(()));
+                }
                 let may_read = !session.is_backed_up();
                 session.poll(&mut io, cx, scratch, may_read, &mut |opcode, payload, encoder, out| {
-                    encoder.message(opcode, payload, out);
-                    room(out.len())
+                    let kind = if opcode == Opcode::Text { Kind::Text } else { Kind::Binary };
+                    handler.message(kind, payload, &mut Frames { encoder, out })
                 })
             }) => result?,
             () = &mut closing => session.close(Some(SERVICE_RESTART), "the service restarts"),
@@ -54,13 +92,20 @@ mod tests {
     use super::super::frame::unmask;
     use super::*;
     use crate::drain::Drainer;
-    use jackfield_shared::config::WebsocketOptions;
+    use crate::testee::Echo;
     use std::time::Duration;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
     use tokio::time::timeout;
 
-    fn testee(options: WebsocketOptions) -> WebsocketTestee {
-        WebsocketTestee { url: None, debug: true, options }
+    async fn echo<S: AsyncRead + AsyncWrite + Unpin>(
+        io: S,
+        options: &WebsocketOptions,
+        drain: &Drain,
+        scratch: &Scratch,
+        budget: &Rc<Budget>,
+    ) -> io::Result<()> {
+        let terms = Terms { options, compression: None, debug: Some(Peer::Unix) };
+        serve(io, terms, &mut Echo, drain, scratch, budget).await
     }
 
     /// A client's frame, masked.
@@ -82,7 +127,7 @@ mod tests {
         let (mut client, server) = duplex(64);
         let (_drainer, drain) = Drainer::new();
         let (scratch, budget) = (Scratch::new(), Budget::new(1 << 30));
-        let options = testee(WebsocketOptions::default());
+        let options = WebsocketOptions::default();
         let talk = async {
             client
                 .write_all(&[frame(0x81, b"one"), frame(0x89, b"p"), frame(0x82, b"\x02")].concat())
@@ -94,8 +139,7 @@ mod tests {
             assert_eq!(client.read(&mut [0; 9]).await.unwrap(), 0);
             drop(client);
         };
-        let (result, ()) =
-            tokio::join!(echo(server, &options, None, Peer::Unix, &drain, &scratch, &budget), talk);
+        let (result, ()) = tokio::join!(echo(server, &options, &drain, &scratch, &budget), talk);
         result.unwrap();
     }
 
@@ -105,9 +149,7 @@ mod tests {
         let (_drainer, drain) = Drainer::new();
         let (scratch, budget) = (Scratch::new(), Budget::new(1 << 30));
         client.write_all(b"\x81\x01x").await.unwrap();
-        echo(server, &testee(WebsocketOptions::default()), None, Peer::Unix, &drain, &scratch, &budget)
-            .await
-            .unwrap();
+        echo(server, &WebsocketOptions::default(), &drain, &scratch, &budget).await.unwrap();
         let mut octets = Vec::new();
         client.read_to_end(&mut octets).await.unwrap();
         assert_eq!(octets[2..4], 1002_u16.to_be_bytes());
@@ -120,20 +162,18 @@ mod tests {
         let (drainer, drain) = Drainer::new();
         let (scratch, budget) = (Scratch::new(), Budget::new(1 << 30));
         drainer.close();
-        echo(server, &testee(WebsocketOptions::default()), None, Peer::Unix, &drain, &scratch, &budget)
-            .await
-            .unwrap();
+        echo(server, &WebsocketOptions::default(), &drain, &scratch, &budget).await.unwrap();
         assert_eq!(read(&mut client, 4).await[2..], 1012_u16.to_be_bytes());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_ping_that_is_not_answered_ends_the_connection() {
-        let options = testee(WebsocketOptions {
+        let options = WebsocketOptions {
             auto_ping_interval: Duration::from_secs(10),
             auto_ping_timeout: Duration::from_secs(3),
             auto_ping_size: 20,
             ..WebsocketOptions::default()
-        });
+        };
         let (mut client, server) = duplex(64);
         let (_drainer, drain) = Drainer::new();
         let (scratch, budget) = (Scratch::new(), Budget::new(1 << 30));
@@ -149,8 +189,7 @@ mod tests {
             assert_eq!(start.elapsed().as_secs(), 30);
             client
         };
-        let (result, _client) =
-            tokio::join!(echo(server, &options, None, Peer::Unix, &drain, &scratch, &budget), talk);
+        let (result, _client) = tokio::join!(echo(server, &options, &drain, &scratch, &budget), talk);
         assert_eq!(result.unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert_eq!(start.elapsed().as_secs(), 33);
     }
@@ -160,7 +199,7 @@ mod tests {
         let (mut client, server) = duplex(1024);
         let (_drainer, drain) = Drainer::new();
         let (scratch, budget) = (Scratch::new(), Budget::new(1 << 30));
-        let options = testee(WebsocketOptions::default());
+        let options = WebsocketOptions::default();
         let message = frame(0x82, &[b'm'; 100]);
         let flood = async {
             let mut sent = 0;
@@ -173,7 +212,7 @@ mod tests {
         };
         tokio::select! {
             sent = flood => assert!(sent > (256 << 10) / 2),
-            result = echo(server, &options, None, Peer::Unix, &drain, &scratch, &budget) => panic!("{result:?}"),
+            result = echo(server, &options, &drain, &scratch, &budget) => panic!("{result:?}"),
         }
     }
 }

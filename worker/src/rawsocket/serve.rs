@@ -1,16 +1,18 @@
-//! `rawsocket.testee`: RawSocket's handshake and framing, and every message comes back.
+//! A RawSocket connection: its handshake, and the frames that carry the messages of a [`Handler`].
 
 use super::frame::{Decoder, FrameError, Kind, encode};
 use super::handshake::{MAGIC, Refusal, Request};
 use crate::log::Preview;
+use crate::messages::{self, Handler, Sender};
 use crate::net::backlog::{Backlog, Scratch, poll_read};
 use crate::net::budget::Budget;
 use crate::net::close::close;
 use crate::net::patience::{Late, Limits, Patience};
 use crate::net::stream::Peer;
-use jackfield_shared::config::RawsocketEcho;
+use jackfield_shared::config::{RawsocketOptions, Serializer};
 use std::future::poll_fn;
 use std::io;
+use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::task::{Poll, ready};
 use std::time::Duration;
@@ -38,18 +40,51 @@ pub(crate) enum Error {
     Io(#[from] io::Error),
 }
 
-/// Does the handshake, then echoes messages and answers pings until the client ends.
-pub(crate) async fn echo<S: AsyncRead + AsyncWrite + Unpin>(
+/// How a connection is served.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms<'a> {
+    /// The serializers a client may name; absent: every one.
+    pub(crate) serializers: Option<&'a [Serializer]>,
+    pub(crate) options: &'a RawsocketOptions,
+    /// Whether messages are logged.
+    pub(crate) debug: bool,
+    pub(crate) handshake_timeout: Duration,
+}
+
+/// Once so many bytes wait to be written, no more are read or made: a peer that does not read is slowed down.
+const HIGH_WATER: usize = 256 << 10;
+
+/// Frames messages for a peer.
+struct Frames<'a> {
+    out: &'a mut Vec<u8>,
+    /// The longest message that the peer takes.
+    most: usize,
+    fault: &'a mut Option<FrameError>,
+}
+
+impl Sender for Frames<'_> {
+    fn send(&mut self, _: messages::Kind, payload: &[u8]) -> ControlFlow<()> {
+        if let Err(fault) = encode(Kind::Message, payload, self.most, self.out) {
+            *self.fault = Some(fault);
+            return ControlFlow::Break(());
+        }
+        if self.out.len() < HIGH_WATER { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
+}
+
+/// Does the handshake, then hands messages to the handler that `open` makes of it, and answers pings, until one side
+/// ends.
+pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin, H: Handler>(
     mut stream: S,
     peer: Peer,
-    config: &RawsocketEcho,
-    handshake_timeout: Duration,
+    terms: Terms<'_>,
     scratch: &Scratch,
     budget: &Rc<Budget>,
+    open: impl FnOnce(&Request) -> H,
 ) -> Result<(), Error> {
-    let most = config.options.max_message_size;
-    let octets = receive(&mut stream, handshake_timeout).await?;
-    let allowed = |request: &Request| match &config.serializers {
+    let most = terms.options.max_message_size;
+    let octets = receive(&mut stream, terms.handshake_timeout).await?;
+    let allowed = |request: &Request| match terms.serializers {
         Some(list) => list.iter().any(|serializer| serializer.name() == request.serializer()),
         None => true,
     };
@@ -59,22 +94,31 @@ pub(crate) async fn echo<S: AsyncRead + AsyncWrite + Unpin>(
         Err(refusal) => return Err(reject(&mut stream, refusal).await),
     };
     stream.write_all(&request.reply(most)).await?;
-    if config.debug {
+    if terms.debug {
         info!("{peer}: RawSocket with {}, messages of up to {} octets", request.serializer(), request.most);
     }
     let mut decoder = Decoder::new(most as usize);
     let mut backlog = Backlog::EMPTY;
     let mut fault = None;
-    let limits = Limits { message: config.options.message_timeout, send: config.options.send_timeout };
+    let mut ending = false;
+    let limits = Limits { message: terms.options.message_timeout, send: terms.options.send_timeout };
+    let mut handler = open(&request);
     let mut patience = Patience::new(limits);
     let mut share = budget.share();
     poll_fn(|cx| {
         let mut scratch = scratch.borrow();
         loop {
+            if fault.is_none() && !ending {
+                if backlog.waiting() < HIGH_WATER {
+                    let mut frames = Frames { out: backlog.tail(), most: request.most, fault: &mut fault };
+                    handler.outgoing(cx, &mut frames);
+                }
+                ending = handler.ending().is_some();
+            }
             let before = backlog.waiting();
             let flushed = backlog.poll_flush(cx, &mut stream);
             patience.sent(!backlog.is_empty(), backlog.waiting() < before);
-            if !share.set(decoder.memory() + backlog.memory()) {
+            if !share.set(decoder.memory() + backlog.memory() + handler.memory()) {
                 return Poll::Ready(Err(Error::NoRoom));
             }
             if flushed.is_pending() {
@@ -83,6 +127,9 @@ pub(crate) async fn echo<S: AsyncRead + AsyncWrite + Unpin>(
             ready!(flushed)?;
             if let Some(fault) = fault.take() {
                 return Poll::Ready(Err(Error::Frame(fault)));
+            }
+            if ending {
+                return Poll::Ready(Ok(()));
             }
             let Poll::Ready(count) = poll_read(cx, &mut stream, &mut scratch)? else {
                 patience.received(decoder.unfinished());
@@ -96,18 +143,22 @@ pub(crate) async fn echo<S: AsyncRead + AsyncWrite + Unpin>(
                 });
             }
             // All answers to what came at once go out at once.
-            let mut out = Vec::new();
+            let mut late_fault = None;
+            let mut frames = Frames { out: backlog.tail(), most: request.most, fault: &mut late_fault };
             let fed = decoder.feed(&scratch[..count], |kind, payload| {
-                if config.debug {
+                if terms.debug {
                     info!("{peer}: received {kind:?} of {} octets: {}", payload.len(), Preview(payload));
                 }
                 match kind {
-                    Kind::Message => encode(Kind::Message, payload, request.most, &mut out),
-                    Kind::Ping => encode(Kind::Pong, payload, request.most, &mut out),
+                    Kind::Message => {
+                        // What has arrived is in memory already, so that it is handled whether there is room or not.
+                        let _ = handler.message(messages::Kind::Binary, payload, &mut frames);
+                        frames.fault.take().map_or(Ok(()), Err)
+                    }
+                    Kind::Ping => encode(Kind::Pong, payload, request.most, frames.out),
                     Kind::Pong => Ok(()),
                 }
             });
-            backlog = out.into();
             fault = fed.err(); // what came before it is answered first
         }
     })
@@ -150,20 +201,26 @@ async fn reject<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, refusal: Refu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jackfield_shared::config::RawsocketOptions;
+    use crate::testee::Echo;
     use tokio::net::UnixStream;
 
     const TIMEOUT: Duration = Duration::from_secs(10);
-    const CONFIG: RawsocketEcho = RawsocketEcho {
-        serializers: None,
-        options: RawsocketOptions { max_message_size: 1000, message_timeout: TIMEOUT, send_timeout: TIMEOUT },
-        debug: false,
-    };
+    const OPTIONS: RawsocketOptions =
+        RawsocketOptions { max_message_size: 1000, message_timeout: TIMEOUT, send_timeout: TIMEOUT };
 
-    /// What an echo with `CONFIG` sends back for these octets, and how it ends.
+    async fn echo<S: AsyncRead + AsyncWrite + Unpin>(
+        stream: S,
+        options: &RawsocketOptions,
+        budget: &Rc<Budget>,
+    ) -> Result<(), Error> {
+        let terms = Terms { serializers: None, options, debug: false, handshake_timeout: TIMEOUT };
+        serve(stream, Peer::Unix, terms, &Scratch::new(), budget, |_| Echo).await
+    }
+
+    /// What an echo with `OPTIONS` sends back for these octets, and how it ends.
     async fn says(octets: &[u8]) -> (Vec<u8>, Result<(), Error>) {
         let (mut client, server) = UnixStream::pair().unwrap();
-        let (scratch, budget) = (Scratch::new(), Budget::new(1 << 30));
+        let budget = Budget::new(1 << 30);
         let client = async {
             client.write_all(octets).await.unwrap();
             client.shutdown().await.unwrap();
@@ -171,7 +228,7 @@ mod tests {
             let _ = client.read_to_end(&mut got).await; // a reset, where octets were left unread
             got
         };
-        tokio::join!(client, echo(server, Peer::Unix, &CONFIG, TIMEOUT, &scratch, &budget))
+        tokio::join!(client, echo(server, &OPTIONS, &budget))
     }
 
     #[tokio::test]
@@ -217,23 +274,20 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_silent_client_is_not_waited_for() {
         let (_client, server) = UnixStream::pair().unwrap();
-        let ended = echo(server, Peer::Unix, &CONFIG, TIMEOUT, &Scratch::new(), &Budget::new(1 << 30)).await;
+        let ended = echo(server, &OPTIONS, &Budget::new(1 << 30)).await;
         assert!(matches!(ended, Err(Error::Silent(_))));
     }
 
     /// How an echo ends whose client has said these bytes and then neither speaks nor reads.
     async fn left_alone(said: &[u8], budget: u64) -> Error {
-        let config = RawsocketEcho {
-            options: RawsocketOptions {
-                max_message_size: 1 << 24,
-                message_timeout: 2 * TIMEOUT,
-                send_timeout: TIMEOUT,
-            },
-            ..CONFIG
+        let options = RawsocketOptions {
+            max_message_size: 1 << 24,
+            message_timeout: 2 * TIMEOUT,
+            send_timeout: TIMEOUT,
         };
         let (mut client, server) = tokio::io::duplex(1000);
-        let (scratch, budget) = (Scratch::new(), Budget::new(budget));
-        let echo = echo(server, Peer::Unix, &config, TIMEOUT, &scratch, &budget);
+        let budget = Budget::new(budget);
+        let echo = echo(server, &options, &budget);
         tokio::select! {
             ended = echo => ended.unwrap_err(),
             () = async { client.write_all(said).await.unwrap(); std::future::pending().await } => unreachable!(),

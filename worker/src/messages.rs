@@ -1,0 +1,43 @@
+//! Messages of one connection, whatever carries them: what WebSocket and RawSocket hand on, and take.
+
+use std::ops::ControlFlow;
+use std::task::Context;
+
+/// What a message is. RawSocket carries [`Kind::Binary`] alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Text, in UTF-8.
+    Text,
+    /// Bytes.
+    Binary,
+}
+
+/// Takes messages to the peer.
+pub(crate) trait Sender {
+    /// Queues a message; says whether there is room for another one. It is queued in any case.
+    fn send(&mut self, kind: Kind, payload: &[u8]) -> ControlFlow<()>;
+}
+
+/// How a handler wants a connection to end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ending {
+    /// The close code of WebSocket (RFC 6455 section 7.4.1).
+    pub(crate) code: u16,
+    /// The reason, for people.
+    pub(crate) reason: String,
+}
+
+/// What becomes of the messages of one connection. Dropped when the connection has ended.
+pub(crate) trait Handler {
+    /// Takes a message, and may answer it; says whether it can take another one.
+    fn message(&mut self, kind: Kind, payload: &[u8], sender: &mut dyn Sender) -> ControlFlow<()>;
+
+    /// Sends what has come from elsewhere, as far as there is room, and has `cx` woken when more comes.
+    fn outgoing(&mut self, cx: &mut Context<'_>, sender: &mut dyn Sender);
+
+    /// How the connection is to be ended, after what was sent; absent: not yet.
+    fn ending(&mut self) -> Option<Ending>;
+
+    /// Bytes it keeps for the connection.
+    fn memory(&self) -> usize;
+}
