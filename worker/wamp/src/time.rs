@@ -10,6 +10,15 @@ pub(crate) fn rfc3339(wall: Duration) -> String {
     moment.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
+/// The moment that a time stamp of RFC 3339 means.
+pub(crate) fn parse(text: &str) -> Option<Duration> {
+    let moment = text.parse::<Timestamp>().ok()?;
+    Some(Duration::new(
+        u64::try_from(moment.as_second()).ok()?,
+        u32::try_from(moment.subsec_nanosecond()).ok()?,
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -19,5 +28,14 @@ mod tests {
         assert_eq!(rfc3339(Duration::ZERO), "1970-01-01T00:00:00.000Z");
         assert_eq!(rfc3339(Duration::from_millis(951_827_696_789)), "2000-02-29T12:34:56.789Z");
         assert!(rfc3339(Duration::MAX).starts_with("9999-12-"));
+    }
+
+    #[test]
+    fn moments_are_read_in_any_time_zone() {
+        assert_eq!(parse("1970-01-01T01:00:00+01:00"), Some(Duration::ZERO));
+        assert_eq!(parse("1970-01-01T00:00:00.123456Z"), Some(Duration::from_micros(123_456)));
+        for wrong in ["", "yesterday", "1970-13-01T00:00:00Z", "1969-01-01T00:00:00Z"] {
+            assert_eq!(parse(wrong), None, "{wrong}");
+        }
     }
 }

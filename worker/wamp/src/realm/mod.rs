@@ -2,9 +2,32 @@
 //!
 //! [`Realm`] is one state machine: messages of its sessions and the time come in, [`Effect`]s go out.
 
-use crate::{Dict, Id, Message, Outgoing, Payload};
+mod args;
+mod audit;
+mod authorize;
+mod broker;
+mod config;
+mod dealer;
+mod errors;
+mod features;
+mod hash;
+mod machine;
+mod meta;
+mod options;
+mod pattern;
+mod permission;
+mod session;
+mod status;
+
+pub use config::{Access, Allow, Bounds, Config, Disclose, Kept, Role, Rule, Store, TimeoutUnit};
+pub use machine::Realm;
+pub use status::{Counters, Status};
+
+use crate::{Dict, Id, Outgoing, Payload};
 use std::rc::Rc;
-use std::time::Duration;
+
+/// What is to be done after a step, in this order.
+pub(crate) type Effects = Vec<Effect>;
 
 /// A session that joins: what its handshake has found out.
 #[derive(Clone, Debug)]
@@ -100,6 +123,3 @@ pub enum Leaving {
     /// The connection is gone, or was closed by the router.
     Lost,
 }
-
-#[allow(dead_code)]
-type Contract = (Duration, Message);

@@ -1,0 +1,192 @@
+//! Whether a request is allowed, and the procedures of the realm that are asked about it.
+
+use super::dealer::{CallKey, Caller};
+use super::permission::{Action, Permissions, Verdict};
+use super::{Effects, Realm, errors};
+use crate::uri::Match;
+use crate::{Dict, Id, Message, Now, Payload, Value, kind};
+
+/// What the authorizer of a session is asked. Whatever the session sends meanwhile waits, so that the order of its
+/// requests is kept.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    action: Action,
+    policy: Match,
+    uri: String,
+    /// The request that waits for the answer.
+    message: Option<Message>,
+    /// The call of the authorizer, as long as it is not answered.
+    call: Option<CallKey>,
+    verdict: Option<Verdict>,
+}
+
+/// The call of an authorizer that is not answered.
+pub(crate) fn question(asked: Option<Box<Asked>>) -> Option<CallKey> {
+    asked.and_then(|asked| asked.call)
+}
+
+impl Realm {
+    /// Whether a session may do something. None: its authorizer is being asked; the request is to be held.
+    /// `verdict` is what was answered before, if so.
+    #[allow(clippy::too_many_arguments)]
+    pub(crate) fn authorize(
+        &mut self,
+        now: Now,
+        session: Id,
+        (action, policy): (Action, Match),
+        uri: &str,
+        options: &Dict,
+        verdict: Option<Verdict>,
+        out: &mut Effects,
+    ) -> Option<Verdict> {
+        if verdict.is_some() {
+            return verdict;
+        }
+        let Some(own) = self.sessions.get_mut(&session) else { return Some(Verdict::Denied) };
+        let Some(permissions) = self.roles.get(&own.identity.authrole) else { return Some(Verdict::Denied) };
+        if let Some(verdict) = permissions.verdict(action, policy, uri) {
+            return Some(verdict);
+        }
+        let Permissions::Dynamic { authorizer, .. } = permissions else { return Some(Verdict::Denied) };
+        let authorizer = authorizer.clone();
+        let question = vec![
+            Value::from(own.details()),
+            Value::from(uri),
+            Value::from(action.name()),
+            Value::from(options.clone()),
+        ];
+        own.asked = Some(Box::new(Asked {
+            action,
+            policy,
+            uri: uri.to_owned(),
+            message: None,
+            call: None,
+            verdict: None,
+        }));
+        let payload = Payload::of(question, Dict::new());
+        let timeout = self.config.authorizer_timeout;
+        let call = self.call_for_router(now, Caller::Authorizer(session), &authorizer, payload, timeout, out);
+        let asked = &mut self.sessions.get_mut(&session)?.asked;
+        if asked.as_ref().is_some_and(|asked| asked.verdict.is_some()) {
+            return asked.take().and_then(|asked| asked.verdict);
+        }
+        asked.as_mut()?.call = call;
+        None
+    }
+
+    /// Keeps a request until the authorizer has answered.
+    pub(crate) fn hold(&mut self, session: Id, message: Message) {
+        if let Some(asked) = self.sessions.get_mut(&session).and_then(|own| own.asked.as_mut()) {
+            asked.message = Some(message);
+        }
+    }
+
+    /// Takes the answer of an authorizer.
+    pub(crate) fn authorized(&mut self, session: Id, answer: Result<Payload, (String, Payload)>) {
+        let Some(own) = self.sessions.get_mut(&session) else { return };
+        let Some(asked) = own.asked.as_mut() else { return };
+        asked.call = None;
+        let permissions = self.roles.get_mut(&own.identity.authrole);
+        let disclose = permissions.as_ref().is_some_and(|p| p.discloses(asked.action));
+        let verdict = match read(answer, disclose) {
+            Ok((verdict, keep)) => {
+                if keep && let Some(Permissions::Dynamic { cache, .. }) = permissions {
+                    let bound = self.config.bounds.authorizations;
+                    cache.keep(asked.action, asked.policy, &asked.uri, verdict.clone(), bound);
+                }
+                verdict
+            }
+            Err(text) => Verdict::Failed(text),
+        };
+        asked.verdict = Some(verdict);
+        self.ready.push_back(session);
+    }
+
+    /// Goes on with the sessions whose authorizers have answered.
+    pub(crate) fn settle(&mut self, now: Now, out: &mut Effects) {
+        while let Some(session) = self.ready.pop_front() {
+            let Some(own) = self.sessions.get_mut(&session) else { continue };
+            let answered = own.asked.take_if(|asked| asked.verdict.is_some() && asked.message.is_some());
+            if let Some(asked) = answered
+                && let Some(message) = asked.message
+            {
+                self.handle(now, session, message, asked.verdict, out);
+            }
+            while let Some(own) = self.sessions.get_mut(&session) {
+                if own.asked.is_some() || own.violated {
+                    break;
+                }
+                let Some(message) = own.held.pop_front() else { break };
+                self.handle(now, session, message, None, out);
+            }
+        }
+    }
+
+    /// Answers a request that is not allowed.
+    pub(crate) fn deny(
+        &mut self,
+        session: Id,
+        request: Id,
+        action: Action,
+        uri: &str,
+        verdict: &Verdict,
+        out: &mut Effects,
+    ) {
+        self.counters.denied += 1;
+        let kind = match action {
+            Action::Call => kind::CALL,
+            Action::Register => kind::REGISTER,
+            Action::Publish => kind::PUBLISH,
+            Action::Subscribe => kind::SUBSCRIBE,
+        };
+        let what = format!("{} {} '{}'", action.name(), action.object(), errors::short(uri));
+        let (error, text) = match verdict {
+            Verdict::Failed(why) => (
+                errors::AUTHORIZATION_FAILED,
+                format!("nobody could say whether the session may {what}: {why}"),
+            ),
+            _ => (
+                errors::NOT_AUTHORIZED,
+                format!("the session is not authorized to {what} on realm '{}'", self.config.name),
+            ),
+        };
+        errors::refuse(out, session, kind, request, error, text);
+    }
+}
+
+/// Reads the answer of an authorizer: the verdict, and whether it may be kept.
+fn read(answer: Result<Payload, (String, Payload)>, disclose: bool) -> Result<(Verdict, bool), String> {
+    let payload =
+        answer.map_err(|(error, _)| format!("the authorizer failed with {}", errors::short(&error)))?;
+    let (args, _) = payload.decode().map_err(|_| "the authorizer's answer cannot be read".to_owned())?;
+    let verdict = |allow, disclose| if allow { Verdict::Allowed { disclose } } else { Verdict::Denied };
+    match args.into_iter().next() {
+        Some(Value::Bool(allow)) => Ok((verdict(allow, disclose), false)),
+        Some(Value::Map(entries)) => {
+            let (mut allow, mut disclose, mut keep) = (None, disclose, false);
+            for (key, value) in &entries {
+                let key = key.as_str().unwrap_or_default();
+                let Some(value) = value.as_bool() else {
+                    return Err(format!("the authorizer's '{}' is not true or false", errors::short(key)));
+                };
+                match key {
+                    "allow" => allow = Some(value),
+                    "disclose" => disclose = value,
+                    "cache" => keep = value,
+                    _ => {
+                        return Err(format!(
+                            "the authorizer answered an unknown key '{}'",
+                            errors::short(key)
+                        ));
+                    }
+                }
+            }
+            let allow = allow.ok_or_else(|| "the authorizer's answer has no 'allow'".to_owned())?;
+            Ok((verdict(allow, disclose), keep))
+        }
+        other => Err(format!(
+            "the authorizer answered {}, not true, false or a dictionary with 'allow'",
+            other.as_ref().map_or("nothing", Value::describe)
+        )),
+    }
+}

@@ -1,0 +1,260 @@
+//! CALL and the way of an invocation to its callee.
+
+use super::{Call, CallKey, Caller, Target};
+use crate::realm::config::TimeoutUnit;
+use crate::realm::options;
+use crate::realm::permission::{Action, Verdict};
+use crate::realm::{Effects, Realm, errors};
+use crate::uri::Match;
+use crate::{Dict, Id, Message, Now, Payload, kind, uri};
+use std::time::Duration;
+
+/// How many further arguments of a progressive call wait together with it.
+const WAITING_INPUTS: usize = 1000;
+
+/// A call before it goes to a callee.
+#[derive(Debug)]
+pub(crate) struct Invocation {
+    pub(crate) details: Dict,
+    pub(crate) payload: Payload,
+    pub(crate) receive_progress: bool,
+    /// Further arguments are to come.
+    pub(crate) progress: bool,
+    /// Zero: none.
+    pub(crate) timeout: Duration,
+}
+
+impl Realm {
+    pub(crate) fn on_call(
+        &mut self,
+        now: Now,
+        session: Id,
+        (request, options, procedure, payload): (Id, Dict, String, Payload),
+        verdict: Option<Verdict>,
+        out: &mut Effects,
+    ) {
+        let refuse = |out: &mut Effects, error: &str, text: String| {
+            errors::refuse(out, session, kind::CALL, request, error, text);
+        };
+        let Some(own) = self.sessions.get_mut(&session) else { return };
+        let pending = own.calls.get(&request).copied();
+        let parsed = match options::Call::parse(&options) {
+            Ok(parsed) => parsed,
+            Err(text) => match pending {
+                Some(key) => return self.give_up(key, errors::INVALID_ARGUMENT, &text, out),
+                None => return refuse(out, errors::INVALID_ARGUMENT, text),
+            },
+        };
+        let opaque = payload.is_opaque();
+        if let Some(key) = pending {
+            return self.further_input(session, key, parsed, payload, out);
+        }
+        if own.is_late_input(request, parsed.progress) {
+            return;
+        }
+        if !uri::is_valid(&procedure, self.config.uri_check) {
+            let text = format!("call with invalid procedure URI '{}'", errors::short(&procedure));
+            return refuse(out, errors::INVALID_URI, text);
+        }
+        let question = (Action::Call, Match::Exact);
+        let disclose = match self.authorize(now, session, question, &procedure, &options, verdict, out) {
+            None => return self.hold(session, Message::Call { request, options, procedure, payload }),
+            Some(Verdict::Allowed { disclose }) => disclose,
+            Some(verdict) => return self.deny(session, request, Action::Call, &procedure, &verdict, out),
+        };
+        self.counters.calls += 1;
+        let Some(own) = self.sessions.get_mut(&session) else { return };
+        if uri::is_reserved(&procedure) {
+            if parsed.progress {
+                own.end_input(request);
+            }
+            let caller = Caller::Session { session, request };
+            return self.call_meta(now, caller, &procedure, &payload, out);
+        }
+        let Some(key) = self.dealer.table.best(&procedure) else {
+            let text = format!("no callee registered for procedure <{}>", errors::short(&procedure));
+            return refuse(out, errors::NO_SUCH_PROCEDURE, text);
+        };
+        if own.calls.len() >= self.config.bounds.calls {
+            let text =
+                format!("a session may have {} calls that are not answered yet", self.config.bounds.calls);
+            return refuse(out, errors::LIMIT_REACHED, text);
+        }
+        let mut details = parsed.passed.into_details(opaque);
+        if disclose {
+            own.identity.disclose("caller", &mut details);
+        }
+        if self.dealer.registrations[key].policy != Match::Exact {
+            details.push("procedure", procedure);
+        }
+        if parsed.timeout > 0 {
+            details.push("timeout", parsed.timeout);
+        }
+        if parsed.receive_progress {
+            details.push("receive_progress", true);
+        }
+        let invocation = Invocation {
+            details,
+            payload,
+            receive_progress: parsed.receive_progress,
+            progress: parsed.progress,
+            timeout: match self.config.call_timeout_unit {
+                TimeoutUnit::Milliseconds => Duration::from_millis(parsed.timeout),
+                TimeoutUnit::Seconds => Duration::from_secs(parsed.timeout),
+            },
+        };
+        if let Err(text) = self.invoke(now, key, Caller::Session { session, request }, invocation, out) {
+            refuse(out, errors::MAX_CONCURRENCY, text);
+        }
+    }
+
+    /// Calls a procedure for the router itself. None: it has been answered.
+    pub(crate) fn call_for_router(
+        &mut self,
+        now: Now,
+        caller: Caller,
+        procedure: &str,
+        payload: Payload,
+        timeout: Duration,
+        out: &mut Effects,
+    ) -> Option<CallKey> {
+        self.counters.calls += 1;
+        if uri::is_reserved(procedure) {
+            self.call_meta(now, caller, procedure, &payload, out);
+            return None;
+        }
+        let Some(key) = self.dealer.table.best(procedure) else {
+            let text = format!("no callee registered for procedure <{}>", errors::short(procedure));
+            self.respond_error(caller, errors::NO_SUCH_PROCEDURE, Dict::new(), Payload::one(text), out);
+            return None;
+        };
+        let mut details = Dict::new();
+        self.service.disclose("caller", &mut details);
+        if self.dealer.registrations[key].policy != Match::Exact {
+            details.push("procedure", procedure);
+        }
+        let invocation = Invocation { details, payload, receive_progress: false, progress: false, timeout };
+        match self.invoke(now, key, caller, invocation, out) {
+            Ok(call) => Some(call),
+            Err(text) => {
+                self.respond_error(caller, errors::MAX_CONCURRENCY, Dict::new(), Payload::one(text), out);
+                None
+            }
+        }
+    }
+
+    /// Sends a call to a callee, or lets it wait for one.
+    fn invoke(
+        &mut self,
+        now: Now,
+        registration: usize,
+        caller: Caller,
+        invocation: Invocation,
+        out: &mut Effects,
+    ) -> Result<CallKey, String> {
+        let Invocation { mut details, payload, receive_progress, progress, timeout } = invocation;
+        let entry = &mut self.dealer.registrations[registration];
+        let waiting = !entry.queue.is_empty();
+        let place = if waiting { None } else { entry.pick(&mut self.ids) };
+        if place.is_none() {
+            self.room_in_queue(registration)?;
+        }
+        let input = progress.then(|| Box::new(details.clone()));
+        if progress {
+            details.push("progress", true);
+        }
+        let entry = &mut self.dealer.registrations[registration];
+        let mut call = Call {
+            caller,
+            registration: entry.id,
+            target: Target::Queued(Vec::new()),
+            receive_progress,
+            input,
+            killed: false,
+            deadline: None,
+        };
+        let key = self.dealer.calls.vacant_key();
+        let mut forwarded = false;
+        let content = match place {
+            Some(at) => {
+                let callee = &mut entry.callees[at];
+                callee.active += 1;
+                let session = callee.session;
+                let forward = callee.forward_timeout;
+                let features = self.sessions.get(&session).map(|own| own.features);
+                forwarded = forward && features.is_some_and(|features| features.callee_timeout);
+                let request = self.next_invocation(session, key);
+                call.target = Target::Callee { session, request };
+                Some((session, request, call.registration))
+            }
+            None => {
+                entry.queue.push_back(key);
+                None
+            }
+        };
+        if !timeout.is_zero() && !forwarded {
+            let deadline = (now.clock.saturating_add(timeout), self.place());
+            call.deadline = Some(deadline);
+            self.dealer.timers.insert(deadline, key);
+        }
+        if let Caller::Session { session, request } = caller
+            && let Some(own) = self.sessions.get_mut(&session)
+        {
+            own.calls.insert(request, key);
+        }
+        match content {
+            Some((session, request, registration)) => {
+                self.dealer.calls.insert(call);
+                self.send(session, Message::Invocation { request, registration, details, payload }, out);
+            }
+            None => {
+                call.target = Target::Queued(vec![(details, payload)]);
+                self.dealer.calls.insert(call);
+            }
+        }
+        Ok(key)
+    }
+
+    /// The request of the next invocation of a callee.
+    pub(crate) fn next_invocation(&mut self, session: Id, key: CallKey) -> Id {
+        let Some(own) = self.sessions.get_mut(&session) else { return 0 };
+        own.last_invocation += 1;
+        own.invocations.insert(own.last_invocation, key);
+        self.dealer.last_invocation = self.dealer.last_invocation.max(own.last_invocation);
+        own.last_invocation
+    }
+
+    /// Brings further arguments of a progressive call to its callee.
+    fn further_input(
+        &mut self,
+        session: Id,
+        key: CallKey,
+        parsed: options::Call,
+        payload: Payload,
+        out: &mut Effects,
+    ) {
+        let call = &mut self.dealer.calls[key];
+        let Some(input) = &call.input else {
+            let text = "a CALL has the request of another one that is not answered yet";
+            return self.violation(session, text, out);
+        };
+        let mut details = (**input).clone();
+        details.0.extend(parsed.passed.into_details(payload.is_opaque()).0);
+        if parsed.progress {
+            details.push("progress", true);
+        } else {
+            call.input = None;
+        }
+        match &mut call.target {
+            Target::Queued(inputs) if inputs.len() > WAITING_INPUTS => {
+                let text = format!("{WAITING_INPUTS} further arguments may wait for a callee");
+                self.give_up(key, errors::LIMIT_REACHED, &text, out);
+            }
+            Target::Queued(inputs) => inputs.push((details, payload)),
+            Target::Callee { session, request } => {
+                let (session, request, registration) = (*session, *request, call.registration);
+                self.send(session, Message::Invocation { request, registration, details, payload }, out);
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Which callee of a registration is called.
+
+use super::{Callee, Registration};
+use crate::Ids;
+use crate::realm::options::Invoke;
+
+impl Callee {
+    pub(crate) const fn new(session: u64, concurrency: u64, forward_timeout: bool) -> Self {
+        Self { session, concurrency, active: 0, forward_timeout }
+    }
+
+    /// Whether it takes a further call.
+    const fn is_free(&self) -> bool {
+        self.concurrency == 0 || self.active < self.concurrency
+    }
+}
+
+impl Registration {
+    /// The place of the callee of the next call; none: all that come into question are at their limits.
+    pub(crate) fn pick(&mut self, ids: &mut Ids) -> Option<usize> {
+        let count = self.callees.len();
+        let free = |at: usize| self.callees.get(at).is_some_and(Callee::is_free).then_some(at);
+        match self.invoke {
+            Invoke::Single | Invoke::First => free(0),
+            Invoke::Last => free(count.checked_sub(1)?),
+            Invoke::RoundRobin => {
+                let start = self.turn;
+                let found = (0..count).find_map(|step| free((start + step) % count).map(|at| (step, at)));
+                let (step, at) = found?;
+                self.turn = start + step + 1;
+                Some(at)
+            }
+            Invoke::Random => {
+                let free = self.callees.iter().filter(|callee| callee.is_free()).count();
+                if free == 0 {
+                    return None;
+                }
+                let nth = ids.below(free);
+                let places = self.callees.iter().enumerate().filter(|(_, callee)| callee.is_free());
+                places.map(|(at, _)| at).nth(nth)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::uri::Match;
+    use std::collections::VecDeque;
+    use std::time::Duration;
+
+    fn registration(invoke: Invoke, callees: usize, concurrency: u64) -> Registration {
+        Registration {
+            id: 1,
+            uri: "com.x".into(),
+            policy: Match::Exact,
+            invoke,
+            created: Duration::ZERO,
+            callees: (0..callees).map(|at| Callee::new(at as u64, concurrency, false)).collect(),
+            turn: 0,
+            queue: VecDeque::new(),
+        }
+    }
+
+    fn picks(registration: &mut Registration, count: usize) -> Vec<Option<usize>> {
+        let mut ids = Ids::seeded(1);
+        let mut pick = || {
+            let at = registration.pick(&mut ids)?;
+            registration.callees[at].active += 1;
+            Some(at)
+        };
+        (0..count).map(|_| pick()).collect()
+    }
+
+    #[test]
+    fn each_policy_picks_its_callee() {
+        let some = |places: &[usize]| places.iter().map(|at| Some(*at)).collect::<Vec<_>>();
+        assert_eq!(picks(&mut registration(Invoke::Single, 1, 0), 3), some(&[0, 0, 0]));
+        assert_eq!(picks(&mut registration(Invoke::First, 3, 0), 3), some(&[0, 0, 0]));
+        assert_eq!(picks(&mut registration(Invoke::Last, 3, 0), 3), some(&[2, 2, 2]));
+        assert_eq!(picks(&mut registration(Invoke::RoundRobin, 3, 0), 4), some(&[0, 1, 2, 0]));
+        let random = picks(&mut registration(Invoke::Random, 3, 0), 100);
+        for at in 0..3 {
+            assert!(random.iter().filter(|pick| **pick == Some(at)).count() > 20, "{random:?}");
+        }
+    }
+
+    #[test]
+    fn callees_at_their_limits_are_passed_over() {
+        assert_eq!(picks(&mut registration(Invoke::Single, 1, 1), 2), [Some(0), None]);
+        assert_eq!(picks(&mut registration(Invoke::First, 2, 1), 2), [Some(0), None]);
+        assert_eq!(picks(&mut registration(Invoke::RoundRobin, 2, 1), 3), [Some(0), Some(1), None]);
+        let mut random = picks(&mut registration(Invoke::Random, 3, 1), 4);
+        assert_eq!(random.pop(), Some(None));
+        random.sort_unstable();
+        assert_eq!(random, [Some(0), Some(1), Some(2)]);
+        let mut uneven = registration(Invoke::RoundRobin, 3, 2);
+        uneven.callees[1].active = 2;
+        assert_eq!(picks(&mut uneven, 3), [Some(0), Some(2), Some(0)]);
+    }
+}

@@ -1,0 +1,55 @@
+//! Calls that wait for a callee at its limit.
+
+use super::Target;
+use crate::realm::{Effects, Realm};
+use crate::{Id, Message};
+
+impl Realm {
+    /// Whether a further call may wait; why not, for people.
+    pub(crate) fn room_in_queue(&self, registration: usize) -> Result<(), String> {
+        let entry = &self.dealer.registrations[registration];
+        let own = self.dealer.queue_limits.best(&entry.uri);
+        let limit = own.unwrap_or(self.dealer.queue_limit);
+        if entry.queue.len() < limit {
+            return Ok(());
+        }
+        Err(if limit == 0 {
+            "the callees have as many calls as they take at a time".to_owned()
+        } else {
+            format!("the callees have as many calls as they take at a time, and {limit} are waiting")
+        })
+    }
+
+    /// Gives waiting calls to the callees that are free.
+    pub(crate) fn serve_queue(&mut self, registration: usize, out: &mut Effects) {
+        while let Some(entry) = self.dealer.registrations.get_mut(registration) {
+            if entry.queue.is_empty() {
+                return;
+            }
+            let Some(at) = entry.pick(&mut self.ids) else { return };
+            let Some(key) = entry.queue.pop_front() else { return };
+            let callee = &mut entry.callees[at];
+            callee.active += 1;
+            let (session, id) = (callee.session, entry.id);
+            let request = self.next_invocation(session, key);
+            let target = Target::Callee { session, request };
+            let Target::Queued(inputs) = std::mem::replace(&mut self.dealer.calls[key].target, target) else {
+                continue;
+            };
+            for (details, payload) in inputs {
+                let message = Message::Invocation { request, registration: id, details, payload };
+                self.send(session, message, out);
+            }
+        }
+    }
+
+    /// Takes back the place that a call had at a callee, and gives it to the next one.
+    pub(crate) fn release(&mut self, registration: Id, callee: Id, out: &mut Effects) {
+        let Some(&key) = self.dealer.by_id.get(&registration) else { return };
+        let entry = &mut self.dealer.registrations[key];
+        if let Some(callee) = entry.callees.iter_mut().find(|entry| entry.session == callee) {
+            callee.active = callee.active.saturating_sub(1);
+            self.serve_queue(key, out);
+        }
+    }
+}

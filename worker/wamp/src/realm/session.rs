@@ -1,0 +1,135 @@
+//! A session of a realm.
+
+use super::authorize::Asked;
+use super::broker::Testament;
+use super::dealer::CallKey;
+use super::hash::{IdHash, IdMap};
+use super::{ClientFeatures, Joining};
+use crate::{Dict, Id, Message, Value};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// How many calls with an open input are remembered after their end.
+const ENDED_INPUTS: usize = 64;
+
+/// Who a session is.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub(crate) session: Id,
+    pub(crate) authid: Rc<str>,
+    pub(crate) authrole: Rc<str>,
+}
+
+impl Identity {
+    /// Adds the three details that disclose it: `PREFIX`, `PREFIX_authid` and `PREFIX_authrole`.
+    pub(crate) fn disclose(&self, prefix: &str, details: &mut Dict) {
+        details.push(prefix, self.session);
+        details.push(format!("{prefix}_authid"), &*self.authid);
+        details.push(format!("{prefix}_authrole"), &*self.authrole);
+    }
+}
+
+/// A session and what it has. What it has as a caller and as a callee are keys into the table of calls.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) identity: Identity,
+    pub(crate) about: Box<About>,
+    pub(crate) features: ClientFeatures,
+    /// Its place in the order of joining.
+    pub(crate) joined: u64,
+    /// By id, with their places in the order of subscribing.
+    pub(crate) subscriptions: IdMap<u64>,
+    /// By id, with their places in the order of registering.
+    pub(crate) registrations: IdMap<u64>,
+    /// Its calls by their requests.
+    pub(crate) calls: IdMap<CallKey>,
+    /// What it is called for, by the requests of the invocations.
+    pub(crate) invocations: IdMap<CallKey>,
+    /// The last request of an invocation that it got.
+    pub(crate) last_invocation: Id,
+    /// Calls that ended while their caller was still sending arguments.
+    ended_inputs: VecDeque<Id>,
+    pub(crate) testaments: Vec<Testament>,
+    /// What its authorizer is asked.
+    pub(crate) asked: Option<Box<Asked>>,
+    /// What came after that.
+    pub(crate) held: VecDeque<Message>,
+    /// It has violated the protocol: what comes is ignored until it leaves.
+    pub(crate) violated: bool,
+}
+
+/// What the meta API tells about a session.
+#[derive(Debug)]
+pub(crate) struct About {
+    authmethod: String,
+    authprovider: String,
+    authextra: Option<Dict>,
+    transport: Dict,
+}
+
+impl Session {
+    pub(crate) fn new(joining: Joining, joined: u64, hash: IdHash) -> Self {
+        Self {
+            identity: Identity {
+                session: joining.session,
+                authid: joining.authid.into(),
+                authrole: joining.authrole.into(),
+            },
+            about: Box::new(About {
+                authmethod: joining.authmethod,
+                authprovider: joining.authprovider,
+                authextra: joining.authextra,
+                transport: joining.transport,
+            }),
+            features: joining.features,
+            joined,
+            subscriptions: hash.map(),
+            registrations: hash.map(),
+            calls: hash.map(),
+            invocations: hash.map(),
+            last_invocation: 0,
+            ended_inputs: VecDeque::new(),
+            testaments: Vec::new(),
+            asked: None,
+            held: VecDeque::new(),
+            violated: false,
+        }
+    }
+
+    /// Its details, as authorizers get them.
+    pub(crate) fn details(&self) -> Dict {
+        let about = &self.about;
+        Dict::new()
+            .with("session", self.identity.session)
+            .with("authid", &*self.identity.authid)
+            .with("authrole", &*self.identity.authrole)
+            .with("authmethod", about.authmethod.as_str())
+            .with("authprovider", about.authprovider.as_str())
+            .with("authextra", about.authextra.clone().unwrap_or_default())
+            .with("transport", Value::from(about.transport.clone()))
+    }
+
+    /// Remembers that a call ended while its caller was still sending arguments: what is under way is for nobody.
+    pub(crate) fn end_input(&mut self, request: Id) {
+        if self.ended_inputs.len() == ENDED_INPUTS {
+            self.ended_inputs.pop_front();
+        }
+        self.ended_inputs.push_back(request);
+    }
+
+    /// Whether a CALL is one of those; after the last of them no longer.
+    pub(crate) fn is_late_input(&mut self, request: Id, more: bool) -> bool {
+        let Some(at) = self.ended_inputs.iter().position(|ended| *ended == request) else { return false };
+        if !more {
+            self.ended_inputs.remove(at);
+        }
+        true
+    }
+}
+
+/// The keys of a table in the order of its values.
+pub(crate) fn in_order(table: &IdMap<u64>) -> Vec<Id> {
+    let mut ids: Vec<_> = table.iter().map(|(id, place)| (*place, *id)).collect();
+    ids.sort_unstable();
+    ids.into_iter().map(|(_, id)| id).collect()
+}

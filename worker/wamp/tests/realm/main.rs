@@ -1,0 +1,5 @@
+//! A realm, through its messages.
+
+mod broker;
+mod dealer;
+mod world;
