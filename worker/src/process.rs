@@ -96,10 +96,10 @@ impl Life {
                 if hold {
                     self.controller.send(FromWorker::Prepared);
                 } else {
-                    self.accept();
+                    self.accept()?;
                 }
             }
-            Ok(Some((ToWorker::Accept, _))) => self.accept(),
+            Ok(Some((ToWorker::Accept, _))) => self.accept()?,
             Ok(Some((ToWorker::Listen(slots), sockets))) => {
                 self.listen(slots, sockets);
             }
@@ -160,11 +160,12 @@ impl Life {
         Ok(())
     }
 
-    fn accept(&mut self) {
+    fn accept(&mut self) -> Result<(), End> {
         if let Some(serving) = &mut self.serving {
-            serving.accept();
+            serving.accept().map_err(End::Failed)?;
             self.controller.send(FromWorker::Ready);
         }
+        Ok(())
     }
 
     /// Accepts from more sockets, or says that it can't: what it serves already is worth more.

@@ -35,8 +35,8 @@ pub(crate) struct Serving {
     transports: HashMap<String, Prepared>,
     /// Whether accepting has begun.
     begun: bool,
-    /// Listeners that don't accept yet.
-    held: Vec<(u64, Endpoint)>,
+    /// Sockets that are not accepted from yet. They may not listen yet, either.
+    held: Vec<(Slot, OwnedFd)>,
     /// Those that do, by their inodes.
     listeners: HashMap<u64, Accepting>,
     /// Those that accept, or publish; each says why it has ended.
@@ -60,7 +60,7 @@ struct Accepting {
 }
 
 impl Serving {
-    /// Registers every listener, or says why that can't be. Nothing is accepted before [`Self::accept`].
+    /// Makes every transport ready, or says why that can't be. Nothing is accepted before [`Self::accept`].
     pub(crate) fn prepare(
         plan: Plan,
         mut sockets: Vec<OwnedFd>,
@@ -117,15 +117,33 @@ impl Serving {
                 "{found} of {expected} listening sockets came: no descriptors are left in this process (see `ulimit -n`)"
             ));
         }
-        for (slot, socket) in slots.into_iter().zip(sockets) {
-            let Some(prepared) = self.transports.get(slot.transport.as_str()) else {
-                return Err(format!(
-                    "a socket came for transport \"{}\", which is not in the plan",
-                    slot.transport
-                ));
+        if let Some(slot) = slots.iter().find(|slot| !self.transports.contains_key(slot.transport.as_str())) {
+            let transport = &slot.transport;
+            return Err(format!("a socket came for transport \"{transport}\", which is not in the plan"));
+        }
+        self.held.extend(slots.into_iter().zip(sockets));
+        Ok(())
+    }
+
+    /// Begins to accept from every socket that was taken, all of which listen by now.
+    ///
+    /// They are registered here and not before: of a socket that does not listen epoll(7) reports a hang-up, which the
+    /// runtime takes to be final, so that the process would look for connections for ever.
+    pub(crate) fn accept(&mut self) -> Result<(), String> {
+        if !std::mem::replace(&mut self.begun, true) {
+            for prepared in self.transports.values() {
+                prepared.service.begin(&self.drainer.drain());
+            }
+        }
+        for (slot, socket) in std::mem::take(&mut self.held) {
+            let (Some(prepared), Some(context)) =
+                (self.transports.get(slot.transport.as_str()), &self.context)
+            else {
+                continue;
             };
+            let address = slot.address.clone();
             let endpoint = Endpoint {
-                listener: Listener::new(socket).map_err(|e| format!("{}: {e}", slot.address))?,
+                listener: Listener::new(socket).map_err(|e| format!("{address}: {e}"))?,
                 address: slot.address,
                 is_onion: matches!(prepared.transport.endpoint, ListeningEndpoint::Onion(_)),
                 tally: Rc::clone(&prepared.tally),
@@ -133,43 +151,22 @@ impl Serving {
                 pressure: Rc::clone(&self.pressure),
                 retired: Rc::default(),
             };
-            self.held.push((slot.inode, endpoint));
-        }
-        Ok(())
-    }
-
-    /// Begins to accept from every listener that was taken.
-    pub(crate) fn accept(&mut self) {
-        if !std::mem::replace(&mut self.begun, true) {
-            for prepared in self.transports.values() {
-                prepared.service.begin(&self.drainer.drain());
-            }
-        }
-        for (inode, endpoint) in std::mem::take(&mut self.held) {
-            let transport = endpoint.tally.transport();
-            let (Some(prepared), Some(context)) = (self.transports.get(transport), &self.context) else {
-                continue;
-            };
             let retired = Rc::clone(&endpoint.retired);
             let (front, service) = (prepared.front.clone(), prepared.service.clone());
-            let address = endpoint.address.clone();
             let serve = serve(endpoint, front, service, Rc::clone(context), self.drainer.drain());
             let task = self.tasks.spawn_local(async move {
                 serve.await;
                 format!("{address} is not served any longer")
             });
-            self.listeners.insert(inode, Accepting { task, retired });
+            self.listeners.insert(slot.inode, Accepting { task, retired });
         }
+        Ok(())
     }
 
     /// Accepts from more sockets of the plan's transports.
     pub(crate) fn listen(&mut self, slots: Vec<Slot>, sockets: Vec<OwnedFd>) -> Result<(), String> {
-        let taken = self.take(slots, sockets);
-        if taken.is_err() {
-            self.held.clear();
-        }
-        self.accept();
-        taken
+        self.take(slots, sockets)?;
+        self.accept()
     }
 
     /// Accepts no longer from these sockets, and closes them.

@@ -245,6 +245,21 @@ impl Bound {
         own.chain(self.common.iter().map(|socket| (socket, None)))
     }
 
+    /// Lets the own socket of the process with this index listen, if it doesn't.
+    ///
+    /// # Errors
+    /// As listen(2).
+    pub(crate) fn listen(&self, process: usize) -> io::Result<()> {
+        let (Some(socket), ListeningEndpoint::Tcp(tcp)) = (self.own.get(process), &self.endpoint) else {
+            return Ok(());
+        };
+        let option = SockRef::from(&socket.fd);
+        if !option.is_listener()? {
+            option.listen(tcp.backlog.try_into().unwrap_or(i32::MAX))?;
+        }
+        Ok(())
+    }
+
     /// To be called when the endpoint comes into effect: sockets beside others on their address begin to listen, and
     /// what can be set on kept ones is set, which has been as the configuration said that they come from.
     ///

@@ -108,7 +108,9 @@ fn assignment(worker: &Worker) -> Assignment {
     for bound in &worker.bound {
         for (socket, owner) in bound.listeners() {
             let Some(owner) = owner.map(usize::from) else { continue };
-            if assignment.contains_key(&owner) {
+            // One that is being made ready for the next configuration has sockets that need not listen yet.
+            let is_arriving = worker.slots.get(owner).is_some_and(|slot| slot.arriving);
+            if is_arriving || assignment.contains_key(&owner) {
                 continue;
             }
             let siblings = assignment.keys().copied();

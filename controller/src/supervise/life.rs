@@ -22,8 +22,10 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Duplicates of the sockets that a process of a guest is given, with their names.
+/// Duplicates of the sockets that a process of a guest is given, with their names. They listen: a program expects
+/// that (sd_listen_fds(3)) and knows of no word to wait for.
 fn sockets(guest: &Worker, slot: usize) -> io::Result<Vec<(String, OwnedFd)>> {
+    guest.bound.iter().try_for_each(|bound| bound.listen(slot))?;
     let sockets = guest.bound.iter().flat_map(|bound| bound.sockets(slot).map(move |socket| (bound, socket)));
     sockets.map(|(bound, socket)| Ok((bound.transport.clone(), socket.fd().try_clone_to_owned()?))).collect()
 }

@@ -47,11 +47,6 @@ impl Tally {
         Rc::new(Self { transport, connections: Cell::default() })
     }
 
-    /// Id of the transport.
-    pub(crate) fn transport(&self) -> &str {
-        &self.transport
-    }
-
     pub(crate) fn counters(&self) -> ListenerCounters {
         ListenerCounters { transport: self.transport.clone(), connections: self.connections.get() }
     }

@@ -21,7 +21,13 @@ pub(crate) enum Listener {
 
 impl Listener {
     /// Registers a socket that listens already.
+    ///
+    /// # Errors
+    /// When it does not listen, or can't be registered.
     pub(crate) fn new(fd: OwnedFd) -> io::Result<Self> {
+        if !SockRef::from(&fd).is_listener()? {
+            return Err(io::Error::other("the socket does not listen yet"));
+        }
         let domain = SockRef::from(&fd).domain()?;
         if domain == Domain::UNIX {
             let listener = std::os::unix::net::UnixListener::from(fd);
