@@ -1,5 +1,6 @@
 //! The `jackfield` executable: command line, controller, and the stages that make a process a worker.
 
+mod allowance;
 mod archives;
 mod cgroup;
 mod cli;

@@ -4,10 +4,12 @@
 mod address;
 mod client;
 mod frame;
+mod peer;
 mod protocol;
 mod server;
 
 pub(crate) use address::{Address, SOCKET};
 pub(crate) use client::{Client, ConnectError};
+pub(crate) use peer::Peer;
 pub(crate) use protocol::{Action, Envelope, Request, Response, VERSION};
 pub(crate) use server::{Call, Server, go_on_answering};

@@ -71,6 +71,21 @@ pub(crate) enum Request {
     },
 }
 
+impl Request {
+    /// Whether it only looks.
+    pub(crate) fn changes_nothing(&self) -> bool {
+        match self {
+            Self::Status | Self::Logs { .. } => true,
+            Self::Stop { .. }
+            | Self::Reload { .. }
+            | Self::Upgrade { .. }
+            | Self::Scale { .. }
+            | Self::Worker { .. }
+            | Self::LogLevel { .. } => false,
+        }
+    }
+}
+
 /// What can be done with a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -2,28 +2,35 @@
 //! answers.
 
 use super::frame::{MAX_REQUEST, encode, read_line};
-use super::{Address, Envelope, Request, Response, SOCKET, VERSION};
+use super::{Address, Envelope, Peer, Request, Response, SOCKET, VERSION};
+use crate::allowance::Allowance;
 use crate::logs::FOLLOWER_QUEUE;
 use interprocess::local_socket::ListenerOptions;
 use interprocess::local_socket::tokio::{Listener, Stream, prelude::*};
 use interprocess::os::unix::local_socket::ListenerOptionsExt as _;
 use interprocess::os::unix::uds_local_socket::tokio::Listener as UnixSocketListener;
 use rustix::process::geteuid;
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::{Semaphore, mpsc};
-use tokio::task::spawn_local;
-use tokio::time::timeout;
+use tokio::task::{AbortHandle, spawn_local};
+use tokio::time::{sleep, timeout};
 
 /// How long a client may take to say what it wants.
 const REQUEST_TIME: Duration = Duration::from_secs(10);
-/// Most clients at a time; more have to wait.
+/// Most clients at a time whose requests are being answered.
 const MAX_CLIENTS: usize = 64;
+/// Most clients that have not said yet what they want: for one more, the one that has been silent for longest goes.
+const MAX_SILENT: usize = 64;
+/// Connections that are taken at once, and in a second: whoever makes them without end does not keep the node busy.
+const CONNECTIONS: (u32, u32) = (128, 256);
 
 /// A request and where its responses go.
 #[derive(Debug)]
@@ -34,7 +41,12 @@ pub(crate) struct Call {
     pub responses: mpsc::Sender<Response>,
     /// The connection, where the answer may have to come from another image of the executable.
     pub connection: Option<OwnedFd>,
+    /// Who wants it; absent: the node itself.
+    pub peer: Option<Peer>,
 }
+
+/// Clients that have not said yet what they want, the one that has waited for longest first.
+type Silent = Rc<RefCell<VecDeque<(u64, AbortHandle)>>>;
 
 /// The listening control socket.
 #[derive(Debug)]
@@ -99,49 +111,70 @@ impl Server {
 
     /// Serves clients for ever.
     pub(crate) async fn serve(self, calls: mpsc::Sender<Call>) {
-        let places = Arc::new(Semaphore::new(MAX_CLIENTS));
-        while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+        let places = Rc::new(Semaphore::new(MAX_CLIENTS));
+        let silent = Silent::default();
+        let mut allowance = Allowance::new(CONNECTIONS.0, CONNECTIONS.1, Instant::now());
+        for number in 0.. {
             match self.listener.accept().await {
                 Ok(stream) => {
-                    let calls = calls.clone();
-                    spawn_local(async move {
+                    let (calls, places, heard) = (calls.clone(), Rc::clone(&places), Rc::clone(&silent));
+                    let task = spawn_local(async move {
+                        let has_spoken = || heard.borrow_mut().retain(|(silent, _)| *silent != number);
                         // A client that goes away needs no answer.
-                        let _ = converse(stream, calls).await;
-                        drop(place);
+                        let _ = converse(&stream, calls, &places, has_spoken).await;
+                        has_spoken();
                     });
+                    let mut silent = silent.borrow_mut();
+                    if silent.len() >= MAX_SILENT
+                        && let Some((_, longest)) = silent.pop_front()
+                    {
+                        longest.abort();
+                    }
+                    silent.push_back((number, task.abort_handle()));
                 }
                 // No descriptors or no memory: the next one may have more luck, but not at once.
-                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+                Err(_) => sleep(Duration::from_millis(100)).await,
             }
+            sleep(allowance.take(Instant::now())).await;
         }
     }
 }
 
-/// Only the node's user and root may command the node; the socket's mode says so, and so does this.
-fn is_allowed(stream: &Stream) -> bool {
-    let euid = stream.peer_creds().ok().and_then(|creds| creds.euid());
-    euid.is_some_and(|euid| euid == 0 || euid == geteuid().as_raw())
+/// The client, if it is one who may command the node: its user, or root. The socket's mode says so, and so does this.
+fn allowed(stream: &Stream) -> Option<Peer> {
+    let Stream::UdSocket(socket) = stream;
+    Peer::of(&socket.as_fd()).ok().filter(|peer| peer.uid == 0 || peer.uid == geteuid().as_raw())
 }
 
-async fn converse(stream: Stream, calls: mpsc::Sender<Call>) -> io::Result<()> {
-    let allowed = is_allowed(&stream);
-    let (mut reader, mut writer) = (BufReader::new(&stream), &stream);
-    if !allowed {
+async fn converse(
+    stream: &Stream,
+    calls: mpsc::Sender<Call>,
+    places: &Semaphore,
+    has_spoken: impl Fn(),
+) -> io::Result<()> {
+    let (mut reader, mut writer) = (BufReader::new(stream), stream);
+    let Some(peer) = allowed(stream) else {
         let refusal = "only the user who runs the node, and root, may command it";
         return send(&mut writer, &Response::Error(refusal.into())).await;
-    }
+    };
     let request = match timeout(REQUEST_TIME, read_line(&mut reader, MAX_REQUEST)).await {
         Ok(Ok(Some(line))) => parse(&line),
         Ok(Ok(None)) => return Ok(()),
         Ok(Err(e)) => Err(format!("the request can't be read: {e}")),
         Err(_) => Err("no request came".into()),
     };
+    has_spoken();
+    let Ok(_place) = places.try_acquire() else {
+        let refusal =
+            format!("{MAX_CLIENTS} commands are being carried out already; try again when one is done");
+        return send(&mut writer, &Response::Error(refusal)).await;
+    };
     match request {
         Ok(request) => {
             let outlives = matches!(request, Request::Upgrade { .. });
-            let Stream::UdSocket(socket) = &stream;
+            let Stream::UdSocket(socket) = stream;
             let connection = if outlives { Some(socket.as_fd().try_clone_to_owned()?) } else { None };
-            answer((request, connection), calls, reader, writer).await
+            answer((request, connection, peer), calls, reader, writer).await
         }
         Err(reason) => send(&mut writer, &Response::Error(reason)).await,
     }
@@ -174,13 +207,13 @@ pub(crate) async fn go_on_answering(connection: OwnedFd, mut answers: mpsc::Rece
 }
 
 async fn answer(
-    (request, connection): (Request, Option<OwnedFd>),
+    (request, connection, peer): (Request, Option<OwnedFd>, Peer),
     calls: mpsc::Sender<Call>,
     mut reader: impl AsyncRead + Unpin,
     mut writer: impl AsyncWrite + Unpin,
 ) -> io::Result<()> {
     let (responses, mut answers) = mpsc::channel(FOLLOWER_QUEUE);
-    if calls.send(Call { request, responses, connection }).await.is_err() {
+    if calls.send(Call { request, responses, connection, peer: Some(peer) }).await.is_err() {
         return send(&mut writer, &Response::Error("the node is ending".into())).await;
     }
     drop(calls);
@@ -308,6 +341,26 @@ mod tests {
             client.next().unwrap().unwrap();
             drop(client);
             was_gone.recv().unwrap();
+        });
+    }
+
+    #[test]
+    fn silent_clients_keep_nobody_out() {
+        let temp = TempDir::new();
+        let (dir, path) = (temp.path().to_owned(), temp.path().join(SOCKET));
+        let answer = |call: Call| call.responses.try_send(Response::Done).unwrap();
+        serving(temp.path(), answer, move || {
+            let silent: Vec<_> = (0..MAX_SILENT * 3).map(|_| UnixStream::connect(&path).unwrap()).collect();
+            for _ in 0..3 {
+                let mut client = Client::connect(&dir).unwrap();
+                client.limit(Duration::from_secs(20)).unwrap();
+                client.send(&Request::Status).unwrap();
+                assert!(matches!(client.next().unwrap(), Some(Response::Done)));
+            }
+            // The first has been silent for longest.
+            let mut answer = String::new();
+            SyncReader::new(&silent[0]).read_line(&mut answer).unwrap();
+            assert_eq!(answer, "");
         });
     }
 

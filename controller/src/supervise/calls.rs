@@ -14,7 +14,12 @@ use std::time::Duration;
 
 impl Supervisor {
     /// Begins to do what a client wants.
-    pub(super) fn called(&mut self, Call { request, responses, connection }: Call) {
+    pub(super) fn called(&mut self, Call { request, responses, connection, peer }: Call) {
+        if let Some(reason) = peer.and_then(|peer| self.forbids(&peer, &request)) {
+            self.hub.log(Level::Warn, format!("a command was refused: {reason}"));
+            let _ = responses.try_send(Response::Error(reason));
+            return;
+        }
         match request {
             Request::Status => self.gather_for_client(responses),
             Request::Logs { filter, last, follow } => {

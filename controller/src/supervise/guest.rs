@@ -231,6 +231,7 @@ impl Supervisor {
             request: Request::Worker { action: Action::Restart, ids: vec![worker.to_owned()] },
             responses,
             connection: None,
+            peer: None,
         };
         self.called(call);
         let (hub, worker) = (self.hub.clone(), worker.to_owned());

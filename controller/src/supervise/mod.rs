@@ -21,6 +21,7 @@ mod life;
 mod oom;
 mod operation;
 mod orphans;
+mod permit;
 mod process;
 mod publication;
 mod reload;

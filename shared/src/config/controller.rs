@@ -6,6 +6,7 @@ use super::log::Log;
 use super::source::{Kind, Value};
 use super::transport::id;
 use super::worker::Manhole;
+use serde_json::json;
 
 object! {
     /// The controller.
@@ -43,6 +44,18 @@ choice! {
     }
 }
 
+choice! {
+    /// Whose commands may change anything.
+    pub enum ChangesBy {
+        /// Those of the node's user, and of root.
+        Owner = "owner",
+        /// Those of root.
+        Root = "root",
+        /// Nobody's: signals to the controller are left.
+        Nobody = "nobody",
+    }
+}
+
 object! {
     /// The controller's options.
     pub struct ControllerOptions as "controller options" {
@@ -50,6 +63,10 @@ object! {
         pub title as "title": Option<String> = text(), optional;
         /// When the node ends because of its workers; absent: never, they are restarted.
         pub shutdown as "shutdown": Option<Vec<NodeShutdown>> = shutdown(), optional;
+        /// Whose commands (`jackfield stop`, `reload`, `upgrade`, `worker …`, `logs level`) may change anything; to look
+        /// (`status`, `top`, `logs`) the node's user and root always may. What the node has started itself, and what is
+        /// confined, may neither.
+        pub changes_by as "changes_by": ChangesBy = word(), default(json!("owner"), ChangesBy::Owner);
     }
     ignored {
         /// Starts workers at the same time, which Jackfield always does.
