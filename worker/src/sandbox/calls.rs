@@ -92,8 +92,65 @@ const PROGRAMS: &[i64] = &[
     libc::SYS_vfork,
 ];
 
-/// The kinds of sockets there is a use for; AF_NETLINK is the C library's, for a name lookup.
-const FAMILIES: [i32; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
+/// What changes files by their names, or what else there is to say of them: landlock(7) holds none of that back. Whoever
+/// makes files gives them their mode when they are made.
+const ATTRIBUTES: &[i64] = &[
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_chmod,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_chown,
+    libc::SYS_fchmodat,
+    SYS_FCHMODAT2,
+    libc::SYS_fchown,
+    libc::SYS_fchownat,
+    SYS_FILE_SETATTR,
+    libc::SYS_fremovexattr,
+    libc::SYS_fsetxattr,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_futimesat,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_lchown,
+    libc::SYS_lremovexattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_removexattr,
+    SYS_REMOVEXATTRAT,
+    libc::SYS_setxattr,
+    SYS_SETXATTRAT,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_utime,
+    libc::SYS_utimensat,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_utimes,
+];
+
+/// Calls that the C library's table may not have yet; from 424 on, numbers are the same everywhere.
+const SYS_FCHMODAT2: i64 = 452;
+const SYS_SETXATTRAT: i64 = 463;
+const SYS_REMOVEXATTRAT: i64 = 466;
+const SYS_FILE_SETATTR: i64 = 469;
+
+/// What gives a process, which need not be the caller, another share of the machine, or a signal.
+const SHARES: &[i64] = &[
+    libc::SYS_ioprio_set,
+    libc::SYS_process_mrelease,
+    libc::SYS_rt_tgsigqueueinfo,
+    libc::SYS_sched_setattr,
+    libc::SYS_sched_setparam,
+    libc::SYS_sched_setscheduler,
+    libc::SYS_setpgid,
+    libc::SYS_setpriority,
+    libc::SYS_tkill,
+];
+
+/// The kinds of sockets there is a use for.
+const FAMILIES: [i32; 3] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6];
+
+/// The versions of IP, and the types of their sockets that are not TCP's; names are looked up by the first.
+const IP: [i32; 2] = [libc::AF_INET, libc::AF_INET6];
+const NOT_TCP: [i32; 5] =
+    [libc::SOCK_DGRAM, libc::SOCK_RAW, libc::SOCK_RDM, libc::SOCK_SEQPACKET, libc::SOCK_DCCP];
+/// Where the type of a socket stands beside its flags.
+const TYPE: u64 = 0xf;
 
 pub(super) fn restrict(needs: &Needs) -> Result<(), String> {
     let fail = |e: seccompiler::Error| e.to_string();
@@ -109,11 +166,24 @@ pub(super) fn restrict(needs: &Needs) -> Result<(), String> {
 }
 
 fn refused(needs: &Needs) -> seccompiler::Result<Rules> {
-    let always = NEVER.iter().chain(PROGRAMS.iter().filter(|_| !needs.programs));
-    let mut rules: Rules = always.map(|&call| (call, Vec::new())).collect();
-    let family = |&family: &i32| condition(0, SeccompCmpOp::Ne, family.unsigned_abs().into());
-    let families = FAMILIES.iter().map(family).collect::<Result<_, _>>()?;
-    rules.insert(libc::SYS_socket, vec![SeccompRule::new(families)?]);
+    let always = NEVER.iter();
+    let unless_programs = PROGRAMS.iter().chain(ATTRIBUTES).chain(SHARES).filter(|_| !needs.programs);
+    let mut rules: Rules = always.chain(unless_programs).map(|&call| (call, Vec::new())).collect();
+    // Whoever makes files may still give one its mode, by a descriptor.
+    if !needs.programs && needs.write.is_empty() {
+        rules.insert(libc::SYS_fchmod, Vec::new());
+    }
+    rules.insert(libc::SYS_socket, sockets(needs)?);
+    rules.insert(libc::SYS_prlimit64, vec![unless_zero(0)?]);
+    rules.insert(libc::SYS_sched_setaffinity, vec![unless_zero(0)?]);
+    if needs.programs {
+        // PRIO_PROCESS is 0: neither groups, nor users, nor others.
+        rules.insert(libc::SYS_setpriority, vec![unless_zero(0)?, unless_zero(1)?]);
+    } else {
+        // To one of its own threads only: abort(3).
+        let own = std::process::id().into();
+        rules.insert(libc::SYS_tgkill, vec![SeccompRule::new(vec![condition(0, SeccompCmpOp::Ne, own)?])?]);
+    }
     // Typing for the user of a terminal.
     rules.insert(
         libc::SYS_ioctl,
@@ -123,6 +193,34 @@ fn refused(needs: &Needs) -> seccompiler::Result<Rules> {
         let thread = libc::CLONE_THREAD.unsigned_abs().into();
         let process = condition(0, SeccompCmpOp::MaskedEq(thread), 0)?;
         rules.insert(libc::SYS_clone, vec![SeccompRule::new(vec![process])?]);
+    }
+    Ok(rules)
+}
+
+/// Matches where the argument is not 0: where it names a process, one that is not the caller itself.
+fn unless_zero(argument: u8) -> seccompiler::Result<SeccompRule> {
+    Ok(SeccompRule::new(vec![condition(argument, SeccompCmpOp::Ne, 0)?])?)
+}
+
+/// Which sockets are refused.
+fn sockets(needs: &Needs) -> seccompiler::Result<Vec<SeccompRule>> {
+    let is = |argument, operator, value: i32| condition(argument, operator, value.unsigned_abs().into());
+    // The C library's, for a name lookup.
+    let netlink = (needs.names || needs.programs).then_some(libc::AF_NETLINK);
+    let others = FAMILIES.into_iter().chain(netlink).map(|family| is(0, SeccompCmpOp::Ne, family));
+    let mut rules = vec![SeccompRule::new(others.collect::<Result<_, _>>()?)?];
+    if needs.programs {
+        return Ok(rules);
+    }
+    for family in IP {
+        for kind in NOT_TCP.into_iter().skip(usize::from(needs.names)) {
+            let (family, kind) =
+                (is(0, SeccompCmpOp::Eq, family)?, is(1, SeccompCmpOp::MaskedEq(TYPE), kind)?);
+            rules.push(SeccompRule::new(vec![family, kind])?);
+        }
+        let (family, protocol) =
+            (is(0, SeccompCmpOp::Eq, family)?, is(2, SeccompCmpOp::Eq, libc::IPPROTO_SCTP)?);
+        rules.push(SeccompRule::new(vec![family, protocol])?);
     }
     Ok(rules)
 }

@@ -109,6 +109,96 @@ fn no_program_is_started_and_no_other_process_reached() {
 }
 
 #[test]
+fn nothing_is_changed_about_files_and_about_other_processes() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let temp = Directory::new();
+    let path = temp.path().join("file");
+    fs::write(&path, "text").unwrap();
+    let open = File::open(&path).unwrap();
+    let run = {
+        let path = path.clone();
+        move || {
+            let mode = || fs::Permissions::from_mode(0o4777);
+            assert_eq!(refused(fs::set_permissions(&path, mode())), ErrorKind::PermissionDenied);
+            assert_eq!(refused(open.set_permissions(mode())), ErrorKind::PermissionDenied);
+            assert_eq!(refused(std::os::unix::fs::chown(&path, Some(7), None)), ErrorKind::PermissionDenied);
+            assert_eq!(refused(std::os::unix::fs::lchown(&path, Some(7), None)), ErrorKind::PermissionDenied);
+            assert_eq!(refused(std::os::unix::fs::fchown(&open, Some(7), None)), ErrorKind::PermissionDenied);
+            let then = std::time::SystemTime::UNIX_EPOCH;
+            assert_eq!(refused(open.set_modified(then)), ErrorKind::PermissionDenied);
+            let name = "user.jackfield";
+            let flags = rustix::fs::XattrFlags::empty();
+            assert_eq!(rustix::fs::setxattr(&path, name, b"x", flags), Err(Errno::PERM));
+            assert_eq!(rustix::fs::fsetxattr(&open, name, b"x", flags), Err(Errno::PERM));
+            let parent = getppid();
+            let all = rustix::process::Rlimit { current: None, maximum: None };
+            let limited = rustix::process::prlimit(parent, rustix::process::Resource::Nproc, all);
+            assert_eq!(limited.map(drop), Err(Errno::PERM));
+            let cpus = rustix::thread::sched_getaffinity(None).unwrap();
+            assert_eq!(rustix::thread::sched_setaffinity(parent, &cpus), Err(Errno::PERM));
+            rustix::thread::sched_setaffinity(None, &cpus).unwrap();
+            assert_eq!(rustix::process::setpriority_process(parent, 0), Err(Errno::PERM));
+            let own = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+            rustix::process::setrlimit(rustix::process::Resource::Nofile, own).unwrap();
+        }
+    };
+    confined(Needs::nothing(), run);
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o644);
+}
+
+#[test]
+fn who_makes_files_may_give_them_their_mode_and_no_others() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let temp = Directory::new();
+    let directory = temp.path().to_owned();
+    confined(Needs::of_fetching(&directory), move || {
+        let file = File::create(directory.join("new")).unwrap();
+        file.set_permissions(fs::Permissions::from_mode(0o600)).unwrap();
+        let mode = fs::Permissions::from_mode(0o666);
+        assert_eq!(refused(fs::set_permissions(directory.join("new"), mode)), ErrorKind::PermissionDenied);
+    });
+}
+
+#[test]
+fn no_datagram_goes_anywhere_unless_names_are_looked_up() {
+    for family in [AddressFamily::INET, AddressFamily::INET6] {
+        confined(Needs::nothing(), move || {
+            for kind in [SocketType::DGRAM, SocketType::RAW, SocketType::SEQPACKET] {
+                assert_eq!(socket(family, kind, None).map(drop), Err(Errno::PERM), "{kind:?}");
+            }
+            let flags = rustix::net::SocketFlags::CLOEXEC;
+            let with_flags = rustix::net::socket_with(family, SocketType::DGRAM, flags, None);
+            assert_eq!(with_flags.map(drop), Err(Errno::PERM));
+            assert_ne!(socket(family, SocketType::STREAM, None).map(drop), Err(Errno::PERM));
+            assert_eq!(socket(AddressFamily::NETLINK, SocketType::RAW, None).map(drop), Err(Errno::PERM));
+        });
+    }
+    let relay = r#"{"type": "stream.relay", "endpoint": {"type": "tcp", "port": 8080},
+        "backends": [{"type": "tcp", "host": "localhost", "port": 80}]}"#;
+    confined(needs_of(relay), || {
+        socket(AddressFamily::INET, SocketType::DGRAM, None).unwrap();
+        assert_eq!(socket(AddressFamily::INET, SocketType::RAW, None).map(drop), Err(Errno::PERM));
+    });
+}
+
+#[test]
+fn programs_keep_their_files_and_leave_other_processes_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let temp = Directory::new();
+    let path = temp.path().join("file");
+    fs::write(&path, "text").unwrap();
+    confined(Needs::of_programs(), move || {
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let all = rustix::process::Rlimit { current: None, maximum: None };
+        let limited = rustix::process::prlimit(getppid(), rustix::process::Resource::Nproc, all);
+        assert_eq!(limited.map(drop), Err(Errno::PERM));
+        assert_eq!(rustix::process::setpriority_process(getppid(), 0), Err(Errno::PERM));
+        let cpus = rustix::thread::sched_getaffinity(None).unwrap();
+        assert_eq!(rustix::thread::sched_setaffinity(getppid(), &cpus), Err(Errno::PERM));
+    });
+}
+
+#[test]
 fn root_keeps_the_right_to_files_and_no_other() {
     confined(Needs::nothing(), || {
         let files = CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH;
