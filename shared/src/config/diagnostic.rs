@@ -56,7 +56,11 @@ impl fmt::Display for Diagnostic {
 const QUOTED_LINE: usize = 160;
 
 /// Lines with one of these are not quoted either: where the syntax is broken, nobody knows what is secret.
-const SECRET: [&str; 6] = ["secret", "ticket", "password", "stored-key", "server-key", "token"];
+const SECRET: [&str; 7] = ["secret", "ticket", "password", "passphrase", "stored-key", "server-key", "token"];
+
+/// Attributes below which something secret stands, or which hold it where they should hold an object.
+const SECRET_BELOW: [&str; 6] = ["principals", "users", "vars", "salt", "stored-key", "server-key"];
+const SECRET_AT: [&str; 4] = ["ticket", "wampcra", "scram", "vars"];
 
 impl Diagnostic {
     /// The diagnostic as one line, with the source line and a caret below it where that helps.
@@ -76,9 +80,40 @@ impl Diagnostic {
 }
 
 fn is_quotable(line: &str) -> bool {
-    !line.trim().is_empty()
-        && line.chars().count() <= QUOTED_LINE
-        && !SECRET.iter().any(|name| line.to_ascii_lowercase().contains(name))
+    !line.trim().is_empty() && line.chars().count() <= QUOTED_LINE && !names_secret(line)
+}
+
+fn names_secret(line: &str) -> bool {
+    let line = line.to_ascii_lowercase();
+    SECRET.iter().any(|name| line.contains(name))
+}
+
+/// Whether something secret may stand in this line (from 1) of a text whose syntax is broken: it says so itself, or it
+/// belongs to an attribute whose values are secret.
+pub(crate) fn may_be_secret(text: &str, line: u32) -> bool {
+    let lines: Vec<_> = text.lines().take(line as usize).collect();
+    let opens = |line: &str| {
+        let word = line.trim_start_matches([' ', '\t', '-', '{', '"', '\'']);
+        SECRET_BELOW
+            .iter()
+            .chain(&SECRET_AT)
+            .any(|name| word.strip_prefix(name).is_some_and(|rest| rest.starts_with(['"', '\'', ':', ' '])))
+    };
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let Some((last, before)) = lines.split_last() else { return false };
+    let mut depth = indent(last);
+    if names_secret(last) || opens(last) || SECRET_BELOW.iter().any(|name| last.contains(name)) {
+        return true;
+    }
+    for line in before.iter().rev().filter(|line| !line.trim().is_empty()) {
+        if indent(line) < depth {
+            depth = indent(line);
+            if opens(line) {
+                return true;
+            }
+        }
+    }
+    false
 }
 
 /// The way to an attribute, from the top of the document.
@@ -104,6 +139,20 @@ impl Path {
         let mut path = self.clone();
         path.push_index(index);
         path
+    }
+
+    /// Whether what stands here may be secret, also where it is something else than what is expected here.
+    pub(crate) fn is_secret(&self) -> bool {
+        let is = |segment: &Segment, some: &dyn Fn(&str) -> bool| match segment {
+            Segment::Key(key) => some(key),
+            Segment::Index(_) => false,
+        };
+        let below = |key: &str| {
+            let is_file = key.ends_with("_file");
+            SECRET_BELOW.contains(&key) || (!is_file && (key.contains("secret") || key.contains("password")))
+        };
+        self.0.iter().any(|segment| is(segment, &below))
+            || self.0.last().is_some_and(|last| is(last, &|key| SECRET_AT.contains(&key)))
     }
 
     pub(crate) fn push_key(&mut self, key: &str) {
@@ -163,6 +212,34 @@ impl fmt::Display for Path {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_of_secrets_are_known_where_the_syntax_is_broken() {
+        let text =
+            "a: 1\nenv:\n  vars:\n    TOKEN_A: x\n    DB: \"hunter2\n  other: 1\nusers:\n  joe: {secret: x\n";
+        let found: Vec<_> = (1..=8).map(|line| may_be_secret(text, line)).collect();
+        assert_eq!(found, [false, false, true, true, true, false, true, true]);
+        assert!(may_be_secret("{\"vars\": {\"DB\": hunter2}}", 1));
+        assert!(!may_be_secret("{\"type\": rooter}", 1));
+    }
+
+    #[test]
+    fn what_is_secret_is_known_by_its_place() {
+        let path = |text: &str| text.split('.').fold(Path::default(), |path, key| path.key(key));
+        for secret in [
+            "a.env.vars.X",
+            "auth.ticket.principals.joe",
+            "tor_control_password",
+            "wampcra.users.joe.salt",
+            "auth.ticket",
+            "options.secret",
+        ] {
+            assert!(path(secret).is_secret(), "{secret}");
+        }
+        for public in ["tor_control_password_file", "auth.ticket.type", "tls.key", "id"] {
+            assert!(!path(public).is_secret(), "{public}");
+        }
+    }
 
     #[test]
     fn one_line_then_the_source_with_a_caret() {

@@ -5,9 +5,10 @@ use std::path::{Path as FsPath, PathBuf};
 use std::time::Duration;
 
 use super::decode::{Context, Environment, Rule, nested};
-use super::diagnostic::{Diagnostic, Path, Severity};
+use super::diagnostic::{Diagnostic, Path, Severity, may_be_secret};
 use super::node::Node;
 use super::source::{self, Format, Span};
+use std::collections::BTreeSet;
 
 /// How often a file is read that is being written to, at most, and how long is waited in between.
 const STILL: u32 = 100;
@@ -24,6 +25,8 @@ pub struct Loaded {
     pub text: String,
     /// The file's name as the user knows it.
     pub file: String,
+    /// Lines that hold something secret.
+    secret: BTreeSet<u32>,
 }
 
 impl Loaded {
@@ -46,8 +49,8 @@ impl Loaded {
     pub fn remark(&mut self, severity: Severity, path: &Path, message: String) {
         let root = Format::of_file(&self.file).and_then(|format| source::parse(&self.text, format).ok());
         let span = root.map_or(Span { line: 1, column: 1 }, |root| path.span_in(&root));
-        let (file, path, sensitive) = (self.file.clone(), path.to_string(), false);
         let Span { line, column } = span;
+        let (file, sensitive, path) = (self.file.clone(), self.secret.contains(&line), path.to_string());
         self.diagnostics.push(Diagnostic { severity, file, line, column, path, message, sensitive });
         self.diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
         if severity == Severity::Error {
@@ -63,9 +66,10 @@ impl Loaded {
             column: span.column,
             path: String::new(),
             message,
-            sensitive: false,
+            sensitive: may_be_secret(&text, span.line),
         };
-        Self { node: None, diagnostics: vec![diagnostic], text, file: file.to_owned() }
+        let secret = BTreeSet::new();
+        Self { node: None, diagnostics: vec![diagnostic], text, file: file.to_owned(), secret }
     }
 }
 
@@ -159,7 +163,7 @@ pub fn parse(text: &str, format: Format, file: &str, node_dir: &FsPath, env: Env
         diagnostic.sensitive = secret.contains(&diagnostic.line);
     }
     diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
-    Loaded { node, diagnostics, text: text.to_owned(), file: file.to_owned() }
+    Loaded { node, diagnostics, text: text.to_owned(), file: file.to_owned(), secret }
 }
 
 /// The configuration of the node in `dir`: `file` in it if given, else `config.yaml`, else `config.json`.

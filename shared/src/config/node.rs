@@ -44,7 +44,7 @@ impl Rule for Version {
                 value.span,
                 "found 1, expected 2; version 1 is an old format, which `crossbar upgrade` converts",
             ),
-            _ => cx.error(value.span, format!("found {}, expected 2", describe(&substituted))),
+            _ => cx.error(value.span, format!("found {}, expected 2", cx.describe(&substituted))),
         }
         None
     }

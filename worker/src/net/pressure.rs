@@ -84,6 +84,7 @@ pub(crate) fn raise_file_limit() {
     if limit.current != limit.maximum
         && let Err(e) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })
     {
-        warn!("the limit of open files stays at {:?}: {e}", limit.current);
+        let limit = limit.current.map_or_else(|| "what it is".to_owned(), |limit| limit.to_string());
+        warn!("the limit of open files stays at {limit}: {e}");
     }
 }

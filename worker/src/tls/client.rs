@@ -1,5 +1,6 @@
 //! TLS on connections to others.
 
+use super::explain::of_verifier;
 use super::verify::Verifier;
 use super::{Review, names, provider, versions};
 use crate::net::stream::Stream;
@@ -136,7 +137,7 @@ fn verifier(tls: &TlsConnecting, review: &mut Review<'_>) -> Option<Verifier> {
     match builder.build() {
         Ok(inner) => Some(Verifier { inner, trusted }),
         Err(e) => {
-            review.error(&at.key("ca_certificates"), format!("can't be used: {e}"));
+            review.error(&at.key("ca_certificates"), format!("can't be used: {}", of_verifier(&e)));
             None
         }
     }

@@ -1,5 +1,6 @@
 //! From a listening endpoint's section to what rustls serves with.
 
+use super::explain::of_verifier;
 use super::sni::Certificates;
 use super::{Review, names, versions};
 use jackfield_shared::config::{ClientAuth, TlsListening};
@@ -79,7 +80,7 @@ fn client_verifier(tls: &TlsListening, review: &mut Review<'_>) -> Option<Arc<dy
         Ok(verifier) => Some(verifier),
         Err(e) => {
             let key = if tls.crls.is_empty() { "ca_certificates" } else { "crls" };
-            review.error(&at.key(key), format!("can't be used: {e}"));
+            review.error(&at.key(key), format!("can't be used: {}", of_verifier(&e)));
             None
         }
     }

@@ -5,7 +5,8 @@ use std::path::{Path as FsPath, PathBuf};
 
 use super::super::diagnostic::{Diagnostic, Path, Severity};
 use super::super::endpoint::Address;
-use super::super::source::Span;
+use super::super::source::{Span, Value};
+use super::{describe, describe_kind};
 
 /// Looks up an environment variable. Injected, so that a configuration can be judged for another environment.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -106,7 +107,15 @@ impl<'a> Context<'a> {
         self.in_key(key, |cx| cx.warn(span, message));
     }
 
+    /// A value as an error message names it: where something secret stands, without what it says.
+    pub(crate) fn describe(&self, value: &Value) -> String {
+        if self.path.is_secret() { describe_kind(value).into() } else { describe(value) }
+    }
+
     fn push(&mut self, severity: Severity, span: Span, message: String) {
+        if self.path.is_secret() {
+            self.secret_lines.insert(span.line);
+        }
         self.diagnostics.push(Diagnostic {
             severity,
             file: self.file.to_owned(),

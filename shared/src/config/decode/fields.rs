@@ -1,7 +1,7 @@
 //! The attributes of one object while it is being read: which were asked for, which are left over.
 
 use super::super::source::{Entry, Kind, Span, Value};
-use super::{Context, Rule, describe, nearest};
+use super::{Context, Rule, nearest};
 
 /// The attributes of one object.
 pub(crate) struct Fields<'v> {
@@ -23,7 +23,7 @@ impl<'v> Fields<'v> {
                 Some(Self { entries, span: value.span, known: Vec::new(), unclear: false, lenient: false })
             }
             _ => {
-                cx.error(value.span, format!("found {}, expected {what}", describe(value)));
+                cx.error(value.span, format!("found {}, expected {what}", cx.describe(value)));
                 None
             }
         }
@@ -142,7 +142,7 @@ impl Fields<'_> {
         let found = cx.in_key(key, |cx| {
             let value = cx.substituted(&entry.value)?;
             let Kind::String(text) = &value.kind else {
-                cx.error(entry.value.span, format!("found {}, expected {}", describe(&value), expected()));
+                cx.error(entry.value.span, format!("found {}, expected {}", cx.describe(&value), expected()));
                 return None;
             };
             if let Some((_, meant, why)) = aliases.iter().find(|(alias, ..)| alias == text) {
@@ -155,7 +155,7 @@ impl Fields<'_> {
                 let hint = hint.map(|name| format!("; did you mean {name:?}?")).unwrap_or_default();
                 cx.error(
                     entry.value.span,
-                    format!("found {}, expected {}{hint}", describe(&value), expected()),
+                    format!("found {}, expected {}{hint}", cx.describe(&value), expected()),
                 );
             }
             tag

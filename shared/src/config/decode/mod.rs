@@ -42,7 +42,7 @@ pub(crate) trait Rule {
 }
 
 /// A value as an error message names it: short, and with its type where the text would mislead.
-pub(crate) fn describe(value: &Value) -> String {
+fn describe(value: &Value) -> String {
     match &value.kind {
         Kind::Null => "null".into(),
         Kind::Bool(value) => value.to_string(),

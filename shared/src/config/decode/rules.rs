@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::super::source::{Kind, Value};
 use super::numbers::or_reference;
-use super::{Context, Defs, Rule, describe, describe_kind, nearest};
+use super::{Context, Defs, Rule, describe_kind, nearest};
 
 /// `a, b or c`, each in quotes.
 pub(crate) fn alternatives(names: &[&str]) -> String {
@@ -21,7 +21,7 @@ pub(crate) fn alternatives(names: &[&str]) -> String {
 }
 
 pub(super) fn refuse<T>(value: &Value, expected: &str, cx: &mut Context<'_>) -> Option<T> {
-    cx.error(value.span, format!("found {}, expected {expected}", describe(value)));
+    cx.error(value.span, format!("found {}, expected {expected}", cx.describe(value)));
     None
 }
 
@@ -134,6 +134,31 @@ impl Rule for SecretText {
 
     fn schema(&self, _: &mut Defs) -> Json {
         json!({"type": "string"})
+    }
+}
+
+/// Reads by another rule what is kept out of quoted lines.
+pub(crate) struct Hidden<R>(R);
+
+/// By this rule, and its line is never quoted.
+pub(crate) fn hidden<R: Rule>(rule: R) -> Hidden<R> {
+    Hidden(rule)
+}
+
+impl<R: Rule> Rule for Hidden<R> {
+    type Out = R::Out;
+
+    fn read(&self, value: &Value, cx: &mut Context<'_>) -> Option<R::Out> {
+        cx.secret_lines.insert(value.span.line);
+        self.0.read(value, cx)
+    }
+
+    fn expected(&self) -> String {
+        self.0.expected()
+    }
+
+    fn schema(&self, defs: &mut Defs) -> Json {
+        self.0.schema(defs)
     }
 }
 

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use serde_json::{Value as Json, json};
 
 use super::super::source::{Kind, Value};
-use super::{Context, Defs, Fields, Object, Rule, describe};
+use super::{Context, Defs, Fields, Object, Rule};
 
 /// A nested object.
 pub(crate) struct Nested<T>(PhantomData<fn() -> T>);
@@ -62,7 +62,7 @@ impl<R: Rule> Rule for List<R> {
 
     fn read(&self, value: &Value, cx: &mut Context<'_>) -> Option<Self::Out> {
         let Kind::List(items) = &value.kind else {
-            cx.error(value.span, format!("found {}, expected {}", describe(value), self.expected()));
+            cx.error(value.span, format!("found {}, expected {}", cx.describe(value), self.expected()));
             return None;
         };
         if items.len() < self.min || items.len() > self.max {
@@ -129,7 +129,7 @@ impl<R: Rule> Rule for MapOf<R> {
 
     fn read(&self, value: &Value, cx: &mut Context<'_>) -> Option<Self::Out> {
         let Kind::Map(entries) = &value.kind else {
-            cx.error(value.span, format!("found {}, expected {}", describe(value), self.expected()));
+            cx.error(value.span, format!("found {}, expected {}", cx.describe(value), self.expected()));
             return None;
         };
         let mut complete = true;

@@ -47,8 +47,7 @@ impl Rule for IpVersionRule {
             Some(4) => Some(IpVersion::V4),
             Some(6) => Some(IpVersion::V6),
             _ => {
-                let message =
-                    format!("found {}, expected {}", super::decode::describe(&found), self.expected());
+                let message = format!("found {}, expected {}", cx.describe(&found), self.expected());
                 cx.error(value.span, message);
                 None
             }

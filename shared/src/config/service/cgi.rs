@@ -48,7 +48,7 @@ object! {
         /// Scripts that run at a time, in each process of the worker; further requests wait, for `timeout` at most.
         pub max_processes as "max_processes": u16 = int(1..=1024), default(16);
         /// Variables of their environment, besides those of CGI; of the node's own they have `PATH`, `LANG` and `TZ`.
-        pub env as "env": BTreeMap<String, String> = map(text()), default(json!({}), BTreeMap::new());
+        pub env as "env": BTreeMap<String, String> = map(hidden(text())), default(json!({}), BTreeMap::new());
     }
     absent default;
 }

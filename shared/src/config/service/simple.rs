@@ -119,6 +119,10 @@ object! {
     pub struct NodeinfoService as "a nodeinfo service" {
         /// How it is shown.
         pub format as "format": NodeinfoFormat = word(), default(json!("auto"), NodeinfoFormat::Auto);
+        /// Also shows the node's directory, its configuration's path, why a process ended or is not ready, what guests say
+        /// of themselves, and where the log goes: what tells strangers more than they need. Without it there are
+        /// addresses, states and counters.
+        pub details as "details": bool = boolean(), default(false);
     }
 }
 

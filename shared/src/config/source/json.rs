@@ -160,8 +160,9 @@ impl<'t> Reader<'t> {
             "true" => Kind::Bool(true),
             "false" => Kind::Bool(false),
             _ => {
+                // Not quoted: it may be a password.
                 return Err(
-                    self.error(format!("found {word:?}, expected a value; strings stand in double quotes"))
+                    self.error("found a bare word, expected a value; strings stand in double quotes".into())
                 );
             }
         };
@@ -184,7 +185,7 @@ impl<'t> Reader<'t> {
         let text = text.get(..length).unwrap_or_default();
         let wrong = |message: String| SyntaxError { span: start, message };
         if !is_json_number(text) {
-            return Err(wrong(format!("found {text:?}, which is no number in JSON")));
+            return Err(wrong("found what begins like a number and is none in JSON".into()));
         }
         if whole && let Ok(value) = text.parse() {
             return Ok(Kind::Int(value));

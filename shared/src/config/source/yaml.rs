@@ -202,7 +202,7 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, span: Span) -> Resu
     if matching {
         Ok(kind)
     } else {
-        Err(wrong(span, format!("found {text:?}, which does not fit the tag {tag}")))
+        Err(wrong(span, format!("found a value that does not fit the tag {tag}")))
     }
 }
 

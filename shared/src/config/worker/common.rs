@@ -34,12 +34,15 @@ impl Rule for ProcessesRule {
             Kind::String(text) if matches!(value, std::borrow::Cow::Owned(_)) => {
                 let count = text.trim().parse().ok().filter(|count| (1..=1024).contains(count));
                 if count.is_none() {
-                    cx.error(value.span, format!("found {}, expected {}", describe(&value), self.expected()));
+                    cx.error(
+                        value.span,
+                        format!("found {}, expected {}", cx.describe(&value), self.expected()),
+                    );
                 }
                 count.map(Processes::Count)
             }
             _ => {
-                cx.error(value.span, format!("found {}, expected {}", describe(&value), self.expected()));
+                cx.error(value.span, format!("found {}, expected {}", cx.describe(&value), self.expected()));
                 None
             }
         }

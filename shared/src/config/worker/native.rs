@@ -33,7 +33,7 @@ object! {
         /// What it inherits of the node's: everything, nothing, or the variables named.
         pub inherit as "inherit": Inherit = inherit(), default(json!(true), Inherit::All);
         /// Variables set after that.
-        pub vars as "vars": BTreeMap<String, String> = map(text()), default(json!({}), BTreeMap::new());
+        pub vars as "vars": BTreeMap<String, String> = map(hidden(text())), default(json!({}), BTreeMap::new());
     }
     absent default;
 }
@@ -55,7 +55,7 @@ impl Rule for Disabled {
             },
             Kind::Bool(disabled) => Some(*disabled),
             _ => {
-                cx.error(value.span, format!("found {}, expected {}", describe(value), self.expected()));
+                cx.error(value.span, format!("found {}, expected {}", cx.describe(value), self.expected()));
                 None
             }
         }

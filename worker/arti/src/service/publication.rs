@@ -116,7 +116,7 @@ fn text(problem: &Problem) -> String {
             let why = all.first().map(|e| format!(": {}", explain(e))).unwrap_or_default();
             format!("it has too few introduction points{why}; Arti goes on trying")
         }
-        other => format!("{other:?}"),
+        _ => "Arti has a problem with it that this release has no words for".into(),
     }
 }
 
