@@ -1,10 +1,10 @@
 //! A file whose lock (flock(2)) says that somebody is at work. The lock goes with its process, however that
 //! ends; the file is removed by whoever holds the lock.
 
-use rustix::fs::OFlags;
-use std::fs::{File, OpenOptions, TryLockError};
+use crate::entry::{Entry, identity};
+use rustix::fs::{OFlags, fstat};
+use std::fs::{File, TryLockError};
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -31,10 +31,11 @@ impl LockFile {
     /// # Errors
     /// When the file can't be made, opened or locked.
     pub(crate) fn try_take(path: &Path) -> io::Result<Option<Self>> {
+        let entry = Entry::at(path)?;
         loop {
-            let file = open(path)?;
+            let file = entry.open(OFlags::RDWR | OFlags::CREATE, 0o600)?;
             match file.try_lock() {
-                Ok(()) if is_at(&file, path)? => return Ok(Some(Self { file, path: path.into() })),
+                Ok(()) if is_at(&file, &entry)? => return Ok(Some(Self { file, path: path.into() })),
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(e)) => return Err(e),
@@ -69,27 +70,20 @@ impl LockFile {
 
 impl Drop for LockFile {
     fn drop(&mut self) {
-        // It is still ours. If it can't be removed it is an empty lock that the next one takes.
-        let _ = std::fs::remove_file(&self.path);
+        // If it can't be removed it is an empty lock that the next one takes; what is not ours is left alone.
+        if let Ok(entry) = Entry::at(&self.path)
+            && is_at(&self.file, &entry).unwrap_or(false)
+        {
+            let _ = entry.remove();
+        }
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    // A symbolic link that somebody put there is not followed to their choice of a file.
-    options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(path)
-}
-
-/// Whether the file is still the one at this path: its former holder may have removed it while we waited,
-/// and then our lock means nothing to others.
-fn is_at(file: &File, path: &Path) -> io::Result<bool> {
-    let ours = file.metadata()?;
-    match std::fs::symlink_metadata(path) {
-        Ok(there) => Ok((there.dev(), there.ino()) == (ours.dev(), ours.ino())),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(e) => Err(e),
-    }
+/// Whether the file is still the one of this name: its former holder may have removed it while we waited, and then our
+/// lock means nothing to others.
+fn is_at(file: &File, entry: &Entry) -> io::Result<bool> {
+    let ours = identity(&fstat(file)?);
+    Ok(entry.stat()?.is_some_and(|there| identity(&there) == ours))
 }
 
 #[cfg(test)]

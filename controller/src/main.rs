@@ -5,6 +5,7 @@ mod archives;
 mod cgroup;
 mod cli;
 mod control;
+mod entry;
 mod guest;
 mod lock_file;
 mod logs;

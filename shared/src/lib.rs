@@ -6,6 +6,7 @@
 pub mod config;
 pub mod ipc;
 pub mod log;
+pub mod secrecy;
 pub mod short_path;
 pub mod stage;
 pub mod status;

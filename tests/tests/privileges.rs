@@ -154,3 +154,71 @@ fn a_site_that_is_replaced_is_served_without_a_gap() {
     node.log.wait(0, "it is replaced: ");
     node.stop();
 }
+
+/// A configuration with a guest and a script that both say which descriptors they have.
+const CURIOUS: &str = r#"{"version": 2, "workers": [
+    {"type": "router", "id": "web", "transports": [{"type": "web",
+        "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8080},
+        "paths": {"/": {"type": "cgi", "directory": "../cgi", "processor": "/bin/sh"}}}]},
+    {"type": "guest", "id": "app", "executable": "sh", "arguments": ["-c", "ls -l /proc/$$/fd; exec sleep 1000"]}]}"#;
+
+#[test]
+fn nothing_that_the_node_was_started_with_reaches_anybody() {
+    let dir = TempDir::new();
+    dir.write("cgi/script", "printf 'Content-Type: text/plain\\n\\n'; ls -l /proc/$$/fd");
+    let addr = jackfield_tests::loopback();
+    dir.write(".jackfield/config.json", CURIOUS.replace("ADDR", &addr.to_string()));
+    dir.write("inherited", "");
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "exec 7<inherited; exec \"$0\" start"]).arg(jackfield_tests::jackfield());
+    let node = Node::run_as(command, dir, addr, &[]);
+    let status = node.ready();
+    let of_script = curl(&[&format!("http://{}:8080/script", node.addr)]);
+    assert!(of_script.contains("-> ") && !of_script.contains("inherited"), "{of_script}");
+    assert!(!node.log.all().iter().any(|line| line.contains("inherited")), "{:#?}", node.log.all());
+    let workers = status["workers"].as_array().unwrap().iter();
+    let pids = workers.map(|worker| worker["processes"][0]["pid"].as_u64().unwrap());
+    for pid in pids.chain([node.pid().into()]) {
+        let open = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
+        let names: Vec<_> = open.filter_map(|fd| fs::read_link(fd.path()).ok()).collect();
+        assert!(
+            !names.is_empty() && !names.iter().any(|name| name.ends_with("inherited")),
+            "{pid}: {names:?}"
+        );
+    }
+    node.stop();
+}
+
+#[test]
+fn processes_that_hold_keys_leave_no_core_and_let_nobody_look_into_them() {
+    let dir = TempDir::new();
+    dir.write("cgi/script", "");
+    let addr = jackfield_tests::loopback();
+    dir.write(".jackfield/config.json", CURIOUS.replace("ADDR", &addr.to_string()));
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "ulimit -S -c 1000; exec \"$0\" start"]).arg(jackfield_tests::jackfield());
+    let node = Node::run_as(command, dir, addr, &[]);
+    let status = node.ready();
+    let soft = |pid: u64| {
+        let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+        let line =
+            limits.lines().find_map(|line| line.strip_prefix("Max core file size")).unwrap().to_owned();
+        line.split_whitespace().next().unwrap().to_owned()
+    };
+    let pid = |worker: usize| status["workers"][worker]["processes"][0]["pid"].as_u64().unwrap();
+    assert_eq!([soft(node.pid().into()), soft(pid(0))], ["0", "0"]);
+    assert_ne!(soft(pid(1)), "0", "what guests do with their memory is theirs");
+    node.stop();
+    if geteuid().is_root() {
+        let node = Node::start(
+            r#"{"version": 2, "workers": [{"type": "router", "user": "nobody", "transports": [{"type": "stream.testee",
+                "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8080}}]}]}"#,
+        );
+        let pid = pids(&node.ready())[0];
+        use std::os::unix::fs::MetadataExt as _;
+        // What can't be looked into belongs to root there (proc(5)).
+        assert_eq!(fs::metadata(format!("/proc/{pid}/environ")).unwrap().uid(), 0);
+        assert!(proc_status(pid, "Uid").starts_with("65534"));
+        node.stop();
+    }
+}

@@ -299,3 +299,39 @@ fn workers_are_scaled_up_and_down() {
     }
     node.stop();
 }
+
+#[test]
+fn a_unix_socket_whose_name_was_removed_is_degraded_until_a_reload_makes_it_anew() {
+    let echo = || {
+        json!({"type": "router", "id": "echo", "transports": [{"type": "stream.testee",
+            "endpoint": {"type": "unix", "path": "echo.sock", "mode": "0600"}}]})
+    };
+    let node = Node::start(&node_of(&[echo(), site("site", 8080, "x")]));
+    let path = node.dir.path().join(".jackfield/echo.sock");
+    let mut before = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let status = node.until("a degraded endpoint", |s| s["endpoints"][0]["state"] == "degraded");
+    let reason = status["endpoints"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("echo.sock") && reason.contains("jackfield reload"), "{reason}");
+    // A link in its place leads to nothing, and is in the way.
+    let victim = node.dir.write("victim", "precious");
+    std::os::unix::fs::symlink(&victim, &path).unwrap();
+    let text = node.refused(&node_of(&[echo(), site("site", 8080, "y")]));
+    assert!(text.contains("symbolic link"), "{text}");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&victim).unwrap().permissions());
+    assert_eq!((std::fs::read_to_string(&victim).unwrap().as_str(), mode & 0o777), ("precious", 0o644));
+    std::fs::remove_file(&path).unwrap();
+    let status = node.reloaded(&node_of(&[echo(), site("site", 8080, "z")]));
+    assert_eq!(status["endpoints"][0]["state"], "bound");
+    use std::io::{Read as _, Write as _};
+    let mut after = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    for client in [&mut after, &mut before] {
+        client.write_all(b"hello").unwrap();
+        let mut answer = [0; 5];
+        client.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"hello");
+    }
+    drop((before, after));
+    node.stop();
+    assert!(!path.exists());
+}

@@ -197,6 +197,36 @@ fn what_can_not_take_over_is_found_out_before() {
 }
 
 #[test]
+fn what_is_only_tried_gets_no_keys() {
+    let (dir, _authority) = jackfield_tests::prepared();
+    let key = fs::read_to_string(dir.path().join(".jackfield/server.key")).unwrap();
+    let worker = format!(
+        r#"{{"type": "router", "id": "secure", "transports": [{{"type": "stream.testee",
+            "endpoint": {{"type": "tcp", "interface": "ADDR", "port": 8443, "tls": {{{}}}}}}}]}}"#,
+        jackfield_tests::SERVER
+    );
+    dir.write(".jackfield/files/a", "a");
+    let node = Node::start_in(dir, &config(&[serde_json::from_str(&worker).unwrap()]));
+    // What is tried with `__trial` as its argument keeps what it is told in a file of that name.
+    let tee = until("tee", || {
+        let paths = std::env::var("PATH").unwrap();
+        std::env::split_paths(&paths).map(|dir| dir.join("tee")).find(|file| file.is_file())
+    });
+    let output = node.run(&["upgrade", "--executable", tee.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    let told = fs::read_to_string(node.dir.path().join("__trial")).unwrap();
+    assert!(told.contains("upgraded_node"), "{told}");
+    let line = key.lines().nth(1).unwrap();
+    assert!(line.len() > 20 && !told.contains(line) && !told.contains("PRIVATE KEY"));
+    let told: Value = serde_json::from_str(&told).unwrap();
+    for worker in told["workers"].as_array().unwrap() {
+        assert_eq!((&worker["ticket_keys"], &worker["exact"]), (&Value::Null, &Value::Null), "{worker}");
+    }
+    assert_eq!(told["configuration"]["exact"], Value::Null);
+    node.stop();
+}
+
+#[test]
 fn an_image_that_fails_gives_back_what_it_has_got() {
     let tool = json!({"type": "guest", "id": "guest", "executable": "files/tool", "arguments": ["1000"]});
     let dir = TempDir::new();

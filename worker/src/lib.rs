@@ -34,6 +34,7 @@ pub use launcher::{LAUNCHER, run as run_launcher};
 pub use web::{FETCHER, Order, run_fetcher};
 
 use jackfield_shared::log::Level;
+use jackfield_shared::secrecy::hold_secrets;
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -51,6 +52,10 @@ const HELPER_IDLE: Duration = Duration::from_secs(10);
 /// Returns 0 after draining, and 1 when the plan can't be served or the controller is gone.
 #[must_use]
 pub fn run(ipc: OwnedFd) -> ExitCode {
+    if let Err(e) = hold_secrets() {
+        eprintln!("jackfield: a worker process can't keep its memory to itself: {e}");
+        return ExitCode::FAILURE;
+    }
     let (log, forwarder, records) = log::Log::new(Level::Info);
     let dispatch = tracing::Dispatch::new(forwarder);
     let _scope = tracing::dispatcher::set_default(&dispatch);

@@ -4,9 +4,11 @@ use super::failure::Failure;
 use super::output::remark;
 use crate::logs::{Format, Settings};
 use crate::node::{Configuration, Directory, LOG_FILE, Options, Origin, Waiting, launch, start_and_wait};
-use crate::stage::set_title;
+use crate::stage::{close_inherited, set_title};
+use crate::systemd::announced;
 use clap::Args;
 use jackfield_shared::log::Level;
+use jackfield_shared::secrecy::{hold_secrets, set_core_limit};
 use std::path::PathBuf;
 
 /// Runs the node in the foreground
@@ -38,6 +40,7 @@ pub(super) struct Start {
 
 impl Start {
     pub(super) fn run(self, directory: &Directory, has_title: bool) -> Result<(), Failure> {
+        close_inherited(announced().len()).map_err(|e| Failure::new(format!("/proc/self/fd: {e}")))?;
         if self.detach && !Waiting::is_expected() {
             return match start_and_wait() {
                 Ok(0) => Ok(()),
@@ -45,10 +48,12 @@ impl Start {
                 Err(e) => Err(Failure::new(format!("cannot start a process: {e}"))),
             };
         }
+        let core_limit = hold_secrets().map_err(Failure::new)?;
         let shown = directory.shown.display();
         let base = directory.make().map_err(|e| Failure::new(format!("the node directory {shown}: {e}")))?;
         let mut configuration = Configuration::read(&directory.shown, &base, self.config.as_deref());
         if let Some(title) = configuration.title().filter(|_| !has_title) {
+            set_core_limit(core_limit).map_err(Failure::new)?;
             let error = set_title(title);
             return Err(Failure::new(format!("controller.options.title: {error}")));
         }
@@ -62,7 +67,7 @@ impl Start {
         let file = self.log_to_file.then(|| directory_of_log.join(LOG_FILE));
         let origin = Origin { directory: directory.shown.clone(), base, file: self.config };
         let log = Settings { level: self.log_level, format: self.log_format, file };
-        let options = Options { log, waiting };
+        let options = Options { log, waiting, core_limit };
         match launch(directory, origin, configuration, options) {
             Ok(true) => Ok(()),
             // The log has said why.

@@ -4,6 +4,7 @@
 use super::frame::{MAX_REQUEST, encode, read_line};
 use super::{Address, Envelope, Peer, Request, Response, SOCKET, VERSION};
 use crate::allowance::Allowance;
+use crate::entry::Entry;
 use crate::logs::FOLLOWER_QUEUE;
 use interprocess::local_socket::ListenerOptions;
 use interprocess::local_socket::tokio::{Listener, Stream, prelude::*};
@@ -60,7 +61,7 @@ pub(crate) struct Server {
 impl Drop for Server {
     fn drop(&mut self) {
         // One that stays is removed by the next start.
-        let _ = std::fs::remove_file(&self.path);
+        let _ = Entry::at(&self.path).and_then(|entry| entry.remove());
     }
 }
 
@@ -74,7 +75,7 @@ impl Server {
     /// As bind(2) and unlink(2).
     pub(crate) fn bind(run_dir: &Path) -> io::Result<Self> {
         let path = run_dir.join(SOCKET);
-        match std::fs::remove_file(&path) {
+        match Entry::at(&path)?.remove() {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
             _ => {}
         }

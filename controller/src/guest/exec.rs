@@ -3,9 +3,9 @@
 
 use super::fds::receive;
 use super::program::{Fate, Program, WATCHDOG_USEC};
-use crate::stage::{ARGUMENTS, VARIABLE};
+use crate::stage::{ARGUMENTS, VARIABLE, open_descriptors};
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::{AsRawFd as _, IntoRawFd as _, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt as _;
@@ -92,9 +92,4 @@ fn place(sockets: Vec<OwnedFd>, report: &File) -> io::Result<usize> {
         }
     }
     Ok(count)
-}
-
-fn open_descriptors() -> io::Result<Vec<RawFd>> {
-    let names = fs::read_dir("/proc/self/fd")?.flatten();
-    Ok(names.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
 }

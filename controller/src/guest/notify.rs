@@ -2,23 +2,30 @@
 //! speak for another, in the abstract namespace, so that nothing is left in the file system. Anybody may reach
 //! such a socket: the kernel says who has sent a datagram, and a stranger's is passed over.
 
+use crate::allowance::Allowance;
 use getrandom::fill;
 use rustix::net::sockopt::set_socket_passcred;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketAddrUnix, SocketFlags,
     SocketType, UCred, bind, recvmsg, socket_with,
 };
+use std::cell::RefCell;
 use std::fs;
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use tokio::io::Interest;
 use tokio::net::UnixDatagram;
+use tokio::time::{Instant, sleep};
 
 /// Most octets of a datagram that are read.
 const LONGEST: usize = 4096;
 /// Descriptors that a datagram may bring (BARRIER=1, FDSTORE=1); they are closed.
 const FDS: usize = 16;
+
+/// Datagrams that are looked at at once, and in a second: whoever finds the socket and writes without end keeps the node
+/// from nothing.
+const DATAGRAMS: (u32, u32) = (64, 128);
 
 /// The controller's end.
 #[derive(Debug)]
@@ -26,6 +33,7 @@ pub(crate) struct NotifySocket {
     socket: UnixDatagram,
     /// The value of NOTIFY_SOCKET.
     pub name: String,
+    allowance: RefCell<Allowance>,
 }
 
 impl NotifySocket {
@@ -42,7 +50,7 @@ impl NotifySocket {
         set_socket_passcred(&socket, true)?;
         bind(&socket, &SocketAddrUnix::new_abstract_name(name.as_bytes())?)?;
         let socket = UnixDatagram::from_std(socket.into())?;
-        Ok(Self { socket, name: format!("@{name}") })
+        Ok(Self::with(socket, format!("@{name}")))
     }
 
     /// One that was handed over.
@@ -50,7 +58,12 @@ impl NotifySocket {
     /// # Errors
     /// When it can't be registered with the runtime.
     pub(crate) fn restore(socket: OwnedFd, name: String) -> io::Result<Self> {
-        Ok(Self { socket: UnixDatagram::from_std(socket.into())?, name })
+        Ok(Self::with(UnixDatagram::from_std(socket.into())?, name))
+    }
+
+    fn with(socket: UnixDatagram, name: String) -> Self {
+        let allowance = Allowance::new(DATAGRAMS.0, DATAGRAMS.1, Instant::now().into_std()).into();
+        Self { socket, name, allowance }
     }
 
     /// The next datagram that was sent by the process `keeper` has started, or by one that this has started.
@@ -59,6 +72,8 @@ impl NotifySocket {
     /// As recvmsg(2).
     pub(crate) async fn receive(&self, keeper: u32) -> io::Result<Vec<u8>> {
         loop {
+            let wait = self.allowance.borrow_mut().take(Instant::now().into_std());
+            sleep(wait).await;
             let (datagram, sender) =
                 self.socket.async_io(Interest::READABLE, || receive(self.socket.as_fd())).await?;
             if sender.is_some_and(|sender| is_of(keeper, sender)) {
@@ -139,5 +154,21 @@ mod tests {
         stranger.kill().unwrap();
         stranger.wait().unwrap();
         assert!(heard.is_err(), "a process that is no descendant");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_is_read_at_a_limited_rate_and_nothing_is_lost() {
+        let socket = NotifySocket::new().unwrap();
+        let address = SocketAddr::from_abstract_name(socket.name.strip_prefix('@').unwrap()).unwrap();
+        let sender = StdDatagram::unbound().unwrap();
+        sender.set_nonblocking(true).unwrap();
+        let begin = Instant::now();
+        let (most, per_second) = DATAGRAMS;
+        for n in 0..most + 2 * per_second {
+            sender.send_to_addr(n.to_string().as_bytes(), &address).unwrap();
+            assert_eq!(socket.receive(std::process::id()).await.unwrap(), n.to_string().as_bytes());
+        }
+        let took = begin.elapsed().as_secs_f64();
+        assert!((1.9..2.2).contains(&took), "{took}");
     }
 }

@@ -80,9 +80,10 @@ impl Configuration {
     pub(crate) fn restore_exact(state: &ConfigurationState, base: &Path) -> Self {
         let node: Option<config::Node> = serde_json::from_value(state.exact.clone()).unwrap_or_default();
         let tls = node.as_ref().map(|node| Store::restore(node, &state.tls)).unwrap_or_default();
-        let restored = Self::restore(state, base);
+        let mut restored = Self::restore(state, base);
         // What is wrong with it now was not wrong when it came into effect.
-        Self { loaded: Loaded { node, ..restored.loaded }, tls, ..restored }
+        restored.loaded.node = node;
+        Self { tls, ..restored }
     }
 
     /// What `ps` is to show as the controller's command line, if the node can be started.

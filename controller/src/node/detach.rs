@@ -5,13 +5,14 @@
 //! command shows whatever there is to be seen; its standard input is a socket on which it says when it is
 //! ready.
 
+use crate::entry::Entry;
 use crate::stage::{EXECUTABLE, VARIABLE};
+use rustix::fs::OFlags;
 use rustix::process::{getppid, setsid};
 use std::env;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -81,7 +82,8 @@ impl Waiting {
     /// # Errors
     /// When the file can't be written, or nobody waits any longer: then the node is not wanted.
     pub(crate) fn detach(mut self) -> io::Result<()> {
-        let log = OpenOptions::new().create(true).append(true).mode(0o640).open(&self.log_file)?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND;
+        let log = Entry::at(&self.log_file)?.open(flags, 0o640)?;
         rustix::stdio::dup2_stdout(OpenOptions::new().write(true).open("/dev/null")?)?;
         rustix::stdio::dup2_stderr(log)?;
         self.command.write_all(READY)

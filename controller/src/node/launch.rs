@@ -35,6 +35,8 @@ pub(crate) struct Options {
     pub log: Settings,
     /// The command that waits for a node which detaches.
     pub waiting: Option<Waiting>,
+    /// The soft limit of core dumps that the node was started with, which guests have again; absent: none.
+    pub core_limit: Option<u64>,
 }
 
 /// Runs the node of this configuration to its end; returns whether it ended well.
@@ -57,7 +59,7 @@ pub(crate) fn launch(
     raise_descriptor_limit().map_err(one)?;
     // What a keeper keeps comes to us if it is killed.
     set_child_subreaper(Some(getpid())).map_err(|e| one(format!("PR_SET_CHILD_SUBREAPER: {e}")))?;
-    let machine = Machine::look().map_err(one)?;
+    let machine = Machine::look(options.core_limit).map_err(one)?;
     let manager = Manager::from_environment().map_err(one)?;
     let (mut given, passed_over) = take_inherited().map_err(one)?;
     let deadline = run_dir.was_killed.then(|| Instant::now() + TAKEOVER);

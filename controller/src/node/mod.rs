@@ -12,5 +12,4 @@ pub(crate) use configuration::{Configuration, Origin};
 pub(crate) use detach::{LOG_FILE, Waiting, start_and_wait};
 pub(crate) use directory::{Directory, RUN};
 pub(crate) use launch::{Options, launch};
-pub(crate) use run_dir::private_directory;
 pub(crate) use takeover::take_over;

@@ -1,11 +1,11 @@
 //! The runtime directory, `run` in the node's directory. Who holds the lock on `node.pid` in it is the node's
 //! controller; whatever else is there without that was left by one that was killed.
 
+use crate::entry::private_directory;
 use crate::lock_file::LockFile;
-use std::fs::{self, DirBuilder, Permissions};
+use std::fs;
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 const PID_FILE: &str = "node.pid";
@@ -64,15 +64,6 @@ impl RunDir {
     }
 }
 
-/// Makes a directory that is its owner's alone, or makes it so.
-///
-/// # Errors
-/// When it can't be made, or is another user's.
-pub(crate) fn private_directory(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-    fs::set_permissions(path, Permissions::from_mode(0o700))
-}
-
 fn pid_in(file: &Path) -> Option<u32> {
     fs::read_to_string(file).ok()?.trim().parse().ok()
 }
@@ -81,6 +72,7 @@ fn pid_in(file: &Path) -> Option<u32> {
 mod tests {
     use super::*;
     use crate::testing::TempDir;
+    use std::os::unix::fs::PermissionsExt as _;
 
     fn claim(path: &Path) -> Claim {
         RunDir::claim(path).unwrap()

@@ -3,9 +3,10 @@
 use super::launch::{CALLS, runtime};
 use super::run_dir::RunDir;
 use crate::control::Server;
-use crate::stage::name_thread;
+use crate::stage::{close_inherited, name_thread};
 use crate::supervise::{Held, Supervisor, Takeover};
-use crate::upgrade::{Arrived, Errand, Image, State, receive, send};
+use crate::upgrade::{Arrived, CoreLimit, Errand, Image, State, receive, send};
+use jackfield_shared::secrecy::hold_secrets;
 use std::any::Any;
 use std::convert::Infallible;
 use std::io::{self, Write as _};
@@ -18,11 +19,17 @@ use tokio::task::spawn_local;
 pub(crate) fn take_over() -> ExitCode {
     // The kernel has named it after the number of a descriptor.
     name_thread();
-    let (state, fds) = match receive(io::stdin()) {
+    let core_limit =
+        match close_inherited(0).map_err(|e| format!("/proc/self/fd: {e}")).and_then(|()| hold_secrets()) {
+            Ok(limit) => limit,
+            Err(reason) => return failed(&reason),
+        };
+    let (mut state, fds) = match receive(io::stdin()) {
         Ok(received) => received,
         // Nothing is left that could be handed back.
         Err(reason) => return failed(&reason),
     };
+    state.node.core_limit.get_or_insert(CoreLimit { soft: core_limit });
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(reason) => return go_back(state, &fds, reason),

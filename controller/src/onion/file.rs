@@ -1,10 +1,12 @@
 //! The file a key is kept in.
 
 use super::key::{Key, KeyError};
+use crate::entry::Entry;
 use jackfield_shared::config::Severity;
-use std::fs::{self, File, OpenOptions};
+use rustix::fs::OFlags;
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// More than the longest key file; what is longer is something else.
@@ -34,9 +36,10 @@ pub(super) struct Loaded {
 
 /// What there is to say about a file before it is used; nothing about one that isn't there yet.
 pub(super) fn review(path: &Path) -> Option<(Severity, String)> {
-    let file = match File::open(path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return None,
-        opened => opened.map_err(|source| FileError::Read { path: path.into(), source }),
+    let file = match open(path) {
+        Ok(None) => return None,
+        Ok(Some(file)) => Ok(file),
+        Err(e) => Err(e),
     };
     match file.and_then(|file| read(path, &file).and_then(|_| mode(path, &file))) {
         Err(e) => Some((Severity::Error, e.to_string())),
@@ -54,10 +57,23 @@ pub(super) fn review(path: &Path) -> Option<(Severity, String)> {
 
 /// The key in the file, or a new one, which is in the file then.
 pub(super) fn load(path: &Path) -> Result<Loaded, FileError> {
-    match File::open(path) {
-        Ok(file) => Ok(Loaded { key: read(path, &file)?, is_new: false }),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => create(path),
-        Err(source) => Err(FileError::Read { path: path.into(), source }),
+    match open(path)? {
+        Some(file) => Ok(Loaded { key: read(path, &file)?, is_new: false }),
+        None => create(path),
+    }
+}
+
+/// The file; `None` if nothing is there. A link is not followed, and one that leads nowhere is not "no key": the service
+/// would get another address.
+fn open(path: &Path) -> Result<Option<File>, FileError> {
+    let opened = Entry::at(path).and_then(|entry| match entry.stat()? {
+        Some(_) => entry.open(OFlags::RDONLY | OFlags::NONBLOCK, 0).map(Some),
+        None => Ok(None),
+    });
+    match opened {
+        // Its directory, which is made with the key.
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        opened => opened.map_err(|source| FileError::Read { path: path.into(), source }),
     }
 }
 
@@ -77,13 +93,15 @@ fn mode(path: &Path, file: &File) -> Result<u32, FileError> {
 fn create(path: &Path) -> Result<Loaded, FileError> {
     let key = Key::generate()?;
     let failed = |source| FileError::Write { path: path.into(), source };
-    let mut name = path.file_name().unwrap_or_default().to_owned();
+    let entry = Entry::at(path).map_err(failed)?;
+    let own = path.file_name().unwrap_or_default();
+    let mut name = own.to_owned();
     name.push(format!(".{}.new", std::process::id()));
-    let temporary = path.with_file_name(name);
-    let _ = fs::remove_file(&temporary); // of a process that had the same id and was killed here
-    let renamed = write(&temporary, key.to_file().0.as_bytes()).and_then(|()| fs::rename(&temporary, path));
+    let temporary = entry.beside(name).map_err(failed)?;
+    let _ = temporary.remove(); // of a process that had the same id and was killed here
+    let renamed = write(&temporary, key.to_file().0.as_bytes()).and_then(|()| temporary.rename(own));
     if renamed.is_err() {
-        let _ = fs::remove_file(&temporary);
+        let _ = temporary.remove();
     }
     renamed.map_err(failed)?;
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -91,8 +109,8 @@ fn create(path: &Path) -> Result<Loaded, FileError> {
     Ok(Loaded { key, is_new: true })
 }
 
-fn write(path: &Path, octets: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+fn write(entry: &Entry, octets: &[u8]) -> io::Result<()> {
+    let mut file = entry.open(OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL, 0o600)?;
     file.write_all(octets)?;
     file.sync_all()
 }
@@ -101,7 +119,8 @@ fn write(path: &Path, octets: &[u8]) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::testing::TempDir;
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     #[test]
     fn a_key_is_created_once_and_for_its_owner_only() {
@@ -117,6 +136,24 @@ mod tests {
         let (severity, warning) = review(&path).unwrap();
         assert_eq!(severity, Severity::Warning);
         assert!(warning.contains("0644") && warning.contains("chmod 600"), "{warning}");
+    }
+
+    #[test]
+    fn a_link_is_no_missing_key_wherever_it_leads() {
+        let dir = TempDir::new();
+        let (link, key) = (dir.path().join("link"), dir.path().join("key"));
+        symlink(&key, &link).unwrap();
+        for _ in 0..2 {
+            let error = load(&link).unwrap_err().to_string();
+            assert!(
+                error.starts_with(&link.display().to_string()) && error.contains("symbolic link"),
+                "{error}"
+            );
+            assert_eq!(review(&link), Some((Severity::Error, error)));
+            // First it leads nowhere, and then to a key.
+            let _ = load(&key);
+        }
+        assert!(link.is_symlink());
     }
 
     #[test]

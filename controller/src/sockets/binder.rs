@@ -209,10 +209,15 @@ impl<'a> Binder<'a> {
     ) -> Result<Bound, BindError> {
         let address = unix::address(&unix.path);
         let local = Local::Unix(unix.path.clone());
-        if let Some((from, socket)) = self.take(1, |piece| place.suits(piece.from, wanted)).pop() {
+        // To one whose name was removed nobody can connect any more: it is bound anew, and what waits in its queue is
+        // served beside.
+        let has_name = |piece: &Piece<'_>| piece.from.lost_name().is_none();
+        if let Some((from, socket)) =
+            self.take(1, |piece| place.suits(piece.from, wanted) && has_name(piece)).pop()
+        {
             // The name of one that somebody else has bound is theirs.
-            if from.name.is_some() {
-                self.adjustments.extend(unix::change(unix)?.map(Adjustment::Access));
+            if let Some(name) = &from.name {
+                self.adjustments.extend(unix::change(unix, name)?.map(Adjustment::Access));
             }
             let name = from.name.clone();
             return Ok(Bound { name, ..self.bound(wanted, place, address, local, Vec::new(), vec![socket]) });

@@ -227,6 +227,11 @@ impl Bound {
         self.name.as_ref().map(|name| name.file())
     }
 
+    /// The path of a Unix socket whose name was removed or replaced, so that nobody can connect to it.
+    pub(crate) fn lost_name(&self) -> Option<&Path> {
+        self.name.as_ref().filter(|name| !name.is_there()).map(|name| name.path())
+    }
+
     /// Its name is removed with it from now on, also if another image has made it.
     pub(crate) fn keep_name(&self) {
         if let Some(name) = &self.name {

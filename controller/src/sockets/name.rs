@@ -1,11 +1,10 @@
 //! Names of Unix sockets in the file system.
 
+use crate::entry::{Entry, Pinned};
 use crate::lock_file::LockFile;
 use std::cell::Cell;
 use std::ffi::OsString;
-use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// A socket's name in the file system, removed when this value is dropped, if it is still this socket's.
@@ -44,8 +43,18 @@ impl Name {
     /// # Errors
     /// As lstat(2).
     pub(super) fn of(path: &Path) -> io::Result<Self> {
-        let there = fs::symlink_metadata(path)?;
-        Ok(Self { path: path.into(), device: there.dev(), inode: there.ino(), is_kept: Cell::new(true) })
+        Ok(Self::made(path, &Entry::at(path)?.pin()?))
+    }
+
+    /// The one that this process has just made there.
+    pub(super) fn made(path: &Path, there: &Pinned) -> Self {
+        let (device, inode) = there.identity();
+        Self { path: path.into(), device, inode, is_kept: Cell::new(true) }
+    }
+
+    /// Whether it is still there.
+    pub(super) fn is_there(&self) -> bool {
+        Entry::at(&self.path).is_ok_and(|entry| entry.is(self.file()))
     }
 }
 
@@ -56,11 +65,11 @@ impl Drop for Name {
         }
         // Under the lock, so that nobody puts their own socket there between the look and the removal.
         let Ok(_lock) = LockFile::take(&lock_path(&self.path)) else { return };
-        let is_ours =
-            fs::symlink_metadata(&self.path).is_ok_and(|t| (t.dev(), t.ino()) == (self.device, self.inode));
-        if is_ours {
+        if let Ok(entry) = Entry::at(&self.path)
+            && entry.is(self.file())
+        {
             // A name that stays is found dead by the next start.
-            let _ = fs::remove_file(&self.path);
+            let _ = entry.remove();
         }
     }
 }

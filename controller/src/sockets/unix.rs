@@ -3,22 +3,22 @@
 use super::BindError;
 use super::name::{Name, lock_path};
 
+use crate::entry::{Entry, Pinned, identity};
 use crate::lock_file::LockFile;
 use jackfield_shared::config::UnixListening;
 use jackfield_shared::short_path::ShortPath;
 use nix::unistd::{Group, User};
-use rustix::fs::{AtFlags, CWD, Gid, Mode, Uid, chmod, chownat};
+use rustix::fs::{FileType, Gid, Mode, Stat, Uid};
 use rustix::io::Errno;
 use rustix::net::sockopt::socket_peercred;
 use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind as bind_fd, connect, listen, socket_with,
 };
 use rustix::process::{getegid, geteuid, umask};
-use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::rc::Rc;
 
 /// The address as text: `unix:///run/x.sock`.
 pub(super) fn address(path: &Path) -> String {
@@ -31,12 +31,13 @@ pub(super) fn bind(unix: &UnixListening) -> Result<(OwnedFd, Name), BindError> {
     let error = |reason: String| BindError::new(address(path), reason);
     let owner = unix.owner.as_deref().map(user_id).transpose().map_err(error)?;
     let group = unix.group.as_deref().map(group_id).transpose().map_err(error)?;
-    let short = ShortPath::new(path).map_err(|e| error(format!("{}: {e}", parent(path).display())))?;
+    let in_directory = |e: io::Error| error(format!("{}: {e}", parent(path).display()));
+    let entry = Entry::at(path).map_err(in_directory)?;
+    let short = ShortPath::new(path).map_err(in_directory)?;
     let _lock = LockFile::take(&lock_path(path)).map_err(|e| {
         error(format!("{} must be a directory that the node may write: {e}", parent(path).display()))
     })?;
-    make_room(path, &short)?;
-
+    make_room(path, &entry, &short)?;
     let call = |what: &'static str| move |e: Errno| error(format!("{what}: {e}"));
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
         .map_err(call("socket"))?;
@@ -46,43 +47,52 @@ pub(super) fn bind(unix: &UnixListening) -> Result<(OwnedFd, Name), BindError> {
     let bound = bind_fd(&socket, &name);
     umask(usual);
     bound.map_err(call("bind"))?;
+    // Whoever may write to the directory may put something else in its place at any moment.
+    let made = entry.pin().map_err(|e| error(e.to_string()))?;
+    if !made.is_socket() || made.stat.st_uid != geteuid().as_raw() {
+        return Err(error(
+            "somebody has replaced the socket while it was made; choose another directory".into(),
+        ));
+    }
     let prepare = || {
         if owner.is_some() || group.is_some() {
-            chownat(CWD, path, owner, group, AtFlags::SYMLINK_NOFOLLOW).map_err(|e| {
+            made.set_owner(owner, group).map_err(|e| {
                 error(format!("its owner and group can't be set (only root may give files away): {e}"))
             })?;
         }
-        chmod(path, Mode::from_raw_mode(unix.mode)).map_err(call("its mode can't be set"))?;
-        listen(&socket, unix.backlog.try_into().unwrap_or(i32::MAX)).map_err(call("listen"))?;
-        Name::of(path).map_err(|e| error(e.to_string()))
+        made.set_mode(unix.mode).map_err(|e| error(format!("its mode can't be set: {e}")))?;
+        listen(&socket, unix.backlog.try_into().unwrap_or(i32::MAX)).map_err(call("listen"))
     };
     match prepare() {
-        Ok(name) => Ok((socket, name)),
+        Ok(()) => Ok((socket, Name::made(path, &made))),
         Err(e) => {
-            let _ = fs::remove_file(path);
+            if entry.is(made.identity()) {
+                let _ = entry.remove();
+            }
             Err(e)
         }
     }
 }
 
-/// Gives a socket that listens already another mode, owner or group, as far as they differ; returns what they were
-/// before, if anything has changed.
-pub(super) fn change(unix: &UnixListening) -> Result<Option<Access>, BindError> {
-    let path = unix.path.as_path();
-    let error = |reason: String| BindError::new(address(path), reason);
-    let there = fs::symlink_metadata(path).map_err(|e| {
-        error(format!("the node listens there, but the socket's name is gone: {e}; choose another path, or restart the node"))
-    })?;
-    let before = Access { path: path.into(), uid: there.uid(), gid: there.gid(), mode: there.mode() & 0o777 };
+/// Gives a socket that listens already, and whose name is `name`, another mode, owner or group, as far as they differ;
+/// returns what they were before, if anything has changed.
+pub(super) fn change(unix: &UnixListening, name: &Name) -> Result<Option<Access>, BindError> {
+    let error = |reason: String| BindError::new(address(&unix.path), reason);
+    let there = Entry::at(name.path()).and_then(|entry| entry.pin());
+    let there = there.ok().filter(|there| there.is_socket() && there.identity() == name.file());
+    let there = there.ok_or_else(|| error("somebody has removed or replaced the socket's name".into()))?;
+    let Stat { st_uid: uid, st_gid: gid, st_mode: mode, .. } = there.stat;
+    let there = Rc::new(there);
+    let before = Access { there: Rc::clone(&there), uid, gid, mode: mode & 0o777 };
     let owner = unix.owner.as_deref().map(user_id).transpose().map_err(error)?;
     let group = unix.group.as_deref().map(group_id).transpose().map_err(error)?;
     let wanted = Access {
-        path: path.into(),
+        there,
         uid: owner.map_or(geteuid().as_raw(), Uid::as_raw),
         gid: group.map_or(getegid().as_raw(), Gid::as_raw),
         mode: unix.mode,
     };
-    if before == wanted {
+    if before.is_like(&wanted) {
         return Ok(None);
     }
     wanted.set().map_err(|e| {
@@ -93,23 +103,24 @@ pub(super) fn change(unix: &UnixListening) -> Result<Option<Access>, BindError> 
 }
 
 /// Who may connect to a Unix socket.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Access {
-    path: PathBuf,
+    /// The socket in the file system.
+    there: Rc<Pinned>,
     uid: u32,
     gid: u32,
     mode: u32,
 }
 
 impl Access {
+    fn is_like(&self, other: &Self) -> bool {
+        (self.uid, self.gid, self.mode) == (other.uid, other.gid, other.mode)
+    }
+
     /// Makes it so.
     pub(super) fn set(&self) -> io::Result<()> {
-        let there = fs::symlink_metadata(&self.path)?;
-        if (there.uid(), there.gid()) != (self.uid, self.gid) {
-            let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
-            chownat(CWD, &self.path, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
-        }
-        Ok(chmod(&self.path, Mode::from_raw_mode(self.mode))?)
+        self.there.set_owner(Some(Uid::from_raw(self.uid)), Some(Gid::from_raw(self.gid)))?;
+        self.there.set_mode(self.mode)
     }
 }
 
@@ -130,31 +141,30 @@ fn group_id(name: &str) -> Result<Gid, String> {
 }
 
 /// Looks at what is at the path and removes a socket that is dead.
-fn make_room(path: &Path, short: &ShortPath) -> Result<(), BindError> {
+fn make_room(path: &Path, entry: &Entry, short: &ShortPath) -> Result<(), BindError> {
     let error = |reason: String| BindError::new(address(path), reason);
-    let kind = match fs::symlink_metadata(path) {
-        Ok(there) => there.file_type(),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+    let there = match entry.stat() {
+        Ok(Some(there)) => there,
+        Ok(None) => return Ok(()),
         Err(e) => return Err(error(e.to_string())),
     };
-    if !kind.is_socket() {
-        let what = if kind.is_dir() {
-            "a directory"
-        } else if kind.is_symlink() {
-            "a symbolic link"
-        } else if kind.is_file() {
-            "a file"
-        } else {
-            "something that is no socket"
-        };
+    let what = match FileType::from_raw_mode(there.st_mode) {
+        FileType::Socket => None,
+        FileType::Directory => Some("a directory"),
+        FileType::Symlink => Some("a symbolic link"),
+        FileType::RegularFile => Some("a file"),
+        _ => Some("something that is no socket"),
+    };
+    if let Some(what) = what {
         return Err(error(format!(
             "there is {what}, which is left alone; remove it, or choose another path"
         )));
     }
     match probe(short).map_err(|e| error(format!("cannot find out whether somebody listens there: {e}")))? {
-        Probe::Dead => {
-            fs::remove_file(path).map_err(|e| error(format!("the dead socket can't be removed: {e}")))
+        Probe::Dead if entry.is(identity(&there)) => {
+            entry.remove().map_err(|e| error(format!("the dead socket can't be removed: {e}")))
         }
+        Probe::Dead => Err(error("somebody has replaced the dead socket that was there".into())),
         Probe::Gone => Ok(()),
         Probe::Alive(pid) => {
             let who = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
@@ -190,6 +200,8 @@ fn probe(short: &ShortPath) -> rustix::io::Result<Probe> {
 mod tests {
     use super::*;
     use crate::testing::TempDir;
+    use std::fs;
+    use std::os::unix::fs::MetadataExt as _;
     use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 
     fn files(dir: &Path) -> Vec<String> {

@@ -5,6 +5,7 @@
 use super::identity::Identity;
 use super::{EXECUTABLE, VARIABLE, worker_value};
 use crate::guest::{self, Program};
+use jackfield_shared::secrecy::set_core_limit;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,9 @@ pub(crate) struct Spec {
     pub cgroup: Option<PathBuf>,
     /// Who it runs as; absent: as the controller.
     pub identity: Option<Identity>,
+    /// The soft limit of core dumps of a guest's program; absent: none.
+    #[serde(default)]
+    pub core_limit: Option<u64>,
     /// The program of a guest, which the process becomes in place of a worker.
     #[serde(default)]
     pub program: Option<Program>,
@@ -78,6 +82,9 @@ fn prepare_and_exec(spec: &OsStr) -> Result<Infallible, String> {
     if let Some(octets) = spec.data {
         let limit = Rlimit { current: Some(octets), maximum: Some(octets) };
         setrlimit(Resource::Data, limit).map_err(|e| format!("limits.memory: {octets}: {e}"))?;
+    }
+    if spec.program.is_some() {
+        set_core_limit(spec.core_limit)?;
     }
     if let Some(procs) = &spec.cgroup {
         fs::write(procs, "0").map_err(|e| format!("joining the cgroup: {}: {e}", procs.display()))?;

@@ -5,11 +5,13 @@
 //! spawn and the worker stands `__exec`, single-threaded, so that what must be set before the worker exists
 //! can be set by safe code.
 
+mod descriptors;
 mod exec;
 mod identity;
 mod title;
 mod worker;
 
+pub(crate) use descriptors::{close_inherited, open_descriptors};
 pub(crate) use exec::{ARGUMENT, Spec, run as run_exec};
 pub(crate) use identity::Identity;
 pub(crate) use jackfield_shared::stage::{EXECUTABLE, VARIABLE};

@@ -2,7 +2,8 @@
 
 use super::setup::{Machine, arti as set_up_arti, publisher, worker as set_up};
 use super::worker::{Work, Worker};
-use crate::node::{Configuration, RUN, private_directory};
+use crate::entry::private_directory;
+use crate::node::{Configuration, RUN};
 use crate::onion::{self, Order};
 use crate::sockets::{Adjustment, ArtiSocket, BindError, Binder, Bound, Given, Wanted};
 use jackfield_shared::config::{

@@ -24,6 +24,9 @@ pub(crate) struct Launch {
     /// Where limits of memory and CPU time are set.
     #[serde(skip)]
     pub cgroups: Cgroups,
+    /// The soft limit of core dumps, if it is a guest's, which holds no key of the node's; absent: none.
+    #[serde(default)]
+    pub core_limit: Option<u64>,
     /// Its whole environment.
     pub environment: Vec<(OsString, OsString)>,
     /// Its working directory.
@@ -33,7 +36,7 @@ pub(crate) struct Launch {
 impl Launch {
     /// Whether a process that was started so is as one that would be started now.
     pub(super) fn is_like(&self, other: &Self) -> bool {
-        let Self { title, cpus, identity, limits, cgroups: _, environment, directory } = self;
+        let Self { title, cpus, identity, limits, environment, directory, .. } = self;
         (title, cpus, identity) == (&other.title, &other.cpus, &other.identity)
             && (limits, environment, directory) == (&other.limits, &other.environment, &other.directory)
     }
@@ -69,6 +72,7 @@ impl Launch {
             data: self.data_limit(),
             cgroup: cgroup.map(Leaf::procs),
             identity: self.identity.clone(),
+            core_limit: self.core_limit,
             program,
         }
     }

@@ -58,7 +58,16 @@ impl Supervisor {
         let listens = worker.listener(&bound.transport)?;
         let (onion, state, reason) = match self.publication(bound) {
             Some((service, state, reason)) => (Some(service), state, reason),
-            None => (None, EndpointState::Bound, None),
+            None => match bound.lost_name() {
+                Some(path) => {
+                    let path = path.display();
+                    let reason = format!(
+                        "somebody has removed or replaced {path}: nobody can connect; `jackfield reload` makes it anew"
+                    );
+                    (None, EndpointState::Degraded, Some(reason))
+                }
+                None => (None, EndpointState::Bound, None),
+            },
         };
         let listener = |(socket, process): (&Rc<Socket>, _)| Listener { inode: socket.inode, process };
         let former = self.former().filter(|(_, former)| former.id() == worker.id());

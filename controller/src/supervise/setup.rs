@@ -22,6 +22,8 @@ pub(crate) struct Machine {
     pub cpus: Cpus,
     /// The node's cgroup.
     pub cgroups: Cgroups,
+    /// The soft limit of core dumps that the node was started with; absent: none.
+    pub core_limit: Option<u64>,
 }
 
 impl Machine {
@@ -29,8 +31,8 @@ impl Machine {
     ///
     /// # Errors
     /// As [`Cpus::usable`].
-    pub(crate) fn look() -> Result<Self, String> {
-        Ok(Self { cpus: Cpus::usable()?, cgroups: Cgroups::default() })
+    pub(crate) fn look(core_limit: Option<u64>) -> Result<Self, String> {
+        Ok(Self { cpus: Cpus::usable()?, cgroups: Cgroups::default(), core_limit })
     }
 }
 
@@ -99,6 +101,7 @@ pub(crate) fn worker(config: config::Worker, directory: &Path, machine: &Machine
     let title = options.title.clone();
     let launch = Launch {
         title: title.unwrap_or_else(|| format!("jackfield {} {}", config.kind_name(), config.id)),
+        core_limit: None,
         cpus: machine.cpus.at(&options.cpu_affinity).map_err(|reason| ("options", reason))?,
         environment: of_worker(&options.env, identity.as_ref(), std::env::vars_os()),
         identity,
@@ -131,6 +134,7 @@ fn guest(
     }
     let launch = Launch {
         title: format!("jackfield keeper of {}", config.id),
+        core_limit: machine.core_limit,
         cpus: None,
         identity,
         limits: config.common.limits.clone(),
@@ -175,6 +179,7 @@ fn free_id(name: &str, others: &[Worker]) -> String {
 fn nodes_own(id: &str, directory: &Path) -> Launch {
     Launch {
         title: format!("jackfield {id}"),
+        core_limit: None,
         cpus: None,
         identity: None,
         limits: config::Limits::default(),
@@ -188,6 +193,7 @@ fn nodes_own(id: &str, directory: &Path) -> Launch {
 pub(super) fn no_launch() -> Launch {
     Launch {
         title: String::new(),
+        core_limit: None,
         cpus: None,
         identity: None,
         limits: config::Limits::default(),

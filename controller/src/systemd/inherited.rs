@@ -30,7 +30,7 @@ pub(crate) fn take() -> Result<(Vec<Given>, Vec<String>), String> {
 }
 
 /// The names of the descriptors that were passed to this process.
-fn announced() -> Vec<String> {
+pub(crate) fn announced() -> Vec<String> {
     let number = |name: &str| env::var(name).ok().and_then(|text| text.parse::<u32>().ok());
     if number("LISTEN_PID") != Some(std::process::id()) {
         return Vec::new();

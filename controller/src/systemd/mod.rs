@@ -5,7 +5,7 @@
 mod inherited;
 mod manager;
 
-pub(crate) use inherited::take as take_inherited;
+pub(crate) use inherited::{announced, take as take_inherited};
 pub(crate) use manager::Manager;
 
 /// What the names of sockets begin with that the node has given to the service manager to keep.

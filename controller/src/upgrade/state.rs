@@ -70,6 +70,16 @@ pub(crate) struct NodeState {
     pub run_dir: PathBuf,
     /// Where the executable is.
     pub executable: PathBuf,
+    /// The limit of core dumps that the node was started with.
+    #[serde(default)]
+    pub core_limit: Option<CoreLimit>,
+}
+
+/// A limit of core dumps.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct CoreLimit {
+    /// In bytes; absent: none.
+    pub soft: Option<u64>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -218,6 +228,23 @@ pub(crate) struct GuestState {
 }
 
 impl State {
+    /// The same for an image that is only tried: without keys, without what the configuration has become (which holds
+    /// some), and without the log.
+    pub(super) fn for_trial(mut self) -> Self {
+        self.configuration.tls = Files::default();
+        self.configuration.exact = serde_json::Value::Null;
+        self.log.records.clear();
+        for worker in &mut self.workers {
+            worker.ticket_keys = None;
+            worker.exact = serde_json::Value::Null;
+            for (_, process) in worker.slots.iter_mut().flat_map(|slot| &mut slot.processes) {
+                process.messages.clear();
+                process.octets.clear();
+            }
+        }
+        self
+    }
+
     /// Reads a state.
     ///
     /// # Errors

@@ -44,12 +44,13 @@ fn review(state: &State) -> Result<(), String> {
     if obstacles.is_empty() { Ok(()) } else { Err(obstacles.join("\n")) }
 }
 
-/// Tries an image with this state; its release, if it can take over. Blocks.
+/// Tries an image with this state, but for its keys: nobody knows yet what the image is. Its release, if it can take over.
+/// Blocks.
 ///
 /// # Errors
 /// Why it can't.
-pub(crate) fn try_out(image: &Image, state: &State) -> Result<String, String> {
-    let file = in_memory(state).map_err(|e| format!("it can't be tried: {e}"))?;
+pub(crate) fn try_out(image: &Image, state: State) -> Result<String, String> {
+    let file = in_memory(&state.for_trial()).map_err(|e| format!("it can't be tried: {e}"))?;
     let mut command = image.command();
     command.arg(ARGUMENT).stdin(file).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|e| format!("it can't be executed: {e}"))?;

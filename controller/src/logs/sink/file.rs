@@ -2,13 +2,15 @@
 
 use super::rotation::Rotation;
 use super::writer::Writer;
+use crate::entry::Entry;
 use crate::logs::format::Format;
 use jackfield_shared::config::FileSink;
 use jackfield_shared::log::Record;
+use rustix::fs::OFlags;
 use std::collections::VecDeque;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -78,8 +80,8 @@ impl LogFile {
     /// Opens the file, unless it is open.
     fn look(&mut self) -> io::Result<()> {
         if let Some(open) = &self.open {
-            match fs::metadata(&self.path) {
-                Ok(there) if (there.dev(), there.ino()) == open.identity => return Ok(()),
+            match Entry::at(&self.path) {
+                Ok(entry) if entry.is(open.identity) => return Ok(()),
                 _ => {
                     // What was written only in part is written again, whole.
                     self.open = None;
@@ -91,8 +93,8 @@ impl LogFile {
         if let Some(directory) = self.path.parent() {
             fs::create_dir_all(directory).map_err(named)?;
         }
-        let mut options = OpenOptions::new();
-        let file = options.create(true).append(true).mode(self.mode).open(&self.path).map_err(named)?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND;
+        let file = Entry::at(&self.path).and_then(|entry| entry.open(flags, self.mode)).map_err(named)?;
         let there = file.metadata()?;
         let since = if there.len() > 0 { there.modified()? } else { SystemTime::now() };
         self.open = Some(Open { file, identity: (there.dev(), there.ino()), size: there.len(), since });
@@ -202,6 +204,21 @@ mod tests {
         fs::rename(&path, temp.path().join("elsewhere")).unwrap();
         file.write(&mut records(5..6)).unwrap();
         assert_eq!(written(&path), [5]);
+    }
+
+    #[test]
+    fn a_link_in_place_of_the_file_leads_nowhere() {
+        let temp = TempDir::new();
+        let (path, victim) = (temp.path().join("node.log"), temp.path().join("victim"));
+        fs::write(&victim, "").unwrap();
+        std::os::unix::fs::symlink(&victim, &path).unwrap();
+        let mut file = LogFile::new(&sink(path.clone()));
+        let error = file.write(&mut records(0..3)).unwrap_err().to_string();
+        assert!(error.contains("symbolic link"), "{error}");
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "");
+        fs::remove_file(&path).unwrap();
+        file.write(&mut records(0..3)).unwrap();
+        assert_eq!(written(&path), [0, 1, 2]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! When a log file is rotated, and how: `PATH` becomes `PATH.1`, what that was becomes `PATH.2`.
 
+use crate::entry::Entry;
 use jackfield_shared::config::{FileSink, Rotate};
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -56,22 +56,24 @@ impl Rotation {
     }
 
     fn rename(&self, path: &Path) -> io::Result<()> {
+        let file = Entry::at(path)?;
         if self.keep == 0 {
-            return fs::remove_file(path);
+            return file.remove();
         }
+        let name = |number| moved(path, number).file_name().unwrap_or_default().to_owned();
         // Fewer may be wanted than before.
         for number in u32::from(self.keep) + 1.. {
-            if fs::remove_file(moved(path, number)).is_err() {
+            if file.beside(name(number))?.remove().is_err() {
                 break;
             }
         }
         for number in (1..u32::from(self.keep)).rev() {
-            match fs::rename(moved(path, number), moved(path, number + 1)) {
+            match file.beside(name(number))?.rename(&name(number + 1)) {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
                 _ => {}
             }
         }
-        fs::rename(path, moved(path, 1))
+        file.rename(&name(1))
     }
 }
 
@@ -86,6 +88,7 @@ pub(super) fn moved(path: &Path, times: u32) -> PathBuf {
 mod tests {
     use super::*;
     use crate::testing::TempDir;
+    use std::fs;
 
     fn rotation(max_size: u64, rotate: Rotate, keep: u16) -> Rotation {
         Rotation::new(&FileSink { max_size, rotate, keep, ..FileSink::default() })

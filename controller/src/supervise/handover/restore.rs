@@ -58,7 +58,7 @@ impl Takeover<'_> {
     /// Why this image can't take over: nothing has changed then.
     pub(crate) fn supervisor(&self, held: Held) -> Result<Supervisor, String> {
         let State { node, log, .. } = self.state;
-        let machine = Machine::look()?;
+        let machine = Machine::look(node.core_limit.and_then(|limit| limit.soft))?;
         let manager = Manager::from_environment()?;
         let (configuration, mut workers, remarks) = match &self.state.errand {
             Errand::Upgrade => self.understood(&machine)?,

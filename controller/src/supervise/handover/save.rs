@@ -7,8 +7,8 @@ use super::super::{Service, Supervisor};
 use super::collect::{Frozen, Pieces};
 use crate::sockets::{Bound, Local};
 use crate::upgrade::{
-    ArtiState, BoundState, ConfigurationState, Errand, FORMAT, Fds, GuestState, ImageIdentity, LocalState,
-    NodeState, ProcessState, RoleState, SlotState, State, WorkerState,
+    ArtiState, BoundState, ConfigurationState, CoreLimit, Errand, FORMAT, Fds, GuestState, ImageIdentity,
+    LocalState, NodeState, ProcessState, RoleState, SlotState, State, WorkerState,
 };
 use jackfield_shared::ipc;
 use std::time::Instant;
@@ -45,6 +45,7 @@ impl Supervisor {
                 file: origin.file.clone(),
                 run_dir: self.node.held.run_dir.clone(),
                 executable: self.node.executable.clone(),
+                core_limit: Some(CoreLimit { soft: self.node.machine.core_limit }),
             },
             configuration: ConfigurationState {
                 text: configuration.loaded.text.clone(),

@@ -51,7 +51,7 @@ impl Supervisor {
                 let events = self.events.clone();
                 let path = path.clone();
                 spawn_local(async move {
-                    let tried = spawn_blocking(move || (try_out(&image, &state), image)).await;
+                    let tried = spawn_blocking(move || (try_out(&image, state), image)).await;
                     if let Ok((result, image)) = tried {
                         let _ = events.send(Event::Tried(image, path, result)).await;
                     }

@@ -18,7 +18,7 @@ use jackfield_shared::tls::Files;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
 use std::future::poll_fn;
-use std::io::{self, Write as _};
+use std::io::{self, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -96,8 +96,8 @@ impl Part {
     /// Whether it is what it should be: a wrong one is not kept.
     fn check(&self, order: &Order) -> Result<(), String> {
         if !order.hashes.is_empty() {
-            let file = File::open(&self.path).map_err(|e| self.wrong(&e))?;
-            let found = fingerprint(&file).map_err(|e| self.wrong(&e))?;
+            (&self.file).rewind().map_err(|e| self.wrong(&e))?;
+            let found = fingerprint(&self.file).map_err(|e| self.wrong(&e))?;
             if !order.hashes.iter().any(|hash| hash.eq_ignore_ascii_case(&found)) {
                 return Err(format!("its SHA-256 fingerprint is {found}, which is none of \"hashes\""));
             }

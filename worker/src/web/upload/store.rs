@@ -17,6 +17,9 @@ use std::path::{Path, PathBuf};
 /// The file with the beginning.
 const DATA: &str = "data";
 
+/// Of open(2), for the standard library.
+const NOFOLLOW: i32 = OFlags::NOFOLLOW.bits().cast_signed();
+
 /// What a file is called that only one request knows.
 pub(super) const PART: &str = ".part-";
 
@@ -99,6 +102,7 @@ impl Store {
             .create(true)
             .truncate(false)
             .mode(0o600)
+            .custom_flags(NOFOLLOW)
             .open(upload.path.join(DATA))?;
         let mut merged = merged(&data, chunk)?;
         // It was sent again: what came last counts.
@@ -135,14 +139,26 @@ impl Store {
         }
         // Another file system: what is there under the name is the old file, or the new one, and never a part.
         let beside = self.directory.join(format!("{PART}{name}"));
-        let copied = fs::copy(&from, &beside)
-            .and_then(|_| File::open(&beside)?.sync_all())
-            .and_then(|()| fs::rename(&beside, &to));
+        let copied = copy(&from, &beside, self.permissions).and_then(|()| fs::rename(&beside, &to));
         if copied.is_err() {
             let _ = fs::remove_file(&beside);
         }
         copied
     }
+}
+
+/// Opens a file, but not what a link leads to: others may write to the directory.
+fn read(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(NOFOLLOW).open(path)
+}
+
+/// Copies a file to one that is not there yet.
+fn copy(from: &Path, to: &Path, permissions: u32) -> io::Result<()> {
+    let _ = fs::remove_file(to); // of a process that was killed here
+    let mut copied = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
+    io::copy(&mut read(from)?, &mut copied)?;
+    copied.set_permissions(Permissions::from_mode(permissions))?;
+    copied.sync_all()
 }
 
 /// How many chunks are in the beginning of the file; one that is there in part is cut off.
@@ -198,7 +214,7 @@ impl Upload {
 
     /// Whether a chunk is there, whole, as a file of its own.
     fn has(&self, chunk: &Chunk, index: u64) -> bool {
-        let length = fs::metadata(self.chunk(index)).map(|found| found.len());
+        let length = fs::symlink_metadata(self.chunk(index)).map(|found| found.len());
         length.is_ok_and(|length| length == chunk.length_of(index))
     }
 
@@ -206,7 +222,7 @@ impl Upload {
     fn merge(&self, data: &mut File, chunk: &Chunk, index: u64) -> io::Result<()> {
         let path = self.chunk(index);
         data.seek(SeekFrom::Start(chunk.start_of(index)))?;
-        io::copy(&mut File::open(&path)?, data)?;
+        io::copy(&mut read(&path)?, data)?;
         fs::remove_file(&path)
     }
 
@@ -289,6 +305,23 @@ mod tests {
         fs::create_dir(&upload).unwrap();
         fs::write(upload.join("chunk_1"), "01").unwrap();
         assert_eq!(store.state(&chunk(0)).unwrap(), State::Absent);
+    }
+
+    #[test]
+    fn a_link_in_place_of_a_file_leads_nowhere() {
+        let dir = Directory::new();
+        let store = store(&dir);
+        let victim = dir.path().join("victim");
+        fs::write(&victim, "precious").unwrap();
+        put(&store, 1, "4567");
+        let upload = store.incomplete.join("0".repeat(32));
+        fs::remove_file(upload.join("data")).unwrap();
+        std::os::unix::fs::symlink(&victim, upload.join("data")).unwrap();
+        assert!(store.state(&chunk(0)).is_err());
+        fs::remove_file(upload.join("data")).unwrap();
+        std::os::unix::fs::symlink(&victim, upload.join("chunk_1")).unwrap();
+        assert_eq!(store.state(&chunk(0)).unwrap(), State::Absent, "a link is no chunk");
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
     }
 
     #[test]
