@@ -18,6 +18,37 @@ pub struct Status {
     pub logs: Logs,
 }
 
+impl Status {
+    /// What everybody may know of it: addresses, states, counters. Whatever files, programs and errors are called is left
+    /// out.
+    #[must_use]
+    pub fn public(mut self) -> Self {
+        self.node.dir.clear();
+        self.node.config.clear();
+        for worker in &mut self.workers {
+            worker.reason = None;
+            for process in &mut worker.processes {
+                process.status = None;
+                if let Some(exit) = &mut process.last_exit {
+                    exit.stderr.clear();
+                }
+            }
+        }
+        for endpoint in &mut self.endpoints {
+            endpoint.reason = None;
+            if let Some(path) = endpoint.address.strip_prefix("unix://") {
+                let name = path.rsplit('/').next().unwrap_or_default();
+                endpoint.address = format!("unix://{name}");
+            }
+        }
+        for sink in &mut self.logs.sinks {
+            sink.target.clear();
+            sink.trouble = sink.trouble.take().map(|_| "it is hindered".into());
+        }
+        self
+    }
+}
+
 /// The controller process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Node {
@@ -278,5 +309,35 @@ impl EndpointState {
 impl fmt::Display for EndpointState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn strangers_are_told_addresses_states_and_counters_only() {
+        let exit = json!({"code": 1, "at": 1.0, "stderr": ["hidden"]});
+        let process = json!({"index": 0, "pid": 7, "state": "backoff", "status": "hidden", "generation": 1,
+            "uptime_s": 1.0, "restarts": 3, "rss_bytes": 5, "cpu_s": 0.5, "connections": 2, "last_exit": exit});
+        let endpoint = json!({"worker": "w", "transport": "t", "kind": "web", "address": "unix:///hidden/web.sock",
+            "onion": null, "state": "degraded", "reason": "hidden", "shared": false, "tls": false, "listeners": [],
+            "connections": {"open": 2, "accepted": 9, "refused": 0}});
+        let status: Status = serde_json::from_value(json!({
+            "node": {"id": "n", "pid": 1, "version": "0", "dir": "/hidden", "config": "/hidden/c", "uptime_s": 1.0,
+                "generation": 2},
+            "workers": [{"id": "w", "type": "guest", "state": "backoff", "reason": "hidden", "processes": [process]}],
+            "endpoints": [endpoint],
+            "logs": {"dropped": 5, "sinks": [{"type": "file", "target": "/hidden/x.log", "trouble": "hidden",
+                "waiting": 1, "dropped": 5}]}
+        }))
+        .unwrap();
+        let public = serde_json::to_string(&status.public()).unwrap();
+        assert!(!public.contains("hidden"), "{public}");
+        for kept in ["unix://web.sock", "\"accepted\":9", "\"code\":1", "\"restarts\":3", "\"dropped\":5"] {
+            assert!(public.contains(kept), "{kept}: {public}");
+        }
     }
 }

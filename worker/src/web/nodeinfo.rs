@@ -8,16 +8,19 @@ use super::pages;
 use hyper::header::{ACCEPT, CACHE_CONTROL, VARY};
 use hyper::{Request, StatusCode};
 use jackfield_shared::config::{NodeinfoFormat, NodeinfoService};
+use jackfield_shared::status::Status;
+use std::rc::Rc;
 
 /// The service.
 #[derive(Debug)]
 pub(crate) struct Nodeinfo {
     format: NodeinfoFormat,
+    details: bool,
 }
 
 impl Nodeinfo {
     pub(crate) const fn new(config: &NodeinfoService) -> Self {
-        Self { format: config.format }
+        Self { format: config.format, details: config.details }
     }
 
     /// Asks the controller and tells the client.
@@ -34,6 +37,7 @@ impl Nodeinfo {
                 "The node's controller does not answer. What is served otherwise goes on.",
             ),
             Some(status) => {
+                let status = if self.details { status } else { Rc::new(Status::clone(&status).public()) };
                 let page = match self.format {
                     NodeinfoFormat::Auto => wants_page(asked),
                     NodeinfoFormat::Html => true,

@@ -10,8 +10,8 @@ fn status() -> Status {
         id: "mynode".into(),
         pid: 42,
         version: "0.1.0".into(),
-        dir: "/".into(),
-        config: "built-in".into(),
+        dir: "/srv/concealed".into(),
+        config: "/srv/concealed/config.json".into(),
         uptime_s: 1.0,
         generation: 1,
     };
@@ -19,7 +19,8 @@ fn status() -> Status {
 }
 
 async fn serving() -> Worker {
-    let paths = json!({"/": {"type": "nodeinfo"}, "info": {"type": "nodeinfo", "format": "json"}});
+    let paths = json!({"/": {"type": "nodeinfo"}, "info": {"type": "nodeinfo", "format": "json"},
+        "all": {"type": "nodeinfo", "details": true}});
     Worker::serving(json!([{"type": "universal", "web": {"paths": paths}}])).await
 }
 
@@ -31,6 +32,8 @@ async fn the_page_and_the_json_tell_what_the_controller_says() {
         ("/", browser, "<h1>mynode</h1>"),
         ("/", "", "\"id\": \"mynode\""),
         ("/info", browser, "\"id\": \"mynode\""),
+        ("/all", browser, "<h1>mynode</h1>"),
+        ("/all", "", "/srv/concealed"),
     ] {
         let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{headers}\r\n");
         let mut stream = worker.say(request).await;
@@ -40,6 +43,7 @@ async fn the_page_and_the_json_tell_what_the_controller_says() {
         let answer = String::from_utf8(crate::driver::rest(&mut stream).await).unwrap();
         assert!(answer.contains(expected), "{answer}");
         assert!(answer.contains("cache-control: no-store"), "{answer}");
+        assert_eq!(answer.contains("concealed"), path == "/all", "{answer}");
     }
     assert!(worker.get("/favicon.ico", "").await.starts_with("HTTP/1.1 404"));
 }

@@ -30,7 +30,9 @@ impl Display for Main<'_> {
         fact(f, "Jackfield", &node.version)?;
         fact(f, "pid", node.pid)?;
         fact(f, "up", Time(node.uptime_s))?;
-        fact(f, "configuration", &node.config)?;
+        if !node.config.is_empty() {
+            fact(f, "configuration", &node.config)?;
+        }
         fact(f, "generation", node.generation)?;
         if logs.dropped > 0 {
             fact(f, "log records lost", logs.dropped)?;
