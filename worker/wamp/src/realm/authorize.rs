@@ -20,6 +20,13 @@ pub(crate) struct Asked {
     verdict: Option<Verdict>,
 }
 
+impl Asked {
+    /// The request that waits for the answer.
+    pub(crate) const fn message(&self) -> Option<&Message> {
+        self.message.as_ref()
+    }
+}
+
 /// The call of an authorizer that is not answered.
 pub(crate) fn question(asked: Option<Box<Asked>>) -> Option<CallKey> {
     asked.and_then(|asked| asked.call)

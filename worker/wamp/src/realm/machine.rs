@@ -7,7 +7,7 @@ use super::hash::{IdHash, IdMap};
 use super::permission::{Roles, TRUSTED, Verdict};
 use super::session::{Identity, Session, in_order};
 use super::{Config, Counters, Effect, Effects, Joining, Leaving, errors, features};
-use crate::{Dict, Id, Ids, Message, Now, Outgoing, Payload, kind};
+use crate::{Dict, Id, Ids, Message, Now, Outgoing, Payload, Value, kind};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
@@ -170,26 +170,21 @@ impl Realm {
 
     fn remove(&mut self, now: Now, session: Id, out: &mut Effects) {
         let Some(mut own) = self.sessions.remove(&session) else { return };
+        // It gets no event any more, not even one about its own end.
+        let mut subscriptions = Vec::new();
+        for id in in_order(&own.subscriptions) {
+            subscriptions.extend(self.broker.remove_subscriber(session, id).map(|deleted| (id, deleted)));
+        }
         if let Some(question) = authorize::question(own.asked.take()) {
-            self.caller_is_gone(vec![(0, question)], out);
+            self.drop_call(question, out);
         }
         for registration in in_order(&own.registrations) {
             self.unregistered(now, session, registration, out);
         }
-        let by_request = |calls: IdMap<usize>| {
-            let mut calls: Vec<_> = calls.into_iter().collect();
-            calls.sort_unstable();
-            calls
-        };
-        self.callee_is_gone(by_request(std::mem::take(&mut own.invocations)), out);
-        let calls = std::mem::take(&mut own.calls);
-        let calls = calls.into_iter().filter(|(request, key)| {
-            let caller = Caller::Session { session, request: *request };
-            self.dealer.calls.get(*key).is_some_and(|call| call.caller == caller)
-        });
-        self.caller_is_gone(by_request(calls.collect()), out);
-        for subscription in in_order(&own.subscriptions) {
-            self.unsubscribed(now, session, subscription, out);
+        self.callee_is_gone(session, std::mem::take(&mut own.invocations), out);
+        self.caller_is_gone(session, std::mem::take(&mut own.calls), out);
+        for (subscription, deleted) in subscriptions {
+            self.tell_unsubscribed(now, session, subscription, deleted, out);
         }
         self.execute_testaments(now, &mut own, out);
         self.tell_left(now, &own, out);
@@ -229,7 +224,17 @@ impl Realm {
         }
         self.counters.denied += 1;
         let (kind, request) = match message {
-            Message::Call { request, .. } => (kind::CALL, request),
+            // Further arguments of a call cannot be refused alone.
+            Message::Call { request, ref options, .. } if !own.has_call(request) => {
+                let more = options.get("progress").and_then(Value::as_bool).unwrap_or_default();
+                if own.is_late_input(request, more) {
+                    return;
+                }
+                if more {
+                    own.end_input(request);
+                }
+                (kind::CALL, request)
+            }
             Message::Subscribe { request, .. } => (kind::SUBSCRIBE, request),
             Message::Unsubscribe { request, .. } => (kind::UNSUBSCRIBE, request),
             Message::Register { request, .. } => (kind::REGISTER, request),

@@ -109,6 +109,14 @@ impl Session {
             .with("transport", Value::from(about.transport.clone()))
     }
 
+    /// Whether it has sent a CALL of this request that is not answered.
+    pub(crate) fn has_call(&self, request: Id) -> bool {
+        let asked = self.asked.as_ref().and_then(|asked| asked.message());
+        let is_call =
+            |message: &Message| matches!(message, Message::Call { request: r, .. } if *r == request);
+        self.calls.contains_key(&request) || asked.into_iter().chain(&self.held).any(is_call)
+    }
+
     /// Remembers that a call ended while its caller was still sending arguments: what is under way is for nobody.
     pub(crate) fn end_input(&mut self, request: Id) {
         if self.ended_inputs.len() == ENDED_INPUTS {

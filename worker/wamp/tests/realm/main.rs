@@ -2,4 +2,5 @@
 
 mod broker;
 mod dealer;
+mod simulation;
 mod world;

@@ -1,10 +1,29 @@
 //! SUBSCRIBE and UNSUBSCRIBE.
 
-use super::Subscription;
+use super::{Broker, Subscription};
 use crate::realm::options;
 use crate::realm::permission::{Action, Verdict};
 use crate::realm::{Effects, Realm, errors};
 use crate::{Dict, Id, Message, Now, Payload, Value, kind, uri};
+
+impl Broker {
+    /// Takes a session out of a subscription. Says whether the subscription is gone by that.
+    pub(crate) fn remove_subscriber(&mut self, session: Id, subscription: Id) -> Option<bool> {
+        let key = *self.by_id.get(&subscription)?;
+        let entry = &mut self.subscriptions[key];
+        entry.subscribers.retain(|subscriber| *subscriber != session);
+        if !entry.subscribers.is_empty() {
+            return Some(false);
+        }
+        let entry = self.subscriptions.remove(key);
+        self.table.remove(entry.policy, &entry.uri);
+        self.by_id.remove(&subscription);
+        if entry.policy == uri::Match::Exact {
+            self.retained.id(&entry.uri, subscription);
+        }
+        Some(true)
+    }
+}
 
 impl Realm {
     pub(crate) fn on_subscribe(
@@ -107,19 +126,9 @@ impl Realm {
 
     /// Takes a session out of a subscription that it has no longer, and tells so.
     pub(crate) fn unsubscribed(&mut self, now: Now, session: Id, subscription: Id, out: &mut Effects) {
-        let Some(&key) = self.broker.by_id.get(&subscription) else { return };
-        let entry = &mut self.broker.subscriptions[key];
-        entry.subscribers.retain(|subscriber| *subscriber != session);
-        let deleted = entry.subscribers.is_empty();
-        if deleted {
-            let entry = self.broker.subscriptions.remove(key);
-            self.broker.table.remove(entry.policy, &entry.uri);
-            self.broker.by_id.remove(&subscription);
-            if entry.policy == uri::Match::Exact {
-                self.broker.retained.id(&entry.uri, subscription);
-            }
+        if let Some(deleted) = self.broker.remove_subscriber(session, subscription) {
+            self.tell_unsubscribed(now, session, subscription, deleted, out);
         }
-        self.tell_unsubscribed(now, session, subscription, deleted, out);
     }
 
     /// Takes a subscription from a session by the will of somebody else (revocation). False: it did not have it.

@@ -33,18 +33,18 @@ impl Realm {
         verdict: Option<Verdict>,
         out: &mut Effects,
     ) {
-        let refuse = |out: &mut Effects, error: &str, text: String| {
-            errors::refuse(out, session, kind::CALL, request, error, text);
-        };
         let Some(own) = self.sessions.get_mut(&session) else { return };
         let pending = own.calls.get(&request).copied();
         let parsed = match options::Call::parse(&options) {
             Ok(parsed) => parsed,
             Err(text) => match pending {
                 Some(key) => return self.give_up(key, errors::INVALID_ARGUMENT, &text, out),
-                None => return refuse(out, errors::INVALID_ARGUMENT, text),
+                None => {
+                    return self.refuse_call((session, request, true), errors::INVALID_ARGUMENT, text, out);
+                }
             },
         };
+        let call = (session, request, parsed.progress);
         let opaque = payload.is_opaque();
         if let Some(key) = pending {
             return self.further_input(session, key, parsed, payload, out);
@@ -54,31 +54,32 @@ impl Realm {
         }
         if !uri::is_valid(&procedure, self.config.uri_check) {
             let text = format!("call with invalid procedure URI '{}'", errors::short(&procedure));
-            return refuse(out, errors::INVALID_URI, text);
+            return self.refuse_call(call, errors::INVALID_URI, text, out);
         }
         let question = (Action::Call, Match::Exact);
         let disclose = match self.authorize(now, session, question, &procedure, &options, verdict, out) {
             None => return self.hold(session, Message::Call { request, options, procedure, payload }),
             Some(Verdict::Allowed { disclose }) => disclose,
-            Some(verdict) => return self.deny(session, request, Action::Call, &procedure, &verdict, out),
+            Some(verdict) => {
+                self.end_input(call);
+                return self.deny(session, request, Action::Call, &procedure, &verdict, out);
+            }
         };
         self.counters.calls += 1;
-        let Some(own) = self.sessions.get_mut(&session) else { return };
         if uri::is_reserved(&procedure) {
-            if parsed.progress {
-                own.end_input(request);
-            }
+            self.end_input(call);
             let caller = Caller::Session { session, request };
             return self.call_meta(now, caller, &procedure, &payload, out);
         }
         let Some(key) = self.dealer.table.best(&procedure) else {
             let text = format!("no callee registered for procedure <{}>", errors::short(&procedure));
-            return refuse(out, errors::NO_SUCH_PROCEDURE, text);
+            return self.refuse_call(call, errors::NO_SUCH_PROCEDURE, text, out);
         };
+        let Some(own) = self.sessions.get(&session) else { return };
         if own.calls.len() >= self.config.bounds.calls {
             let text =
                 format!("a session may have {} calls that are not answered yet", self.config.bounds.calls);
-            return refuse(out, errors::LIMIT_REACHED, text);
+            return self.refuse_call(call, errors::LIMIT_REACHED, text, out);
         }
         let mut details = parsed.passed.into_details(opaque);
         if disclose {
@@ -104,7 +105,20 @@ impl Realm {
             },
         };
         if let Err(text) = self.invoke(now, key, Caller::Session { session, request }, invocation, out) {
-            refuse(out, errors::MAX_CONCURRENCY, text);
+            self.refuse_call(call, errors::MAX_CONCURRENCY, text, out);
+        }
+    }
+
+    /// Answers a call that goes to nobody.
+    fn refuse_call(&mut self, call: (Id, Id, bool), error: &str, text: String, out: &mut Effects) {
+        self.end_input(call);
+        errors::refuse(out, call.0, kind::CALL, call.1, error, text);
+    }
+
+    /// Lets further arguments of a call that is answered be for nobody, if there are to be any.
+    fn end_input(&mut self, (session, request, progress): (Id, Id, bool)) {
+        if progress && let Some(own) = self.sessions.get_mut(&session) {
+            own.end_input(request);
         }
     }
 

@@ -1,6 +1,7 @@
 //! CANCEL, time limits, and calls whose caller or callee leaves.
 
-use super::{CallKey, Target};
+use super::{CallKey, Caller, Target};
+use crate::realm::hash::IdMap;
 use crate::realm::options::CancelMode;
 use crate::realm::{Effects, Realm, errors};
 use crate::{Dict, Id, Message, Now, Payload};
@@ -115,17 +116,35 @@ impl Realm {
     }
 
     /// Ends the calls that a session that is gone was invoked for.
-    pub(crate) fn callee_is_gone(&mut self, invocations: Vec<(Id, CallKey)>, out: &mut Effects) {
-        for (_, key) in invocations {
-            self.fail(key, errors::CANCELED, "callee disconnected from in-flight request", out);
+    pub(crate) fn callee_is_gone(&mut self, session: Id, invocations: IdMap<CallKey>, out: &mut Effects) {
+        for (request, key) in in_order(invocations) {
+            // One of them may have ended since it left.
+            if self.dealer.calls.get(key).is_some_and(|call| call.target.is(session, request)) {
+                self.fail(key, errors::CANCELED, "callee disconnected from in-flight request", out);
+            }
         }
     }
 
     /// Ends the calls of a session that is gone.
-    pub(crate) fn caller_is_gone(&mut self, calls: Vec<(Id, CallKey)>, out: &mut Effects) {
-        for (_, key) in calls {
-            self.stop(key, out);
-            self.abandon(key, out);
+    pub(crate) fn caller_is_gone(&mut self, session: Id, calls: IdMap<CallKey>, out: &mut Effects) {
+        for (request, key) in in_order(calls) {
+            let caller = Caller::Session { session, request };
+            if self.dealer.calls.get(key).is_some_and(|call| call.caller == caller) {
+                self.drop_call(key, out);
+            }
         }
     }
+
+    /// Ends a call that nobody wants to be answered any more; the callee is told to stop.
+    pub(crate) fn drop_call(&mut self, key: CallKey, out: &mut Effects) {
+        self.stop(key, out);
+        self.abandon(key, out);
+    }
+}
+
+/// The calls of a session by their requests.
+fn in_order(calls: IdMap<CallKey>) -> Vec<(Id, CallKey)> {
+    let mut calls: Vec<_> = calls.into_iter().collect();
+    calls.sort_unstable();
+    calls
 }

@@ -103,6 +103,13 @@ pub(crate) enum Target {
     },
 }
 
+impl Target {
+    /// Whether it is this invocation.
+    pub(crate) fn is(&self, callee: Id, invocation: Id) -> bool {
+        matches!(self, Self::Callee { session, request } if (*session, *request) == (callee, invocation))
+    }
+}
+
 impl Dealer {
     pub(crate) fn new(hash: IdHash) -> Self {
         Self {
