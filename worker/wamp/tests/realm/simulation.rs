@@ -263,7 +263,8 @@ impl Simulation {
     fn publish(&mut self, client: Id) {
         let acknowledge = self.chance(50);
         let mut options = options(&[("acknowledge", acknowledge.into()), ("retain", self.chance(10).into())]);
-        if self.chance(30) {
+        let include_me = self.chance(30);
+        if include_me {
             options.push("exclude_me", false);
         }
         if self.chance(20)
@@ -277,7 +278,9 @@ impl Simulation {
             options.push(key, vec![Value::from("joe")]);
         }
         let topic = self.one_of(&TOPICS).to_owned();
-        let payload = self.marked(client);
+        self.number += 1;
+        let args = vec![client.into(), self.number.into(), include_me.into()];
+        let payload = Payload::of(args, Dict::new());
         let request = if acknowledge { self.request(client, kind::PUBLISH) } else { 1 };
         self.send(client, Message::Publish { request, options, topic, payload });
     }
@@ -487,6 +490,15 @@ impl Simulation {
             Message::Interrupt { request, .. } => assert!(*request <= client.last_invocation),
             Message::Event { subscription, payload, details, .. } => {
                 self.events += 1;
+                if let Payload::Values(values) = payload
+                    && let [publisher, _, include_me] = &values.0[..]
+                {
+                    let own = publisher.as_u64() == Some(to);
+                    assert!(
+                        !own || include_me.as_bool() == Some(true),
+                        "an event that its publisher excluded"
+                    );
+                }
                 assert!(client.subscriptions.contains(subscription), "EVENT without a subscription");
                 if details.get("retained").is_none()
                     && details.get("publisher").is_none()
@@ -541,7 +553,7 @@ impl Simulation {
 /// Who has sent a payload, and its number.
 fn mark(payload: &Payload) -> Option<(Id, u64)> {
     let Payload::Values(values) = payload else { return None };
-    let [sender, number] = &values.0[..] else { return None };
+    let [sender, number, ..] = &values.0[..] else { return None };
     Some((sender.as_u64()?, number.as_u64()?))
 }
 
