@@ -25,6 +25,7 @@ mod testee;
 mod testing;
 pub mod tls;
 mod transport;
+mod wamp;
 mod web;
 mod websocket;
 

@@ -87,6 +87,7 @@ fn add_web(web: &Web, offers: &mut Vec<Offer>) {
             PathService::Nodeinfo(_) => "status page",
             PathService::Path(_) => "more paths",
             PathService::WebsocketTestee(_) => "WebSocket echo",
+            PathService::Websocket(_) => "WAMP over WebSocket",
             PathService::Cgi(_) => "scripts",
             PathService::Archive(_) => "files of an archive",
             PathService::Upload(_) => "file upload",

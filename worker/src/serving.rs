@@ -16,6 +16,7 @@ use crate::offers::Offers;
 use crate::publish::{embed, publish};
 use crate::tls::Tickets;
 use crate::transport::{Connection, Service};
+use crate::wamp;
 use jackfield_shared::config::{ListeningEndpoint, Transport};
 use jackfield_shared::ipc::{ArtiPlan, DaemonService, ListenerCounters, Plan, Slot};
 use jackfield_shared::tls::{Files, TicketKeys};
@@ -33,6 +34,8 @@ pub(crate) struct Serving {
     context: Option<Rc<Context>>,
     pressure: Rc<Pressure>,
     transports: HashMap<String, Prepared>,
+    /// Routes WAMP, if the worker has realms.
+    wamp: Option<Rc<wamp::Router>>,
     /// Whether accepting has begun.
     begun: bool,
     /// Sockets that are not accepted from yet. They may not listen yet, either.
@@ -74,7 +77,8 @@ impl Serving {
             launcher
         });
         let arti = if plan.arti { sockets.pop().map(Rc::new) } else { None };
-        let means = Means { files: &plan.tls_files, arti: arti.as_ref() };
+        let wamp = wamp::router(&plan.worker, &plan.node)?;
+        let means = Means { files: &plan.tls_files, arti: arti.as_ref(), wamp: wamp.as_ref() };
         let context = Rc::new(Context {
             offers: Offers::of(&plan.worker),
             controller: Rc::clone(controller),
@@ -99,6 +103,7 @@ impl Serving {
             context: Some(context),
             pressure: Rc::new(Pressure::new()),
             transports,
+            wamp,
             begun: false,
             held: Vec::new(),
             listeners: HashMap::new(),
@@ -133,6 +138,9 @@ impl Serving {
         if !std::mem::replace(&mut self.begun, true) {
             for prepared in self.transports.values() {
                 prepared.service.begin(&self.drainer.drain());
+            }
+            if let Some(router) = &self.wamp {
+                wamp::begin(router, self.drainer.drain());
             }
         }
         for (slot, socket) in std::mem::take(&mut self.held) {
@@ -230,6 +238,7 @@ impl Serving {
             context: None,
             pressure: Rc::new(Pressure::new()),
             transports: HashMap::new(),
+            wamp: None,
             begun: false,
             held: Vec::new(),
             listeners: HashMap::new(),

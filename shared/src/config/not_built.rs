@@ -6,8 +6,13 @@ use super::diagnostic::{Path, Severity};
 use super::endpoint::{ConnectingEndpoint, ListeningEndpoint};
 use super::node::Node;
 use super::service::{PathService, UploadService};
-use super::transport::{RawsocketSection, Transport, TransportKind, Universal, Web, WebsocketPath};
-use super::worker::{Proxy, Router, Worker, WorkerKind};
+use super::transport::{
+    RawsocketSection, Serializer, Transport, TransportKind, Universal, Web, WebsocketPath, WebsocketSection,
+};
+use super::wamp::{
+    Auth, CookieStore, CryptosignAuth, CryptosignStatic, Realm, ScramAuth, TicketAuth, TlsAuth, WampcraAuth,
+};
+use super::worker::{Processes, Proxy, Router, Worker, WorkerKind};
 
 /// One remark: a feature that is not built, or a warning that depends on that.
 pub(super) type Remark = (Severity, Path, String);
@@ -23,7 +28,7 @@ pub(super) fn remarks(node: &Node) -> Vec<Remark> {
     remarks.0
 }
 
-const WAMP: &str = "WAMP routing is not built yet";
+const MQTT: &str = "MQTT is not built yet";
 const PYTHON: &str = "Python does not run inside of Jackfield";
 
 struct Remarks(Vec<Remark>);
@@ -46,7 +51,16 @@ impl Remarks {
 
     fn worker(&mut self, worker: &Worker, at: &Path) {
         match &worker.kind {
-            WorkerKind::Router(router) => self.router(router, at),
+            WorkerKind::Router(router) => {
+                self.router(router, at);
+                let routes = !router.realms.is_empty() && router.transports.iter().any(speaks_wamp);
+                let message = "one process routes WAMP for all of a worker's realms; more are not built yet";
+                self.missing_if(
+                    routes && worker.common.processes != Processes::Count(1),
+                    at.key("processes"),
+                    message,
+                );
+            }
             WorkerKind::Proxy(proxy) => self.proxy(proxy, at),
             WorkerKind::WebsocketTestee(testee) => self.transport(&testee.transport, &at.key("transport")),
             WorkerKind::Guest(guest) => {
@@ -69,6 +83,9 @@ impl Remarks {
             let message = format!("{PYTHON}; start the component as a guest worker");
             self.missing(at.key("components").index(index), message);
         }
+        for (index, realm) in router.realms.iter().enumerate() {
+            self.realm(realm, &at.key("realms").index(index));
+        }
         for (index, transport) in router.transports.iter().enumerate() {
             self.transport(transport, &at.key("transports").index(index));
         }
@@ -83,7 +100,9 @@ impl Remarks {
         self.missing_if(!proxy.connections.is_empty(), at.key("connections"), message);
         self.missing_if(!proxy.routes.is_empty(), at.key("routes"), message);
         for (index, transport) in proxy.transports.iter().enumerate() {
-            self.transport(transport, &at.key("transports").index(index));
+            let at = at.key("transports").index(index);
+            self.missing_if(speaks_wamp(transport), at.key("type"), message);
+            self.transport(transport, &at);
         }
     }
 
@@ -92,9 +111,11 @@ impl Remarks {
         match &transport.kind {
             TransportKind::Universal(universal) => self.universal(universal, at),
             TransportKind::Web(web) => self.web(web, at),
-            TransportKind::Websocket(_) | TransportKind::Rawsocket(_) | TransportKind::Mqtt(_) => {
-                self.missing(at.key("type"), format!("{WAMP}; until then there are the testees"));
+            TransportKind::Websocket(section) => self.websocket(section, at),
+            TransportKind::Rawsocket(transport) => {
+                self.wamp(transport.wamp.serializers.as_deref(), transport.wamp.auth.as_ref(), at);
             }
+            TransportKind::Mqtt(_) => self.missing(at.key("type"), MQTT),
             TransportKind::Flashpolicy(_) => self.missing(at.key("type"), "Flash's policy file is not built"),
             TransportKind::WebsocketTestee(_)
             | TransportKind::StreamRelay(_)
@@ -106,20 +127,70 @@ impl Remarks {
         }
     }
 
+    fn realm(&mut self, realm: &Realm, at: &Path) {
+        let message = "messages are not checked against types yet";
+        self.missing_if(realm.inventory.is_some(), at.key("inventory"), message);
+        if let Some(kind) =
+            realm.store.as_ref().and_then(|store| store.get("type")).filter(|kind| *kind != "memory")
+        {
+            self.missing(at.key("store").key("type"), format!("store {kind} is not built; \"memory\" is"));
+        }
+        for (index, role) in realm.roles.iter().enumerate() {
+            for (number, permission) in role.permissions.iter().flatten().enumerate() {
+                let at = at.key("roles").index(index).key("permissions").index(number).key("validate");
+                self.missing_if(permission.validate.is_some(), at, message);
+            }
+        }
+    }
+
+    fn websocket(&mut self, section: &WebsocketSection, at: &Path) {
+        self.wamp(section.serializers.as_deref(), section.auth.as_ref(), at);
+        if let Some(cookie) = &section.cookie
+            && !matches!(cookie.store, CookieStore::Memory(_))
+        {
+            let at = at.key("cookie").key("store").key("type");
+            self.missing(at, "this store of cookies is not built yet; \"memory\" is");
+        }
+    }
+
+    fn wamp(&mut self, serializers: Option<&[Serializer]>, auth: Option<&Auth>, at: &Path) {
+        for (index, serializer) in serializers.unwrap_or_default().iter().enumerate() {
+            if matches!(serializer, Serializer::Ubjson | Serializer::Flatbuffers) {
+                let message =
+                    format!("{} is not spoken; \"json\", \"msgpack\" and \"cbor\" are", serializer.name());
+                self.missing(at.key("serializers").index(index), message);
+            }
+        }
+        let Some(auth) = auth else { return };
+        let functions = [
+            ("ticket", matches!(auth.ticket, Some(TicketAuth::Function(_)))),
+            ("wampcra", matches!(auth.wampcra, Some(WampcraAuth::Function(_)))),
+            ("scram", matches!(auth.scram, Some(ScramAuth::Function(_)))),
+            ("cryptosign", matches!(auth.cryptosign, Some(CryptosignAuth::Function(_)))),
+            ("cryptosign-proxy", matches!(auth.cryptosign_proxy, Some(CryptosignAuth::Function(_)))),
+            ("tls", matches!(auth.tls, Some(TlsAuth::Function(_)))),
+        ];
+        for (method, is_function) in functions {
+            let message = format!("{PYTHON}; use \"dynamic\", which asks a WAMP procedure");
+            self.missing_if(is_function, at.key("auth").key(method).key("type"), &message);
+        }
+        if let Some(CryptosignAuth::Static(CryptosignStatic { trustroots: Some(_), .. })) = &auth.cryptosign {
+            self.missing(at.key("auth").key("cryptosign").key("trustroots"), "trust roots are not built yet");
+        }
+    }
+
     fn universal(&mut self, universal: &Universal, at: &Path) {
-        if let Some(RawsocketSection::Rawsocket(_)) = universal.rawsocket {
-            self.missing(at.key("rawsocket"), format!("{WAMP}; \"type\": \"rawsocket.testee\" is"));
+        if let Some(RawsocketSection::Rawsocket(section)) = &universal.rawsocket {
+            self.wamp(section.serializers.as_deref(), section.auth.as_ref(), &at.key("rawsocket"));
         }
         for (path, section) in universal.websocket.iter().flatten() {
             let at = at.key("websocket").key(path);
             match section {
-                WebsocketPath::Websocket(_) => {
-                    self.missing(at, format!("{WAMP}; \"type\": \"websocket.testee\" is"));
-                }
+                WebsocketPath::Websocket(section) => self.websocket(section, &at),
                 WebsocketPath::WebsocketTestee(_) => {}
             }
         }
-        self.missing_if(universal.mqtt.is_some(), at.key("mqtt"), "MQTT is not built yet");
+        self.missing_if(universal.mqtt.is_some(), at.key("mqtt"), MQTT);
         if let Some(web) = &universal.web {
             self.web(web, &at.key("web"));
         }
@@ -156,14 +227,12 @@ impl Remarks {
             PathService::Wsgi(_) | PathService::Resource(_) => {
                 self.missing(kind, format!("{PYTHON}; run it as a guest worker behind \"reverseproxy\""));
             }
-            PathService::Websocket(_) => {
-                self.missing(kind, format!("{WAMP}; \"type\": \"websocket.testee\" is"));
-            }
+            PathService::Websocket(section) => self.websocket(section, at),
             PathService::Longpoll(_)
             | PathService::Publisher(_)
             | PathService::Caller(_)
             | PathService::Webhook(_)
-            | PathService::Wap(_) => self.missing(kind, WAMP),
+            | PathService::Wap(_) => self.missing(kind, "this bridge to WAMP is not built yet"),
             PathService::Catalog(_) => {
                 self.missing(kind, "pages of a catalog of WAMP APIs are not built yet");
             }
@@ -179,7 +248,9 @@ impl Remarks {
             ("finish_extra", &fields.finish_extra),
         ];
         for (key, field) in events {
-            let message = format!("is for events of progress, and {WAMP}; the upload itself works without");
+            let message =
+                "is for events of progress, which are not published yet; the upload itself works without"
+                    .to_owned();
             self.missing_if(field.is_some(), at.key("form_fields").key(key), &message);
         }
         for (key, given) in [("realm", upload.realm.is_some()), ("role", upload.role.is_some())] {

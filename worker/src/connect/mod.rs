@@ -9,6 +9,7 @@ mod unix;
 use crate::net::proxy_protocol::{Header, encode};
 use crate::net::stream::Stream;
 use crate::tls;
+use crate::wamp;
 use jackfield_shared::config::{
     ConnectingEndpoint, ProxyProtocolSend, TcpConnecting, TorConnecting, UnixConnecting,
 };
@@ -94,18 +95,20 @@ impl fmt::Display for Tried {
 }
 
 /// What a process has been given to connect with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Means<'p> {
     /// The files of TLS.
     pub(crate) files: &'p Files,
     /// Names the socket at which the node's Arti answers, if some endpoint needs it.
     pub(crate) arti: Option<&'p Rc<OwnedFd>>,
+    /// Routes WAMP, if the worker has realms.
+    pub(crate) wamp: Option<&'p Rc<wamp::Router>>,
 }
 
 impl<'p> Means<'p> {
     /// Where no endpoint needs Arti.
     pub(crate) fn of(files: &'p Files) -> Self {
-        Self { files, arti: None }
+        Self { files, arti: None, wamp: None }
     }
 }
 

@@ -3,6 +3,8 @@
 mod frame;
 mod handshake;
 mod serve;
+mod service;
 
 pub(crate) use handshake::MAGIC;
-pub(crate) use serve::{Error, Terms, refuse, serve};
+pub(crate) use serve::{Error, refuse};
+pub(crate) use service::Service;

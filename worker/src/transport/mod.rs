@@ -12,14 +12,15 @@ use crate::drain::Drain;
 use crate::net::accept::Open;
 use crate::net::stream::{Peer, Stream};
 use crate::rawsocket;
-use crate::testee::{Echo, echo_stream};
-use crate::web::Client;
+use crate::testee::echo_stream;
+use crate::web::{Client, Websocket};
 use jackfield_shared::config::{self, TransportKind};
 use jackfield_shared::tls::Files;
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 use tokio::task::spawn_local;
 use tracing::debug;
 use universal::Universal;
@@ -42,7 +43,8 @@ pub(crate) enum Service {
         debug: bool,
     },
     Relay(Rc<relay::Relay>),
-    RawsocketTestee(Rc<config::RawsocketTestee>),
+    /// RawSocket, and how long its handshake may take.
+    Rawsocket(Rc<rawsocket::Service>, Duration),
     /// HTTP, or whatever the first octets tell.
     Universal(Rc<Universal>),
 }
@@ -53,16 +55,27 @@ impl Service {
         match &transport.kind {
             TransportKind::StreamTestee(testee) => Ok(Self::StreamTestee { debug: testee.debug }),
             TransportKind::StreamRelay(config) => Ok(Self::Relay(relay::Relay::new(config, means)?)),
-            TransportKind::RawsocketTestee(testee) => Ok(Self::RawsocketTestee(Rc::new(testee.clone()))),
+            TransportKind::RawsocketTestee(testee) => {
+                let service = rawsocket::Service::echo(&testee.echo);
+                Ok(Self::Rawsocket(Rc::new(service), testee.handshake_timeout))
+            }
+            TransportKind::Rawsocket(transport) => {
+                let service = rawsocket::Service::wamp(&transport.wamp, means)?;
+                Ok(Self::Rawsocket(Rc::new(service), transport.handshake_timeout))
+            }
             TransportKind::Universal(config) => Ok(Self::Universal(Rc::new(Universal::new(config, means)?))),
             TransportKind::Web(config) => Ok(Self::Universal(Rc::new(Universal::web(config, means)?))),
             TransportKind::WebsocketTestee(config) => {
-                Ok(Self::Universal(Rc::new(Universal::websocket(config)?)))
+                let universal = Universal::websocket(Websocket::echo(config), &config.options)?;
+                Ok(Self::Universal(Rc::new(universal)))
             }
-            TransportKind::Websocket(_)
-            | TransportKind::Rawsocket(_)
-            | TransportKind::Mqtt(_)
-            | TransportKind::Flashpolicy(_) => Err("its type is not in this release".into()),
+            TransportKind::Websocket(config) => {
+                let universal = Universal::websocket(Websocket::wamp(config, means)?, &config.options)?;
+                Ok(Self::Universal(Rc::new(universal)))
+            }
+            TransportKind::Mqtt(_) | TransportKind::Flashpolicy(_) => {
+                Err("its type is not in this release".into())
+            }
         }
     }
 
@@ -71,7 +84,7 @@ impl Service {
         match self {
             Self::Relay(relay) => relay.renew(files),
             Self::Universal(universal) => universal.site.renew(files),
-            Self::StreamTestee { .. } | Self::RawsocketTestee(_) => Ok(()),
+            Self::StreamTestee { .. } | Self::Rawsocket(..) => Ok(()),
         }
     }
 
@@ -80,7 +93,7 @@ impl Service {
         match self {
             Self::Relay(relay) => relay.begin(drain),
             Self::Universal(universal) => universal.site.begin(drain),
-            Self::StreamTestee { .. } | Self::RawsocketTestee(_) => {}
+            Self::StreamTestee { .. } | Self::Rawsocket(..) => {}
         }
     }
 
@@ -101,20 +114,15 @@ impl Service {
                 let relay = Rc::clone(relay);
                 task(peer, drain, open, async move { relay.serve(stream, peer, to, &context).await });
             }
-            Self::RawsocketTestee(config) => {
-                let config = Rc::clone(config);
-                task(peer, drain, open, async move {
-                    let timeout = config.handshake_timeout;
-                    let Context { scratch, budget, .. } = &*context;
-                    let echo = &config.echo;
-                    let terms = rawsocket::Terms {
-                        serializers: echo.serializers.as_deref(),
-                        options: &echo.options,
-                        debug: echo.debug,
-                        handshake_timeout: timeout,
-                    };
-                    rawsocket::serve(stream, peer, terms, scratch, budget, |_| Echo).await
-                });
+            Self::Rawsocket(service, limit) => {
+                let (service, limit) = (Rc::clone(service), *limit);
+                let secure = !stream.is_plain();
+                task(
+                    peer,
+                    drain,
+                    open,
+                    async move { service.serve(stream, peer, secure, limit, &context).await },
+                );
             }
             Self::Universal(universal) => {
                 let universal = Rc::clone(universal);

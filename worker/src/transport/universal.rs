@@ -2,15 +2,13 @@
 
 use super::sniff::{self, Protocol, sniff};
 use crate::connect::Means;
-use crate::context::Context;
 use crate::drain::LAST_WORD;
 use crate::net::prefixed::Prefixed;
 use crate::net::stream::Stream;
 use crate::rawsocket;
-use crate::testee::Echo;
-use crate::web::{self, Client, Http, Site};
+use crate::web::{self, Client, Http, Site, Websocket};
 use jackfield_shared::config::{
-    self, DEFAULT_HANDSHAKE_TIMEOUT, RawsocketEcho, RawsocketSection, Web, WebsocketPath, WebsocketTestee,
+    self, DEFAULT_HANDSHAKE_TIMEOUT, RawsocketSection, Web, WebsocketOptions, WebsocketPath,
 };
 use jackfield_shared::tls::Files;
 use std::rc::Rc;
@@ -19,7 +17,7 @@ use std::time::Duration;
 /// RawSocket, WebSocket and web services on one endpoint.
 #[derive(Debug)]
 pub(crate) struct Universal {
-    rawsocket: Option<RawsocketEcho>,
+    rawsocket: Option<rawsocket::Service>,
     pub(crate) site: Rc<Site>,
     /// How long a client may take to say what it speaks, and to send a request's head.
     handshake_timeout: Duration,
@@ -48,17 +46,21 @@ impl Universal {
         }
         let rawsocket = match &config.rawsocket {
             None => None,
-            Some(RawsocketSection::RawsocketTestee(echo)) => Some(echo.clone()),
-            Some(RawsocketSection::Rawsocket(_)) => {
-                return Err("section `rawsocket`: WAMP is not in this release".into());
-            }
+            Some(RawsocketSection::RawsocketTestee(echo)) => Some(rawsocket::Service::echo(echo)),
+            Some(RawsocketSection::Rawsocket(section)) => Some(
+                rawsocket::Service::wamp(section, means).map_err(|e| format!("section `rawsocket`: {e}"))?,
+            ),
         };
         let mut paths = Vec::new();
         for (path, section) in config.websocket.iter().flatten() {
             match section {
-                WebsocketPath::WebsocketTestee(testee) => paths.push((path.as_str(), testee)),
-                WebsocketPath::Websocket(_) => {
-                    return Err(format!("section `websocket`, path \"{path}\": WAMP is not in this release"));
+                WebsocketPath::WebsocketTestee(testee) => {
+                    paths.push((path.as_str(), Websocket::echo(testee)))
+                }
+                WebsocketPath::Websocket(section) => {
+                    let websocket = Websocket::wamp(section, means)
+                        .map_err(|e| format!("section `websocket`, path \"{path}\": {e}"))?;
+                    paths.push((path.as_str(), websocket));
                 }
             }
         }
@@ -72,15 +74,15 @@ impl Universal {
         Ok(Self { rawsocket: None, site, handshake_timeout: DEFAULT_HANDSHAKE_TIMEOUT })
     }
 
-    /// The transport `websocket.testee`: WebSocket on every path.
-    pub(crate) fn websocket(config: &WebsocketTestee) -> Result<Self, String> {
-        let handshake_timeout = match config.options.open_handshake_timeout {
+    /// WebSocket on every path.
+    pub(crate) fn websocket(websocket: Websocket, options: &WebsocketOptions) -> Result<Self, String> {
+        let handshake_timeout = match options.open_handshake_timeout {
             Duration::ZERO => DEFAULT_HANDSHAKE_TIMEOUT,
             limit => limit,
         };
         Ok(Self {
             rawsocket: None,
-            site: Site::new([("/", config)], None, Means::of(&Files::default()))?,
+            site: Site::new([("/", websocket)], None, Means::of(&Files::default()))?,
             handshake_timeout,
         })
     }
@@ -98,15 +100,9 @@ impl Universal {
             // Boxed, so that connections of other protocols don't hold the room that HTTP needs.
             (Protocol::Http1, _) => Box::pin(web::serve(stream, Http::One, client, limit)).await?,
             (Protocol::Http2, _) => Box::pin(web::serve(stream, Http::Two, client, limit)).await?,
-            (Protocol::Rawsocket, Some(config)) => {
-                let Context { scratch, budget, .. } = &*client.context;
-                let terms = rawsocket::Terms {
-                    serializers: config.serializers.as_deref(),
-                    options: &config.options,
-                    debug: config.debug,
-                    handshake_timeout: limit,
-                };
-                rawsocket::serve(stream, client.peer, terms, scratch, budget, |_| Echo).await?;
+            (Protocol::Rawsocket, Some(service)) => {
+                let Client { peer, secure, context, .. } = &client;
+                service.serve(stream, *peer, *secure, limit, context).await?;
             }
             (Protocol::Rawsocket, None) => rawsocket::refuse(stream, limit).await?,
             (Protocol::Unknown(octet), _) => {

@@ -27,3 +27,4 @@ pub use archive::{FETCHER, Order, run_fetcher};
 pub(crate) use connection::{Client, Error, Http, serve};
 pub(crate) use refusal::without_tls;
 pub(crate) use site::Site;
+pub(crate) use upgrade::Websocket;

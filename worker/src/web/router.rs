@@ -97,7 +97,8 @@ impl Route {
             PathService::Json(config) => Self::Json(Json::new(config)),
             PathService::Redirect(config) => Self::Redirect(Redirect::new(config)?),
             PathService::Nodeinfo(config) => Self::Nodeinfo(Nodeinfo::new(config)),
-            PathService::WebsocketTestee(config) => Self::Websocket(Rc::new(Websocket::new(config))),
+            PathService::WebsocketTestee(config) => Self::Websocket(Rc::new(Websocket::echo(config))),
+            PathService::Websocket(config) => Self::Websocket(Rc::new(Websocket::wamp(config, means)?)),
             PathService::Path(config) => Self::Nested(Routes::new(&config.paths, means)?),
             PathService::Reverseproxy(config) => Self::Proxy(Box::new(Proxy::new(config, means)?)),
             PathService::WebsocketReverseproxy(config) => {

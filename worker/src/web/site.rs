@@ -8,7 +8,7 @@ use crate::connect::Means;
 use crate::drain::Drain;
 use crate::websocket;
 use hyper::header::{HeaderValue, STRICT_TRANSPORT_SECURITY, UPGRADE};
-use jackfield_shared::config::{Web, WebOptions, WebsocketTestee};
+use jackfield_shared::config::{Web, WebOptions};
 use jackfield_shared::tls::Files;
 use std::rc::Rc;
 
@@ -24,13 +24,13 @@ pub(crate) struct Site {
 impl Site {
     /// Prepares WebSocket paths, each with its configuration, and web services.
     pub(crate) fn new<'a>(
-        websocket: impl IntoIterator<Item = (&'a str, &'a WebsocketTestee)>,
+        websocket: impl IntoIterator<Item = (&'a str, Websocket)>,
         web: Option<&Web>,
         means: Means<'_>,
     ) -> Result<Rc<Self>, String> {
         let mut routes = Routes::default();
-        for (path, config) in websocket {
-            routes.insert(path, Route::Websocket(Rc::new(Websocket::new(config))));
+        for (path, websocket) in websocket {
+            routes.insert(path, Route::Websocket(Rc::new(websocket)));
         }
         let options = web.map_or_else(WebOptions::default, |web| web.options.clone());
         let hsts = format!("max-age={}", options.hsts_max_age);
@@ -88,22 +88,23 @@ impl Site {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jackfield_shared::config::{NoService, PathService};
+    use jackfield_shared::config::{NoService, PathService, WebsocketTestee};
 
     #[test]
     fn websocket_paths_come_before_web_paths() {
         let testee = WebsocketTestee { url: None, debug: false, options: Default::default() };
         let paths = ["/", "a", "b"].map(|path| (path.to_owned(), PathService::None(NoService {})));
         let web = Web { paths: paths.into(), options: WebOptions::default() };
+        let echo = || Websocket::echo(&testee);
         let site =
-            Site::new([("/", &testee), ("a", &testee)], Some(&web), Means::of(&Files::default())).unwrap();
+            Site::new([("/", echo()), ("a", echo())], Some(&web), Means::of(&Files::default())).unwrap();
         let is_websocket =
             |path, upgrade| matches!(site.find(Rest::of(path), upgrade), Some((Route::Websocket(_), _)));
         assert!(is_websocket("/a/x", false));
         assert!(!is_websocket("/b", true));
         assert!(is_websocket("/c", true));
         assert!(!is_websocket("/c", false));
-        let only = Site::new([("/", &testee)], None, Means::of(&Files::default())).unwrap();
+        let only = Site::new([("/", echo())], None, Means::of(&Files::default())).unwrap();
         assert!(matches!(only.find(Rest::of("/"), false), Some((Route::Websocket(_), _))));
     }
 }

@@ -7,16 +7,18 @@ use super::clock::Busy;
 use super::connection::Client;
 use super::pages;
 use super::watched::Watched;
+use crate::connect::Means;
 use crate::net::prefixed::Prefixed;
 use crate::net::stream::Stream;
 use crate::testee::Echo;
+use crate::wamp;
 use crate::websocket::{self, Agreement, Refusal};
 use bytes::{Bytes, BytesMut};
-use hyper::header::{CONNECTION, HOST, HeaderName, HeaderValue, SEC_WEBSOCKET_VERSION, UPGRADE};
+use hyper::header::{CONNECTION, HOST, HeaderName, HeaderValue, SEC_WEBSOCKET_VERSION, SET_COOKIE, UPGRADE};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use jackfield_shared::config::{WebsocketOptions, WebsocketTestee};
+use jackfield_shared::config::{WebsocketOptions, WebsocketSection, WebsocketTestee};
 use std::io;
 use std::rc::Rc;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -26,59 +28,106 @@ use tracing::debug;
 /// An address that speaks WebSocket.
 #[derive(Debug)]
 pub(crate) struct Websocket {
-    config: WebsocketTestee,
+    options: WebsocketOptions,
+    /// The address that clients use, where it is not the one they have named.
+    url: Option<String>,
+    debug: bool,
+    service: Service,
+}
+
+/// What takes the messages.
+#[derive(Debug)]
+enum Service {
+    Echo,
+    Wamp(Rc<wamp::Endpoint>),
 }
 
 impl Websocket {
-    pub(crate) fn new(config: &WebsocketTestee) -> Self {
-        Self { config: config.clone() }
+    /// The testee, which sends every message back.
+    pub(crate) fn echo(config: &WebsocketTestee) -> Self {
+        let WebsocketTestee { options, url, debug } = config.clone();
+        Self { options, url, debug, service: Service::Echo }
+    }
+
+    /// WAMP; the error says what is not built, or is wrong.
+    pub(crate) fn wamp(config: &WebsocketSection, means: Means<'_>) -> Result<Self, String> {
+        let WebsocketSection { options, url, debug, .. } = config.clone();
+        let service = Service::Wamp(wamp::Endpoint::websocket(config, means.wamp)?);
+        Ok(Self { options, url, debug, service })
     }
 
     /// Answers a handshake, and serves the connection in a task of its own from then on.
     pub(crate) fn answer(self: &Rc<Self>, request: &mut Asked, client: &Rc<Client>) -> Answer {
-        // An echo speaks no subprotocol.
-        match websocket::handshake(request, &self.config.options, None) {
-            Ok((response, compression)) => {
-                let upgrade = hyper::upgrade::on(&mut *request);
-                let (websocket, busy, client) = (Rc::clone(self), busy_of(request), Rc::clone(client));
-                spawn_local(async move {
-                    if let Err(e) = websocket.serve(upgrade, compression, &client).await {
-                        debug!("{}: WebSocket: {e}", client.peer);
-                    }
-                    drop(busy);
-                });
-                response.map(|()| Body::Empty)
-            }
+        let agreed = match &self.service {
+            // An echo speaks no subprotocol.
+            Service::Echo => None,
+            Service::Wamp(endpoint) => endpoint.handshake(request.headers()),
+        };
+        let protocol = agreed.as_ref().and_then(|agreed| agreed.protocol.as_ref());
+        let (mut response, compression) = match websocket::handshake(request, &self.options, protocol) {
+            Ok(accepted) => accepted,
             Err(refusal) => {
-                refuse(request, refusal, client.secure, &self.config.options, self.config.url.as_deref())
+                return refuse(request, refusal, client.secure, &self.options, self.url.as_deref());
             }
+        };
+        if agreed.is_none() && matches!(self.service, Service::Wamp(_)) {
+            let why = Refusal::Malformed(
+                "it offers no subprotocol of WAMP that is spoken here, such as wamp.2.json",
+            );
+            return refuse(request, why, client.secure, &self.options, self.url.as_deref());
         }
+        if let Some(cookie) = agreed.as_ref().and_then(|agreed| agreed.set_cookie.clone()) {
+            response.headers_mut().insert(SET_COOKIE, cookie);
+        }
+        let upgrade = hyper::upgrade::on(&mut *request);
+        let (websocket, busy, client) = (Rc::clone(self), busy_of(request), Rc::clone(client));
+        spawn_local(async move {
+            if let Err(e) = websocket.serve(upgrade, agreed, compression, &client).await {
+                debug!("{}: WebSocket: {e}", client.peer);
+            }
+            drop(busy);
+        });
+        response.map(|()| Body::Empty)
     }
 
     async fn serve(
         &self,
         upgrade: OnUpgrade,
+        agreed: Option<wamp::Handshake>,
         compression: Option<Agreement>,
         client: &Client,
     ) -> io::Result<()> {
         match stream_of(upgrade.await.map_err(io::Error::other)?) {
             Ok(stream) => {
-                stream.get_ref().set_nodelay(self.config.options.tcp_nodelay)?;
-                self.echo(stream, compression, client).await
+                stream.get_ref().set_nodelay(self.options.tcp_nodelay)?;
+                self.talk(stream, agreed, compression, client).await
             }
             // One stream of several on the connection.
-            Err(upgraded) => self.echo(TokioIo::new(upgraded), compression, client).await,
+            Err(upgraded) => self.talk(TokioIo::new(upgraded), agreed, compression, client).await,
         }
     }
 
-    async fn echo<S>(&self, stream: S, compression: Option<Agreement>, client: &Client) -> io::Result<()>
+    async fn talk<S>(
+        &self,
+        stream: S,
+        agreed: Option<wamp::Handshake>,
+        compression: Option<Agreement>,
+        client: &Client,
+    ) -> io::Result<()>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let (scratch, budget) = (&client.context.scratch, &client.context.budget);
-        let debug = self.config.debug.then_some(client.peer);
-        let terms = websocket::Terms { options: &self.config.options, compression, debug };
-        websocket::serve(stream, terms, &mut Echo, &client.drain, scratch, budget).await
+        let debug = self.debug.then_some(client.peer);
+        let terms = websocket::Terms { options: &self.options, compression, debug };
+        match (&self.service, agreed) {
+            (Service::Wamp(endpoint), Some(agreed)) => {
+                let who = wamp::Who { peer: client.peer, secure: client.secure };
+                let mut peer = endpoint.open_websocket(agreed, who);
+                websocket::serve(stream, terms, &mut peer, &client.drain, scratch, budget).await
+            }
+            _ => websocket::serve(stream, terms, &mut Echo, &client.drain, scratch, budget).await,
+        }
     }
 }
 

@@ -52,7 +52,7 @@ impl Value {
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value> {
         let Self::Map(entries) = self else { return None };
-        entries.iter().find(|(k, _)| k.as_str() == Some(key)).map(|(_, value)| value)
+        entries.iter().rev().find(|(k, _)| k.as_str() == Some(key)).map(|(_, value)| value)
     }
 
     /// The map as a dictionary, if it is one and all its keys are texts.
@@ -131,10 +131,15 @@ impl Dict {
         Self(Vec::new())
     }
 
-    /// The value of `key`; absent and null are the same.
+    /// The value of `key`; absent and null are the same. Of several with the same key the last counts.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.0.iter().find(|(k, _)| k == key).map(|(_, value)| value).filter(|value| **value != Value::Null)
+        self.0
+            .iter()
+            .rev()
+            .find(|(k, _)| k == key)
+            .map(|(_, value)| value)
+            .filter(|value| **value != Value::Null)
     }
 
     /// Adds a key and its value.

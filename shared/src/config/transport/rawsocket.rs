@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::super::decode::*;
 use super::super::wamp::Auth;
-use super::Serializer;
+use super::{Queue, Serializer};
 
 /// The largest message the RawSocket handshake can name, in bytes.
 pub const RAWSOCKET_MAX_MESSAGE: u32 = 16 * 1024 * 1024;
@@ -43,6 +43,8 @@ object! {
         pub options as "options": RawsocketOptions = nested(), defaulted;
         /// How clients authenticate; absent: anonymously.
         pub auth as "auth": Option<Auth> = nested(), optional;
+        /// Messages that wait for a client which does not take them.
+        pub queue as "queue": Queue = nested(), defaulted;
     }
 }
 

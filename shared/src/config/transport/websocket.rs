@@ -3,6 +3,7 @@
 use super::super::decode::*;
 use super::super::wamp::{Auth, Cookie};
 use super::WebsocketOptions;
+use serde_json::json;
 
 choice! {
     /// How WAMP messages are written.
@@ -20,6 +21,28 @@ choice! {
     }
 }
 
+choice! {
+    /// What becomes of messages for a client that does not take them.
+    pub enum QueuePolicy {
+        /// The oldest events are dropped and counted; replies are never dropped.
+        DropEvents = "drop-events",
+        /// The connection is closed.
+        Close = "close",
+    }
+}
+
+object! {
+    /// Messages that wait for a client. A client with more than that to come, and no events that could be dropped, is
+    /// disconnected.
+    pub struct Queue as "the queue of a client" {
+        /// Bytes of messages that wait for one client, at most.
+        pub max_size as "max_size": u64 = int(65536..=1_073_741_824), default(16_777_216);
+        /// What becomes of more.
+        pub policy as "policy": QueuePolicy = word(), default(json!("drop-events"), QueuePolicy::DropEvents);
+    }
+    absent default;
+}
+
 object! {
     /// WAMP over WebSocket: as a transport, a path of `universal`, or a path service.
     pub struct WebsocketSection as "a WAMP-WebSocket section" {
@@ -33,6 +56,8 @@ object! {
         pub options as "options": WebsocketOptions = nested(), defaulted;
         /// How clients authenticate; absent: anonymously.
         pub auth as "auth": Option<Auth> = nested(), optional;
+        /// Messages that wait for a client which does not take them.
+        pub queue as "queue": Queue = nested(), defaulted;
         /// A cookie by which a browser is known again.
         pub cookie as "cookie": Option<Cookie> = nested(), optional;
     }

@@ -1,6 +1,7 @@
 //! Realms, their roles and what these may do.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
@@ -45,6 +46,16 @@ fn object_value() -> impl Rule<Out = Json> {
     then(named("an object", map(any())), |_, value, _| Some(value.to_json()))
 }
 
+choice! {
+    /// The unit of a call's `timeout`.
+    pub enum TimeoutUnit {
+        /// Milliseconds, as the specification says.
+        Milliseconds = "ms",
+        /// Seconds, as Crossbar.io takes it.
+        Seconds = "s",
+    }
+}
+
 object! {
     /// How a realm routes.
     pub struct RealmOptions as "realm options" {
@@ -54,6 +65,10 @@ object! {
         pub uri_check as "uri_check": Option<String> = text(), optional;
         /// Answers the WAMP meta API.
         pub enable_meta_api as "enable_meta_api": bool = boolean(), default(true);
+        /// The unit of a call's `timeout`.
+        pub call_timeout_unit as "call_timeout_unit": TimeoutUnit = word(), default(json!("ms"), TimeoutUnit::Milliseconds);
+        /// Seconds that a dynamic authorizer may take.
+        pub authorizer_timeout as "authorizer_timeout": Duration = seconds(0.1..=60.0), default(json!(5), Duration::from_secs(5));
         /// Passes the meta API on to other nodes.
         pub bridge_meta_api as "bridge_meta_api": bool = boolean(), default(false);
     }

@@ -79,6 +79,10 @@ impl<'a> Read<'a> for Reader<'a> {
         let shape = self.skip(0)?;
         Ok((start..self.at, shape))
     }
+
+    fn is_empty(raw: &[u8]) -> bool {
+        matches!(raw, [0x80 | 0xA0] | [0x9F | 0xBF, BREAK])
+    }
 }
 
 fn check_utf8(text: &[u8], at: usize) -> Result<&str, Error> {

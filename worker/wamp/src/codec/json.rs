@@ -71,6 +71,10 @@ impl<'a> Read<'a> for Reader<'a> {
         self.skip()?;
         Ok((start..self.at, shape))
     }
+
+    fn is_empty(raw: &[u8]) -> bool {
+        raw.len() >= 2 && raw[1..raw.len() - 1].iter().all(u8::is_ascii_whitespace)
+    }
 }
 
 impl Reader<'_> {

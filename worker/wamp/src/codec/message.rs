@@ -5,6 +5,7 @@ use super::{Error, Read, Shape, Write, cbor, json, msgpack};
 use crate::message::name;
 use crate::{Dict, Id, MAX_ID, Message, Payload, Serializer, Value, kind};
 use bytes::Bytes;
+use std::ops::Range;
 
 /// Reads a message.
 ///
@@ -229,7 +230,9 @@ impl<'a, R: Read<'a>> Fields<'a, R> {
             return Ok(Payload::None);
         }
         let (args, shape) = self.reader.skim()?;
-        let args_absent = shape == Shape::Null;
+        // The reference drops what is empty, and clients see no difference.
+        let is_empty = |raw: &Range<usize>| R::is_empty(&self.bytes[raw.clone()]);
+        let args_absent = shape == Shape::Null || shape == Shape::List && is_empty(&args);
         if !(args_absent || shape == Shape::List || opaque && matches!(shape, Shape::Text | Shape::Bytes)) {
             return Err(Error::unfit(format!("{}: the arguments are no list", self.name)));
         }
@@ -238,6 +241,7 @@ impl<'a, R: Read<'a>> Fields<'a, R> {
             let (found, shape) = self.reader.skim()?;
             match shape {
                 Shape::Null => {}
+                Shape::Map if R::is_empty(&self.bytes[found.clone()]) => {}
                 Shape::Map => kwargs = Some(self.bytes.slice(found)),
                 _ => {
                     return Err(Error::unfit(format!(

@@ -76,6 +76,9 @@ pub(crate) trait Read<'a>: Sized {
 
     /// Finds the bounds of the next value, without decoding it.
     fn skim(&mut self) -> Result<(Range<usize>, Shape), Error>;
+
+    /// Whether `raw`, a list or map that was skimmed, has nothing in it.
+    fn is_empty(raw: &[u8]) -> bool;
 }
 
 /// What a value is, as far as skimming over it tells.

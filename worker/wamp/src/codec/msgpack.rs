@@ -108,6 +108,12 @@ impl<'a> Read<'a> for Reader<'a> {
             }
         }
     }
+
+    fn is_empty(raw: &[u8]) -> bool {
+        matches!(raw, [0x80 | 0x90] | [0xDC..=0xDF, 0, 0, ..])
+            && matches!(raw.len(), 1 | 3 | 5)
+            && raw[1..].iter().all(|byte| *byte == 0)
+    }
 }
 
 fn check_utf8(text: &[u8], at: usize) -> Result<&str, Error> {

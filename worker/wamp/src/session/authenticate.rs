@@ -145,7 +145,11 @@ impl Session {
             Source::Static(tickets) => {
                 let grant = Grant { extra: hello.authextra.clone(), ..grant };
                 let known = tickets.get(named(hello)?);
-                let grant = grant.of_known(known.map(|known| known.role.as_deref()), terms.realms)?;
+                let grant = grant.of_known(
+                    known.map(ticket_role),
+                    tickets.values().map(ticket_role),
+                    terms.realms,
+                )?;
                 let ticket = known.map_or_else(|| decoy::secret(ids), |known| known.ticket.clone());
                 Ok(self.challenge(hello.clone(), grant, Pending::Ticket(ticket), Dict::new()))
             }
@@ -168,7 +172,8 @@ impl Session {
             Source::Static(users) => {
                 let authid = named(hello)?;
                 let known = users.get(authid);
-                let grant = grant.of_known(known.map(|known| known.role.as_deref()), terms.realms)?;
+                let grant =
+                    grant.of_known(known.map(user_role), users.values().map(user_role), terms.realms)?;
                 let user = known.cloned().unwrap_or_else(|| decoy::user(users, authid, ids));
                 Ok(self.wampcra_challenge(now, hello.clone(), grant, user, ids))
             }
@@ -206,7 +211,8 @@ impl Session {
         match source {
             Source::Static(principals) => {
                 let known = principals.get(authid);
-                let grant = grant.of_known(known.map(|known| known.role.as_deref()), terms.realms)?;
+                let grant =
+                    grant.of_known(known.map(keys_role), principals.values().map(keys_role), terms.realms)?;
                 let keys = known.cloned().unwrap_or_else(|| decoy::keys(principals, authid, ids));
                 self.scram_challenge(hello.clone(), grant, &keys, ids)
             }
@@ -392,6 +398,18 @@ impl Session {
             }
         }
     }
+}
+
+fn ticket_role(ticket: &Ticket) -> Option<&str> {
+    ticket.role.as_deref()
+}
+
+fn user_role(user: &wampcra::User) -> Option<&str> {
+    user.role.as_deref()
+}
+
+fn keys_role(keys: &scram::Keys) -> Option<&str> {
+    keys.role.as_deref()
 }
 
 /// The authid that the client names.

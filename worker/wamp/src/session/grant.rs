@@ -25,12 +25,19 @@ impl Grant {
         Self { realm, authid, method: method.into(), provider, ..Self::default() }
     }
 
-    /// Gives the role of a principal that is known; for one that is not, only the realm is checked.
-    pub(crate) fn of_known(self, role: Option<Option<&str>>, realms: &dyn Realms) -> Result<Self, Refusal> {
-        match role {
-            Some(role) => self.assign(&Principal::with_role(role), realms),
-            None => self.assign(&Principal::with_role(Some(EVERYWHERE[0])), realms),
-        }
+    /// Gives the role of a principal that is known, or one like those `others` have, which nobody will ever get.
+    pub(crate) fn of_known<'a>(
+        self,
+        role: Option<Option<&str>>,
+        others: impl IntoIterator<Item = Option<&'a str>>,
+        realms: &dyn Realms,
+    ) -> Result<Self, Refusal> {
+        let Some(role) = role else {
+            let realm = self.realm.clone().unwrap_or_default();
+            let like = others.into_iter().flatten().find(|role| realms.has_role(&realm, role));
+            return self.assign(&Principal::with_role(like.or(Some(EVERYWHERE[0]))), realms);
+        };
+        self.assign(&Principal::with_role(role), realms)
     }
 
     /// Takes over what authentication says, and checks that there is such a realm with such a role.

@@ -25,7 +25,7 @@ impl Hello {
             Some(other) => Err(format!("HELLO: \"{key}\" is {}, expected a string", other.describe())),
         };
         let mut authmethods = Vec::new();
-        match details.0.iter().find(|(key, _)| key == "authmethods").map(|(_, value)| value) {
+        match details.0.iter().rev().find(|(key, _)| key == "authmethods").map(|(_, value)| value) {
             None => {}
             Some(Value::List(list)) => {
                 for method in list {
@@ -62,7 +62,7 @@ impl Hello {
 
 /// Reads the roles. Unknown ones, and unknown features, are ignored.
 fn features(details: &Dict) -> Result<ClientFeatures, String> {
-    let roles = details.0.iter().find(|(key, _)| key == "roles").map(|(_, value)| value);
+    let roles = details.0.iter().rev().find(|(key, _)| key == "roles").map(|(_, value)| value);
     let Some(Value::Map(roles)) = roles else {
         return Err(match roles {
             None => "HELLO: \"roles\" is missing".into(),

@@ -23,6 +23,8 @@ pub trait Realms {
     fn has_realm(&self, name: &str) -> bool;
     /// Whether it has this role.
     fn has_role(&self, realm: &str, role: &str) -> bool;
+    /// What the router can do in it (WELCOME's `roles`).
+    fn roles(&self, realm: &str) -> Dict;
 }
 
 /// The session of a connection.
@@ -164,8 +166,6 @@ pub struct Terms<'a> {
     pub methods: &'a Methods,
     /// The realms that there are.
     pub realms: &'a dyn Realms,
-    /// The features of the router (WELCOME's `roles`).
-    pub roles: &'a Dict,
 }
 
 impl Session {
@@ -232,13 +232,13 @@ impl Session {
             (State::Challenged(_), Message::Authenticate { signature, .. }) => {
                 self.authenticate(&signature, terms)
             }
-            (State::Between, Message::Abort { .. } | Message::Goodbye { .. }) => Output::Nothing,
+            (State::Fresh | State::Between, Message::Abort { .. })
+            | (State::Between, Message::Goodbye { .. }) => Output::Nothing,
             (State::Between, message) => match message.kind() {
                 // Sent before the client knew that its session is over.
                 crate::kind::PUBLISH..=crate::kind::YIELD => Output::Nothing,
                 _ => self.unexpected(&message, "after the end of a session"),
             },
-            (State::Fresh, Message::Abort { .. }) => Output::End,
             (State::Fresh, message) => self.unexpected(&message, "before HELLO"),
             (State::Challenged(_) | State::Asking(_), message) => {
                 self.unexpected(&message, "during authentication")
@@ -306,7 +306,7 @@ impl Session {
         details.push("authmethod", method.as_str());
         details.push("authprovider", provider);
         details.push("authextra", told.clone());
-        details.push("roles", terms.roles.clone());
+        details.push("roles", terms.realms.roles(&realm));
         let remember = Remembered {
             realm: realm.clone(),
             authid: authid.clone(),

@@ -15,6 +15,10 @@ impl Realms for World {
     fn has_role(&self, realm: &str, role: &str) -> bool {
         role == "user" && realm == "realm1"
     }
+
+    fn roles(&self, _: &str) -> Dict {
+        Dict::new()
+    }
 }
 
 fn connection() -> Connection {
@@ -67,14 +71,12 @@ impl Client {
 
     fn send(&mut self, text: &str) -> Output {
         let message = codec::decode(Serializer::Json, &Bytes::from(text.to_owned())).unwrap();
-        let roles = Dict::new();
-        let terms = Terms { methods: &self.methods, realms: &World, roles: &roles };
+        let terms = Terms { methods: &self.methods, realms: &World };
         self.session.receive(Now::default(), message, terms, &mut self.ids)
     }
 
     fn answer(&mut self, answer: Answer) -> Output {
-        let roles = Dict::new();
-        let terms = Terms { methods: &self.methods, realms: &World, roles: &roles };
+        let terms = Terms { methods: &self.methods, realms: &World };
         self.session.answered(Now::default(), answer, terms, &mut self.ids)
     }
 

@@ -1,0 +1,72 @@
+//! What a RawSocket address does with the messages of its clients.
+
+use super::serve::{Error, Terms, serve};
+use crate::connect::Means;
+use crate::context::Context;
+use crate::net::stream::Peer;
+use crate::testee::Echo;
+use crate::wamp;
+use jackfield_shared::config::{RawsocketEcho, RawsocketOptions, RawsocketWamp, Serializer};
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// A RawSocket address.
+#[derive(Debug)]
+pub(crate) struct Service {
+    serializers: Option<Vec<Serializer>>,
+    options: RawsocketOptions,
+    debug: bool,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Echo,
+    Wamp(Rc<wamp::Endpoint>),
+}
+
+impl Service {
+    /// The testee, which sends every message back.
+    pub(crate) fn echo(config: &RawsocketEcho) -> Self {
+        let RawsocketEcho { serializers, options, debug } = config.clone();
+        Self { serializers, options, debug, kind: Kind::Echo }
+    }
+
+    /// WAMP; the error says what is not built, or is wrong.
+    pub(crate) fn wamp(config: &RawsocketWamp, means: Means<'_>) -> Result<Self, String> {
+        let RawsocketWamp { serializers, options, debug, .. } = config.clone();
+        let endpoint = wamp::Endpoint::rawsocket(config, means.wamp)?;
+        let spoken = [Serializer::Json, Serializer::Msgpack, Serializer::Cbor];
+        let serializers = serializers.or_else(|| Some(spoken.into()));
+        Ok(Self { serializers, options, debug, kind: Kind::Wamp(endpoint) })
+    }
+
+    /// Serves a connection; its handshake may take `limit`.
+    pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+        peer: Peer,
+        secure: bool,
+        limit: Duration,
+        context: &Context,
+    ) -> Result<(), Error> {
+        let terms = Terms {
+            serializers: self.serializers.as_deref(),
+            options: &self.options,
+            debug: self.debug,
+            handshake_timeout: limit,
+        };
+        let Context { scratch, budget, .. } = context;
+        match &self.kind {
+            Kind::Echo => serve(stream, peer, terms, scratch, budget, |_| Echo).await,
+            Kind::Wamp(endpoint) => {
+                let who = wamp::Who { peer, secure };
+                serve(stream, peer, terms, scratch, budget, |request| {
+                    endpoint.open_rawsocket(request.serializer(), request.most, who)
+                })
+                .await
+            }
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! What a configuration asks for, as the router takes it.
+
+use super::router::Router;
+use jackfield_shared::config::{
+    self, AnonymousAuth, Auth, CryptosignAuth, CryptosignStatic, Disclose, DynamicAuth, Kdf, Match,
+    ScramAuth, TicketAuth, TlsAuth, WampcraAuth,
+};
+use jackfield_shared::ipc::NodeInfo;
+use jackfield_wamp::auth::{
+    Anonymous, Dynamic, Methods, Principal, Secret, Source, Ticket, cryptosign, scram, wampcra,
+};
+use jackfield_wamp::realm::{Access, Allow, Config, Kept, Realm, Role, Rule, Store, TimeoutUnit};
+use jackfield_wamp::{Dict, Ids, Serializer, uri};
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// The router with the realms of a worker, if it has some; the error says what is not built, or is wrong.
+pub(super) fn router(worker: &config::Worker, node: &NodeInfo) -> Result<Option<Rc<Router>>, String> {
+    let config::WorkerKind::Router(router) = &worker.kind else { return Ok(None) };
+    let realms: Result<Vec<_>, String> = router.realms.iter().map(realm).collect();
+    let realms = realms?.into_iter().map(|config| Realm::new(config, Ids::new(fill))).collect();
+    // What Crossbar.io tells its clients of the process that they are connected to.
+    let told = Dict::new()
+        .with("x_cb_node", node.id.as_str())
+        .with("x_cb_worker", worker.id.as_str())
+        .with("x_cb_pid", u64::from(std::process::id()));
+    Ok(Some(Router::new(realms, Ids::new(fill), told)))
+}
+
+/// Writes random bytes.
+pub(super) fn fill(bytes: &mut [u8]) {
+    if getrandom::fill(bytes).is_err() {
+        // The kernel gives random bytes, or the process can't go on: ids that can be guessed would be worse.
+        std::process::abort();
+    }
+}
+
+fn realm(realm: &config::Realm) -> Result<Config, String> {
+    let name = realm.name.clone().ok_or("a realm has no name")?;
+    let roles = realm
+        .roles
+        .iter()
+        .map(role)
+        .collect::<Result<_, _>>()
+        .map_err(|e| format!("realm \"{name}\": {e}"))?;
+    let store =
+        realm.store.as_ref().map(store).transpose().map_err(|e| format!("realm \"{name}\": store: {e}"))?;
+    let strict = realm.options.uri_check.as_deref() == Some("strict");
+    Ok(Config {
+        roles,
+        uri_check: if strict { uri::Check::Strict } else { uri::Check::Loose },
+        meta_api: realm.options.enable_meta_api,
+        call_timeout_unit: match realm.options.call_timeout_unit {
+            config::TimeoutUnit::Milliseconds => TimeoutUnit::Milliseconds,
+            config::TimeoutUnit::Seconds => TimeoutUnit::Seconds,
+        },
+        authorizer_timeout: realm.options.authorizer_timeout,
+        store,
+        ..Config::new(name)
+    })
+}
+
+fn role(role: &config::Role) -> Result<Role, String> {
+    let name = role.name.clone().ok_or("a role has no name")?;
+    let access = match &role.authorizer {
+        Some(authorizer) => {
+            let disclose = role.disclose.as_ref();
+            let disclose =
+                |key| disclose.and_then(|disclose| disclose.get(key)?.as_bool()).unwrap_or_default();
+            Access::Dynamic {
+                authorizer: authorizer.clone(),
+                disclose: jackfield_wamp::realm::Disclose {
+                    caller: disclose("caller"),
+                    publisher: disclose("publisher"),
+                },
+            }
+        }
+        None => Access::Static(role.permissions.iter().flatten().map(rule).collect()),
+    };
+    Ok(Role { name, access })
+}
+
+fn rule(permission: &config::Permission) -> Rule {
+    let (uri, policy) = match (&permission.matching, permission.uri.strip_suffix('*')) {
+        (None, Some(prefix)) => (prefix, uri::Match::Prefix),
+        (None, None) => (permission.uri.as_str(), uri::Match::Exact),
+        (Some(Match::Exact), _) => (permission.uri.as_str(), uri::Match::Exact),
+        (Some(Match::Prefix), _) => (permission.uri.as_str(), uri::Match::Prefix),
+        (Some(Match::Wildcard), _) => (permission.uri.as_str(), uri::Match::Wildcard),
+    };
+    let config::Allow { call, register, publish, subscribe } = permission.allow;
+    let Disclose { caller, publisher } = permission.disclose;
+    Rule {
+        uri: uri.to_owned(),
+        policy,
+        allow: Allow { call, register, publish, subscribe },
+        disclose: jackfield_wamp::realm::Disclose { caller, publisher },
+    }
+}
+
+/// Reads `store`, which the format hands on as it is.
+fn store(store: &Json) -> Result<Store, String> {
+    match store.get("type").and_then(Json::as_str) {
+        None | Some("memory") => {}
+        Some(other) => return Err(format!("type \"{other}\" is not built; \"memory\" is")),
+    }
+    let limit = |json: &Json| json.get("limit").and_then(Json::as_u64).map(|limit| limit as usize);
+    let kept = |key: &str| -> Result<Vec<Kept>, String> {
+        let Some(list) = store.get(key) else { return Ok(Vec::new()) };
+        let list = list.as_array().ok_or_else(|| format!("\"{key}\" is no list"))?;
+        list.iter()
+            .map(|kept| {
+                let uri = kept.get("uri").and_then(Json::as_str).ok_or_else(|| format!("an entry of \"{key}\" has no \"uri\""))?;
+                let policy = kept.get("match").and_then(Json::as_str).unwrap_or("exact");
+                let policy = uri::Match::named(policy).ok_or_else(|| {
+                    format!("\"{key}\", \"{uri}\": found \"match\": \"{policy}\", expected \"exact\", \"prefix\" or \"wildcard\"")
+                })?;
+                Ok(Kept { uri: uri.to_owned(), policy, limit: limit(kept) })
+            })
+            .collect()
+    };
+    Ok(Store {
+        limit: limit(store).unwrap_or(1000),
+        event_history: kept("event-history")?,
+        call_queues: kept("call-queue")?,
+    })
+}
+
+/// The serializers that a transport speaks.
+pub(super) fn serializers(configured: Option<&[config::Serializer]>) -> Result<Vec<Serializer>, String> {
+    let Some(configured) = configured else { return Ok(Serializer::ALL.to_vec()) };
+    configured
+        .iter()
+        .map(|serializer| {
+            let name = serializer.name();
+            Serializer::named(name).ok_or_else(|| {
+                format!("serializer \"{name}\" is not built; \"json\", \"msgpack\" and \"cbor\" are")
+            })
+        })
+        .collect()
+}
+
+const NO_PYTHON: &str =
+    "authenticators of the type \"function\" need the Python host, which is not built yet";
+
+/// The authentication methods of a transport.
+pub(super) fn methods(auth: Option<&Auth>) -> Result<Methods, String> {
+    let Some(auth) = auth else { return Ok(Methods { absent: true, ..Methods::default() }) };
+    let anonymous = auth.anonymous.as_ref().map(|auth| match auth {
+        AnonymousAuth::Static(auth) => Source::Static(Anonymous {
+            realm: auth.realm.clone(),
+            role: auth.role.clone(),
+            authid: auth.authid.clone(),
+        }),
+        AnonymousAuth::Dynamic(auth) => Source::Dynamic(dynamic(auth)),
+    });
+    Ok(Methods {
+        anonymous,
+        anonymous_proxy: auth.anonymous_proxy.is_some(),
+        ticket: auth.ticket.as_ref().map(ticket).transpose()?,
+        wampcra: auth.wampcra.as_ref().map(cra).transpose()?,
+        scram: auth.scram.as_ref().map(scram_keys).transpose()?,
+        cryptosign: auth.cryptosign.as_ref().map(sign).transpose()?,
+        cryptosign_proxy: auth.cryptosign_proxy.as_ref().map(sign).transpose()?,
+        tls: auth.tls.as_ref().map(certificates).transpose()?,
+        cookie: auth.cookie.is_some(),
+        absent: false,
+    })
+}
+
+fn dynamic(auth: &DynamicAuth) -> Dynamic {
+    Dynamic { procedure: auth.authenticator.clone(), realm: auth.realm.clone() }
+}
+
+fn ticket(auth: &TicketAuth) -> Result<Source<BTreeMap<String, Ticket>>, String> {
+    Ok(match auth {
+        TicketAuth::Static(auth) => Source::Static(each(&auth.principals, |principal| {
+            Ok(Ticket { ticket: Secret(principal.ticket.0.clone()), role: principal.role.clone() })
+        })?),
+        TicketAuth::Dynamic(auth) => Source::Dynamic(dynamic(auth)),
+        TicketAuth::Function(_) => return Err(format!("ticket: {NO_PYTHON}")),
+    })
+}
+
+fn cra(auth: &WampcraAuth) -> Result<Source<BTreeMap<String, wampcra::User>>, String> {
+    Ok(match auth {
+        WampcraAuth::Static(auth) => Source::Static(each(&auth.users, |user| {
+            let number = |number: i64, name: &str| {
+                u32::try_from(number)
+                    .ok()
+                    .filter(|number| *number > 0)
+                    .ok_or(format!("\"{name}\" is not above 0"))
+            };
+            let salt = match &user.salt {
+                None => None,
+                Some(salt) => Some(wampcra::Salt {
+                    salt: salt.clone(),
+                    iterations: number(user.iterations, "iterations")?,
+                    keylen: number(user.keylen, "keylen")?,
+                }),
+            };
+            Ok(wampcra::User { secret: Secret(user.secret.0.clone()), role: user.role.clone(), salt })
+        })?),
+        WampcraAuth::Dynamic(auth) => Source::Dynamic(dynamic(auth)),
+        WampcraAuth::Function(_) => return Err(format!("wampcra: {NO_PYTHON}")),
+    })
+}
+
+fn scram_keys(auth: &ScramAuth) -> Result<Source<BTreeMap<String, scram::Keys>>, String> {
+    Ok(match auth {
+        ScramAuth::Static(auth) => Source::Static(each(&auth.principals, |principal| {
+            let number =
+                |number: i64, name: &str| u64::try_from(number).map_err(|_| format!("\"{name}\" is below 0"));
+            let keys = scram::Keys {
+                kdf: match principal.kdf {
+                    Kdf::Argon2id13 => "argon2id-13".into(),
+                    Kdf::Pbkdf2 => "pbkdf2".into(),
+                },
+                iterations: number(principal.iterations, "iterations")?,
+                memory: number(principal.memory, "memory")?,
+                salt: principal.salt.clone(),
+                stored_key: Secret(principal.stored_key.0.clone()),
+                server_key: Secret(principal.server_key.0.clone()),
+                role: principal.role.clone(),
+            };
+            keys.check().map(|()| keys)
+        })?),
+        ScramAuth::Dynamic(auth) => Source::Dynamic(dynamic(auth)),
+        ScramAuth::Function(_) => return Err(format!("scram: {NO_PYTHON}")),
+    })
+}
+
+fn sign(auth: &CryptosignAuth) -> Result<Source<BTreeMap<String, cryptosign::Keys>>, String> {
+    Ok(match auth {
+        CryptosignAuth::Static(CryptosignStatic { principals: Some(principals), .. }) => {
+            Source::Static(each(principals, |principal| {
+                if let Some(wrong) =
+                    principal.authorized_keys.iter().find(|key| cryptosign::key(key).is_none())
+                {
+                    return Err(format!("the key \"{wrong:.80}\" is not 32 bytes in hexadecimal"));
+                }
+                Ok(cryptosign::Keys {
+                    authorized_keys: principal.authorized_keys.clone(),
+                    role: principal.role.clone(),
+                    realm: principal.realm.clone(),
+                })
+            })?)
+        }
+        CryptosignAuth::Static(_) => return Err("cryptosign: trust roots are not built yet".into()),
+        CryptosignAuth::Dynamic(auth) => Source::Dynamic(dynamic(auth)),
+        CryptosignAuth::Function(_) => return Err(format!("cryptosign: {NO_PYTHON}")),
+    })
+}
+
+fn certificates(auth: &TlsAuth) -> Result<Source<BTreeMap<String, Principal>>, String> {
+    Ok(match auth {
+        TlsAuth::Static(auth) => {
+            let mut principals = BTreeMap::new();
+            for (authid, principal) in
+                auth.principals.as_ref().and_then(Json::as_object).into_iter().flatten()
+            {
+                let text = |key: &str| principal.get(key).and_then(Json::as_str).map(str::to_owned);
+                let fingerprint = text("certificate-sha1")
+                    .ok_or_else(|| format!("tls: principal \"{authid}\" has no \"certificate-sha1\""))?;
+                let known = Principal {
+                    authid: Some(authid.clone()),
+                    realm: text("realm"),
+                    ..Principal::with_role(text("role").as_deref())
+                };
+                principals.insert(fingerprint.to_ascii_uppercase(), known);
+            }
+            Source::Static(principals)
+        }
+        TlsAuth::Dynamic(auth) => Source::Dynamic(dynamic(auth)),
+        TlsAuth::Function(_) => return Err(format!("tls: {NO_PYTHON}")),
+    })
+}
+
+/// Takes each principal over; errors name it.
+fn each<T, U>(
+    principals: &BTreeMap<String, T>,
+    take: impl Fn(&T) -> Result<U, String>,
+) -> Result<BTreeMap<String, U>, String> {
+    let named = |(authid, principal): (&String, &T)| {
+        let taken = take(principal).map_err(|e| format!("principal \"{authid}\": {e}"))?;
+        Ok((authid.clone(), taken))
+    };
+    principals.iter().map(named).collect()
+}

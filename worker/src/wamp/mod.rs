@@ -1,0 +1,38 @@
+//! WAMP routing: the realms of a router worker, and the connections of their clients.
+//!
+//! What is decided is decided in the crate `jackfield-wamp`, without I/O. Here is the rest: messages of connections go
+//! to the [`Router`], what comes of them goes to the [`Outbox`]es of those who get it.
+
+mod build;
+mod cookies;
+mod endpoint;
+mod outbox;
+mod peer;
+mod router;
+mod subprotocol;
+
+pub(crate) use endpoint::{Endpoint, Handshake, Who};
+pub(crate) use router::Router;
+
+use crate::drain::Drain;
+use jackfield_shared::config::Worker;
+use jackfield_shared::ipc::NodeInfo;
+use std::rc::Rc;
+use tokio::task::spawn_local;
+
+/// The router with the realms of a worker, if it has some; the error says what is not built, or is wrong.
+pub(crate) fn router(worker: &Worker, node: &NodeInfo) -> Result<Option<Rc<Router>>, String> {
+    build::router(worker, node)
+}
+
+/// Lets the router watch its clock until the process ends; when draining begins it says GOODBYE to everybody: another
+/// process serves the realms from then on, and two never do.
+pub(crate) fn begin(router: &Rc<Router>, drain: Drain) {
+    let router = Rc::clone(router);
+    spawn_local(async move {
+        tokio::select! {
+            () = Rc::clone(&router).run() => {}
+            () = drain.begun() => router.close(),
+        }
+    });
+}

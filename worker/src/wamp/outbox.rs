@@ -1,0 +1,202 @@
+//! Messages that wait for one client.
+
+use crate::messages::Ending;
+use jackfield_shared::config::{Queue, QueuePolicy};
+use jackfield_wamp::{Message, Outgoing, Serializer};
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::task::{Context, Waker};
+
+/// Messages that wait for one client, of limited size. Receivers of one event share its bytes.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    serializer: Serializer,
+    /// The longest message that the client takes, in bytes.
+    longest: usize,
+    queue: Queue,
+    waiting: RefCell<VecDeque<Rc<Outgoing>>>,
+    bytes: Cell<usize>,
+    waker: RefCell<Option<Waker>>,
+    ending: RefCell<Option<Ending>>,
+    /// Events that were dropped because the client did not take them.
+    dropped: Cell<u64>,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Queued {
+    /// It will be sent, if the connection lasts.
+    Yes,
+    /// It is longer than what the client takes.
+    TooLong,
+    /// The client has not taken what was sent before: the connection is to be closed.
+    Full,
+    /// It was an event, and was dropped and counted.
+    Dropped,
+}
+
+impl Outbox {
+    pub(crate) fn new(serializer: Serializer, longest: usize, queue: Queue) -> Rc<Self> {
+        Rc::new(Self {
+            serializer,
+            longest,
+            queue,
+            waiting: RefCell::default(),
+            bytes: Cell::new(0),
+            waker: RefCell::new(None),
+            ending: RefCell::new(None),
+            dropped: Cell::new(0),
+        })
+    }
+
+    /// Queues a message.
+    pub(crate) fn push(&self, message: &Rc<Outgoing>) -> Queued {
+        if self.ending.borrow().is_some() {
+            return Queued::Yes;
+        }
+        let length = message.encoded(self.serializer).len();
+        if length > self.longest {
+            return Queued::TooLong;
+        }
+        let most = usize::try_from(self.queue.max_size).unwrap_or(usize::MAX);
+        let mut waiting = self.waiting.borrow_mut();
+        // One message is always taken, however long it is.
+        if self.bytes.get() + length > most && !waiting.is_empty() {
+            if self.queue.policy == QueuePolicy::Close {
+                return Queued::Full;
+            }
+            let is_event = |message: &Rc<Outgoing>| matches!(message.message(), Message::Event { .. });
+            let mut kept = VecDeque::with_capacity(waiting.len());
+            for old in waiting.drain(..) {
+                if self.bytes.get() + length > most && is_event(&old) {
+                    self.bytes.set(self.bytes.get() - old.encoded(self.serializer).len());
+                    self.dropped.set(self.dropped.get() + 1);
+                } else {
+                    kept.push_back(old);
+                }
+            }
+            *waiting = kept;
+            if self.bytes.get() + length > most && !waiting.is_empty() {
+                if is_event(message) {
+                    self.dropped.set(self.dropped.get() + 1);
+                    return Queued::Dropped;
+                }
+                return Queued::Full;
+            }
+        }
+        self.bytes.set(self.bytes.get() + length);
+        waiting.push_back(Rc::clone(message));
+        drop(waiting);
+        self.wake();
+        Queued::Yes
+    }
+
+    /// Ends the connection once everything that waits is sent; nothing is queued from now on.
+    pub(crate) fn end(&self, code: u16, reason: impl Into<String>) {
+        self.ending.borrow_mut().get_or_insert(Ending { code, reason: reason.into() });
+        self.wake();
+    }
+
+    /// How the connection is to be ended, once nothing waits.
+    pub(crate) fn ending(&self) -> Option<Ending> {
+        if self.waiting.borrow().is_empty() { self.ending.borrow().clone() } else { None }
+    }
+
+    /// The next message, which then does not wait any longer.
+    pub(crate) fn pop(&self) -> Option<Rc<Outgoing>> {
+        let mut waiting = self.waiting.borrow_mut();
+        let message = waiting.pop_front()?;
+        self.bytes.set(self.bytes.get() - message.encoded(self.serializer).len());
+        if waiting.is_empty() {
+            // An idle session owns no queue.
+            *waiting = VecDeque::new();
+        }
+        Some(message)
+    }
+
+    /// Has `cx` woken when something comes.
+    pub(crate) fn register(&self, cx: &Context<'_>) {
+        let mut waker = self.waker.borrow_mut();
+        if !waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            *waker = Some(cx.waker().clone());
+        }
+    }
+
+    /// What its messages are written in.
+    pub(crate) const fn serializer(&self) -> Serializer {
+        self.serializer
+    }
+
+    /// Bytes that wait.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes.get()
+    }
+
+    /// Events that were dropped so far.
+    pub(crate) const fn dropped(&self) -> u64 {
+        self.dropped.get()
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = self.waker.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jackfield_wamp::{Dict, Payload};
+
+    fn event(text: &str) -> Rc<Outgoing> {
+        let (details, payload) = (Dict::new(), Payload::one(text));
+        Rc::new(Outgoing::new(Message::Event { subscription: 1, publication: 2, details, payload }))
+    }
+
+    fn reply(request: u64) -> Rc<Outgoing> {
+        Rc::new(Outgoing::new(Message::Subscribed { request, subscription: 1 }))
+    }
+
+    fn outbox(max_size: u64, policy: QueuePolicy) -> Rc<Outbox> {
+        Outbox::new(Serializer::Json, 200, Queue { max_size, policy })
+    }
+
+    #[test]
+    fn the_oldest_events_make_room_and_are_counted() {
+        let outbox = outbox(70, QueuePolicy::DropEvents);
+        for text in ["one", "two", "three"] {
+            assert_eq!(outbox.push(&event(text)), Queued::Yes);
+        }
+        assert_eq!(outbox.push(&reply(1)), Queued::Yes);
+        assert_eq!(outbox.push(&event("four")), Queued::Yes);
+        let mut left = Vec::new();
+        while let Some(message) = outbox.pop() {
+            left.push(String::from_utf8(message.encoded(Serializer::Json).to_vec()).unwrap());
+        }
+        assert_eq!(left, ["[36,1,2,{},[\"three\"]]", "[33,1,1]", "[36,1,2,{},[\"four\"]]"]);
+        assert_eq!((outbox.dropped(), outbox.bytes()), (2, 0));
+    }
+
+    #[test]
+    fn replies_are_never_dropped() {
+        let outbox = outbox(20, QueuePolicy::DropEvents);
+        assert_eq!(outbox.push(&reply(1)), Queued::Yes);
+        assert_eq!(outbox.push(&reply(2)), Queued::Yes);
+        assert_eq!(outbox.push(&event("x")), Queued::Dropped);
+        assert_eq!(outbox.push(&reply(3)), Queued::Full);
+        assert_eq!(outbox.push(&event(&"x".repeat(300))), Queued::TooLong);
+    }
+
+    #[test]
+    fn a_full_queue_ends_the_connection_where_that_is_the_policy() {
+        let outbox = outbox(20, QueuePolicy::Close);
+        assert_eq!(outbox.push(&event("x")), Queued::Yes);
+        assert_eq!(outbox.push(&event("x")), Queued::Full);
+        outbox.end(1008, "slow");
+        assert_eq!(outbox.ending(), None);
+        outbox.pop();
+        assert_eq!(outbox.ending().map(|ending| ending.code), Some(1008));
+    }
+}
