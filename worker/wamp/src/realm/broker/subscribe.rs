@@ -7,13 +7,15 @@ use crate::realm::{Effects, Realm, errors};
 use crate::{Dict, Id, Message, Now, Payload, Value, kind, uri};
 
 impl Broker {
-    /// Takes a session out of a subscription. Says whether the subscription is gone by that.
+    /// Takes a session out of a subscription. Says whether the subscription is gone by that; nothing: nobody is to be
+    /// told.
     pub(crate) fn remove_subscriber(&mut self, session: Id, subscription: Id) -> Option<bool> {
         let key = *self.by_id.get(&subscription)?;
         let entry = &mut self.subscriptions[key];
         entry.subscribers.retain(|subscriber| *subscriber != session);
+        let told = !uri::is_reserved(&entry.uri);
         if !entry.subscribers.is_empty() {
-            return Some(false);
+            return told.then_some(false);
         }
         let entry = self.subscriptions.remove(key);
         self.table.remove(entry.policy, &entry.uri);
@@ -21,7 +23,7 @@ impl Broker {
         if entry.policy == uri::Match::Exact {
             self.retained.id(&entry.uri, subscription);
         }
-        Some(true)
+        told.then_some(true)
     }
 }
 
@@ -89,7 +91,7 @@ impl Realm {
             }
         }
         self.send(session, Message::Subscribed { request, subscription: id }, out);
-        if subscribed {
+        if subscribed && !uri::is_reserved(&topic) {
             self.tell_subscribed(now, session, id, created, out);
         }
         if parsed.get_retained {

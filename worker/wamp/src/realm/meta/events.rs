@@ -1,4 +1,4 @@
-//! The events of the meta API.
+//! The events of the meta API. Subscriptions to topics of `wamp.` have none.
 
 use super::registration::registration_details;
 use crate::realm::broker::{Filter, Publication};
