@@ -35,7 +35,7 @@ impl Realm {
     #[must_use]
     pub fn new(config: Config, mut ids: Ids) -> Self {
         let hash = IdHash::new(ids.random());
-        let history = History::new(config.store.as_ref(), History::default(), || ids.id());
+        let history = History::new(config.store.as_ref(), History::default(), |_, _| ids.id());
         let service = Identity {
             session: ids.id(),
             authid: format!("router-realm-{}", config.name).into(),
@@ -62,7 +62,12 @@ impl Realm {
     /// registrations, calls and retained events stay, and the history of topics that are in both.
     pub fn reload(&mut self, config: Config) {
         let before = std::mem::take(&mut self.broker.history);
-        self.broker.history = History::new(config.store.as_ref(), before, || self.ids.id());
+        let broker = &self.broker;
+        let history = History::new(config.store.as_ref(), before, |policy, uri| {
+            let live = broker.table.get(policy, uri).map(|key| broker.subscriptions[key].id);
+            live.unwrap_or_else(|| self.ids.id())
+        });
+        self.broker.history = history;
         self.roles = Roles::new(&config.roles);
         self.config = config;
         self.set_queue_limits();

@@ -2,5 +2,6 @@
 
 mod broker;
 mod dealer;
+mod meta;
 mod simulation;
 mod world;

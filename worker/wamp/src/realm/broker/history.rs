@@ -48,7 +48,8 @@ pub(crate) struct Event {
 
 impl History {
     /// The history of a configuration; what `before` has of the same topics is kept.
-    pub(crate) fn new(store: Option<&Store>, before: Self, mut id: impl FnMut() -> Id) -> Self {
+    /// `id` gives the ids of the subscriptions to new topics.
+    pub(crate) fn new(store: Option<&Store>, before: Self, mut id: impl FnMut(Match, &str) -> Id) -> Self {
         let mut this = Self::default();
         let mut old = before.topics;
         for kept in store.map_or(&[][..], |store| &store.event_history) {
@@ -59,7 +60,7 @@ impl History {
             let known = old.iter().position(|topic| topic.policy == kept.policy && topic.uri == kept.uri);
             let mut topic = known.map_or_else(
                 || Topic {
-                    id: id(),
+                    id: id(kept.policy, &kept.uri),
                     uri: kept.uri.clone(),
                     policy: kept.policy,
                     created: Duration::ZERO,

@@ -6,7 +6,7 @@ use crate::realm::options;
 use crate::realm::permission::{Action, Verdict};
 use crate::realm::{Effects, Realm, errors};
 use crate::uri::Match;
-use crate::{Dict, Id, Message, Now, Payload, kind, uri};
+use crate::{Dict, Id, Message, Now, Payload, Value, kind, uri};
 use std::time::Duration;
 
 /// How many further arguments of a progressive call wait together with it.
@@ -40,7 +40,8 @@ impl Realm {
             Err(text) => match pending {
                 Some(key) => return self.give_up(key, errors::INVALID_ARGUMENT, &text, out),
                 None => {
-                    return self.refuse_call((session, request, true), errors::INVALID_ARGUMENT, text, out);
+                    let more = options.get("progress").and_then(Value::as_bool) == Some(true);
+                    return self.refuse_call((session, request, more), errors::INVALID_ARGUMENT, text, out);
                 }
             },
         };
