@@ -81,7 +81,10 @@ impl Realm {
                         return Some(format!("an authorizer is asked for {session}, which does not wait"));
                     }
                 }
-                Caller::Router(_) | Caller::Nobody => {}
+                Caller::Will(will) if !self.wills.contains(will) => {
+                    return Some("an authorizer is asked for testaments that are not there".to_owned());
+                }
+                Caller::Will(_) | Caller::Router(_) | Caller::Nobody => {}
             }
             match &call.target {
                 Target::Callee { session, request } => {
@@ -92,6 +95,9 @@ impl Realm {
                 }
                 Target::Queued(_) => queued += 1,
             }
+        }
+        if !self.ready.is_empty() {
+            return Some("somebody whose authorizer has answered still waits".to_owned());
         }
         let owned: usize = self.sessions.values().map(|own| own.calls.len()).sum();
         let held: usize = self.sessions.values().map(|own| own.invocations.len()).sum();

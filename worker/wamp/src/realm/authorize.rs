@@ -1,5 +1,6 @@
 //! Whether a request is allowed, and the procedures of the realm that are asked about it.
 
+use super::broker::Will;
 use super::dealer::{CallKey, Caller};
 use super::permission::{Action, Permissions, Verdict};
 use super::{Effects, Realm, errors};
@@ -25,11 +26,24 @@ impl Asked {
     pub(crate) const fn message(&self) -> Option<&Message> {
         self.message.as_ref()
     }
+
+    /// The call of the authorizer that is not answered.
+    pub(crate) const fn call(&self) -> Option<CallKey> {
+        self.call
+    }
 }
 
-/// The call of an authorizer that is not answered.
-pub(crate) fn question(asked: Option<Box<Asked>>) -> Option<CallKey> {
-    asked.and_then(|asked| asked.call)
+/// The arguments of an authorizer.
+pub(crate) fn question(details: Dict, action: Action, uri: &str, options: &Dict) -> Payload {
+    let args = vec![details.into(), uri.into(), action.name().into(), options.clone().into()];
+    Payload::of(args, Dict::new())
+}
+
+/// Somebody whose authorizer has answered.
+#[derive(Debug)]
+pub(crate) enum Ready {
+    Session(Id),
+    Will(Will, Verdict),
 }
 
 impl Realm {
@@ -56,12 +70,7 @@ impl Realm {
         }
         let Permissions::Dynamic { authorizer, .. } = permissions else { return Some(Verdict::Denied) };
         let authorizer = authorizer.clone();
-        let question = vec![
-            Value::from(own.details()),
-            Value::from(uri),
-            Value::from(action.name()),
-            Value::from(options.clone()),
-        ];
+        let payload = question(own.details(), action, uri, options);
         own.asked = Some(Box::new(Asked {
             action,
             policy,
@@ -70,7 +79,6 @@ impl Realm {
             call: None,
             verdict: None,
         }));
-        let payload = Payload::of(question, Dict::new());
         let timeout = self.config.authorizer_timeout;
         let call = self.call_for_router(now, Caller::Authorizer(session), &authorizer, payload, timeout, out);
         let asked = &mut self.sessions.get_mut(&session)?.asked;
@@ -106,12 +114,28 @@ impl Realm {
             Err(text) => Verdict::Failed(text),
         };
         asked.verdict = Some(verdict);
-        self.ready.push_back(session);
+        self.ready.push_back(Ready::Session(session));
     }
 
-    /// Goes on with the sessions whose authorizers have answered.
+    /// Takes the answer of an authorizer about a testament.
+    pub(crate) fn authorized_will(&mut self, key: usize, answer: Result<Payload, (String, Payload)>) {
+        let will = self.wills.remove(key);
+        let permissions = self.roles.get(will.authrole());
+        let disclose = permissions.is_some_and(|p| p.discloses(Action::Publish));
+        let verdict = read(answer, disclose).map_or_else(Verdict::Failed, |(verdict, _)| verdict);
+        self.ready.push_back(Ready::Will(will, verdict));
+    }
+
+    /// Goes on with those whose authorizers have answered.
     pub(crate) fn settle(&mut self, now: Now, out: &mut Effects) {
-        while let Some(session) = self.ready.pop_front() {
+        while let Some(ready) = self.ready.pop_front() {
+            let session = match ready {
+                Ready::Session(session) => session,
+                Ready::Will(will, verdict) => {
+                    self.execute_will(now, will, Some(verdict), out);
+                    continue;
+                }
+            };
             let Some(own) = self.sessions.get_mut(&session) else { continue };
             let answered = own.asked.take_if(|asked| asked.verdict.is_some() && asked.message.is_some());
             if let Some(asked) = answered

@@ -1,13 +1,14 @@
 //! The state machine of a realm.
 
-use super::authorize;
-use super::broker::{Broker, History};
+use super::authorize::Ready;
+use super::broker::{Broker, History, Will};
 use super::dealer::{Caller, Dealer};
 use super::hash::{IdHash, IdMap};
 use super::permission::{Roles, TRUSTED, Verdict};
 use super::session::{Identity, Session, in_order};
 use super::{Config, Counters, Effect, Effects, Joining, Leaving, errors, features};
 use crate::{Dict, Id, Ids, Message, Now, Outgoing, Payload, Value, kind};
+use slab::Slab;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
@@ -24,8 +25,10 @@ pub struct Realm {
     pub(crate) sessions: IdMap<Session>,
     pub(crate) broker: Broker,
     pub(crate) dealer: Dealer,
-    /// Sessions whose authorizers have answered.
-    pub(crate) ready: VecDeque<Id>,
+    /// Testaments that wait for an authorizer.
+    pub(crate) wills: Slab<Will>,
+    /// Those whose authorizers have answered.
+    pub(crate) ready: VecDeque<Ready>,
     pub(crate) counters: Counters,
     places: u64,
 }
@@ -48,6 +51,7 @@ impl Realm {
             sessions: hash.map(),
             broker: Broker::new(hash, history),
             dealer: Dealer::new(hash),
+            wills: Slab::new(),
             ready: VecDeque::new(),
             counters: Counters::default(),
             places: 0,
@@ -146,6 +150,7 @@ impl Realm {
         let place = self.place();
         self.sessions.insert(id, Session::new(joining, place, self.hash));
         self.tell_joined(now, id, out);
+        self.settle(now, out);
     }
 
     /// Lets a session go, with all that it had. Nothing: there is none with this id.
@@ -162,6 +167,20 @@ impl Realm {
         reason: Option<&str>,
         message: Option<String>,
         out: &mut Vec<Effect>,
+    ) -> bool {
+        let killed = self.end_session(now, session, reason, message, out);
+        self.settle(now, out);
+        killed
+    }
+
+    /// The same, in the middle of a step.
+    pub(crate) fn end_session(
+        &mut self,
+        now: Now,
+        session: Id,
+        reason: Option<&str>,
+        message: Option<String>,
+        out: &mut Effects,
     ) -> bool {
         if !self.sessions.contains_key(&session) {
             return false;
@@ -180,7 +199,7 @@ impl Realm {
         for id in in_order(&own.subscriptions) {
             subscriptions.extend(self.broker.remove_subscriber(session, id).map(|deleted| (id, deleted)));
         }
-        if let Some(question) = authorize::question(own.asked.take()) {
+        if let Some(question) = own.asked.take().and_then(|asked| asked.call()) {
             self.drop_call(question, out);
         }
         for registration in in_order(&own.registrations) {
@@ -217,7 +236,7 @@ impl Realm {
         let (Message::Yield { request, .. } | Message::Error { request, .. }) = message else { return false };
         let key = self.sessions.get(&session).and_then(|own| own.invocations.get(request));
         let caller = key.map(|key| self.dealer.calls[*key].caller);
-        matches!(caller, Some(Caller::Authorizer(_) | Caller::Router(_)))
+        matches!(caller, Some(Caller::Authorizer(_) | Caller::Will(_) | Caller::Router(_)))
     }
 
     /// Lets a message wait until the authorizer has answered.

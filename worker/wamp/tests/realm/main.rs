@@ -1,5 +1,6 @@
 //! A realm, through its messages.
 
+mod authorize;
 mod broker;
 mod dealer;
 mod meta;

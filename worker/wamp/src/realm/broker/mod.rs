@@ -11,7 +11,7 @@ pub(crate) use filter::Filter;
 pub(crate) use history::{Event, History};
 pub(crate) use publish::Publication;
 pub(crate) use retained::Retained;
-pub(crate) use testament::{Scope, Testament};
+pub(crate) use testament::{Scope, Testament, Will};
 
 use super::hash::{IdHash, IdMap};
 use super::pattern::Patterns;

@@ -1,12 +1,13 @@
 //! Testaments: events that a session leaves behind.
 
 use super::Publication;
-use crate::realm::options;
-use crate::realm::permission::{Action, Verdict};
-use crate::realm::session::Session;
-use crate::realm::{Effects, Realm};
+use crate::realm::dealer::Caller;
+use crate::realm::permission::{Action, Permissions, Verdict};
+use crate::realm::session::{Identity, Session};
+use crate::realm::{Effects, Realm, authorize, options};
 use crate::uri::Match;
-use crate::{Now, Payload, uri};
+use crate::{Dict, Now, Payload, uri};
+use std::collections::VecDeque;
 
 /// When a testament is published. Sessions cannot be resumed, so both are when the session ends, detached ones first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,42 +35,98 @@ pub(crate) struct Testament {
     pub(crate) options: options::Publish,
 }
 
-impl Realm {
-    /// Publishes the testaments of a session that has left.
-    pub(crate) fn execute_testaments(&mut self, now: Now, session: &mut Session, out: &mut Effects) {
-        let mut testaments = std::mem::take(&mut session.testaments);
-        testaments.sort_by_key(|testament| testament.scope != Scope::Detached);
-        for testament in testaments {
-            let permissions = self.roles.get(&session.identity.authrole);
-            let verdict =
-                permissions.and_then(|p| p.verdict(Action::Publish, Match::Exact, &testament.topic));
-            let Some(Verdict::Allowed { disclose }) = verdict else {
-                self.counters.denied += 1;
-                continue;
-            };
-            if uri::is_reserved(&testament.topic) {
-                continue;
-            }
-            let mut details = testament.options.passed.into_details(false);
-            if disclose {
-                session.identity.disclose("publisher", &mut details);
-            }
-            let publication = Publication {
-                id: self.ids.id(),
-                topic: testament.topic,
-                details,
-                payload: testament.payload,
-                filter: testament.options.filter,
-                exclude_me: None,
-                publisher: Some(session.identity.clone()),
-            };
-            if testament.options.retain
-                && self.broker.retained.keep(&publication, &self.config.bounds).is_err()
-            {
-                self.counters.denied += 1;
-                continue;
-            }
-            self.dispatch(now, publication, out);
-        }
+/// What a session that has left is still to publish.
+#[derive(Debug)]
+pub(crate) struct Will {
+    identity: Identity,
+    /// Its details, for its authorizer.
+    details: Dict,
+    testaments: VecDeque<Testament>,
+}
+
+impl Will {
+    pub(crate) fn authrole(&self) -> &str {
+        &self.identity.authrole
     }
 }
+
+impl Realm {
+    /// Publishes the testaments of a session that has left, one after the other: its authorizer may have to be asked.
+    pub(crate) fn execute_testaments(&mut self, now: Now, session: &mut Session, out: &mut Effects) {
+        if session.testaments.is_empty() {
+            return;
+        }
+        let mut testaments = std::mem::take(&mut session.testaments);
+        testaments.sort_by_key(|testament| testament.scope != Scope::Detached);
+        let will = Will {
+            identity: session.identity.clone(),
+            details: session.details(),
+            testaments: testaments.into(),
+        };
+        self.execute_will(now, will, None, out);
+    }
+
+    /// Goes on with the testaments of a session; `verdict` is what was answered about the first one.
+    pub(crate) fn execute_will(
+        &mut self,
+        now: Now,
+        mut will: Will,
+        mut verdict: Option<Verdict>,
+        out: &mut Effects,
+    ) {
+        while let Some(testament) = will.testaments.front() {
+            let topic = testament.topic.as_str();
+            let permissions = self.roles.get(&will.identity.authrole);
+            let known =
+                || permissions.map_or(Some(Verdict::Denied), |p| p.verdict(ACTION, Match::Exact, topic));
+            let verdict = match verdict.take().or_else(known) {
+                _ if uri::is_reserved(topic) => Verdict::Denied,
+                Some(verdict) => verdict,
+                None => {
+                    let Some(Permissions::Dynamic { authorizer, .. }) = permissions else { return };
+                    let authorizer = authorizer.clone();
+                    let question = authorize::question(will.details.clone(), ACTION, topic, &Dict::new());
+                    let caller = Caller::Will(self.wills.insert(will));
+                    let timeout = self.config.authorizer_timeout;
+                    self.call_for_router(now, caller, &authorizer, question, timeout, out);
+                    return;
+                }
+            };
+            let Some(testament) = will.testaments.pop_front() else { return };
+            match verdict {
+                Verdict::Allowed { disclose } => self.execute_testament(now, &will, testament, disclose, out),
+                _ => self.counters.denied += 1,
+            }
+        }
+    }
+
+    fn execute_testament(
+        &mut self,
+        now: Now,
+        will: &Will,
+        testament: Testament,
+        disclose: bool,
+        out: &mut Effects,
+    ) {
+        let mut details = testament.options.passed.into_details(false);
+        if disclose {
+            will.identity.disclose("publisher", &mut details);
+        }
+        let publication = Publication {
+            id: self.ids.id(),
+            topic: testament.topic,
+            details,
+            payload: testament.payload,
+            filter: testament.options.filter,
+            exclude_me: None,
+            publisher: Some(will.identity.clone()),
+        };
+        if testament.options.retain && self.broker.retained.keep(&publication, &self.config.bounds).is_err() {
+            self.counters.denied += 1;
+            return;
+        }
+        self.dispatch(now, publication, out);
+    }
+}
+
+const ACTION: Action = Action::Publish;

@@ -137,6 +137,7 @@ impl Realm {
                 self.send(session, Message::Result { request, details, payload }, out);
             }
             Caller::Authorizer(session) => self.authorized(session, Ok(payload)),
+            Caller::Will(key) => self.authorized_will(key, Ok(payload)),
             Caller::Router(token) => out.push(Effect::Answer { token, answer: Ok(payload) }),
             Caller::Nobody => {}
         }
@@ -159,6 +160,7 @@ impl Realm {
                 self.send(session, Message::Error { request_type, request, details, error, payload }, out);
             }
             Caller::Authorizer(session) => self.authorized(session, Err((error, payload))),
+            Caller::Will(key) => self.authorized_will(key, Err((error, payload))),
             Caller::Router(token) => out.push(Effect::Answer { token, answer: Err((error, payload)) }),
             Caller::Nobody => {}
         }

@@ -72,6 +72,8 @@ pub(crate) enum Caller {
     },
     /// The session whose request waits for its authorizer.
     Authorizer(Id),
+    /// The testaments of a session that has left, which wait for its authorizer.
+    Will(usize),
     /// Whoever called [`Realm::call`](super::Realm::call), by the token given.
     Router(u64),
     /// It has been answered or is gone; the callee is still busy.

@@ -45,7 +45,7 @@ impl Realm {
             Some(Ok(reply)) => {
                 self.respond(caller, Dict::new(), reply.payload, out);
                 for session in reply.kill {
-                    self.kill(now, session, reply.reason.as_deref(), reply.message.clone(), out);
+                    self.end_session(now, session, reply.reason.as_deref(), reply.message.clone(), out);
                 }
             }
             Some(Err(Refused { error, payload })) => {
