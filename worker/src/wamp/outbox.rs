@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn the_oldest_events_make_room_and_are_counted() {
-        let outbox = outbox(70, QueuePolicy::DropEvents);
+        let outbox = outbox(60, QueuePolicy::DropEvents);
         for text in ["one", "two", "three"] {
             assert_eq!(outbox.push(&event(text)), Queued::Yes);
         }
