@@ -23,13 +23,17 @@ pub fn python(script: &str, args: &[&str]) -> String {
     python_with(script, args, &[])
 }
 
+/// The Python that has the packages of the tests.
+pub fn venv_python() -> PathBuf {
+    let own = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/test-venv/bin/python");
+    std::env::var("JACKFIELD_TEST_PYTHON").map_or_else(|_| own(), PathBuf::from)
+}
+
 /// The same with variables in its environment.
 pub fn python_with(script: &str, args: &[&str], env: &[(&str, &str)]) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python = std::env::var("JACKFIELD_TEST_PYTHON")
-        .map_or_else(|_| root.join("../target/test-venv/bin/python"), PathBuf::from);
     let out = output(
-        Command::new(python).arg(root.join("clients").join(script)).args(args).envs(env.iter().copied()),
+        Command::new(venv_python()).arg(root.join("clients").join(script)).args(args).envs(env.iter().copied()),
     );
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
     assert!(out.status.success(), "{script} {args:?}\n{text}{}", String::from_utf8_lossy(&out.stderr));
