@@ -64,7 +64,7 @@ impl Realm {
             return verdict;
         }
         let Some(own) = self.sessions.get_mut(&session) else { return Some(Verdict::Denied) };
-        let Some(permissions) = self.roles.get(&own.identity.authrole) else { return Some(Verdict::Denied) };
+        let Some(permissions) = self.roles.get(own.role) else { return Some(Verdict::Denied) };
         if let Some(verdict) = permissions.verdict(action, policy, uri) {
             return Some(verdict);
         }
@@ -101,7 +101,7 @@ impl Realm {
         let Some(own) = self.sessions.get_mut(&session) else { return };
         let Some(asked) = own.asked.as_mut() else { return };
         asked.call = None;
-        let permissions = self.roles.get_mut(&own.identity.authrole);
+        let permissions = self.roles.get_mut(own.role);
         let disclose = permissions.as_ref().is_some_and(|p| p.discloses(asked.action));
         let verdict = match read(answer, disclose) {
             Ok((verdict, keep)) => {
@@ -120,7 +120,7 @@ impl Realm {
     /// Takes the answer of an authorizer about a testament.
     pub(crate) fn authorized_will(&mut self, key: usize, answer: Result<Payload, (String, Payload)>) {
         let will = self.wills.remove(key);
-        let permissions = self.roles.get(will.authrole());
+        let permissions = self.roles.get(self.roles.find(will.authrole()));
         let disclose = permissions.is_some_and(|p| p.discloses(Action::Publish));
         let verdict = read(answer, disclose).map_or_else(Verdict::Failed, |(verdict, _)| verdict);
         self.ready.push_back(Ready::Will(will, verdict));

@@ -73,6 +73,9 @@ impl Realm {
         });
         self.broker.history = history;
         self.roles = Roles::new(&config.roles);
+        for own in self.sessions.values_mut() {
+            own.role = self.roles.find(&own.identity.authrole);
+        }
         self.config = config;
         self.set_queue_limits();
     }
@@ -148,7 +151,8 @@ impl Realm {
         self.counters.joined += 1;
         let id = joining.session;
         let place = self.place();
-        self.sessions.insert(id, Session::new(joining, place, self.hash));
+        let role = self.roles.find(&joining.authrole);
+        self.sessions.insert(id, Session::new(joining, role, place, self.hash));
         self.tell_joined(now, id, out);
         self.settle(now, out);
     }

@@ -103,7 +103,8 @@ pub(crate) struct Publish {
     pub(crate) acknowledge: bool,
     pub(crate) include_me: bool,
     pub(crate) retain: bool,
-    pub(crate) filter: Filter,
+    /// None: everybody gets the event.
+    pub(crate) filter: Option<Box<Filter>>,
     pub(crate) passed: Passed,
 }
 
@@ -115,19 +116,25 @@ impl Publish {
                 "acknowledge" => this.acknowledge = boolean(key, value)?,
                 "exclude_me" => this.include_me = !boolean(key, value)?,
                 "retain" => this.retain = boolean(key, value)?,
-                "exclude" => this.filter.exclude = ids(key, value)?,
-                "exclude_authid" => this.filter.exclude_authid = names(key, value)?,
-                "exclude_authrole" => this.filter.exclude_authrole = names(key, value)?,
-                "eligible" => this.filter.eligible = ids(key, value)?,
-                "eligible_authid" => this.filter.eligible_authid = names(key, value)?,
-                "eligible_authrole" => this.filter.eligible_authrole = names(key, value)?,
+                "exclude" => this.filter().exclude = ids(key, value)?,
+                "exclude_authid" => this.filter().exclude_authid = names(key, value)?,
+                "exclude_authrole" => this.filter().exclude_authrole = names(key, value)?,
+                "eligible" => this.filter().eligible = ids(key, value)?,
+                "eligible_authid" => this.filter().eligible_authid = names(key, value)?,
+                "eligible_authrole" => this.filter().eligible_authrole = names(key, value)?,
                 _ => {
                     this.passed.take(key, value)?;
                 }
             }
             Ok(())
         })?;
+        // Empty lists are as none.
+        this.filter.take_if(|filter| filter.is_empty());
         Ok(this)
+    }
+
+    fn filter(&mut self) -> &mut Filter {
+        self.filter.get_or_insert_default()
     }
 
     /// Whether a PUBLISH with options that cannot be read is to be answered.

@@ -42,6 +42,13 @@ impl Action {
         }
     }
 
+    const fn verdict(self, rule: &Rule) -> Verdict {
+        if !self.allowed(rule.allow) {
+            return Verdict::Denied;
+        }
+        Verdict::Allowed { disclose: self.discloses(rule.disclose) }
+    }
+
     const fn discloses(self, disclose: Disclose) -> bool {
         match self {
             Self::Call => disclose.caller,
@@ -66,8 +73,17 @@ pub(crate) enum Verdict {
 #[derive(Debug)]
 pub(crate) enum Permissions {
     All,
-    Static { rules: Vec<Rule>, table: Patterns<usize> },
-    Dynamic { authorizer: String, disclose: Disclose, cache: Cache },
+    /// One rule for every URI, the most common configuration.
+    Everywhere(Rule),
+    Static {
+        rules: Vec<Rule>,
+        table: Patterns<usize>,
+    },
+    Dynamic {
+        authorizer: String,
+        disclose: Disclose,
+        cache: Cache,
+    },
 }
 
 /// Answers of an authorizer that it allowed to be kept.
@@ -95,9 +111,19 @@ impl Cache {
     }
 }
 
+impl Rule {
+    /// Whether it is for every URI.
+    fn is_everywhere(&self) -> bool {
+        self.policy == Match::Prefix && self.uri.is_empty()
+    }
+}
+
 impl Permissions {
     pub(crate) fn new(role: &Role) -> Self {
         match &role.access {
+            Access::Static(rules) if matches!(&rules[..], [rule] if rule.is_everywhere()) => {
+                Self::Everywhere(rules[0].clone())
+            }
             Access::Static(rules) => {
                 let mut table = Patterns::default();
                 for (at, rule) in rules.iter().enumerate() {
@@ -115,14 +141,10 @@ impl Permissions {
     pub(crate) fn verdict(&self, action: Action, policy: Match, uri: &str) -> Option<Verdict> {
         match self {
             Self::All => Some(Verdict::Allowed { disclose: false }),
+            Self::Everywhere(rule) => Some(action.verdict(rule)),
             Self::Static { rules, table } => {
                 let rule = table.exact(uri).or_else(|| table.wildcard(uri)).or_else(|| table.prefix(uri));
-                Some(match rule.map(|at| &rules[at]) {
-                    Some(rule) if action.allowed(rule.allow) => {
-                        Verdict::Allowed { disclose: action.discloses(rule.disclose) }
-                    }
-                    _ => Verdict::Denied,
-                })
+                Some(rule.map_or(Verdict::Denied, |at| action.verdict(&rules[at])))
             }
             Self::Dynamic { cache, .. } => cache.get(action, policy, uri).cloned(),
         }
@@ -134,32 +156,44 @@ impl Permissions {
     }
 }
 
-/// The roles of a realm by their names.
+/// The roles of a realm.
 #[derive(Debug, Default)]
-pub(crate) struct Roles(HashMap<String, Permissions>);
+pub(crate) struct Roles {
+    list: Vec<Permissions>,
+    names: HashMap<String, RoleKey>,
+}
+
+/// The place of a role in the list.
+pub(crate) type RoleKey = usize;
 
 /// The role of the router's own sessions.
 pub(crate) const TRUSTED: &str = "trusted";
 
 impl Roles {
     pub(crate) fn new(roles: &[Role]) -> Self {
-        let mut table: HashMap<_, _> =
-            roles.iter().map(|role| (role.name.clone(), Permissions::new(role))).collect();
-        table.entry(TRUSTED.to_owned()).or_insert(Permissions::All);
-        Self(table)
+        let mut list: Vec<_> = roles.iter().map(Permissions::new).collect();
+        let mut names: HashMap<_, _> = roles.iter().enumerate().map(|(at, r)| (r.name.clone(), at)).collect();
+        names.entry(TRUSTED.to_owned()).or_insert(list.len());
+        list.push(Permissions::All);
+        Self { list, names }
     }
 
-    pub(crate) fn get(&self, role: &str) -> Option<&Permissions> {
-        self.0.get(role)
+    /// The role with a name. None: its sessions may do nothing.
+    pub(crate) fn find(&self, name: &str) -> Option<RoleKey> {
+        self.names.get(name).copied()
     }
 
-    pub(crate) fn get_mut(&mut self, role: &str) -> Option<&mut Permissions> {
-        self.0.get_mut(role)
+    pub(crate) fn get(&self, role: Option<RoleKey>) -> Option<&Permissions> {
+        self.list.get(role?)
+    }
+
+    pub(crate) fn get_mut(&mut self, role: Option<RoleKey>) -> Option<&mut Permissions> {
+        self.list.get_mut(role?)
     }
 
     /// Forgets what authorizers have answered.
     pub(crate) fn forget(&mut self) {
-        for permissions in self.0.values_mut() {
+        for permissions in &mut self.list {
             if let Permissions::Dynamic { cache, .. } = permissions {
                 *cache = Cache::default();
             }
@@ -209,8 +243,9 @@ mod tests {
     #[test]
     fn a_role_without_rules_may_do_nothing_and_the_router_itself_all() {
         let roles = Roles::new(&[Role { name: "none".to_owned(), access: Access::Static(Vec::new()) }]);
-        let verdict =
-            |role: &str| roles.get(role).and_then(|r| r.verdict(Action::Call, Match::Exact, "com.x"));
+        let verdict = |role: &str| {
+            roles.get(roles.find(role)).and_then(|r| r.verdict(Action::Call, Match::Exact, "com.x"))
+        };
         assert_eq!(verdict("none"), Some(Verdict::Denied));
         assert_eq!(verdict(TRUSTED), Some(Verdict::Allowed { disclose: false }));
         assert_eq!(verdict("unknown"), None);

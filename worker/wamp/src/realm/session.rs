@@ -4,6 +4,7 @@ use super::authorize::Asked;
 use super::broker::Testament;
 use super::dealer::CallKey;
 use super::hash::{IdHash, IdMap};
+use super::permission::RoleKey;
 use super::{ClientFeatures, Joining};
 use crate::{Dict, Id, Message, Value};
 use std::collections::VecDeque;
@@ -35,6 +36,8 @@ pub(crate) struct Session {
     pub(crate) identity: Identity,
     pub(crate) about: Box<About>,
     pub(crate) features: ClientFeatures,
+    /// What it may do.
+    pub(crate) role: Option<RoleKey>,
     /// Its place in the order of joining.
     pub(crate) joined: u64,
     /// By id, with their places in the order of subscribing.
@@ -68,7 +71,7 @@ pub(crate) struct About {
 }
 
 impl Session {
-    pub(crate) fn new(joining: Joining, joined: u64, hash: IdHash) -> Self {
+    pub(crate) fn new(joining: Joining, role: Option<RoleKey>, joined: u64, hash: IdHash) -> Self {
         Self {
             identity: Identity {
                 session: joining.session,
@@ -82,6 +85,7 @@ impl Session {
                 transport: joining.transport,
             }),
             features: joining.features,
+            role,
             joined,
             subscriptions: hash.map(),
             registrations: hash.map(),

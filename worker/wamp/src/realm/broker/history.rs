@@ -42,7 +42,7 @@ pub(crate) struct Event {
     pub(crate) publisher: Option<Identity>,
     pub(crate) details: Dict,
     pub(crate) payload: Payload,
-    pub(crate) filter: Filter,
+    pub(crate) filter: Option<Box<Filter>>,
     size: usize,
 }
 
@@ -112,7 +112,10 @@ impl History {
         }
         let mut found = std::mem::take(&mut self.scratch);
         self.table.all(&publication.topic, &mut found);
-        let size = publication.payload.size() + publication.topic.len() + publication.filter.size() + 128;
+        let size = publication.payload.size()
+            + publication.topic.len()
+            + publication.filter.as_ref().map_or(0, |filter| filter.size())
+            + 128;
         if !found.is_empty() && size <= bound {
             let event = Rc::new(Event {
                 publication: publication.id,

@@ -17,7 +17,8 @@ pub(crate) struct Publication {
     /// What every subscriber is told.
     pub(crate) details: Dict,
     pub(crate) payload: Payload,
-    pub(crate) filter: Filter,
+    /// None: everybody gets it.
+    pub(crate) filter: Option<Box<Filter>>,
     /// The session that does not get it, since it has published it.
     pub(crate) exclude_me: Option<Id>,
     /// Who has published it, disclosed or not.
@@ -46,7 +47,9 @@ impl Realm {
             }
         };
         let opaque = payload.is_opaque();
-        if !uri::is_valid(&topic, self.config.uri_check) {
+        // A topic that somebody is subscribed to has been checked.
+        let exact = self.broker.table.exact(&topic);
+        if exact.is_none() && !uri::is_valid(&topic, self.config.uri_check) {
             let text = format!("publish with invalid topic URI '{}'", errors::short(&topic));
             return refuse(out, parsed.acknowledge, errors::INVALID_URI, text);
         }
@@ -54,7 +57,7 @@ impl Realm {
             let text = format!("publish with restricted topic URI '{}'", errors::short(&topic));
             return refuse(out, parsed.acknowledge, errors::INVALID_URI, text);
         }
-        if !parsed.acknowledge && !parsed.retain && !self.broker.is_listened_to(&topic) {
+        if exact.is_none() && !parsed.acknowledge && !parsed.retain && !self.broker.is_listened_to(&topic) {
             self.counters.publications += 1;
             return; // Nobody would know that it was there, so nobody is asked whether it may be.
         }
@@ -94,18 +97,30 @@ impl Realm {
         if parsed.acknowledge {
             self.send(session, Message::Published { request, publication: id }, out);
         }
-        self.dispatch(now, publication, out);
+        self.dispatch_to(now, publication, exact, out);
     }
 
     /// Sends an event to its subscribers and keeps it in the history.
-    pub(crate) fn dispatch(&mut self, now: Now, mut publication: Publication, out: &mut Effects) {
+    pub(crate) fn dispatch(&mut self, now: Now, publication: Publication, out: &mut Effects) {
+        let exact = self.broker.table.exact(&publication.topic);
+        self.dispatch_to(now, publication, exact, out);
+    }
+
+    /// The same where the subscription to just this topic is known.
+    fn dispatch_to(
+        &mut self,
+        now: Now,
+        mut publication: Publication,
+        exact: Option<usize>,
+        out: &mut Effects,
+    ) {
         self.counters.publications += 1;
         self.broker.history.record(now, &publication, self.config.bounds.history_bytes);
         if !self.broker.table.has_patterns() {
-            if let Some(key) = self.broker.table.exact(&publication.topic) {
-                let content =
-                    (std::mem::take(&mut publication.details), std::mem::take(&mut publication.payload));
-                self.deliver(key, &publication, content, out);
+            if let Some(key) = exact {
+                let details = std::mem::take(&mut publication.details);
+                let payload = std::mem::take(&mut publication.payload);
+                self.deliver(key, &publication, (details, payload), out);
             }
             return;
         }
@@ -130,12 +145,13 @@ impl Realm {
         out: &mut Effects,
     ) {
         let subscription = &self.broker.subscriptions[key];
-        let everybody = publication.filter.is_empty();
+        let filter = publication.filter.as_deref();
         let sessions = &self.sessions;
         let admits = |id: &Id| {
             publication.exclude_me != Some(*id)
-                && (everybody
-                    || sessions.get(id).is_some_and(|session| publication.filter.admits(&session.identity)))
+                && filter.is_none_or(|filter| {
+                    sessions.get(id).is_some_and(|session| filter.admits(&session.identity))
+                })
         };
         let mut receivers = subscription.subscribers.iter().copied().filter(admits);
         let Some(first) = receivers.next() else { return };

@@ -31,7 +31,7 @@ struct Event {
     publication: Id,
     details: Dict,
     payload: Payload,
-    filter: Filter,
+    filter: Option<Box<Filter>>,
     exclude_me: Option<Id>,
     size: usize,
 }
@@ -49,8 +49,11 @@ impl Retained {
 
     /// Keeps an event in the place of the ones before it.
     pub(crate) fn keep(&mut self, publication: &Publication, bounds: &Bounds) -> Result<(), String> {
-        let size = publication.payload.size() + publication.filter.size() + 2 * publication.topic.len() + 128;
-        let replaces = |event: &Event| publication.filter.is_empty() || event.filter == publication.filter;
+        let size = publication.payload.size()
+            + publication.filter.as_ref().map_or(0, |filter| filter.size())
+            + 2 * publication.topic.len()
+            + 128;
+        let replaces = |event: &Event| publication.filter.is_none() || event.filter == publication.filter;
         let freed = self.topics.get(&*publication.topic).map_or(0, |topic| {
             topic.events.iter().filter(|event| replaces(event)).map(|event| event.size).sum()
         });
@@ -128,8 +131,10 @@ impl Realm {
     ) {
         let mut events = Vec::new();
         for (topic, kept) in self.broker.retained.matching(policy, uri) {
-            let admitted =
-                |event: &&Event| event.exclude_me != Some(identity.session) && event.filter.admits(identity);
+            let admitted = |event: &&Event| {
+                event.exclude_me != Some(identity.session)
+                    && event.filter.as_ref().is_none_or(|filter| filter.admits(identity))
+            };
             if let Some(event) = kept.events.iter().rev().find(admitted) {
                 let mut details = event.details.clone();
                 if policy != Match::Exact {

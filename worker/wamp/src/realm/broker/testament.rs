@@ -76,7 +76,7 @@ impl Realm {
     ) {
         while let Some(testament) = will.testaments.front() {
             let topic = testament.topic.as_str();
-            let permissions = self.roles.get(&will.identity.authrole);
+            let permissions = self.roles.get(self.roles.find(&will.identity.authrole));
             let known =
                 || permissions.map_or(Some(Verdict::Denied), |p| p.verdict(ACTION, Match::Exact, topic));
             let verdict = match verdict.take().or_else(known) {

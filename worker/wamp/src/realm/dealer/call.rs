@@ -53,7 +53,9 @@ impl Realm {
         if own.is_late_input(request, parsed.progress) {
             return;
         }
-        if !uri::is_valid(&procedure, self.config.uri_check) {
+        // A procedure that somebody has registered has been checked.
+        let exact = self.dealer.table.exact(&procedure);
+        if exact.is_none() && !uri::is_valid(&procedure, self.config.uri_check) {
             let text = format!("call with invalid procedure URI '{}'", errors::short(&procedure));
             return self.refuse_call(call, errors::INVALID_URI, text, out);
         }
@@ -72,7 +74,7 @@ impl Realm {
             let caller = Caller::Session { session, request };
             return self.call_meta(now, caller, &procedure, &payload, out);
         }
-        let Some(key) = self.dealer.table.best(&procedure) else {
+        let Some(key) = exact.or_else(|| self.dealer.table.best(&procedure)) else {
             let text = format!("no callee registered for procedure <{}>", errors::short(&procedure));
             return self.refuse_call(call, errors::NO_SUCH_PROCEDURE, text, out);
         };

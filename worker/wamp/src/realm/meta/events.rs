@@ -1,7 +1,7 @@
 //! The events of the meta API. Subscriptions to topics of `wamp.` have none.
 
 use super::registration::registration_details;
-use crate::realm::broker::{Filter, Publication};
+use crate::realm::broker::Publication;
 use crate::realm::session::Session;
 use crate::realm::{Effects, Realm};
 use crate::{Dict, Id, Now, Payload, Value};
@@ -20,7 +20,7 @@ impl Realm {
             topic: topic.to_owned(),
             details,
             payload,
-            filter: Filter::default(),
+            filter: None,
             exclude_me: None,
             publisher: Some(self.service.clone()),
         };

@@ -41,14 +41,16 @@ impl Realm {
         if let Some(own) = own
             && !known.subscribers.contains(&own.identity.session)
         {
-            let permissions = self.roles.get(&own.identity.authrole);
+            let permissions = self.roles.get(own.role);
             let verdict = permissions.and_then(|p| p.verdict(Action::Subscribe, known.policy, known.uri));
             if !matches!(verdict, Some(Verdict::Allowed { .. })) {
                 let text = "the session is neither subscribed nor known to be allowed to";
                 return Err(Refused::new(errors::NOT_AUTHORIZED, text));
             }
         }
-        let admitted = |event: &&Event| own.is_none_or(|own| event.filter.admits(&own.identity));
+        let admitted = |event: &&Event| {
+            own.is_none_or(|own| event.filter.as_ref().is_none_or(|filter| filter.admits(&own.identity)))
+        };
         let events = topic.events.iter().map(|event| &**event).filter(admitted);
         if !arguments.has_keywords() {
             let list = events.rev().take(limit).map(|event| self.event_as_crossbar(event)).collect();
