@@ -5,8 +5,8 @@ use super::broker::{Broker, History, Will};
 use super::dealer::{Caller, Dealer};
 use super::hash::{IdHash, IdMap};
 use super::permission::{Roles, TRUSTED, Verdict};
-use super::session::{Identity, Session, in_order};
-use super::{Config, Counters, Effect, Effects, Joining, Leaving, errors, features};
+use super::session::{Identity, Session};
+use super::{Config, Counters, Effect, Effects, errors, features};
 use crate::{Dict, Id, Ids, Message, Now, Outgoing, Payload, Value, kind};
 use slab::Slab;
 use std::collections::VecDeque;
@@ -19,7 +19,7 @@ pub struct Realm {
     pub(crate) config: Config,
     pub(crate) roles: Roles,
     pub(crate) ids: Ids,
-    hash: IdHash,
+    pub(crate) hash: IdHash,
     /// Who publishes the events of the meta API and calls authorizers.
     pub(crate) service: Identity,
     pub(crate) sessions: IdMap<Session>,
@@ -144,78 +144,6 @@ impl Realm {
     pub(crate) const fn place(&mut self) -> u64 {
         self.places += 1;
         self.places
-    }
-
-    /// Takes in a session.
-    pub fn join(&mut self, now: Now, joining: Joining, out: &mut Vec<Effect>) {
-        self.counters.joined += 1;
-        let id = joining.session;
-        let place = self.place();
-        let role = self.roles.find(&joining.authrole);
-        self.sessions.insert(id, Session::new(joining, role, place, self.hash));
-        self.tell_joined(now, id, out);
-        self.settle(now, out);
-    }
-
-    /// Lets a session go, with all that it had. Nothing: there is none with this id.
-    pub fn leave(&mut self, now: Now, session: Id, _how: Leaving, out: &mut Vec<Effect>) {
-        self.remove(now, session, out);
-        self.settle(now, out);
-    }
-
-    /// Ends a session: it is gone here, and its connection is to be told so. False: there is none with this id.
-    pub fn kill(
-        &mut self,
-        now: Now,
-        session: Id,
-        reason: Option<&str>,
-        message: Option<String>,
-        out: &mut Vec<Effect>,
-    ) -> bool {
-        let killed = self.end_session(now, session, reason, message, out);
-        self.settle(now, out);
-        killed
-    }
-
-    /// The same, in the middle of a step.
-    pub(crate) fn end_session(
-        &mut self,
-        now: Now,
-        session: Id,
-        reason: Option<&str>,
-        message: Option<String>,
-        out: &mut Effects,
-    ) -> bool {
-        if !self.sessions.contains_key(&session) {
-            return false;
-        }
-        self.counters.kills += 1;
-        let reason = reason.unwrap_or("wamp.close.killed").to_owned();
-        out.push(Effect::Goodbye { session, reason, message });
-        self.remove(now, session, out);
-        true
-    }
-
-    fn remove(&mut self, now: Now, session: Id, out: &mut Effects) {
-        let Some(mut own) = self.sessions.remove(&session) else { return };
-        // It gets no event any more, not even one about its own end.
-        let mut subscriptions = Vec::new();
-        for id in in_order(&own.subscriptions) {
-            subscriptions.extend(self.broker.remove_subscriber(session, id).map(|deleted| (id, deleted)));
-        }
-        if let Some(question) = own.asked.take().and_then(|asked| asked.call()) {
-            self.drop_call(question, out);
-        }
-        for registration in in_order(&own.registrations) {
-            self.unregistered(now, session, registration, out);
-        }
-        self.callee_is_gone(session, std::mem::take(&mut own.invocations), out);
-        self.caller_is_gone(session, std::mem::take(&mut own.calls), out);
-        for (subscription, deleted) in subscriptions {
-            self.tell_unsubscribed(now, session, subscription, deleted, out);
-        }
-        self.execute_testaments(now, &mut own, out);
-        self.tell_left(now, &own, out);
     }
 
     /// Takes a message of a session: PUBLISH, SUBSCRIBE, UNSUBSCRIBE, CALL, CANCEL, REGISTER, UNREGISTER, YIELD or

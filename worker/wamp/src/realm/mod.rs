@@ -11,6 +11,7 @@ mod dealer;
 mod errors;
 mod features;
 mod hash;
+mod lifecycle;
 mod machine;
 mod meta;
 mod options;

@@ -1,8 +1,10 @@
 //! Tables by URI patterns: exact, prefix, wildcard.
 
+mod wildcards;
+
 use crate::uri::Match;
-use slab::Slab;
 use std::collections::{BTreeMap, HashMap};
+use wildcards::Wildcards;
 
 /// A table by URI and policy. The whole URI is looked up by one hash; prefixes and wildcards cost only where there
 /// are any.
@@ -76,7 +78,7 @@ impl<T: Copy> Patterns<T> {
 
     /// Whether there are patterns that are not exact.
     pub(crate) fn has_patterns(&self) -> bool {
-        !self.lengths.is_empty() || self.wildcards.count != 0
+        !self.lengths.is_empty() || !self.wildcards.is_empty()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -116,135 +118,6 @@ impl<T: Copy> Patterns<T> {
     pub(crate) fn best(&self, uri: &str) -> Option<T> {
         self.exact(uri).or_else(|| self.prefix(uri)).or_else(|| self.wildcard(uri))
     }
-}
-
-/// A tree of components.
-#[derive(Debug)]
-struct Wildcards<T> {
-    nodes: Slab<Node<T>>,
-    root: usize,
-    count: usize,
-}
-
-#[derive(Debug)]
-struct Node<T> {
-    children: HashMap<Box<str>, usize>,
-    any: Option<usize>,
-    /// The lengths of the parts between wildcards, in components, and the value.
-    value: Option<(Box<[usize]>, T)>,
-}
-
-impl<T> Default for Node<T> {
-    fn default() -> Self {
-        Self { children: HashMap::new(), any: None, value: None }
-    }
-}
-
-impl<T> Default for Wildcards<T> {
-    fn default() -> Self {
-        let mut nodes = Slab::new();
-        let root = nodes.insert(Node::default());
-        Self { nodes, root, count: 0 }
-    }
-}
-
-impl<T: Copy> Wildcards<T> {
-    fn child(&self, node: usize, component: &str) -> Option<usize> {
-        let node = &self.nodes[node];
-        if component.is_empty() { node.any } else { node.children.get(component).copied() }
-    }
-
-    fn get(&self, pattern: &str) -> Option<T> {
-        let mut components = pattern.split('.');
-        let node = components.try_fold(self.root, |node, component| self.child(node, component))?;
-        self.nodes[node].value.as_ref().map(|(_, value)| *value)
-    }
-
-    fn insert(&mut self, pattern: &str, value: T) {
-        let mut at = self.root;
-        for component in pattern.split('.') {
-            at = match self.child(at, component) {
-                Some(next) => next,
-                None => {
-                    let next = self.nodes.insert(Node::default());
-                    let node = &mut self.nodes[at];
-                    if component.is_empty() {
-                        node.any = Some(next);
-                    } else {
-                        node.children.insert(component.into(), next);
-                    }
-                    next
-                }
-            };
-        }
-        if self.nodes[at].value.replace((parts(pattern), value)).is_none() {
-            self.count += 1;
-        }
-    }
-
-    fn remove(&mut self, pattern: &str) {
-        let mut path = vec![self.root];
-        for component in pattern.split('.') {
-            let Some(next) = self.child(path[path.len() - 1], component) else { return };
-            path.push(next);
-        }
-        if self.nodes[path[path.len() - 1]].value.take().is_none() {
-            return;
-        }
-        self.count -= 1;
-        for component in pattern.rsplit('.') {
-            let (Some(leaf), Some(&parent)) = (path.pop(), path.last()) else { return };
-            let node = &self.nodes[leaf];
-            if node.value.is_some() || node.any.is_some() || !node.children.is_empty() {
-                return;
-            }
-            self.nodes.remove(leaf);
-            let parent = &mut self.nodes[parent];
-            if component.is_empty() {
-                parent.any = None;
-            } else {
-                parent.children.remove(component);
-            }
-        }
-    }
-
-    fn all<'a>(&'a self, uri: &str, mut found: impl FnMut(&'a [usize], T)) {
-        if self.count == 0 {
-            return;
-        }
-        let mut level = vec![self.root];
-        let mut next = Vec::new();
-        for component in uri.split('.') {
-            for &node in &level {
-                let node = &self.nodes[node];
-                next.extend(node.children.get(component));
-                next.extend(node.any);
-            }
-            if next.is_empty() {
-                return;
-            }
-            std::mem::swap(&mut level, &mut next);
-            next.clear();
-        }
-        for node in level {
-            if let Some((parts, value)) = &self.nodes[node].value {
-                found(parts, *value);
-            }
-        }
-    }
-}
-
-/// The lengths, in components, of the parts that wildcards separate.
-fn parts(pattern: &str) -> Box<[usize]> {
-    let mut parts = vec![0];
-    for component in pattern.split('.') {
-        if component.is_empty() {
-            parts.push(0);
-        } else if let Some(last) = parts.last_mut() {
-            *last += 1;
-        }
-    }
-    parts.into()
 }
 
 #[cfg(test)]
@@ -311,7 +184,7 @@ mod tests {
             table.remove(policy, uri);
             assert_eq!(table.get(policy, uri), None);
         }
-        assert!(table.is_empty() && table.wildcards.nodes.len() == 1 && table.lengths.is_empty());
+        assert!(table.is_empty() && table.wildcards.is_bare() && table.lengths.is_empty());
         assert!(found(&table).is_empty());
     }
 
