@@ -1,7 +1,10 @@
 //! URIs of topics, procedures, errors and realms (WAMP specification, "URIs").
 
-/// The longest URI, in bytes, that a realm takes (a topic of MQTT has at most as many).
-pub const MAX_LENGTH: usize = 65_535;
+/// The longest URI, in bytes, that a realm takes.
+pub const MAX_LENGTH: usize = 4096;
+
+/// The most components that a pattern with wildcards may have.
+pub const MAX_COMPONENTS: usize = 128;
 
 /// How strictly URIs are checked (the realm's option `uri_check`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,6 +77,7 @@ pub fn is_valid_pattern(uri: &str, policy: Match, check: Check) -> bool {
     }
     let bytes = uri.as_bytes();
     let mut start = 0;
+    let mut components = 1;
     let mut ascii = true;
     for (at, &byte) in bytes.iter().enumerate() {
         match byte {
@@ -82,6 +86,7 @@ pub fn is_valid_pattern(uri: &str, policy: Match, check: Check) -> bool {
                     return false;
                 }
                 start = at + 1;
+                components += 1;
             }
             b'0'..=b'9' | b'a'..=b'z' | b'_' => {}
             _ if check == Check::Strict => return false,
@@ -90,7 +95,9 @@ pub fn is_valid_pattern(uri: &str, policy: Match, check: Check) -> bool {
             _ => {}
         }
     }
-    if start == bytes.len() && policy == Match::Exact {
+    if start == bytes.len() && policy == Match::Exact
+        || components > MAX_COMPONENTS && policy == Match::Wildcard
+    {
         return false;
     }
     ascii || !uri.chars().any(char::is_whitespace)
@@ -126,7 +133,10 @@ mod tests {
         for (uri, policy, check, expected) in cases {
             assert_eq!(is_valid_pattern(uri, policy, check), expected, "{uri:?} {policy:?} {check:?}");
         }
+        assert!(is_valid(&"a".repeat(MAX_LENGTH), Loose));
         assert!(!is_valid(&"a".repeat(MAX_LENGTH + 1), Loose));
+        assert!(is_valid_pattern(&".".repeat(MAX_COMPONENTS - 1), Wildcard, Loose));
+        assert!(!is_valid_pattern(&".".repeat(MAX_COMPONENTS), Wildcard, Loose));
     }
 
     #[test]

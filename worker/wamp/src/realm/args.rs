@@ -1,6 +1,31 @@
 //! What the realm has to know of payloads without decoding them.
 
-use crate::{Payload, Serializer, Value};
+use crate::{Dict, Message, Payload, Serializer, Value};
+
+impl Message {
+    /// The bytes that a request takes while it waits, about.
+    pub(crate) fn size(&self) -> usize {
+        let (options, uri, payload) = match self {
+            Self::Publish { options, topic, payload, .. } => (options, topic.len(), payload.size()),
+            Self::Call { options, procedure, payload, .. } => (options, procedure.len(), payload.size()),
+            Self::Error { details, error, payload, .. } => (details, error.len(), payload.size()),
+            Self::Yield { options, payload, .. } => (options, 0, payload.size()),
+            Self::Subscribe { options, topic: uri, .. } | Self::Register { options, procedure: uri, .. } => {
+                (options, uri.len(), 0)
+            }
+            Self::Cancel { options, .. } => (options, 0, 0),
+            _ => return size_of::<Self>(),
+        };
+        size_of::<Self>() + options.size() + uri + payload
+    }
+}
+
+impl Dict {
+    /// The bytes that it takes, about.
+    pub(crate) fn size(&self) -> usize {
+        self.0.iter().map(|(key, value)| key.len() + 16 + size(value)).sum()
+    }
+}
 
 impl Payload {
     /// The bytes that they take, about.
@@ -8,10 +33,7 @@ impl Payload {
         match self {
             Self::None => 0,
             Self::Raw { args, kwargs, .. } => args.len() + kwargs.as_ref().map_or(0, bytes::Bytes::len),
-            Self::Values(values) => {
-                values.0.iter().map(size).sum::<usize>()
-                    + values.1.0.iter().map(|(k, v)| k.len() + size(v)).sum::<usize>()
-            }
+            Self::Values(values) => values.0.iter().map(size).sum::<usize>() + values.1.size(),
         }
     }
 

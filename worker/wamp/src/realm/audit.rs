@@ -96,6 +96,10 @@ impl Realm {
                 Target::Queued(_) => queued += 1,
             }
         }
+        let bytes: usize = self.dealer.calls.iter().map(|(_, call)| call.target.size()).sum();
+        if bytes != self.dealer.queued_bytes {
+            return Some(format!("{bytes} bytes wait, not {}", self.dealer.queued_bytes));
+        }
         if !self.ready.is_empty() {
             return Some("somebody whose authorizer has answered still waits".to_owned());
         }

@@ -148,6 +148,7 @@ impl Realm {
                     break;
                 }
                 let Some(message) = own.held.pop_front() else { break };
+                own.held_bytes -= message.size();
                 self.handle(now, session, message, None, out);
             }
         }

@@ -62,8 +62,14 @@ pub struct Bounds {
     pub calls: usize,
     /// Requests of a session that wait while its authorizer is asked.
     pub held: usize,
+    /// Bytes of these, about.
+    pub held_bytes: usize,
+    /// Bytes of the arguments of all calls of the realm that wait for a callee at its limit.
+    pub queued_bytes: usize,
     /// Testaments of a session.
     pub testaments: usize,
+    /// Bytes of the testaments of a session, about.
+    pub testament_bytes: usize,
     /// Bytes of all retained events of the realm, with their topics.
     pub retained_bytes: usize,
     /// Retained events of a topic: one for everybody and those that were for some only.
@@ -81,7 +87,10 @@ impl Default for Bounds {
             registrations: 10_000,
             calls: 16_384,
             held: 1_000,
+            held_bytes: 16 << 20,
+            queued_bytes: 64 << 20,
             testaments: 100,
+            testament_bytes: 1 << 20,
             retained_bytes: 64 << 20,
             retained_variants: 16,
             history_bytes: 64 << 20,

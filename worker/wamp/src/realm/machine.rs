@@ -173,9 +173,11 @@ impl Realm {
 
     /// Lets a message wait until the authorizer has answered.
     fn wait(&mut self, session: Id, message: Message, out: &mut Effects) {
-        let bound = self.config.bounds.held;
+        let (bound, bytes) = (self.config.bounds.held, self.config.bounds.held_bytes);
         let Some(own) = self.sessions.get_mut(&session) else { return };
-        if own.held.len() < bound {
+        let size = message.size();
+        if own.held.len() < bound && own.held_bytes + size <= bytes {
+            own.held_bytes += size;
             return own.held.push_back(message);
         }
         self.counters.denied += 1;
@@ -202,11 +204,11 @@ impl Realm {
             }
             Message::Publish { .. } => return,
             _ => {
-                let text = format!("{bound} messages wait for an authorizer");
-                return self.violation(session, &text, out);
+                let text = "too many messages wait for an authorizer";
+                return self.violation(session, text, out);
             }
         };
-        let text = format!("{bound} requests of the session wait for an authorizer");
+        let text = format!("{bound} requests of {bytes} bytes of a session may wait for an authorizer");
         errors::refuse(out, session, kind, request, errors::LIMIT_REACHED, text);
     }
 

@@ -86,6 +86,9 @@ pub(crate) enum Permissions {
     },
 }
 
+/// The longest URI whose answer is kept.
+const KEPT_LENGTH: usize = 1024;
+
 /// Answers of an authorizer that it allowed to be kept.
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
@@ -104,6 +107,7 @@ impl Cache {
             self.count = 0;
         }
         if bound > 0
+            && uri.len() <= KEPT_LENGTH
             && self.answers.entry((action, policy)).or_default().insert(uri.to_owned(), verdict).is_none()
         {
             self.count += 1;

@@ -57,6 +57,7 @@ pub(crate) struct Session {
     pub(crate) asked: Option<Box<Asked>>,
     /// What came after that.
     pub(crate) held: VecDeque<Message>,
+    pub(crate) held_bytes: usize,
     /// It has violated the protocol: what comes is ignored until it leaves.
     pub(crate) violated: bool,
 }
@@ -96,6 +97,7 @@ impl Session {
             testaments: Vec::new(),
             asked: None,
             held: VecDeque::new(),
+            held_bytes: 0,
             violated: false,
         }
     }

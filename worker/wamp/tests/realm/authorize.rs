@@ -222,3 +222,36 @@ fn testaments_of_a_session_that_is_gone_are_asked_about() {
     assert_eq!(events.iter().map(|event| &event[4][0]).collect::<Vec<_>>(), [1, 3]);
     assert_eq!(world.realm.status().calls, 0);
 }
+
+#[test]
+fn requests_that_wait_are_bounded_in_bytes() {
+    let mut config = dynamic();
+    config.bounds.held_bytes = 2_000;
+    let mut world = World::new(config);
+    let authorizer = world.join();
+    world.register(authorizer, json!({}), "com.authz");
+    let dora = world.join_as("dora", "dynamic", FEATURES);
+    world.send(dora, json!([48, 1, {}, "com.none"]));
+    let publish = |request: u64| json!([16, request, {"acknowledge": true}, "com.t", ["x".repeat(1_500)]]);
+    assert!(world.ask(dora, publish(2)).is_empty());
+    assert_eq!(world.ask(dora, publish(3))[0][4], "jackfield.error.limit_reached");
+    world.send(authorizer, json!([70, 1, {}, [true]]));
+    world.send(authorizer, json!([70, 2, {}, [true]]));
+    assert_eq!(world.take(dora).len(), 2);
+    world.send(dora, json!([48, 4, {}, "com.none"]));
+    assert!(world.ask(dora, publish(5)).is_empty(), "there is room again");
+}
+
+#[test]
+fn an_authorizer_that_is_silent_is_asked_about_one_testament_only() {
+    let (mut world, authorizer, dora, other) = world();
+    world.subscribe(other, json!({}), "com.last");
+    for request in 1..=3 {
+        world.send(dora, json!([48, request, {}, "wamp.session.add_testament", ["com.last", [], {}]]));
+        world.send(authorizer, json!([70, request, {}, [true]]));
+    }
+    world.leave(dora);
+    world.pass(5_000);
+    assert_eq!(world.realm.status().calls, 0);
+    assert!(world.take(other).is_empty());
+}

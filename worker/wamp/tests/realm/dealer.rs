@@ -387,3 +387,27 @@ fn calls_of_the_router_itself_are_answered_once() {
     world.send(b, json!([70, 2, {}]));
     assert!(world.answers.is_empty());
 }
+
+#[test]
+fn arguments_of_calls_that_wait_are_bounded_in_bytes() {
+    let mut config = config();
+    config.bounds.queued_bytes = 3_000;
+    config.store = Some(Store { limit: 50, event_history: vec![], call_queues: vec![] });
+    let mut world = World::new(config);
+    let (a, b) = (world.join(), world.join());
+    world.register(b, json!({"concurrency": 1}), "com.p");
+    let big = "x".repeat(1_000);
+    for request in 1..=3 {
+        world.send(a, json!([48, request, {}, "com.p", [big]]));
+    }
+    assert_eq!(
+        world.ask(a, json!([48, 4, {}, "com.p", [big]]))[0][4],
+        "crossbar.error.max_concurrency_reached"
+    );
+    world.send(b, json!([70, 1, {}]));
+    world.take(a);
+    assert!(world.ask(a, json!([48, 5, {"progress": true}, "com.p", [big]])).is_empty());
+    let refused = world.ask(a, json!([48, 5, {"progress": true}, "com.p", [big]]));
+    assert_eq!(refused[0][4], "jackfield.error.limit_reached");
+    assert!(world.ask(a, json!([48, 5, {}, "com.p", [big]])).is_empty(), "it has ended");
+}

@@ -35,6 +35,13 @@ pub(crate) struct Testament {
     pub(crate) options: options::Publish,
 }
 
+impl Testament {
+    /// The bytes that it takes, about.
+    pub(crate) fn size(&self) -> usize {
+        size_of::<Self>() + self.topic.len() + self.payload.size()
+    }
+}
+
 /// What a session that has left is still to publish.
 #[derive(Debug)]
 pub(crate) struct Will {
@@ -95,7 +102,12 @@ impl Realm {
             let Some(testament) = will.testaments.pop_front() else { return };
             match verdict {
                 Verdict::Allowed { disclose } => self.execute_testament(now, &will, testament, disclose, out),
-                _ => self.counters.denied += 1,
+                Verdict::Denied => self.counters.denied += 1,
+                // Who could not say it now is not asked again and again.
+                Verdict::Failed(_) => {
+                    self.counters.denied += 1 + will.testaments.len() as u64;
+                    return;
+                }
             }
         }
     }

@@ -68,6 +68,7 @@ impl Realm {
     pub(crate) fn end_call(&mut self, key: CallKey, out: &mut Effects) -> Call {
         self.forget_caller(key);
         let call = self.dealer.calls.remove(key);
+        self.dealer.queued_bytes -= call.target.size();
         if let Target::Callee { session, request } = call.target {
             if let Some(own) = self.sessions.get_mut(&session) {
                 own.invocations.remove(&request);
@@ -89,7 +90,8 @@ impl Realm {
             if let Some(entry) = entry.and_then(|entry| self.dealer.registrations.get_mut(entry)) {
                 entry.queue.retain(|waiting| *waiting != key);
             }
-            self.dealer.calls.remove(key);
+            let call = self.dealer.calls.remove(key);
+            self.dealer.queued_bytes -= call.target.size();
         } else if !self.is_limited(key) {
             self.end_call(key, out);
         }

@@ -1,6 +1,6 @@
 //! CALL and the way of an invocation to its callee.
 
-use super::{Call, CallKey, Caller, Target};
+use super::{Call, CallKey, Caller, Target, input_size};
 use crate::realm::config::TimeoutUnit;
 use crate::realm::options;
 use crate::realm::permission::{Action, Verdict};
@@ -174,7 +174,7 @@ impl Realm {
         let waiting = !entry.queue.is_empty();
         let place = if waiting { None } else { entry.pick(&mut self.ids) };
         if place.is_none() {
-            self.room_in_queue(registration)?;
+            self.room_in_queue(registration, details.size() + payload.size())?;
         }
         let input = progress.then(|| Box::new(details.clone()));
         if progress {
@@ -226,6 +226,7 @@ impl Realm {
             }
             None => {
                 call.target = Target::Queued(vec![(details, payload)]);
+                self.dealer.queued_bytes += call.target.size();
                 self.dealer.calls.insert(call);
             }
         }
@@ -262,14 +263,21 @@ impl Realm {
         } else {
             call.input = None;
         }
+        let input = (details, payload);
+        let added = input_size(&input);
+        let full = self.dealer.queued_bytes + added > self.config.bounds.queued_bytes;
         match &mut call.target {
-            Target::Queued(inputs) if inputs.len() > WAITING_INPUTS => {
-                let text = format!("{WAITING_INPUTS} further arguments may wait for a callee");
-                self.give_up(key, errors::LIMIT_REACHED, &text, out);
+            Target::Queued(inputs) if inputs.len() > WAITING_INPUTS || full => {
+                let text = "too many further arguments wait for a callee";
+                self.give_up(key, errors::LIMIT_REACHED, text, out);
             }
-            Target::Queued(inputs) => inputs.push((details, payload)),
+            Target::Queued(inputs) => {
+                inputs.push(input);
+                self.dealer.queued_bytes += added;
+            }
             Target::Callee { session, request } => {
                 let (session, request, registration) = (*session, *request, call.registration);
+                let (details, payload) = input;
                 self.send(session, Message::Invocation { request, registration, details, payload }, out);
             }
         }

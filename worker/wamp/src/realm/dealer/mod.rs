@@ -32,6 +32,8 @@ pub(crate) struct Dealer {
     pub(crate) queue_limits: Patterns<usize>,
     /// The limit of the others.
     pub(crate) queue_limit: usize,
+    /// Bytes of the arguments of all calls that wait.
+    pub(crate) queued_bytes: usize,
     /// The last request of an invocation that any session got.
     pub(crate) last_invocation: Id,
 }
@@ -106,10 +108,21 @@ pub(crate) enum Target {
 }
 
 impl Target {
+    /// The bytes of the arguments that wait, about.
+    pub(crate) fn size(&self) -> usize {
+        let Self::Queued(inputs) = self else { return 0 };
+        inputs.iter().map(input_size).sum()
+    }
+
     /// Whether it is this invocation.
     pub(crate) fn is(&self, callee: Id, invocation: Id) -> bool {
         matches!(self, Self::Callee { session, request } if (*session, *request) == (callee, invocation))
     }
+}
+
+/// The bytes of arguments that wait, about.
+pub(crate) fn input_size((details, payload): &(Dict, Payload)) -> usize {
+    details.size() + payload.size() + 64
 }
 
 impl Dealer {
@@ -122,6 +135,7 @@ impl Dealer {
             timers: BTreeMap::new(),
             queue_limits: Patterns::default(),
             queue_limit: 0,
+            queued_bytes: 0,
             last_invocation: 0,
         }
     }

@@ -1,17 +1,19 @@
 //! Calls that wait for a callee at its limit.
 
-use super::Target;
+use super::{Target, input_size};
 use crate::realm::{Effects, Realm};
 use crate::{Id, Message};
 
 impl Realm {
-    /// Whether a further call may wait; why not, for people.
-    pub(crate) fn room_in_queue(&self, registration: usize) -> Result<(), String> {
+    /// Whether a further call with arguments of `size` bytes may wait; why not, for people.
+    pub(crate) fn room_in_queue(&self, registration: usize, size: usize) -> Result<(), String> {
         let entry = &self.dealer.registrations[registration];
         let own = self.dealer.queue_limits.best(&entry.uri);
         let limit = own.unwrap_or(self.dealer.queue_limit);
+        let bytes = self.config.bounds.queued_bytes;
         if entry.queue.len() < limit {
-            return Ok(());
+            let fits = self.dealer.queued_bytes + size <= bytes;
+            return if fits { Ok(()) } else { Err(format!("calls of {bytes} bytes may wait in the realm")) };
         }
         Err(if limit == 0 {
             "the callees have as many calls as they take at a time".to_owned()
@@ -36,6 +38,7 @@ impl Realm {
             let Target::Queued(inputs) = std::mem::replace(&mut self.dealer.calls[key].target, target) else {
                 continue;
             };
+            self.dealer.queued_bytes -= inputs.iter().map(input_size).sum::<usize>();
             for (details, payload) in inputs {
                 let message = Message::Invocation { request, registration: id, details, payload };
                 self.send(session, message, out);

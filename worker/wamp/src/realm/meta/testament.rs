@@ -22,15 +22,15 @@ impl Realm {
             return Err(Refused::new(errors::INVALID_URI, text));
         }
         let id = self.ids.id();
-        let bound = self.config.bounds.testaments;
+        let (bound, bytes) = (self.config.bounds.testaments, self.config.bounds.testament_bytes);
+        let testament = Testament { scope, topic: topic.to_owned(), payload, options };
         let own = caller.and_then(|caller| self.sessions.get_mut(&caller)).ok_or_else(nobody)?;
-        if own.testaments.len() >= bound {
-            return Err(Refused::new(
-                errors::LIMIT_REACHED,
-                format!("a session may have {bound} testaments"),
-            ));
+        let size = own.testaments.iter().chain([&testament]).map(Testament::size).sum::<usize>();
+        if own.testaments.len() >= bound || size > bytes {
+            let text = format!("a session may have {bound} testaments of {bytes} bytes");
+            return Err(Refused::new(errors::LIMIT_REACHED, text));
         }
-        own.testaments.push(Testament { scope, topic: topic.to_owned(), payload, options });
+        own.testaments.push(testament);
         Ok(id.into())
     }
 
