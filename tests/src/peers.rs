@@ -81,6 +81,8 @@ pub fn screenshot(name: &str) -> PathBuf {
 /// nginx as a backend, in the foreground, killed when it goes out of scope.
 #[derive(Debug)]
 pub struct Nginx {
+    /// Where it listens.
+    pub addr: Ipv4Addr,
     dir: TempDir,
     child: Child,
 }
@@ -91,13 +93,28 @@ impl Nginx {
         Self::start_with(addr, port, "")
     }
 
+    /// The same with so many worker processes, which its first process replaces when they end.
+    pub fn with_workers(addr: Ipv4Addr, port: u16, workers: u16) -> Self {
+        Self::launch(addr, port, "", &format!("master_process on; worker_processes {workers}; user root;"))
+    }
+
     /// The same with more `server` blocks; `DIR` in them stands for the directory above the root.
     pub fn start_with(addr: Ipv4Addr, port: u16, servers: &str) -> Self {
+        Self::launch(addr, port, servers, "master_process off;")
+    }
+
+    /// Its worker processes.
+    pub fn workers(&self) -> Vec<u32> {
+        let list = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.child.id()));
+        list.unwrap_or_default().split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+    }
+
+    fn launch(addr: Ipv4Addr, port: u16, servers: &str, processes: &str) -> Self {
         let dir = TempDir::new();
         let path = dir.path().display();
         let servers = servers.replace("DIR", &path.to_string());
         let config = format!(
-            "daemon off; master_process off; pid {path}/pid; error_log {path}/error.log;
+            "daemon off; {processes} pid {path}/pid; error_log {path}/error.log;
              events {{ worker_connections 1024; }}
              http {{ access_log off; client_body_temp_path {path}/b; proxy_temp_path {path}/p;
                fastcgi_temp_path {path}/f; uwsgi_temp_path {path}/u; scgi_temp_path {path}/s;
@@ -111,7 +128,7 @@ impl Nginx {
             .stderr(Stdio::null())
             .spawn()
             .expect("start nginx; tests/run installs it");
-        let nginx = Self { dir, child };
+        let nginx = Self { addr, dir, child };
         until("nginx to listen", || TcpStream::connect((addr, port)).ok());
         nginx
     }
@@ -129,7 +146,8 @@ impl Nginx {
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // Its end is that of its workers, too.
+        crate::signal_pid(self.child.id(), rustix::process::Signal::TERM);
         let _ = self.child.wait();
     }
 }

@@ -203,3 +203,56 @@ fn a_missing_archive_is_fetched_and_only_the_right_one_is_kept() {
     assert_eq!(curl(&[&url(&node, "ten.txt")]), "0123456789");
     node.stop();
 }
+
+/// A server that sends an octet now and then, and never comes to an end.
+fn dripping(addr: std::net::Ipv4Addr) -> u16 {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind((addr, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let Ok(mut client) = client else { return };
+            std::thread::spawn(move || {
+                let _ = client.read(&mut [0; 4096]);
+                let _ = client.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n");
+                while client.write_all(b"x").is_ok() {
+                    std::thread::sleep(std::time::Duration::from_millis(200));
+                }
+            });
+        }
+    });
+    port
+}
+
+#[test]
+fn an_origin_that_drips_holds_up_neither_reload_nor_stop() {
+    let addr = loopback();
+    let port = dripping(addr);
+    let with = |limit: u32| {
+        let config = config(&format!(
+            r#", "download": true, "origin": "http://{addr}:{port}/site.zip", "options": {{"download_timeout": {limit}}}"#
+        ));
+        config.replace("site.zip", "dripping.zip")
+    };
+    let node = Node::start_in(zipped(), &config(""));
+    let configure =
+        |text: String| node.dir.write(".jackfield/config.json", text.replace("ADDR", &node.addr.to_string()));
+    configure(with(1));
+    let reload = node.run(&["reload"]);
+    let said = String::from_utf8_lossy(&reload.stderr).into_owned();
+    assert!(!reload.status.success() && said.contains("was not there after 1 s"), "{said}");
+    configure(with(600));
+    let waiting = node.background(&["reload"]);
+    until("a reload that waits", || {
+        let wanted = format!("=fetcher:{}\0", node.pid());
+        let is_fetcher = |process: std::fs::DirEntry| {
+            let variables = std::fs::read(process.path().join("environ"));
+            variables.is_ok_and(|text| String::from_utf8_lossy(&text).contains(&wanted))
+        };
+        std::fs::read_dir("/proc").unwrap().flatten().any(is_fetcher).then_some(())
+    });
+    let begin = std::time::Instant::now();
+    node.stop();
+    assert!(begin.elapsed() < std::time::Duration::from_secs(20));
+    drop(waiting);
+}

@@ -386,3 +386,22 @@ fn a_script_reaches_no_other_process_of_its_user() {
     }
     node.stop();
 }
+
+#[test]
+fn no_launcher_is_left_as_a_zombie() {
+    let dir = TempDir::new();
+    script(&dir, "hello", "printf 'Content-Type: text/plain\\n\\n'; echo hello");
+    let node = node(dir, "", "");
+    for _ in 0..5 {
+        assert!(get(&node, "hello").starts_with("hello"));
+        assert!(node.run(&["worker", "restart"]).status.success());
+    }
+    let zombies = || {
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let stat = |entry: std::fs::DirEntry| std::fs::read_to_string(entry.path().join("stat")).ok();
+        let ours = format!(" Z {} ", node.pid());
+        processes.filter_map(stat).filter(|stat| stat.contains(&ours)).count()
+    };
+    until("the end of the launchers", || (zombies() == 0).then_some(()));
+    node.stop();
+}

@@ -243,19 +243,22 @@ fn a_process_that_hangs_is_replaced() {
 }
 
 #[test]
-fn a_process_that_ends_too_often_fails_and_its_siblings_serve_on() {
-    let node = Node::start(
-        &TWO.replace(r#"{"backoff": 0.1}"#, r#"{"max_restarts": 1, "period": 60, "backoff": 0.01}"#),
-    );
+fn a_process_that_ends_too_often_is_tried_seldom_and_its_siblings_serve_on() {
+    let node = Node::start(&TWO.replace(
+        r#"{"backoff": 0.1}"#,
+        r#"{"max_restarts": 1, "period": 60, "backoff_max": 60, "backoff": 0.01}"#,
+    ));
     for restarts in 0..2 {
         let status = node.until("a process to kill", |s| {
             let process = &s["workers"][0]["processes"][0];
             process["state"] == "ready" && process["restarts"] == restarts
         });
+        // It was ready for less than a second, and had accepted nothing.
         signal_pid(pids(&status)[0], Signal::KILL);
     }
-    let status = node.until("the failure", |s| s["workers"][0]["processes"][0]["state"] == "failed");
-    assert!(status["workers"][0]["reason"].as_str().unwrap().contains("SIGKILL"), "{status:#}");
+    let status = node.until("the delay", |s| s["workers"][0]["processes"][0]["state"] == "backoff");
+    let reason = status["workers"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("tried every 60 s") && reason.contains("SIGKILL"), "{status:#}");
     assert_eq!(status["workers"][0]["processes"][1]["state"], "ready");
     assert!(node.run(&["worker", "start", "front"]).status.success());
     node.ready();
@@ -275,5 +278,83 @@ fn crossbars_directory_is_found_and_commands_work_from_anywhere() {
         let status = run(elsewhere.path(), &["status", option, crossbar.to_str().unwrap()]);
         assert!(status.status.success(), "{}", text(&status));
     }
+    node.stop();
+}
+
+#[test]
+fn twelve_kills_in_ten_seconds_leave_nobody_without_a_server() {
+    let node = Node::start(
+        r#"{"version": 2, "workers": [{"type": "router", "transports": [{"type": "stream.testee",
+            "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8080}}]}]}"#,
+    );
+    for kill in 0..12 {
+        let status = node.until("a process", |s| s["workers"][0]["processes"][0]["state"] == "ready");
+        // The first ones have done nothing yet, the others have a client.
+        if kill >= 4 {
+            use std::io::{Read as _, Write as _};
+            let mut client = std::net::TcpStream::connect((node.addr, 8080)).unwrap();
+            client.write_all(b"hello").unwrap();
+            client.read_exact(&mut [0; 5]).unwrap();
+        }
+        signal_pid(pids(&status)[0], Signal::KILL);
+        assert!(wait_for_end(pids(&status)[0]));
+    }
+    node.ready();
+    assert!(std::net::TcpStream::connect((node.addr, 8080)).is_ok());
+    node.stop();
+}
+
+#[test]
+fn a_worker_that_never_was_ready_is_given_up() {
+    let many: Vec<_> = (0..20)
+        .map(|n| format!(r#"{{"type": "stream.testee", "endpoint": {{"type": "tcp", "interface": "ADDR", "port": {}}}}}"#, 9000 + n))
+        .collect();
+    let config = format!(
+        r#"{{"version": 2, "workers": [{{"type": "router", "limits": {{"nofile": 16}},
+            "restart": {{"max_restarts": 2, "backoff": 0.01}}, "transports": [{}]}}]}}"#,
+        many.join(", ")
+    );
+    let node = Node::spawn(TempDir::new(), &config, &[]);
+    let status = node.until("the failure", |s| s["workers"][0]["state"] == "failed");
+    assert!(
+        status["workers"][0]["reason"].as_str().unwrap().contains("gave up after 2 restarts"),
+        "{status:#}"
+    );
+    assert_eq!(node.run(&["status", "--assert", "running"]).status.code(), Some(1), "nobody serves");
+    node.stop();
+}
+
+#[test]
+fn scaling_down_keeps_who_serves_and_ends_who_has_failed() {
+    let node = Node::start(
+        r#"{"version": 2, "workers": [{"type": "router", "id": "www", "processes": 2, "restart": {"policy": "never"},
+            "transports": [{"type": "stream.testee",
+                "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8080, "shared": true}}]}]}"#,
+    );
+    let before = pids(&node.ready());
+    signal_pid(before[0], Signal::KILL);
+    node.until("the failure", |s| s["workers"][0]["processes"][0]["state"] == "failed");
+    assert!(node.run(&["status", "--assert", "running"]).status.success(), "one serves");
+    let output = node.run(&["worker", "scale", "www", "1"]);
+    assert!(output.status.success(), "{}", text(&output));
+    let status = node.ready();
+    assert_eq!(pids(&status), before[1..], "the one that serves");
+    assert_eq!(status["workers"][0]["processes"][0]["index"], 0);
+    for _ in 0..20 {
+        use std::io::{Read as _, Write as _};
+        let mut client = std::net::TcpStream::connect((node.addr, 8080)).unwrap();
+        client.write_all(b"hello").unwrap();
+        client.read_exact(&mut [0; 5]).unwrap();
+    }
+    assert!(node.run(&["worker", "scale", "www", "3"]).status.success());
+    assert_eq!(pids(&node.ready())[0], before[1]);
+    node.stop();
+}
+
+#[test]
+fn sigusr1_does_not_end_the_node() {
+    let node = Node::start(r#"{"version": 2, "workers": []}"#);
+    node.signal(Signal::USR1);
+    node.log.wait(0, "SIGUSR1 means nothing");
     node.stop();
 }

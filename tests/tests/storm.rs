@@ -245,6 +245,55 @@ fn killed_workers_lose_only_what_they_had_accepted() {
     node.stop();
 }
 
+/// Kills one of these processes every 200 ms, so many times; the local ports of those whom they had accepted.
+fn storm(kills: u32, processes: impl Fn() -> Vec<u32>) -> BTreeSet<u16> {
+    let mut allowed = BTreeSet::new();
+    let mut killed = 0;
+    while killed < kills {
+        let next = Instant::now() + Duration::from_millis(200);
+        let there = processes();
+        if let Some(&victim) = there.get(killed as usize * 7 % there.len().max(1)) {
+            // Stopped, it accepts nothing more: what it has accepted by then ends with it, and nothing else may.
+            signal_pid(victim, Signal::STOP);
+            allowed.extend(accepted(victim));
+            signal_pid(victim, Signal::KILL);
+            assert!(wait_for_end(victim));
+            killed += 1;
+        }
+        std::thread::sleep(next.saturating_duration_since(Instant::now()));
+    }
+    allowed
+}
+
+#[test]
+fn a_storm_of_kills_with_the_default_policy_refuses_nobody() {
+    let node = Node::start(
+        r#"{"version": 2, "workers": [{"type": "router", "processes": 2, "transports": [{"type": "web",
+          "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8080, "shared": true, "backlog": 1024},
+          "paths": {"/": {"type": "json", "value": "x"}}}]}]}"#,
+    );
+    let kills = times(15, 50);
+    let target = Target { plain: Some((node.addr, 8080).into()), small: "/".into(), ..Target::default() };
+    let load = Load::start(&target, &[(Kind::Plain, 4)]);
+    let allowed = storm(kills, || pids(&node.status().expect("the node answers")));
+    node.ready();
+    let report = load.finish();
+    let tally = &report.0[&Kind::Plain];
+    assert_eq!((tally.refused, tally.other), (0, 0), "{report}");
+    let early: Vec<_> = tally.victims.iter().filter(|port| !allowed.contains(port)).collect();
+    assert!(early.is_empty(), "reset before they were accepted: {early:?}\n{report}");
+    assert!(tally.answered > 100, "{report}");
+    println!("{kills} kills of 2 processes: longest gap of a client {:?}, {report}", tally.longest);
+    node.stop();
+    // nginx, which does the same, beside it.
+    let nginx = jackfield_tests::Nginx::with_workers(jackfield_tests::loopback(), 8081, 2);
+    let target = Target { plain: Some((nginx.addr, 8081).into()), small: "/".into(), ..Target::default() };
+    let load = Load::start(&target, &[(Kind::Plain, 4)]);
+    storm(kills, || nginx.workers());
+    let report = load.finish();
+    println!("nginx: longest gap of a client {:?}", report.0[&Kind::Plain].longest);
+}
+
 #[test]
 fn siblings_stand_in_for_a_process_that_stays_away() {
     let config = r#"{"version": 2, "workers": [

@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::controller::Controller;
 use crate::drain::{Drain, Drainer};
 use crate::launcher::Started;
-use crate::net::accept::{Capacity, Endpoint, Tally};
+use crate::net::accept::{Capacity, Endpoint, Open, Tally};
 use crate::net::backlog::Scratch;
 use crate::net::budget::Budget;
 use crate::net::front::Front;
@@ -18,7 +18,7 @@ use crate::tls::Tickets;
 use crate::transport::{Connection, Service};
 use crate::wamp;
 use jackfield_shared::config::{ListeningEndpoint, Transport};
-use jackfield_shared::ipc::{ArtiPlan, DaemonService, ListenerCounters, Plan, Slot};
+use jackfield_shared::ipc::{ArtiPlan, Counters, DaemonService, FromWorker, ListenerCounters, Plan, Slot};
 use jackfield_shared::tls::{Files, TicketKeys};
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -38,6 +38,8 @@ pub(crate) struct Serving {
     wamp: Option<Rc<wamp::Router>>,
     /// Whether accepting has begun.
     begun: bool,
+    /// Whether a connection was accepted.
+    has_worked: Rc<Cell<bool>>,
     /// Sockets that are not accepted from yet. They may not listen yet, either.
     held: Vec<(Slot, OwnedFd)>,
     /// Those that do, by their inodes.
@@ -105,6 +107,7 @@ impl Serving {
             transports,
             wamp,
             begun: false,
+            has_worked: Rc::default(),
             held: Vec::new(),
             listeners: HashMap::new(),
             tasks,
@@ -161,7 +164,8 @@ impl Serving {
             };
             let retired = Rc::clone(&endpoint.retired);
             let (front, service) = (prepared.front.clone(), prepared.service.clone());
-            let serve = serve(endpoint, front, service, Rc::clone(context), self.drainer.drain());
+            let context = (Rc::clone(context), Rc::clone(&self.has_worked));
+            let serve = serve(endpoint, front, service, context, self.drainer.drain());
             let task = self.tasks.spawn_local(async move {
                 serve.await;
                 format!("{address} is not served any longer")
@@ -240,6 +244,7 @@ impl Serving {
             transports: HashMap::new(),
             wamp: None,
             begun: false,
+            has_worked: Rc::default(),
             held: Vec::new(),
             listeners: HashMap::new(),
             tasks,
@@ -278,12 +283,17 @@ async fn serve(
     endpoint: Endpoint,
     front: Option<Rc<Front>>,
     service: Service,
-    context: Rc<Context>,
+    (context, has_worked): (Rc<Context>, Rc<Cell<bool>>),
     drain: Drain,
 ) {
     let connections = drain.clone();
     let is_onion = endpoint.is_onion;
-    let accepted = move |stream, peer, open| {
+    let accepted = move |stream, peer, open: Open| {
+        // The controller knows by this that the process is of use, should it end soon.
+        if !has_worked.replace(true) {
+            let counters = Counters { listeners: vec![open.counters()], logs_dropped: 0 };
+            context.controller.send(FromWorker::Pong { seq: 0, counters });
+        }
         let peer = if is_onion { Peer::Onion } else { peer };
         let (drain, open) = (connections.clone(), Rc::new(open));
         let connection = Connection { stream, peer, to: None, drain, open };

@@ -2,6 +2,7 @@
 
 use super::failure::Failure;
 use super::output::remark;
+use crate::archives::wanted;
 use crate::logs::{Format, Settings};
 use crate::node::{Configuration, Directory, LOG_FILE, Options, Origin, Waiting, launch, start_and_wait};
 use crate::stage::{close_inherited, set_title};
@@ -62,7 +63,8 @@ impl Start {
         for warning in configuration.warnings() {
             remark(&warning);
         }
-        configuration.fetch_archives(|text| remark(&text));
+        let (_wanting, wanted) = wanted()?;
+        configuration.fetch_archives(&wanted, |text| remark(&text));
         let directory_of_log = self.log_dir.unwrap_or_else(|| base.clone());
         let file = self.log_to_file.then(|| directory_of_log.join(LOG_FILE));
         let origin = Origin { directory: directory.shown.clone(), base, file: self.config };

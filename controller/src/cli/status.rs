@@ -27,7 +27,7 @@ pub(super) struct Status {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Assertion {
-    /// A node runs
+    /// A node runs, and every worker that is to has a process that is ready
     Running,
     /// No node runs
     Stopped,
@@ -36,7 +36,7 @@ enum Assertion {
 impl Status {
     pub(super) fn run(self, directory: &Directory) -> Result<(), Failure> {
         match self.assert {
-            Some(Assertion::Running) => client::connect(directory).map(|_| ()),
+            Some(Assertion::Running) => serves(&client::status(directory)?),
             Some(Assertion::Stopped) => match client::connect(directory) {
                 Ok(_) => Err(Failure::new(format!("a node runs in {}", directory.shown.display()))),
                 Err(failure) if failure.is_no_node() => Ok(()),
@@ -63,6 +63,24 @@ impl Status {
             }
             sleep(Duration::from_secs(1));
         }
+    }
+}
+
+/// Whether every worker serves, but for those that have ended as they were to.
+fn serves(status: &status::Status) -> Result<(), Failure> {
+    let is_down = |worker: &&status::Worker| {
+        let mut states = worker.processes.iter().map(|process| process.state);
+        states.len() > 0
+            && !states.clone().any(|state| state == State::Ready)
+            && !states.all(|s| s == State::Stopped)
+    };
+    match status.workers.iter().find(is_down) {
+        Some(worker) => {
+            let reason = worker.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            let (id, state) = (&worker.id, worker.state);
+            Err(Failure::new(format!("no process of worker {id} is ready, its state is {state}{reason}")))
+        }
+        None => Ok(()),
     }
 }
 

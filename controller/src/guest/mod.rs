@@ -13,6 +13,7 @@ mod keeper;
 mod notice;
 mod notify;
 mod program;
+mod ready;
 mod watch;
 
 pub(crate) use exec::exec;
@@ -22,4 +23,5 @@ pub(crate) use keeper::run as run_keeper;
 pub(crate) use notice::Notice;
 pub(crate) use notify::NotifySocket;
 pub(crate) use program::{Fate, Program, WATCHDOG_USEC, is_of_service_manager};
+pub(crate) use ready::is_ready;
 pub(crate) use watch::watch;

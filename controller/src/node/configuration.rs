@@ -1,6 +1,7 @@
 //! The node's configuration: its file, or the built-in one where there is none.
 
-use crate::archives;
+use crate::archives::{self, Wanted};
+use crate::names::Names;
 use crate::onion;
 use crate::tls::Store;
 use crate::upgrade::ConfigurationState;
@@ -20,6 +21,8 @@ pub(crate) struct Configuration {
     pub is_builtin: bool,
     /// The files that its TLS sections name.
     pub tls: Store,
+    /// What the names of interfaces in it stand for.
+    pub names: Names,
     /// Absolute path of the file, or `built-in`.
     pub name: String,
 }
@@ -48,20 +51,23 @@ impl Configuration {
         for Remark { severity, path, message } in remarks {
             loaded.remark(severity, &path, message);
         }
-        for (severity, path, message) in loaded.node.as_ref().map(onion::review).unwrap_or_default() {
+        let names = loaded.node.as_ref().map(Names::of).unwrap_or_default();
+        let remarks = loaded.node.as_ref().map(|node| (onion::review(node), names.review(node)));
+        let (of_onions, of_names) = remarks.unwrap_or_default();
+        for (severity, path, message) in of_onions.into_iter().chain(of_names) {
             loaded.remark(severity, &path, message);
         }
         let name = match Path::new(&loaded.file).canonicalize() {
             Ok(path) if !is_builtin => path.display().to_string(),
             _ => loaded.file.clone(),
         };
-        Self { loaded, is_builtin, tls, name }
+        Self { loaded, is_builtin, tls, names, name }
     }
 
     /// Fetches the archives that it wants and that are missing; one that can't be had is an error of the configuration.
-    pub(crate) fn fetch_archives(&mut self, tell: impl FnMut(String)) {
+    pub(crate) fn fetch_archives(&mut self, wanted: &Wanted, tell: impl FnMut(String)) {
         let node = self.loaded.node.as_ref().filter(|_| self.loaded.can_start());
-        let failed = node.map(|node| archives::fetch(node, tell)).unwrap_or_default();
+        let failed = node.map(|node| archives::fetch(node, wanted, tell)).unwrap_or_default();
         for (path, message) in failed {
             self.loaded.remark(Severity::Error, &path, message);
         }
@@ -73,7 +79,9 @@ impl Configuration {
         let format = Format::of_file(&state.file).unwrap_or(Format::Json);
         let loaded = config::parse(&state.text, format, &state.file, base, &variable);
         let tls = loaded.node.as_ref().map(|node| Store::restore(node, &state.tls)).unwrap_or_default();
-        Self { loaded, is_builtin: state.is_builtin, tls, name: state.name.clone() }
+        let names = state.names.clone();
+        let names = names.unwrap_or_else(|| loaded.node.as_ref().map(Names::of).unwrap_or_default());
+        Self { loaded, is_builtin: state.is_builtin, tls, names, name: state.name.clone() }
     }
 
     /// The same as exactly that image has read it, which this is.

@@ -102,6 +102,8 @@ pub(crate) fn launch(
         spawn_local(server.serve(calls));
         supervisor.run(called).await.map_err(|e: io::Error| format!("signals can't be handled: {e}"))
     });
+    // What is still being read somewhere holds up nobody.
+    runtime.shutdown_background();
     let Ended { well, hub } = ended.map_err(one)?;
     hub.finish();
     Ok(well)

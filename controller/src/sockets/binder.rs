@@ -4,6 +4,7 @@
 use super::adjust::Adjustment;
 use super::place::Place;
 use super::{BindError, Bound, Given, Local, Socket, tcp, unix};
+use crate::names::Names;
 use jackfield_shared::config::{
     ListenPort, ListeningEndpoint, SystemdSocket, TcpListening, TwistedListening, UnixListening,
 };
@@ -33,6 +34,8 @@ pub(crate) struct Binder<'a> {
     adjustments: Vec<Adjustment>,
     /// Where private sockets are.
     run_dir: PathBuf,
+    /// What names of interfaces stand for.
+    names: &'a Names,
 }
 
 #[derive(Debug)]
@@ -49,7 +52,12 @@ struct Piece<'a> {
 impl<'a> Binder<'a> {
     /// For a configuration that follows one with these endpoints, in a node that was given these sockets. Private sockets
     /// are made in the runtime directory.
-    pub(crate) fn new(former: Vec<&'a Bound>, given: &'a [Given], run_dir: PathBuf) -> Self {
+    pub(crate) fn new(
+        former: Vec<&'a Bound>,
+        given: &'a [Given],
+        run_dir: PathBuf,
+        names: &'a Names,
+    ) -> Self {
         let pieces = |bound: &&'a Bound| {
             let from: &'a Bound = bound;
             from.listeners().map(move |(socket, _)| Piece {
@@ -67,12 +75,12 @@ impl<'a> Binder<'a> {
             let given_pieces = pieces(&&given.bound).map(|piece| Piece { given: Some(given), ..piece });
             pool.extend(given_pieces.filter(new));
         }
-        Self { pool, adjustments: Vec::new(), run_dir }
+        Self { pool, adjustments: Vec::new(), run_dir, names }
     }
 
     /// To be told of every endpoint before the first is bound: what listens for one of them stays with it.
     pub(crate) fn reserve(&mut self, wanted: &Wanted<'_>) {
-        let Ok(place) = Place::of(wanted.endpoint, wanted, &self.run_dir) else { return };
+        let Ok(place) = Place::of(wanted.endpoint, wanted, (&self.run_dir, self.names)) else { return };
         for piece in &mut self.pool {
             piece.reserved |= piece.from.belongs_to(wanted) && place.suits(piece.from, wanted);
         }
@@ -86,7 +94,7 @@ impl<'a> Binder<'a> {
         if let ListeningEndpoint::Twisted(twisted) = wanted.endpoint {
             return self.bind_given(wanted, twisted);
         }
-        let place = Place::of(wanted.endpoint, wanted, &self.run_dir)?;
+        let place = Place::of(wanted.endpoint, wanted, (&self.run_dir, self.names))?;
         match &place {
             Place::Tcp(tcp, ip) => self.bind_tcp(wanted, &place, tcp, *ip),
             Place::Unix(unix) => self.bind_unix(wanted, &place, unix),

@@ -239,6 +239,13 @@ impl Bound {
         }
     }
 
+    /// Lets two processes exchange their own sockets.
+    pub(crate) fn exchange(&mut self, one: usize, other: usize) {
+        if one.max(other) < self.own.len() {
+            self.own.swap(one, other);
+        }
+    }
+
     /// The sockets that the process with this index accepts from.
     pub(crate) fn sockets(&self, process: usize) -> impl Iterator<Item = &Rc<Socket>> {
         self.own.get(process).into_iter().chain(&self.common)

@@ -2,6 +2,7 @@
 
 use super::binder::Wanted;
 use super::{BindError, Bound, Local, private, tcp};
+use crate::names::Names;
 use jackfield_shared::config::{ListenPort, ListeningEndpoint, TcpListening, UnixListening};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -22,14 +23,14 @@ impl Place {
     pub(super) fn of(
         endpoint: &ListeningEndpoint,
         wanted: &Wanted<'_>,
-        run_dir: &Path,
+        (run_dir, names): (&Path, &Names),
     ) -> Result<Self, BindError> {
         match endpoint {
             ListeningEndpoint::Onion(onion) => {
                 let private = || private(wanted.worker, wanted.transport, onion, run_dir);
-                Self::of(&onion.target.as_deref().cloned().unwrap_or_else(private), wanted, run_dir)
+                Self::of(&onion.target.as_deref().cloned().unwrap_or_else(private), wanted, (run_dir, names))
             }
-            ListeningEndpoint::Tcp(tcp) => Ok(Self::Tcp(tcp.clone(), tcp::interface(tcp)?)),
+            ListeningEndpoint::Tcp(tcp) => Ok(Self::Tcp(tcp.clone(), tcp::interface(tcp, names)?)),
             ListeningEndpoint::Unix(unix) => Ok(Self::Unix(unix.clone())),
             ListeningEndpoint::Twisted(_) => Err(BindError::not_a_socket(endpoint)),
         }

@@ -1,10 +1,11 @@
 //! Listening TCP sockets.
 
 use super::BindError;
+use crate::names::Names;
 use jackfield_shared::config::{IpVersion, ListenPort, TcpListening};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 
 /// Binds the endpoint's sockets: one, or if it is `shared` one for each of so many processes, all on the same
@@ -83,7 +84,7 @@ fn open(tcp: &TcpListening, at: SocketAddr) -> io::Result<Socket> {
 }
 
 /// The address of `interface`, port 0. The family follows the interface unless `version` is given.
-pub(super) fn interface(tcp: &TcpListening) -> Result<SocketAddr, BindError> {
+pub(super) fn interface(tcp: &TcpListening, names: &Names) -> Result<SocketAddr, BindError> {
     let name = tcp.interface.as_str();
     if name.is_empty() {
         let ip = match tcp.version {
@@ -93,10 +94,9 @@ pub(super) fn interface(tcp: &TcpListening) -> Result<SocketAddr, BindError> {
         return Ok(SocketAddr::new(ip, 0));
     }
     let error = |reason: String| BindError::new(format!("tcp interface \"{name}\""), reason);
-    let found: Vec<_> = (name, 0)
-        .to_socket_addrs()
-        .map_err(|e| error(format!("no address of this machine is known by this name: {e}")))?
-        .collect();
+    let found = names
+        .addresses(name)
+        .map_err(|e| error(format!("no address of this machine is known by this name: {e}")))?;
     let v4 = || found.iter().find(|address| address.is_ipv4());
     let v6 = || found.iter().find(|address| address.is_ipv6());
     let chosen = match tcp.version {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     fn bind(tcp: &TcpListening, processes: usize) -> Result<(SocketAddr, Vec<OwnedFd>), BindError> {
-        super::bind(tcp, interface(tcp)?, processes)
+        super::bind(tcp, interface(tcp, &Names::default())?, processes)
     }
 
     #[test]
@@ -194,7 +194,8 @@ mod tests {
             interface_of(&TcpListening { interface: interface.into(), version, ..loopback() })
         };
         fn interface_of(tcp: &TcpListening) -> Option<IpAddr> {
-            interface(tcp).ok().map(|address| address.ip())
+            let names = Names::known(&[("localhost", &["127.0.0.1", "::1"])]);
+            interface(tcp, &names).ok().map(|address| address.ip())
         }
         assert_eq!(of("", None), Some(Ipv4Addr::UNSPECIFIED.into()));
         assert_eq!(of("", Some(IpVersion::V4)), Some(Ipv4Addr::UNSPECIFIED.into()));

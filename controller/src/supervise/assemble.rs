@@ -83,6 +83,7 @@ pub(crate) fn assemble(
             setting.former.iter().flat_map(|worker| worker.bound).collect(),
             setting.given,
             setting.base.join(RUN),
+            &configuration.names,
         ),
         errors: Vec::new(),
         remarks: Vec::new(),

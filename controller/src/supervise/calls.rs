@@ -6,6 +6,7 @@ use super::rolling::Rolling;
 use super::stop::Phase;
 use super::workers::WorkerKey;
 use crate::control::{Action, Call, Request, Response};
+use crate::decide::restart::History;
 use crate::logs::CONTROLLER;
 use jackfield_shared::ipc::ToWorker;
 use jackfield_shared::log::Level;
@@ -132,7 +133,7 @@ impl Supervisor {
                 for (worker, slot) in slots {
                     let place = &mut self.workers[worker].slots[slot];
                     if !matches!(place.state(), State::Starting | State::Ready) {
-                        place.backoff.reset();
+                        place.history = History::default();
                         self.start_slot(worker, slot);
                     }
                 }

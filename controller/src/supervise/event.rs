@@ -9,7 +9,7 @@ use jackfield_shared::log::{Level, Record};
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 
 /// Names a process for as long as the controller runs; process ids are used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -22,15 +22,24 @@ pub(crate) struct Source {
     pub key: Key,
     /// Id of its worker.
     pub worker: String,
-    /// Its index in the worker.
-    pub index: u16,
+    index: AtomicU16,
     pid: AtomicU32,
 }
 
 impl Source {
     /// A process with this id.
     pub(crate) fn new(key: Key, worker: &str, index: u16, pid: u32) -> Self {
-        Self { key, worker: worker.to_owned(), index, pid: AtomicU32::new(pid) }
+        Self { key, worker: worker.to_owned(), index: AtomicU16::new(index), pid: AtomicU32::new(pid) }
+    }
+
+    /// Its index in the worker.
+    pub(crate) fn index(&self) -> u16 {
+        self.index.load(Ordering::Relaxed)
+    }
+
+    /// It has got another place.
+    pub(crate) fn set_index(&self, index: u16) {
+        self.index.store(index, Ordering::Relaxed);
     }
 
     /// Its process id.
@@ -56,7 +65,7 @@ impl Source {
 
     /// The record as one of this process, whatever it says of itself.
     pub(crate) fn claim(&self, record: Record) -> Record {
-        Record { worker: Some(self.worker.clone()), process: Some(self.index), pid: self.pid(), ..record }
+        Record { worker: Some(self.worker.clone()), process: Some(self.index()), pid: self.pid(), ..record }
     }
 }
 

@@ -135,7 +135,7 @@ impl Process {
         drop((reports, sockets));
         let notify = match guest.program.ready {
             Ready::Notify => Some(NotifySocket::new()?),
-            Ready::Started => None,
+            Ready::Started | Ready::Tcp(_) | Ready::Http(..) | Ready::After(_) => None,
         };
         let socket = StdStream::from(ours);
         socket.set_nonblocking(true)?;
@@ -189,7 +189,7 @@ impl Process {
             stderr: stderr.map(Lines::new),
             notify,
             stdin,
-            report: Some((report, guest.program.ready)),
+            report: Some((report, guest.program.ready.clone())),
         };
         let attendance = attend_guest(ends, (&group, children), &source, &lines, (events, hub));
         let keeper = Keeper { socket, group, was_asked_to_end: Cell::new(false) };

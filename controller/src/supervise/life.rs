@@ -2,7 +2,6 @@
 
 use super::Supervisor;
 use super::attend::Parcel;
-use super::backoff::Verdict;
 use super::due::{Due, START_LIMIT};
 use super::event::{Event, Key, Source};
 use super::exit;
@@ -11,16 +10,27 @@ use super::process::Process;
 use super::slot::Role;
 use super::worker::{Work, Worker};
 use super::workers::WorkerKey;
-use jackfield_shared::config::{self, RestartPolicy};
+use crate::decide::restart::{Decision, End, decide};
+use jackfield_shared::config;
 use jackfield_shared::ipc::{self, ArtiPlan, FromWorker, Plan, Publications, Slot as PlanSlot, ToWorker};
 use jackfield_shared::log::Level;
-use jackfield_shared::status::{Exit, State};
+use jackfield_shared::status::State;
 use std::collections::BTreeSet;
+use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Instant;
+
+/// There was no process that could have ended.
+const NOT_STARTED: End = End { clean: false, ready_for: None, worked: false };
+
+/// A number from 0 to below 1. The keys of a hash map are random enough to spread restarts.
+fn random() -> f64 {
+    let bits = RandomState::new().hash_one(0u8) >> 11;
+    bits as f64 / (1u64 << 53) as f64
+}
 
 /// Duplicates of the sockets that a process of a guest is given, with their names. They listen: a program expects
 /// that (sd_listen_fds(3)) and knows of no word to wait for.
@@ -31,13 +41,10 @@ fn sockets(guest: &Worker, slot: usize) -> io::Result<Vec<(String, OwnedFd)>> {
 }
 
 impl Supervisor {
-    /// Starts all workers.
+    /// Starts all workers, each when it is its turn.
     pub(super) fn start_all(&mut self) {
-        for worker in self.workers.keys() {
-            for slot in 0..self.workers[worker].slots.len() {
-                self.start_slot(worker, slot);
-            }
-        }
+        self.to_start = self.workers.keys();
+        self.start_waiting();
     }
 
     /// Starts a process in a slot that has no current one.
@@ -52,7 +59,7 @@ impl Supervisor {
                 let reason = format!("cannot start a process: {e}");
                 self.hub.log(Level::Warn, format!("{}[{slot}]: {reason}", self.workers[worker].id()));
                 self.workers[worker].slots[slot].enter(State::Starting, None);
-                self.start_again_or_not(worker, slot, None, reason);
+                self.start_again_or_not(worker, slot, NOT_STARTED, reason);
             }
         }
     }
@@ -222,6 +229,7 @@ impl Supervisor {
         let now = Instant::now();
         self.listeners_changed = true;
         let watchdog = self.workers[worker].common().watchdog;
+        self.workers[worker].was_ready = true;
         let slot = &mut self.workers[worker].slots[slot];
         let predecessor = match slot.role(key) {
             Some(Role::Current) if slot.state() == State::Starting => {
@@ -271,7 +279,8 @@ impl Supervisor {
             }
             Role::Replacement => {}
             Role::Current => {
-                let ready_for = process.ready_for(Instant::now());
+                let ready_for = process.ready.map(|at| at.elapsed());
+                let end = End { clean: exit::is_clean(&exit), ready_for, worked: process.has_worked() };
                 drop(process);
                 if let Some(replacement) = place.replacement.take() {
                     place.current = Some(replacement);
@@ -283,51 +292,46 @@ impl Supervisor {
                 {
                     self.workers[worker].slots[slot].reason = Some(reason);
                 } else {
-                    self.start_again_or_not(worker, slot, Some((&exit, ready_for)), reason);
+                    self.start_again_or_not(worker, slot, end, reason);
                 }
             }
         }
     }
 
-    /// Decides what becomes of a slot whose process ended by itself, or could not be spawned.
-    fn start_again_or_not(
-        &mut self,
-        worker: WorkerKey,
-        slot: usize,
-        ended: Option<(&Exit, std::time::Duration)>,
-        reason: String,
-    ) {
-        let limits = self.workers[worker].restart_limits();
-        let policy = self.workers[worker].common().restart.policy;
-        let clean = ended.is_some_and(|(exit, _)| exit::is_clean(exit));
+    /// Does what is decided about a slot whose process ended by itself, or could not be spawned.
+    fn start_again_or_not(&mut self, worker: WorkerKey, slot: usize, end: End, reason: String) {
+        let (rules, was_ready) = (self.workers[worker].restart_rules(), self.workers[worker].was_ready);
+        let name = format!("{}[{slot}]", self.workers[worker].id());
         let place = &mut self.workers[worker].slots[slot];
         if place.arriving {
             place.enter(State::Failed, Some(reason));
             return;
         }
-        let wanted = match policy {
-            RestartPolicy::Always => true,
-            RestartPolicy::OnFailure => !clean,
-            RestartPolicy::Never => false,
-        };
-        if !wanted {
-            place.enter(if clean { State::Stopped } else { State::Failed }, Some(reason));
-            return;
-        }
         let now = Instant::now();
-        match place.backoff.ended(&limits, now, ended.map(|(_, ready_for)| ready_for).unwrap_or_default()) {
-            Verdict::Wait(delay) => {
-                place.enter(State::Backoff, Some(reason));
-                self.deadlines.push(now + delay, Due::Restart { worker, slot, changes: place.changes });
+        let (history, decision) = decide(now, &place.history, (&rules, was_ready), end, random());
+        place.history = history;
+        let (count, period) = (rules.max_restarts, rules.period.as_secs_f64());
+        let (delay, reason) = match decision {
+            Decision::Start(delay) => (delay, reason),
+            Decision::Seldom(delay) => {
+                let seconds = rules.longest.as_secs_f64();
+                let reason = format!(
+                    "ended more than {count} times within {period} s, and is tried every {seconds} s: {reason}"
+                );
+                self.hub.log(Level::Error, format!("{name} {reason}"));
+                (delay, reason)
             }
-            Verdict::GiveUp => {
-                let (count, period) = (limits.max_restarts, limits.period.as_secs_f64());
+            Decision::Rest => return place.enter(State::Stopped, Some(reason)),
+            Decision::Leave => return place.enter(State::Failed, Some(reason)),
+            Decision::GiveUp => {
                 let reason = format!("gave up after {count} restarts within {period} s: {reason}");
-                let name = format!("{}[{}]", self.workers[worker].id(), slot);
                 self.hub.log(Level::Error, format!("{name} has failed: {reason}"));
-                self.workers[worker].slots[slot].enter(State::Failed, Some(reason));
+                return self.workers[worker].slots[slot].enter(State::Failed, Some(reason));
             }
-        }
+        };
+        let place = &mut self.workers[worker].slots[slot];
+        place.enter(State::Backoff, Some(reason));
+        self.deadlines.push(now + delay, Due::Restart { worker, slot, changes: place.changes });
     }
 
     /// The process of this name.

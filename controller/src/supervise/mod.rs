@@ -5,7 +5,6 @@
 mod adopt;
 mod assemble;
 mod attend;
-mod backoff;
 mod calls;
 mod deadlines;
 mod due;
@@ -20,6 +19,7 @@ mod launch;
 mod life;
 mod oom;
 mod operation;
+mod order;
 mod orphans;
 mod permit;
 mod process;
@@ -57,6 +57,7 @@ use gather::Gathers;
 use handover::{Handover, Upgraded};
 use jackfield_shared::config::NodeShutdown;
 use jackfield_shared::ipc::NodeInfo;
+use jackfield_shared::log::Level;
 use jackfield_worker::children::children;
 use oom::OomWatch;
 use operation::{Caller, Operation};
@@ -131,6 +132,8 @@ pub(crate) struct Supervisor {
     phase: Phase,
     /// The change of the node that is under way.
     transition: Option<Transition>,
+    /// Workers that start when it is their turn.
+    to_start: Vec<WorkerKey>,
     /// Workers that start when those before them have ended.
     successors: Vec<(WorkerKey, Option<WorkerKey>)>,
     /// Somebody wanted a reload when there could be none.
@@ -190,6 +193,7 @@ impl Supervisor {
             startup,
             phase: Phase::Running,
             transition: None,
+            to_start: Vec::new(),
             successors: Vec::new(),
             reload_wanted: false,
             handover: None,
@@ -223,6 +227,9 @@ impl Supervisor {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hangup = signal(SignalKind::hangup())?;
         let mut upgrade = signal(SignalKind::user_defined2())?;
+        let mut children = signal(SignalKind::child())?;
+        // Whoever takes this one for a question is not answered by the end of the node.
+        let mut ignored = signal(SignalKind::user_defined1())?;
         // An image that has taken over finds them blocked.
         unblock()?;
         spawn_local(self.hub.clone().attend());
@@ -243,6 +250,8 @@ impl Supervisor {
                 () = received(&mut interrupt) => self.stop_by_signal("SIGINT"),
                 () = received(&mut hangup) => self.reload_by_signal(),
                 () = received(&mut upgrade) => self.upgrade(None, None),
+                () = received(&mut children) => self.reap_adopted(),
+                () = received(&mut ignored) => self.hub.log(Level::Info, "SIGUSR1 means nothing to the node"),
                 () = at(next) => {}
             }
             self.do_what_is_due(Instant::now());

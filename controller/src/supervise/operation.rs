@@ -73,6 +73,8 @@ impl Supervisor {
     /// Looks what has come to its end, after something has happened.
     pub(super) fn advance(&mut self) {
         self.end_gathers(std::time::Instant::now());
+        self.start_waiting();
+        self.stop_left();
         self.watch_startup();
         self.proceed_transition();
         self.assign_listeners();

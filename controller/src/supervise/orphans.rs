@@ -15,11 +15,31 @@ use tokio::time::sleep;
 const STEP: Duration = Duration::from_millis(20);
 
 impl Supervisor {
+    /// Reaps children that this process has not started and that have ended: launchers, which outlive their workers for a
+    /// moment, and what a first process (PID 1) is given of others.
+    pub(super) fn reap_adopted(&self) {
+        let ours = self.own_children();
+        for child in reapable() {
+            let is_other = !ours.contains(&child)
+                && !self.strangers.contains(&child)
+                && getpgid(Some(child)).is_ok_and(|group| group != getpgrp());
+            if is_other {
+                // One that has not ended is left alone.
+                let _ = waitpid(Some(child), WaitOptions::NOHANG);
+            }
+        }
+    }
+
+    /// The processes of workers, and keepers of guests'.
+    fn own_children(&self) -> HashSet<Pid> {
+        let processes = self.workers.all().flat_map(|(_, worker)| worker.processes());
+        processes.map(|process| process.child()).collect()
+    }
+
     /// To be called when a keeper has ended without a word: kills all children but those that serve, and those of our
     /// own process group, which the controller has started for itself.
     pub(super) fn kill_orphans(&self) {
-        let processes = self.workers.all().flat_map(|(_, worker)| worker.processes());
-        let ours: HashSet<_> = processes.map(|process| process.child()).collect();
+        let ours = self.own_children();
         let is_orphan = |pid: &Pid| {
             !ours.contains(pid)
                 && !self.strangers.contains(pid)
@@ -46,4 +66,13 @@ impl Supervisor {
             let _ = events.send(Event::KeeperGone).await;
         });
     }
+}
+
+/// The children of this process, as its only thread that starts any has them; of all where the kernel has no such list.
+fn reapable() -> Vec<Pid> {
+    let own = rustix::process::getpid().as_raw_pid();
+    let Ok(list) = std::fs::read_to_string(format!("/proc/self/task/{own}/children")) else {
+        return children();
+    };
+    list.split_ascii_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
 }

@@ -22,7 +22,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{ChildStderr, ChildStdout, Command, Stdio};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::net::unix::pipe;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -261,9 +261,9 @@ impl Process {
         self.peak_rss = self.peak_rss.max(Usage::peak_of(self.source.pid()));
     }
 
-    /// For how long it was ready by `now`.
-    pub(crate) fn ready_for(&self, now: Instant) -> Duration {
-        self.ready.map_or(Duration::ZERO, |at| now.duration_since(at))
+    /// Whether it has accepted a connection, as far as it has told: it does so with the first.
+    pub(crate) fn has_worked(&self) -> bool {
+        self.counters.listeners.iter().any(|listener| listener.connections.accepted > 0)
     }
 
     /// The last lines it wrote on standard error.

@@ -7,6 +7,7 @@ use super::event::Key;
 use super::operation::Caller;
 use super::slot::Role;
 use super::workers::WorkerKey;
+use crate::decide::restart::History;
 use jackfield_shared::status::State;
 use std::collections::VecDeque;
 
@@ -92,7 +93,7 @@ impl Supervisor {
             // It is new already.
             State::Starting => None,
             State::Backoff | State::Failed | State::Stopped => {
-                place.backoff.reset();
+                place.history = History::default();
                 self.start_slot(worker, slot);
                 None
             }

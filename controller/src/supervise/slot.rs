@@ -1,10 +1,10 @@
 //! A place for a process: an index of a worker. A process sits in it, and for a while there may be others:
 //! its replacement, which is starting, and predecessors, which drain.
 
-use super::backoff::Backoff;
 use super::event::Key;
 use super::process::Process;
 use super::state::may_follow;
+use crate::decide::restart::History;
 use jackfield_shared::status::{Exit, State};
 
 /// A place for a process.
@@ -26,8 +26,8 @@ pub(crate) struct Slot {
     pub last_exit: Option<Exit>,
     /// Which process that was, and the end in one line.
     pub last_end: Option<(Key, String)>,
-    /// The delays between restarts.
-    pub backoff: Backoff,
+    /// What is known of its starts and ends.
+    pub history: History,
     /// Counts the changes of state: a planned restart is meant only for the state it was planned in.
     pub changes: u64,
     /// Whether its process is for a configuration that may still be given up: it is not restarted then.
@@ -60,7 +60,7 @@ impl Slot {
             restarts: 0,
             last_exit: None,
             last_end: None,
-            backoff: Backoff::default(),
+            history: History::default(),
             changes: 0,
             arriving: false,
             retired: false,

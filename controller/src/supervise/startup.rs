@@ -32,7 +32,7 @@ impl Supervisor {
 
     /// Looks whether the start has ended.
     pub(super) fn watch_startup(&mut self) {
-        if self.startup.is_none() || !matches!(self.phase, Phase::Running) {
+        if self.startup.is_none() || !self.to_start.is_empty() || !matches!(self.phase, Phase::Running) {
             return;
         }
         let mut failed = false;

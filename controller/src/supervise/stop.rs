@@ -32,6 +32,10 @@ pub(super) enum Phase {
         callers: Vec<Caller>,
         /// Processes that are left, as last told.
         told: usize,
+        /// Workers that were not told to stop yet, since others connect to them.
+        left: Vec<WorkerKey>,
+        /// Until when all of it is to be over, if somebody said so.
+        until: Option<Instant>,
     },
 }
 
@@ -70,14 +74,20 @@ impl Supervisor {
     /// Begins to stop the node, or with a shorter time goes on to do so.
     pub(super) fn stop_node(&mut self, well: bool, caller: Option<Caller>, time: Option<Duration>) {
         match &mut self.phase {
-            Phase::Stopping { callers, .. } => {
+            Phase::Stopping { callers, until, .. } => {
                 callers.extend(caller);
+                if let Some(time) = time {
+                    *until = Some(Instant::now() + time);
+                }
                 if let Some(time) = time {
                     self.hurry(time);
                 }
             }
             Phase::Running => {
-                self.phase = Phase::Stopping { well, callers: caller.into_iter().collect(), told: 0 };
+                let left = self.workers.all().map(|(key, _)| key).collect();
+                let until = time.map(|time| Instant::now() + time);
+                self.phase =
+                    Phase::Stopping { well, callers: caller.into_iter().collect(), told: 0, left, until };
                 // Nobody will accept any more: who comes now is refused instead of left waiting. Who came before is
                 // accepted still.
                 for worker in self.workers.all_mut() {
@@ -85,13 +95,7 @@ impl Supervisor {
                 }
                 self.node.given.clear();
                 self.give_up_transition("the node is being stopped");
-                let workers: Vec<_> =
-                    self.workers.all().map(|(key, worker)| (key, worker.slots.len())).collect();
-                for (worker, slot) in
-                    workers.into_iter().flat_map(|(key, n)| (0..n).map(move |slot| (key, slot)))
-                {
-                    self.stop_slot(worker, slot, time);
-                }
+                self.stop_left();
             }
         }
     }
@@ -114,6 +118,13 @@ impl Supervisor {
             return;
         }
         self.hub.log(Level::Warn, format!("{name} again: stopping at once"));
+        if let Phase::Stopping { left, .. } = &mut self.phase {
+            for key in std::mem::take(left) {
+                for slot in 0..self.workers[key].slots.len() {
+                    self.stop_slot(key, slot, Some(Duration::ZERO));
+                }
+            }
+        }
         for process in
             self.workers.all_mut().flat_map(|w| &mut w.slots).flat_map(super::slot::Slot::processes_mut)
         {
@@ -169,7 +180,7 @@ impl Supervisor {
 
     /// Whether everything has ended that was to end.
     pub(super) fn is_over(&self) -> bool {
-        matches!(self.phase, Phase::Stopping { .. }) && self.places.is_empty()
+        matches!(&self.phase, Phase::Stopping { left, .. } if left.is_empty()) && self.places.is_empty()
     }
 
     /// Tells those who have waited for the end; returns whether it was a good one.

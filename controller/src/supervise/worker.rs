@@ -1,11 +1,11 @@
 //! A worker of the configuration, as the supervisor sees it.
 
-use super::backoff::Limits;
 use super::guest::Guest;
 use super::launch::Launch;
 use super::process::Process;
 use super::slot::Slot;
 use super::state::least_healthy;
+use crate::decide::restart::Rules;
 use crate::sockets::{ArtiSocket, Bound};
 use jackfield_shared::config;
 use jackfield_shared::ipc::{DaemonService, OnionService};
@@ -14,7 +14,12 @@ use jackfield_shared::tls::{Files, TicketKeys};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::time::Duration;
 use tokio::task::AbortHandle;
+
+/// The longest delay between starts, unless the configuration says another one.
+const USUAL: Duration = Duration::from_secs(2);
+const USUAL_ALONE: Duration = Duration::from_secs(30);
 
 /// A task that ends with whoever wanted it.
 #[derive(Debug)]
@@ -94,6 +99,8 @@ pub(crate) struct Worker {
     pub watch: Option<Task>,
     /// Whether it is of a configuration that may still be given up.
     pub arriving: bool,
+    /// Whether a process of it was ready: then it is never given up.
+    pub was_ready: bool,
     /// The files that its TLS sections name.
     pub tls_files: Files,
     /// Where the node's Arti answers: accepted from by Arti itself, connected to by the others that have it.
@@ -119,6 +126,7 @@ impl Worker {
             scaled: None,
             watch: None,
             arriving: false,
+            was_ready: false,
             tls_files: Files::default(),
             arti: None,
             generation: 1,
@@ -238,14 +246,17 @@ impl Worker {
         least_healthy(self.active().map(|(_, slot)| slot.state()))
     }
 
-    /// How often a process may be started again.
-    pub(crate) fn restart_limits(&self) -> Limits {
+    /// How its processes are started again.
+    pub(crate) fn restart_rules(&self) -> Rules {
         let restart = &self.common().restart;
-        Limits {
+        // A guest that has got its port by itself may have to wait for it.
+        let usual = if self.can_overlap() { USUAL } else { USUAL_ALONE };
+        Rules {
+            policy: restart.policy,
             max_restarts: restart.max_restarts,
             period: restart.period,
             first: restart.backoff,
-            longest: restart.backoff_max,
+            longest: restart.backoff_max.unwrap_or(usual).max(restart.backoff),
         }
     }
 

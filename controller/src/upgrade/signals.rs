@@ -3,8 +3,8 @@
 use nix::sys::signal::{SigSet, Signal};
 use std::io;
 
-const HANDLED: [Signal; 5] =
-    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR2, Signal::SIGCHLD];
+const HANDLED: [Signal; 6] =
+    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGCHLD];
 
 fn handled() -> SigSet {
     HANDLED.into_iter().collect()

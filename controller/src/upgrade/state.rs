@@ -2,6 +2,7 @@
 //! are past.
 
 use super::image::Identity;
+use crate::names::Names;
 use jackfield_shared::ipc::{self, Counters, Publication, ToWorker};
 use jackfield_shared::log::{Level, Record};
 use jackfield_shared::status::{Connections, Exit, State as Life};
@@ -89,6 +90,9 @@ pub(crate) struct ConfigurationState {
     pub name: String,
     pub is_builtin: bool,
     pub tls: Files,
+    /// What names of interfaces stand for.
+    #[serde(default)]
+    pub names: Option<Names>,
     /// The node as the image that has begun understands it: read by nobody else.
     pub exact: serde_json::Value,
 }

@@ -139,14 +139,20 @@ pub fn parse(text: &str, format: Format, file: &str, node_dir: &FsPath, env: Env
     let mut cx = Context::new(file, node_dir, env);
     let mut node = nested::<Node>().read(&root, &mut cx);
     cx.compare_claims();
+    // What is missing on the disk hides nothing of what is not built.
+    let mut otherwise = None;
     if cx.errors() > 0 {
         node = None;
+        let mut lenient = Context::new(file, node_dir, env);
+        lenient.files_exist = true;
+        otherwise = nested::<Node>().read(&root, &mut lenient).filter(|_| lenient.errors() == 0);
     }
     let mut diagnostics = cx.diagnostics;
     let secret = cx.secret_lines;
-    if let Some(node) = &mut node {
+    if let Some(node) = node.as_mut().or(otherwise.as_mut()) {
         node.settle();
-        diagnostics.extend(super::not_built::remarks(node).into_iter().map(|(severity, path, message)| {
+        let remarks = super::not_built::remarks(node).into_iter().chain(super::after::review(node));
+        diagnostics.extend(remarks.map(|(severity, path, message)| {
             let span = path.span_in(&root);
             Diagnostic {
                 severity,
@@ -158,6 +164,9 @@ pub fn parse(text: &str, format: Format, file: &str, node_dir: &FsPath, env: Env
                 sensitive: false,
             }
         }));
+    }
+    if diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
+        node = None;
     }
     for diagnostic in &mut diagnostics {
         diagnostic.sensitive = secret.contains(&diagnostic.line);

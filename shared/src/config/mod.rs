@@ -7,6 +7,7 @@
 //!
 //! The format is Crossbar.io's with additions; see docs/configuration.md.
 
+mod after;
 mod controller;
 mod convert;
 mod decode;

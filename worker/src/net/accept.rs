@@ -67,6 +67,11 @@ pub(crate) struct Open {
 }
 
 impl Open {
+    /// What was counted on its transport.
+    pub(crate) fn counters(&self) -> ListenerCounters {
+        self.tally.counters()
+    }
+
     /// The client said something that nobody can make out.
     pub(crate) fn failed(&self) {
         self.tally.change(|c| c.failed += 1);

@@ -17,7 +17,8 @@ fn wanted<'a>(worker: &'a str, endpoint: &'a ListeningEndpoint, processes: usize
 }
 
 fn bind(former: &[Bound], all: &[Wanted<'_>]) -> (Vec<Bound>, Vec<Adjustment>) {
-    let mut binder = Binder::new(former.iter().collect(), &[], "/nowhere".into());
+    let names = Names::default();
+    let mut binder = Binder::new(former.iter().collect(), &[], "/nowhere".into(), &names);
     all.iter().for_each(|wanted| binder.reserve(wanted));
     let mut bounds: Vec<_> = all.iter().map(|wanted| binder.bind(wanted).unwrap()).collect();
     let adjustments = binder.finish(&mut bounds.iter_mut().collect::<Vec<_>>());
@@ -88,7 +89,8 @@ fn a_port_that_another_program_has_is_an_error_and_what_was_changed_is_undone() 
     let own = free_port("127.0.0.1");
     let (alone, shared) = (tcp("127.0.0.1", own, false), tcp("127.0.0.1", own, true));
     let (first, _) = bind(&[], &[wanted("a", &alone, 1)]);
-    let mut binder = Binder::new(first.iter().collect(), &[], "/nowhere".into());
+    let names = Names::default();
+    let mut binder = Binder::new(first.iter().collect(), &[], "/nowhere".into(), &names);
     let kept = binder.bind(&wanted("a", &shared, 2)).unwrap();
     let other = tcp("127.0.0.1", taken.local_addr().unwrap().port(), false);
     assert!(binder.bind(&wanted("b", &other, 1)).unwrap_err().in_use);

@@ -5,7 +5,7 @@ use super::super::event::{Event, Output, Source};
 use super::super::group::Group;
 use super::super::handover::{Attendance, Feed, Pause, Piece, attended};
 use super::super::process::LastLines;
-use crate::guest::{Notice, NotifySocket};
+use crate::guest::{Notice, NotifySocket, is_ready};
 use crate::logs::{Hub, Lines};
 use jackfield_shared::config::Ready;
 use jackfield_shared::ipc::FromWorker;
@@ -40,7 +40,7 @@ pub(in super::super) fn attend_guest(
     let GuestEnds { socket, stdout, stderr, notify, stdin, report } = ends;
     let (mut attendance, pause, tasks) = attended();
     if let Some((report, ready)) = report {
-        attendance.add(started(report, ready, Arc::clone(source), events.clone()));
+        attendance.add(started(report, ready, Arc::clone(source), events.clone(), pause.clone()));
     }
     for (pipe, output) in [(stdout, Output::Stdout), (stderr, Output::Stderr)] {
         let Some(pipe) = pipe else { continue };
@@ -74,6 +74,7 @@ async fn started(
     ready: Ready,
     source: Arc<Source>,
     events: mpsc::Sender<Event>,
+    mut pause: Pause,
 ) -> Option<Piece> {
     let mut said = Vec::new();
     // It ends with the exec, or with the process.
@@ -83,9 +84,14 @@ async fn started(
     if let Ok(pid) = pid.parse() {
         source.set_pid(pid);
     }
-    let message = match (reason, ready) {
-        ("", Ready::Started) => FromWorker::Ready,
+    let message = match (reason, &ready) {
         ("", Ready::Notify) => return None,
+        ("", ready) => {
+            tokio::select! {
+                () = is_ready(ready) => FromWorker::Ready,
+                () = pause.wanted() => return None,
+            }
+        }
         (reason, _) => FromWorker::Failed { reason: reason.to_owned() },
     };
     let _ = events.send(Event::Message(source, message)).await;

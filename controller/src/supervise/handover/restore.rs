@@ -215,6 +215,8 @@ impl Takeover<'_> {
     ) -> Result<(), String> {
         worker.generation = state.generation;
         worker.scaled = state.scaled;
+        let mut processes = state.slots.iter().flat_map(|slot| &slot.processes);
+        worker.was_ready = processes.any(|(_, process)| process.ready_ms.is_some());
         if worker.ticket_keys.is_some() {
             worker.ticket_keys.clone_from(&state.ticket_keys);
         }

@@ -53,6 +53,7 @@ impl Supervisor {
                 name: configuration.name.clone(),
                 is_builtin: configuration.is_builtin,
                 tls: configuration.tls.files.clone(),
+                names: Some(configuration.names.clone()),
                 exact: exact(&configuration.loaded.node),
             },
             log: self.hub.save(),

@@ -77,8 +77,8 @@ fn goes_on(runs: &Worker, wanted: &Worker) -> bool {
 /// The configuration without how many processes there are, and how they are looked after.
 fn of_process(worker: &config::Worker) -> config::Worker {
     let mut worker = worker.clone();
-    let WorkerCommon { processes, restart, stop, watchdog, log_level, .. } = WorkerCommon::default();
-    worker.common = WorkerCommon { processes, restart, stop, watchdog, log_level, ..worker.common };
+    let WorkerCommon { processes, restart, stop, watchdog, log_level, after, .. } = WorkerCommon::default();
+    worker.common = WorkerCommon { processes, restart, stop, watchdog, log_level, after, ..worker.common };
     worker
 }
 

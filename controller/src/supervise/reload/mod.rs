@@ -12,6 +12,7 @@ use super::Supervisor;
 use super::operation::Caller;
 use super::worker::Worker;
 use super::workers::WorkerKey;
+use crate::archives::Wanting;
 use crate::node::Configuration;
 use crate::sockets::Adjustment;
 use std::collections::VecDeque;
@@ -42,8 +43,8 @@ pub(super) enum Purpose {
 
 #[derive(Debug)]
 enum Step {
-    /// The configuration is being read, or a new image of the executable is being tried.
-    Waiting,
+    /// The configuration is being read, with what that takes, or a new image of the executable is being tried.
+    Waiting(Option<Wanting>),
     /// New processes must have all they need.
     Preparing { next: Next, until: Instant },
     /// They serve, or are about to; then the old ones drain.
@@ -108,7 +109,7 @@ impl Supervisor {
     pub(super) fn proceed_transition(&mut self) {
         let Some(Transition { purpose, caller, time, step }) = self.transition.take() else { return };
         let step = match step {
-            Step::Waiting => Step::Waiting,
+            Step::Waiting(wanting) => Step::Waiting(wanting),
             Step::Preparing { mut next, until } => match self.prepare(&mut next, until, time) {
                 None => Step::Preparing { next, until },
                 Some(Ok(())) => {

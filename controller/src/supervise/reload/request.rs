@@ -2,6 +2,7 @@
 
 use super::compare::compare;
 use super::{Next, Purpose, Step, Supervisor, Transition};
+use crate::archives::wanted;
 use crate::node::{Configuration, Origin};
 use crate::supervise::assemble::{Assembly, Former, Setting, assemble};
 use crate::supervise::due::{Due, START_LIMIT};
@@ -62,14 +63,18 @@ impl Supervisor {
 
     fn begin_reload(&mut self, caller: Option<Caller>, time: Option<Duration>) {
         let (purpose, time) = (Purpose::Reload, time.unwrap_or(START_LIMIT));
-        self.transition = Some(Transition { purpose, caller, time, step: Step::Waiting });
+        let (wanting, wanted) = match wanted() {
+            Ok(both) => both,
+            Err(e) => return self.transition_failed(&purpose, caller, &e.to_string()),
+        };
+        self.transition = Some(Transition { purpose, caller, time, step: Step::Waiting(Some(wanting)) });
         let (origin, events) = (self.node.origin.clone(), self.events.clone());
         spawn_local(async move {
             // A disk may be slow, and a name server slower.
             let read = spawn_blocking(move || {
                 let Origin { directory, base, file } = origin;
                 let mut configuration = Configuration::read(&directory, &base, file.as_deref());
-                configuration.fetch_archives(drop);
+                configuration.fetch_archives(&wanted, drop);
                 configuration
             });
             if let Ok(configuration) = read.await {
@@ -80,8 +85,8 @@ impl Supervisor {
 
     /// Goes on with what was read.
     pub(in super::super) fn configuration_was_read(&mut self, configuration: Configuration) {
-        let Some(Transition { purpose, caller, time, step: Step::Waiting }) =
-            self.transition.take_if(|t| matches!((&t.purpose, &t.step), (Purpose::Reload, Step::Waiting)))
+        let Some(Transition { purpose, caller, time, step: Step::Waiting(_) }) =
+            self.transition.take_if(|t| matches!((&t.purpose, &t.step), (Purpose::Reload, Step::Waiting(_))))
         else {
             return;
         };
@@ -111,6 +116,13 @@ impl Supervisor {
             }
             self.hub.log(Level::Warn, warning);
         }
+        for config in configuration.loaded.node.iter().flat_map(|node| &node.workers) {
+            let count = self.node.machine.cpus.processes(config.common.processes);
+            if let Some(key) = self.workers.find(&config.id).filter(|key| self.workers[*key].scaled.is_none())
+            {
+                self.put_in_order(key, count.into());
+            }
+        }
         let setting = Setting {
             base: &self.node.origin.base,
             machine: &self.node.machine,
@@ -128,7 +140,7 @@ impl Supervisor {
 
     /// The new image is being tried.
     pub(in super::super) fn await_trial(&mut self, caller: Option<Caller>) {
-        let step = Step::Waiting;
+        let step = Step::Waiting(None);
         self.transition = Some(Transition { purpose: Purpose::Upgrade, caller, time: START_LIMIT, step });
     }
 

@@ -6,10 +6,12 @@ use super::super::operation::{Caller, Kind};
 use super::super::stop::Phase;
 use super::super::worker::Worker;
 use super::compare::grow;
-use super::{Kept, Next, Purpose, Step, Supervisor, Transition};
+use super::{Kept, Next, Purpose, Step, Supervisor, Transition, WorkerKey};
+use crate::decide::scale::exchanges;
 use crate::node::RUN;
 use crate::sockets::Binder;
 use jackfield_shared::log::Level;
+use jackfield_shared::status::State;
 use std::time::Instant;
 
 impl Supervisor {
@@ -35,6 +37,31 @@ impl Supervisor {
         }
     }
 
+    /// Lets places change places, so that with so many of them those go that are of least use. Each process keeps the
+    /// sockets that it has.
+    pub(super) fn put_in_order(&mut self, key: WorkerKey, count: usize) {
+        let worker = &mut self.workers[key];
+        let states: Vec<_> = worker.active().map(|(_, slot)| slot.state()).collect();
+        for (one, other) in exchanges(&states, count) {
+            let worker = &mut self.workers[key];
+            worker.slots.swap(one, other);
+            worker.bound.iter_mut().for_each(|bound| bound.exchange(one, other));
+            for place in [one, other] {
+                let slot = &mut self.workers[key].slots[place];
+                slot.index = u16::try_from(place).unwrap_or(u16::MAX);
+                for process in slot.processes() {
+                    process.source.set_index(slot.index);
+                    self.places.insert(process.key(), (key, place));
+                }
+                // What was planned for it was planned for its former place.
+                if slot.state() == State::Backoff {
+                    let due = Due::Restart { worker: key, slot: place, changes: slot.changes };
+                    self.deadlines.push(Instant::now(), due);
+                }
+            }
+        }
+    }
+
     fn plan_scale(&mut self, id: &str, processes: u16) -> Result<Option<Next>, String> {
         if matches!(self.phase, Phase::Stopping { .. }) {
             return Err("the node is being stopped".into());
@@ -43,14 +70,15 @@ impl Supervisor {
             return Err(transition.what());
         }
         let key = self.workers.find(id).ok_or_else(|| self.unknown(id))?;
-        let concerns = |kind: &Kind| matches!(kind, Kind::Restart(rolling) if rolling.concerns(key));
+        let concerns = |kind: &Kind| matches!(kind, Kind::Restart(rolling) | Kind::Upgrade(rolling) if rolling.concerns(key));
         if self.operations.iter().any(|operation| concerns(&operation.kind)) {
             return Err(format!("{id} is being restarted"));
         }
-        let worker = &self.workers[key];
-        if !worker.serves() {
+        if !self.workers[key].serves() {
             return Err(format!("{id} is the node's own and has one process"));
         }
+        self.put_in_order(key, processes.into());
+        let worker = &self.workers[key];
         let before = worker.active().count();
         if before == usize::from(processes) {
             return Ok(None);
@@ -61,7 +89,8 @@ impl Supervisor {
         next.tls_files = worker.tls_files.clone();
         next.arti = worker.arti.clone();
         let run_dir = self.node.origin.base.join(RUN);
-        let mut binder = Binder::new(worker.bound.iter().collect(), &[], run_dir);
+        let mut binder =
+            Binder::new(worker.bound.iter().collect(), &[], run_dir, &self.node.configuration.names);
         let (mut bounds, mut failed) = (Vec::new(), None);
         for listener in next.listeners() {
             let wanted = wanted(&next, &listener);

@@ -25,6 +25,8 @@ pub(crate) struct Context<'a> {
     env: Environment<'a>,
     path: Path,
     errors: usize,
+    /// Files are taken to be there, whether they are or not.
+    pub(crate) files_exist: bool,
     /// Everything found so far.
     pub(crate) diagnostics: Vec<Diagnostic>,
     /// The lines that hold something secret.
@@ -43,6 +45,7 @@ impl<'a> Context<'a> {
             env,
             path: Path::default(),
             errors: 0,
+            files_exist: false,
             diagnostics: Vec::new(),
             secret_lines: BTreeSet::new(),
             listeners: Vec::new(),

@@ -194,12 +194,17 @@ impl Rule for FilePath {
     fn read(&self, value: &Value, cx: &mut Context<'_>) -> Option<PathBuf> {
         let value = cx.substituted(value)?;
         let Kind::String(text) = &value.kind else { return refuse(&value, &self.expected(), cx) };
+        if let Some(wrong) = wrong_path(text, self.0 != Exists::Directory) {
+            cx.error(value.span, format!("found {text:?}, expected {}: {wrong}", self.expected()));
+            return None;
+        }
         let path = cx.absolute(text);
-        let fine = match self.0 {
-            Exists::Perhaps => true,
-            Exists::File => path.is_file(),
-            Exists::Directory => path.is_dir(),
-        };
+        let fine = cx.files_exist
+            || match self.0 {
+                Exists::Perhaps => true,
+                Exists::File => path.is_file(),
+                Exists::Directory => path.is_dir(),
+            };
         if fine {
             return Some(path);
         }
@@ -223,6 +228,17 @@ impl Rule for FilePath {
     fn schema(&self, _: &mut Defs) -> Json {
         json!({"type": "string"})
     }
+}
+
+/// Why a text is no path at all, or none of something that may be a file.
+pub(crate) fn wrong_path(text: &str, may_be_file: bool) -> Option<&'static str> {
+    if text.contains('\0') {
+        return Some("no path has a NUL in it");
+    }
+    if text.is_empty() && may_be_file {
+        return Some("it is empty");
+    }
+    None
 }
 
 /// A value that is handed on as it is.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -12,6 +13,8 @@ object! {
     pub struct ArchiveOptions as "options of an archive service" {
         /// The file of the archive that is served where there is none by the path asked for; absent: the answer is 404.
         pub default_file as "default_file": Option<String> = text(), optional;
+        /// Seconds that fetching the archive may take.
+        pub download_timeout as "download_timeout": Duration = seconds(1.0..=86400.0), default(json!(600), Duration::from_secs(600));
     }
     open true;
     absent default;
@@ -44,7 +47,7 @@ object! {
 
 impl ArchiveService {
     fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
-        if self.archive.is_file() {
+        if cx.files_exist || self.archive.is_file() {
             return;
         }
         let span = fields.span_of("archive");

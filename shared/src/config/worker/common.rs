@@ -72,16 +72,20 @@ choice! {
 object! {
     /// How a process that ended is started again.
     pub struct Restart as "a restart policy" {
-        /// When.
+        /// Which ends are answered by a start. Whatever else is said here is about ends that count: those of processes that
+        /// were not ready yet, or ended within a second after that and had accepted no connection. Every other end is
+        /// answered at once, at most 20 times a second for each process.
         pub policy as "policy": RestartPolicy = word(), default(json!("always"), RestartPolicy::Always);
-        /// How often within `period`; after that the process has failed.
+        /// Most ends that count within `period`. After that a worker that was never ready with its configuration has
+        /// failed, and any other is tried every `backoff_max`.
         pub max_restarts as "max_restarts": u32 = int(0..=1000000), default(5);
-        /// Seconds the restarts are counted over.
+        /// Seconds that these ends are counted over.
         pub period as "period": Duration = seconds(0.1..=86400.0), default(json!(10), Duration::from_secs(10));
-        /// Seconds before the second restart; doubled for each further one.
+        /// Seconds before the start after the second such end in a row; doubled for each further one. There is none after
+        /// the first.
         pub backoff as "backoff": Duration = seconds(0.0..=3600.0), default(json!(0.1), Duration::from_millis(100));
-        /// Seconds it is never doubled beyond.
-        pub backoff_max as "backoff_max": Duration = seconds(0.0..=86400.0), default(json!(30), Duration::from_secs(30));
+        /// Seconds it is never doubled beyond; absent: 2, and 30 for guests without `listen`; at least `backoff`.
+        pub backoff_max as "backoff_max": Option<Duration> = seconds(0.0..=86400.0), optional;
     }
     check Restart::check;
     absent default;
@@ -89,14 +93,12 @@ object! {
 
 impl Restart {
     fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
-        if self.backoff > self.backoff_max {
-            let key = if fields.has("backoff_max") { "backoff_max" } else { "backoff" };
-            let message = format!(
-                "\"backoff\" ({} s) is above \"backoff_max\" ({} s)",
-                self.backoff.as_secs_f64(),
-                self.backoff_max.as_secs_f64()
-            );
-            cx.error_at(key, fields.span_of(key), message);
+        if let Some(most) = self.backoff_max
+            && self.backoff > most
+        {
+            let (backoff, most) = (self.backoff.as_secs_f64(), most.as_secs_f64());
+            let message = format!("\"backoff\" ({backoff} s) is above \"backoff_max\" ({most} s)");
+            cx.error_at("backoff_max", fields.span_of("backoff_max"), message);
         }
     }
 }
@@ -152,6 +154,10 @@ object! {
         pub restart as "restart": Restart = nested(), defaulted;
         /// How they are stopped.
         pub stop as "stop": Stop = nested(), defaulted;
+        /// Ids of workers that it comes after: it starts when all their processes are ready, or it is known that they won't
+        /// be, and they stop when it has ended. What connects to the address of another worker stops before that in any
+        /// case.
+        pub after as "after": Vec<String> = list(text()), default(json!([]), Vec::new());
         /// Seconds without a heartbeat after which a process is replaced; 0: off.
         pub watchdog as "watchdog": Duration = seconds(0.1..=86400.0).or_off(), default(json!(10), Duration::from_secs(10));
         /// Least important records of theirs that are logged; absent: as `controller.log` says. What a guest writes to

@@ -22,7 +22,7 @@ object! {
         /// Sockets it is given, by the systemd protocol (LISTEN_FDS, LISTEN_FDNAMES, LISTEN_PID).
         pub listen as "listen": Vec<GuestSocket> = list(nested()), default(json!([]), Vec::new());
         /// When it counts as ready.
-        pub ready as "ready": Ready = word(), default(json!("started"), Ready::Started);
+        pub ready as "ready": Ready = ready(), default(json!("started"), Ready::Started);
     }
     check Guest::check;
 }
@@ -52,14 +52,98 @@ impl Guest {
     }
 }
 
+/// When a guest counts as ready.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub enum Ready {
+    /// When it says so (sd_notify, `READY=1`).
+    Notify,
+    /// When it runs.
+    Started,
+    /// When it accepts a connection there.
+    Tcp(ReadyAt),
+    /// When it answers a GET there with a status from 200 to 399.
+    Http(ReadyAt, String),
+    /// When it has run for so long.
+    After(Duration),
+}
+
+/// Where a guest answers that has got its port by itself.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ReadyAt {
+    /// An address or a name.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
 choice! {
-    /// When a guest counts as ready.
-    pub enum Ready {
+    /// When a guest counts as ready, in one word.
+    pub enum ReadyWord {
         /// When it says so (sd_notify, `READY=1`).
         Notify = "notify",
         /// When it runs.
         Started = "started",
     }
+}
+
+object! {
+    /// When a guest counts as ready that can't say so: one of these.
+    pub struct ReadyWhen as "an object with one of tcp, http and seconds" {
+        /// When it accepts a connection at this `HOST:PORT`.
+        pub tcp as "tcp": Option<String> = text(), optional;
+        /// When it answers a GET for this URL (`http://HOST:PORT/PATH`) with a status from 200 to 399.
+        pub http as "http": Option<String> = text(), optional;
+        /// When it has run for so many seconds.
+        pub seconds as "seconds": Option<Duration> = seconds(0.0..=3600.0), optional;
+    }
+}
+
+fn ready() -> impl Rule<Out = Ready> {
+    either(
+        |value: &Value| !matches!(value.kind, Kind::Map(_)),
+        then(word::<ReadyWord>(), |word, _, _| {
+            Some(match word {
+                ReadyWord::Notify => Ready::Notify,
+                ReadyWord::Started => Ready::Started,
+            })
+        }),
+        then(nested::<ReadyWhen>(), |when, value, cx| {
+            let ready = match (when.tcp, when.http, when.seconds) {
+                (Some(tcp), None, None) => ready_at(&tcp, None).map(Ready::Tcp),
+                (None, Some(url), None) => url.strip_prefix("http://").and_then(|rest| {
+                    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+                    Some(Ready::Http(ready_at(authority, Some(80))?, format!("/{path}")))
+                }),
+                (None, None, Some(time)) => Some(Ready::After(time)),
+                _ => {
+                    cx.error(
+                        value.span,
+                        "expected one of \"tcp\", \"http\" and \"seconds\", and no other beside it",
+                    );
+                    return None;
+                }
+            };
+            if ready.is_none() {
+                cx.error(
+                    value.span,
+                    "expected \"tcp\": \"HOST:PORT\", or \"http\": \"http://HOST:PORT/PATH\"",
+                );
+            }
+            ready
+        }),
+    )
+}
+
+/// `HOST:PORT`, an IPv6 address in brackets; the port may be left out where there is a usual one.
+fn ready_at(text: &str, usual: Option<u16>) -> Option<ReadyAt> {
+    let (host, port) = match text.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')) {
+        Some((host, port)) => (host, port.parse().ok()?),
+        None => (text, usual?),
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let is_host =
+        !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '@');
+    is_host.then(|| ReadyAt { host: host.to_owned(), port })
 }
 
 object! {
