@@ -14,6 +14,7 @@ pub(crate) const ALREADY_EXISTS: &str = "wamp.error.procedure_already_exists";
 pub(crate) const DIFFERENT_POLICY: &str = "wamp.error.procedure_exists_with_different_invocation_policy";
 pub(crate) const NOT_AUTHORIZED: &str = "wamp.error.not_authorized";
 pub(crate) const AUTHORIZATION_FAILED: &str = "wamp.error.authorization_failed";
+pub(crate) const FEATURE_NOT_SUPPORTED: &str = "wamp.error.feature_not_supported";
 pub(crate) const CANCELED: &str = "wamp.error.canceled";
 pub(crate) const TIMEOUT: &str = "wamp.error.timeout";
 pub(crate) const TESTAMENT: &str = "wamp.error.testament_error";

@@ -229,7 +229,7 @@ fn whoever_registers_by_force_takes_the_procedure_from_all() {
 }
 
 #[test]
-fn results_come_step_by_step_if_they_are_asked_for() {
+fn results_come_step_by_step_until_the_last_one() {
     let mut world = World::new(config());
     let (a, b) = (world.join(), world.join());
     let id = world.register(b, json!({}), "com.p");
@@ -243,7 +243,12 @@ fn results_come_step_by_step_if_they_are_asked_for() {
     }
     assert_eq!(
         world.take(a),
-        [json!([50, 1, {"progress": true}, [1]]), json!([50, 1, {}, ["end"]]), json!([50, 2, {}, ["end"]])]
+        [
+            json!([50, 1, {"progress": true}, [1]]),
+            json!([50, 1, {}, ["end"]]),
+            json!([50, 2, {"progress": true}, [1]]),
+            json!([50, 2, {}, ["end"]]),
+        ]
     );
 }
 
@@ -254,8 +259,8 @@ fn arguments_come_step_by_step_to_one_invocation() {
     let id = world.register(b, json!({"match": "prefix", "invoke": "roundrobin"}), "com.");
     world.register(c, json!({"match": "prefix", "invoke": "roundrobin"}), "com.");
     world.send(a, json!([48, 1, {"progress": true}, "com.p", [1]]));
-    world.send(a, json!([48, 1, {"progress": true}, "com.p", [2]]));
-    world.send(a, json!([48, 1, {}, "com.p", [3]]));
+    world.send(a, json!([48, 1, {"progress": true, "ppt_scheme": "x_y"}, "com.p", [2]]));
+    world.send(a, json!([48, 1, {"timeout": 5}, "com.p", [3]]));
     assert_eq!(
         world.take(b),
         [
@@ -274,6 +279,27 @@ fn arguments_come_step_by_step_to_one_invocation() {
     assert!(world.ask(a, json!([48, 2, {"progress": true}, "com.p"])).is_empty());
     assert!(world.ask(a, json!([48, 2, {}, "com.p"])).is_empty());
     assert!(world.take(b).is_empty() && world.take(c).is_empty());
+}
+
+#[test]
+fn arguments_do_not_come_step_by_step_to_who_does_not_take_them() {
+    let mut config = config();
+    config.store = Some(Store { limit: 50, event_history: vec![], call_queues: vec![] });
+    let mut world = World::new(config);
+    let a = world.join();
+    let b = world.join_as("deaf", "anonymous", DEAF);
+    world.register(b, json!({"concurrency": 1}), "com.p");
+    let error = json!("wamp.error.feature_not_supported");
+    assert_eq!(world.ask(a, json!([48, 1, {"progress": true}, "com.p"]))[0][4], error);
+    assert!(world.ask(a, json!([48, 1, {}, "com.p"])).is_empty(), "it has ended");
+    world.send(a, json!([48, 2, {}, "com.p"]));
+    world.send(a, json!([48, 3, {"progress": true}, "com.p"]));
+    world.send(a, json!([48, 3, {}, "com.p"]));
+    world.send(a, json!([48, 4, {}, "com.p"]));
+    world.take(b);
+    world.send(b, json!([70, 1, {}]));
+    assert_eq!(world.take(a)[1][4], error);
+    assert_eq!(world.take(b).len(), 1);
 }
 
 #[test]

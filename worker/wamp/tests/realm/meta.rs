@@ -324,7 +324,8 @@ fn event_history_is_kept_with_receivers_or_without_and_within_its_limits() {
         (b, json!([id]), json!({}), vec![4, 3, 2]),
         (b, json!([id, 2]), json!({}), vec![4, 3]),
         (c, json!([id]), json!({}), vec![4, 2]),
-        (b, json!([id]), json!({"limit": 2}), vec![2, 3]),
+        (b, json!([id]), json!({"limit": 2}), vec![4, 3]),
+        (b, json!([id]), json!({"limit": 2, "reverse": false}), vec![2, 3]),
         (b, json!([id]), json!({"limit": 2, "reverse": true}), vec![4, 3]),
         (b, json!([id]), json!({"from_publication": publications[2]}), vec![3, 4]),
         (b, json!([id]), json!({"after_publication": publications[2]}), vec![4]),
@@ -345,7 +346,13 @@ fn event_history_is_kept_with_receivers_or_without_and_within_its_limits() {
         "authrole": "anonymous", "publication": publications[3], "topic": "com.h", "args": [4], "kwargs": null,
     }]);
     assert_eq!(list, expected);
-    let list = call(&mut world, b, "wamp.subscription.get_events", json!([id]), json!({"limit": 1}));
+    let list = call(
+        &mut world,
+        b,
+        "wamp.subscription.get_events",
+        json!([id]),
+        json!({"limit": 1, "topic": "com.h"}),
+    );
     assert_eq!(list[0]["timestamp"], "2027-01-15T08:00:02.000Z");
     for number in 1..=3 {
         world.send(a, json!([16, 1, {}, format!("com.p.{number}"), [number]]));

@@ -20,13 +20,11 @@ impl Realm {
         let opaque = payload.is_opaque();
         let details = parsed.passed.into_details(opaque);
         if !parsed.progress {
-            let call = self.end_call(key, out);
-            return self.respond(call.caller, details, payload, out);
+            let call = self.take_call(key);
+            self.respond(call.caller, details, payload, out);
+            return self.leave_callee(&call, out);
         }
-        let call = &self.dealer.calls[key];
-        if let Caller::Session { session, request } = call.caller
-            && call.receive_progress
-        {
+        if let Caller::Session { session, request } = self.dealer.calls[key].caller {
             let details = details.with("progress", true);
             self.send(session, Message::Result { request, details, payload }, out);
         }
@@ -47,8 +45,9 @@ impl Realm {
         let opaque = payload.is_opaque();
         let parsed = options::Yield::parse(&details).unwrap_or_default();
         let details = parsed.passed.into_details(opaque);
-        let call = self.end_call(key, out);
+        let call = self.take_call(key);
         self.respond_error(call.caller, &error, details, payload, out);
+        self.leave_callee(&call, out);
     }
 
     /// The call that a session was invoked for. None: it has been answered, or the session was never invoked so.
@@ -64,18 +63,30 @@ impl Realm {
         None
     }
 
-    /// Takes a call out of all tables. Its callee is free again.
-    pub(crate) fn end_call(&mut self, key: CallKey, out: &mut Effects) -> Call {
+    /// Takes a call out of all tables.
+    fn take_call(&mut self, key: CallKey) -> Call {
         self.forget_caller(key);
         let call = self.dealer.calls.remove(key);
         self.dealer.queued_bytes -= call.target.size();
-        if let Target::Callee { session, request } = call.target {
-            if let Some(own) = self.sessions.get_mut(&session) {
-                own.invocations.remove(&request);
-            }
-            self.release(call.registration, session, out);
+        if let Target::Callee { session, request } = call.target
+            && let Some(own) = self.sessions.get_mut(&session)
+        {
+            own.invocations.remove(&request);
         }
         call
+    }
+
+    /// Gives the place that a call had at its callee to the next one.
+    fn leave_callee(&mut self, call: &Call, out: &mut Effects) {
+        if let Target::Callee { session, .. } = call.target {
+            self.release(call.registration, session, out);
+        }
+    }
+
+    /// Ends a call that nobody is to be told of.
+    pub(crate) fn end_call(&mut self, key: CallKey, out: &mut Effects) {
+        let call = self.take_call(key);
+        self.leave_callee(&call, out);
     }
 
     /// Takes a call from its caller, who has been answered or is gone; gives who it was. As long as the callee has a
@@ -127,8 +138,9 @@ impl Realm {
 
     /// Ends a call whose callee cannot answer any more by an ERROR.
     pub(crate) fn fail(&mut self, key: CallKey, error: &str, text: &str, out: &mut Effects) {
-        let call = self.end_call(key, out);
+        let call = self.take_call(key);
         self.respond_error(call.caller, error, Dict::new(), Payload::one(text), out);
+        self.leave_callee(&call, out);
     }
 
     /// Answers a caller.

@@ -12,12 +12,13 @@ use std::time::Duration;
 /// How many further arguments of a progressive call wait together with it.
 const WAITING_INPUTS: usize = 1000;
 
+pub(crate) const NO_FURTHER_INPUT: &str = "the callee takes no progressive invocations";
+
 /// A call before it goes to a callee.
 #[derive(Debug)]
 pub(crate) struct Invocation {
     pub(crate) details: Dict,
     pub(crate) payload: Payload,
-    pub(crate) receive_progress: bool,
     /// Further arguments are to come.
     pub(crate) progress: bool,
     /// Zero: none.
@@ -48,7 +49,7 @@ impl Realm {
         let call = (session, request, parsed.progress);
         let opaque = payload.is_opaque();
         if let Some(key) = pending {
-            return self.further_input(session, key, parsed, payload, out);
+            return self.further_input(session, key, parsed.progress, payload, out);
         }
         if own.is_late_input(request, parsed.progress) {
             return;
@@ -100,15 +101,15 @@ impl Realm {
         let invocation = Invocation {
             details,
             payload,
-            receive_progress: parsed.receive_progress,
             progress: parsed.progress,
             timeout: match self.config.call_timeout_unit {
                 TimeoutUnit::Milliseconds => Duration::from_millis(parsed.timeout),
                 TimeoutUnit::Seconds => Duration::from_secs(parsed.timeout),
             },
         };
-        if let Err(text) = self.invoke(now, key, Caller::Session { session, request }, invocation, out) {
-            self.refuse_call(call, errors::MAX_CONCURRENCY, text, out);
+        let caller = Caller::Session { session, request };
+        if let Err((error, text)) = self.invoke(now, key, caller, invocation, out) {
+            self.refuse_call(call, error, text, out);
         }
     }
 
@@ -150,11 +151,11 @@ impl Realm {
         if self.dealer.registrations[key].policy != Match::Exact {
             details.push("procedure", procedure);
         }
-        let invocation = Invocation { details, payload, receive_progress: false, progress: false, timeout };
+        let invocation = Invocation { details, payload, progress: false, timeout };
         match self.invoke(now, key, caller, invocation, out) {
             Ok(call) => Some(call),
-            Err(text) => {
-                self.respond_error(caller, errors::MAX_CONCURRENCY, Dict::new(), Payload::one(text), out);
+            Err((error, text)) => {
+                self.respond_error(caller, error, Dict::new(), Payload::one(text), out);
                 None
             }
         }
@@ -168,13 +169,20 @@ impl Realm {
         caller: Caller,
         invocation: Invocation,
         out: &mut Effects,
-    ) -> Result<CallKey, String> {
-        let Invocation { mut details, payload, receive_progress, progress, timeout } = invocation;
+    ) -> Result<CallKey, (&'static str, String)> {
+        let Invocation { mut details, payload, progress, timeout } = invocation;
         let entry = &mut self.dealer.registrations[registration];
         let waiting = !entry.queue.is_empty();
         let place = if waiting { None } else { entry.pick(&mut self.ids) };
         if place.is_none() {
-            self.room_in_queue(registration, details.size() + payload.size())?;
+            let room = self.room_in_queue(registration, details.size() + payload.size());
+            room.map_err(|text| (errors::MAX_CONCURRENCY, text))?;
+        }
+        if progress && let Some(at) = place {
+            let callee = self.dealer.registrations[registration].callees[at].session;
+            if !self.takes_further_input(callee) {
+                return Err((errors::FEATURE_NOT_SUPPORTED, NO_FURTHER_INPUT.to_owned()));
+            }
         }
         let input = progress.then(|| Box::new(details.clone()));
         if progress {
@@ -185,7 +193,6 @@ impl Realm {
             caller,
             registration: entry.id,
             target: Target::Queued(Vec::new()),
-            receive_progress,
             input,
             killed: false,
             deadline: None,
@@ -233,6 +240,13 @@ impl Realm {
         Ok(key)
     }
 
+    /// Whether a callee takes the arguments of one call in several invocations.
+    pub(crate) fn takes_further_input(&self, callee: Id) -> bool {
+        self.sessions
+            .get(&callee)
+            .is_some_and(|own| own.features.callee_progressive_invocations && own.features.callee_canceling)
+    }
+
     /// The request of the next invocation of a callee.
     pub(crate) fn next_invocation(&mut self, session: Id, key: CallKey) -> Id {
         let Some(own) = self.sessions.get_mut(&session) else { return 0 };
@@ -242,12 +256,12 @@ impl Realm {
         own.last_invocation
     }
 
-    /// Brings further arguments of a progressive call to its callee.
+    /// Brings further arguments of a progressive call to its callee, with the options of the first ones.
     fn further_input(
         &mut self,
         session: Id,
         key: CallKey,
-        parsed: options::Call,
+        progress: bool,
         payload: Payload,
         out: &mut Effects,
     ) {
@@ -257,8 +271,7 @@ impl Realm {
             return self.violation(session, text, out);
         };
         let mut details = (**input).clone();
-        details.0.extend(parsed.passed.into_details(payload.is_opaque()).0);
-        if parsed.progress {
+        if progress {
             details.push("progress", true);
         } else {
             call.input = None;

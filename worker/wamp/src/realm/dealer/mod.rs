@@ -88,12 +88,18 @@ pub(crate) struct Call {
     pub(crate) caller: Caller,
     pub(crate) registration: Id,
     pub(crate) target: Target,
-    receive_progress: bool,
     /// What invocations that bring further arguments repeat, as long as they may come.
     input: Option<Box<Dict>>,
     /// It was cancelled by `kill`: the callee's answer is still to come.
     killed: bool,
     deadline: Option<(Duration, u64)>,
+}
+
+impl Call {
+    /// Whether its arguments come in several parts.
+    fn is_progressive(&self) -> bool {
+        self.input.is_some() || matches!(&self.target, Target::Queued(inputs) if inputs.len() > 1)
+    }
 }
 
 /// Where a call is.

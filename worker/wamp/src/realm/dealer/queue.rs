@@ -1,7 +1,8 @@
 //! Calls that wait for a callee at its limit.
 
+use super::call::NO_FURTHER_INPUT;
 use super::{Target, input_size};
-use crate::realm::{Effects, Realm};
+use crate::realm::{Effects, Realm, errors};
 use crate::{Id, Message};
 
 impl Realm {
@@ -30,9 +31,12 @@ impl Realm {
             }
             let Some(at) = entry.pick(&mut self.ids) else { return };
             let Some(key) = entry.queue.pop_front() else { return };
-            let callee = &mut entry.callees[at];
-            callee.active += 1;
-            let (session, id) = (callee.session, entry.id);
+            let (session, id) = (entry.callees[at].session, entry.id);
+            if self.dealer.calls[key].is_progressive() && !self.takes_further_input(session) {
+                self.fail(key, errors::FEATURE_NOT_SUPPORTED, NO_FURTHER_INPUT, out);
+                continue;
+            }
+            self.dealer.registrations[registration].callees[at].active += 1;
             let request = self.next_invocation(session, key);
             let target = Target::Callee { session, request };
             let Target::Queued(inputs) = std::mem::replace(&mut self.dealer.calls[key].target, target) else {

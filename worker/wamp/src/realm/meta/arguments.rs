@@ -60,9 +60,9 @@ impl Arguments {
         Ok(())
     }
 
-    /// Whether there are keyword arguments.
-    pub(crate) fn has_keywords(&self) -> bool {
-        !self.kwargs.is_empty()
+    /// Whether one of these is there, by position or by keyword.
+    pub(crate) fn has_any(&self, first: usize, names: &[&str]) -> bool {
+        self.args.len() > first || names.iter().any(|name| self.kwargs.get(name).is_some())
     }
 
     /// An argument by position or by keyword; null is as absent.

@@ -26,8 +26,8 @@ const FILTERS: [&str; 10] = [
 ];
 
 impl Realm {
-    /// The events of a subscription whose history is kept. By position alone (`subscription_id`, `limit`) they come as
-    /// from Crossbar.io, the newest first; with keyword arguments as the specification has it, the oldest first.
+    /// The events of a subscription whose history is kept. With no other arguments than `subscription_id` and `limit`
+    /// they come as from Crossbar.io, the newest first; else as the specification has it, the oldest first.
     pub(crate) fn get_events(&self, caller: Option<Id>, arguments: &Arguments) -> Result<Reply, Refused> {
         let names: Vec<_> = ["subscription_id", "limit"].into_iter().chain(FILTERS).collect();
         arguments.only(&names)?;
@@ -52,7 +52,7 @@ impl Realm {
             own.is_none_or(|own| event.filter.as_ref().is_none_or(|filter| filter.admits(&own.identity)))
         };
         let events = topic.events.iter().map(|event| &**event).filter(admitted);
-        if !arguments.has_keywords() {
+        if !arguments.has_any(2, &FILTERS) {
             let list = events.rev().take(limit).map(|event| self.event_as_crossbar(event)).collect();
             return Ok(Value::List(list).into());
         }

@@ -80,8 +80,7 @@ impl Simulation {
         if self.chance(20) {
             options.push("timeout", 1 + self.random.below(50) as u64);
         }
-        let receives = self.chance(30);
-        if receives {
+        if self.chance(30) {
             options.push("receive_progress", true);
         }
         let more = self.chance(if further { 50 } else { 15 });
@@ -93,9 +92,6 @@ impl Simulation {
                 client.open.insert(request);
             } else {
                 client.open.remove(&request);
-            }
-            if receives && !further {
-                client.progressive.insert(request);
             }
         }
         let procedure = self.one_of(&TOPICS).to_owned();

@@ -45,7 +45,6 @@ struct Client {
     pending: BTreeMap<Id, (u64, Id)>,
     /// Calls among them that go on with further arguments.
     open: BTreeSet<Id>,
-    progressive: BTreeSet<Id>,
     subscriptions: BTreeSet<Id>,
     registrations: BTreeSet<Id>,
     invocations: BTreeSet<Id>,
