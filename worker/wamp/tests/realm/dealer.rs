@@ -1,6 +1,6 @@
 //! The dealer of a realm.
 
-use crate::world::{FEATURES, World, config, everything};
+use crate::world::{DEAF, FEATURES, World, config, everything};
 use jackfield_wamp::Payload;
 use jackfield_wamp::realm::{Access, ClientFeatures, Kept, Role, Store, TimeoutUnit};
 use jackfield_wamp::uri::Match;
@@ -43,9 +43,6 @@ fn a_call_past_its_time_limit_is_answered_and_its_callee_told() {
     assert!(world.take(a).is_empty());
     assert_eq!(world.realm.next_expiry(), None);
 }
-
-/// A callee that takes INTERRUPT and one that does not.
-const DEAF: ClientFeatures = ClientFeatures { callee_canceling: false, callee_revocation: false, ..FEATURES };
 
 #[test]
 fn a_cancelled_call_is_answered_once_in_each_mode() {
@@ -179,127 +176,6 @@ fn without_a_store_calls_beyond_the_limit_are_refused() {
     world.take(a);
     assert!(world.ask(a, json!([48, 4, {}, "com.p"])).is_empty());
     assert_eq!(world.take(b).len(), 2);
-}
-
-#[test]
-fn registrations_conflict_by_their_policies() {
-    let mut world = World::new(config());
-    let (a, b) = (world.join(), world.join());
-    let single = world.register(a, json!({}), "com.s");
-    let shared = world.register(a, json!({"invoke": "first"}), "com.f");
-    for (session, options, procedure, error) in [
-        (a, json!({}), "com.s", "procedure_already_exists"),
-        (b, json!({}), "com.s", "procedure_already_exists"),
-        (b, json!({"invoke": "first"}), "com.s", "procedure_already_exists"),
-        (b, json!({}), "com.f", "procedure_exists_with_different_invocation_policy"),
-        (b, json!({"invoke": "last"}), "com.f", "procedure_exists_with_different_invocation_policy"),
-    ] {
-        let answers = world.ask(session, json!([64, 2, options, procedure]));
-        assert_eq!(answers[0][4], format!("wamp.error.{error}"), "{options} {procedure}");
-    }
-    assert_eq!(world.register(a, json!({"invoke": "first"}), "com.f"), shared);
-    assert_eq!(world.register(b, json!({"invoke": "first"}), "com.f"), shared);
-    assert_ne!(world.register(b, json!({"match": "prefix"}), "com.s"), single);
-    world.send(a, json!([66, 3, shared]));
-    world.send(b, json!([66, 3, shared]));
-    assert_ne!(world.register(a, json!({"invoke": "last"}), "com.f"), shared);
-}
-
-#[test]
-fn whoever_registers_by_force_takes_the_procedure_from_all() {
-    let mut world = World::new(config());
-    let (a, x) = (world.join(), world.join());
-    let b = world.join_as("deaf", "anonymous", DEAF);
-    let c = world.join();
-    let old = world.register(a, json!({"invoke": "roundrobin"}), "com.p");
-    world.register(b, json!({"invoke": "roundrobin"}), "com.p");
-    world.send(x, json!([48, 1, {}, "com.p"]));
-    world.take(a);
-    let new = world.register(c, json!({"invoke": "roundrobin", "force_reregister": true}), "com.p");
-    assert_ne!(old, new);
-    let kicked = json!([67, 0, {"registration": old, "reason": "wamp.error.unregistered"}]);
-    assert_eq!(world.take(a), [kicked]);
-    assert!(world.take(b).is_empty(), "it has not announced to take this");
-    assert_eq!(world.ask(a, json!([66, 2, old])), [json!([8, 66, 2, {}, "wamp.error.no_such_registration"])]);
-    // What was called before is still answered.
-    world.send(a, json!([70, 1, {}, ["old"]]));
-    assert_eq!(world.take(x), [json!([50, 1, {}, ["old"]])]);
-    world.send(x, json!([48, 2, {}, "com.p"]));
-    assert_eq!(world.take(c), [json!([68, 1, new, {}])]);
-}
-
-#[test]
-fn results_come_step_by_step_until_the_last_one() {
-    let mut world = World::new(config());
-    let (a, b) = (world.join(), world.join());
-    let id = world.register(b, json!({}), "com.p");
-    world.send(a, json!([48, 1, {"receive_progress": true}, "com.p"]));
-    world.send(a, json!([48, 2, {}, "com.p"]));
-    assert_eq!(world.take(b), [json!([68, 1, id, {"receive_progress": true}]), json!([68, 2, id, {}])]);
-    for request in [1, 2] {
-        world.send(b, json!([70, request, {"progress": true}, [1]]));
-        world.send(b, json!([70, request, {}, ["end"]]));
-        world.send(b, json!([70, request, {"progress": true}, ["late"]]));
-    }
-    assert_eq!(
-        world.take(a),
-        [
-            json!([50, 1, {"progress": true}, [1]]),
-            json!([50, 1, {}, ["end"]]),
-            json!([50, 2, {"progress": true}, [1]]),
-            json!([50, 2, {}, ["end"]]),
-        ]
-    );
-}
-
-#[test]
-fn arguments_come_step_by_step_to_one_invocation() {
-    let mut world = World::new(config());
-    let (a, b, c) = (world.join(), world.join(), world.join());
-    let id = world.register(b, json!({"match": "prefix", "invoke": "roundrobin"}), "com.");
-    world.register(c, json!({"match": "prefix", "invoke": "roundrobin"}), "com.");
-    world.send(a, json!([48, 1, {"progress": true}, "com.p", [1]]));
-    world.send(a, json!([48, 1, {"progress": true, "ppt_scheme": "x_y"}, "com.p", [2]]));
-    world.send(a, json!([48, 1, {"timeout": 5}, "com.p", [3]]));
-    assert_eq!(
-        world.take(b),
-        [
-            json!([68, 1, id, {"procedure": "com.p", "progress": true}, [1]]),
-            json!([68, 1, id, {"procedure": "com.p", "progress": true}, [2]]),
-            json!([68, 1, id, {"procedure": "com.p"}, [3]]),
-        ]
-    );
-    world.send(b, json!([70, 1, {}, ["sum"]]));
-    assert_eq!(world.take(a), [json!([50, 1, {}, ["sum"]])]);
-    // What is under way when the call ends is for nobody, up to the last one.
-    world.send(a, json!([48, 2, {"progress": true}, "com.p"]));
-    world.take(c);
-    world.send(c, json!([8, 68, 1, {}, "com.enough"]));
-    assert_eq!(world.take(a).len(), 1);
-    assert!(world.ask(a, json!([48, 2, {"progress": true}, "com.p"])).is_empty());
-    assert!(world.ask(a, json!([48, 2, {}, "com.p"])).is_empty());
-    assert!(world.take(b).is_empty() && world.take(c).is_empty());
-}
-
-#[test]
-fn arguments_do_not_come_step_by_step_to_who_does_not_take_them() {
-    let mut config = config();
-    config.store = Some(Store { limit: 50, event_history: vec![], call_queues: vec![] });
-    let mut world = World::new(config);
-    let a = world.join();
-    let b = world.join_as("deaf", "anonymous", DEAF);
-    world.register(b, json!({"concurrency": 1}), "com.p");
-    let error = json!("wamp.error.feature_not_supported");
-    assert_eq!(world.ask(a, json!([48, 1, {"progress": true}, "com.p"]))[0][4], error);
-    assert!(world.ask(a, json!([48, 1, {}, "com.p"])).is_empty(), "it has ended");
-    world.send(a, json!([48, 2, {}, "com.p"]));
-    world.send(a, json!([48, 3, {"progress": true}, "com.p"]));
-    world.send(a, json!([48, 3, {}, "com.p"]));
-    world.send(a, json!([48, 4, {}, "com.p"]));
-    world.take(b);
-    world.send(b, json!([70, 1, {}]));
-    assert_eq!(world.take(a)[1][4], error);
-    assert_eq!(world.take(b).len(), 1);
 }
 
 #[test]

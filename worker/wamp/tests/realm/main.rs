@@ -3,6 +3,9 @@
 mod authorize;
 mod broker;
 mod dealer;
+mod hostile;
 mod meta;
+mod progress;
+mod registration;
 mod simulation;
 mod world;

@@ -21,6 +21,10 @@ pub(crate) const FEATURES: ClientFeatures = ClientFeatures {
     subscriber_revocation: true,
 };
 
+/// A callee that takes no INTERRUPT and no revocation.
+pub(crate) const DEAF: ClientFeatures =
+    ClientFeatures { callee_canceling: false, callee_revocation: false, ..FEATURES };
+
 /// A rule that allows everything.
 pub(crate) fn everything(disclose: bool) -> Rule {
     Rule {

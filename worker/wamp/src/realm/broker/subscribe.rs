@@ -12,7 +12,9 @@ impl Broker {
     pub(crate) fn remove_subscriber(&mut self, session: Id, subscription: Id) -> Option<bool> {
         let key = *self.by_id.get(&subscription)?;
         let entry = &mut self.subscriptions[key];
-        entry.subscribers.retain(|subscriber| *subscriber != session);
+        if let Some(at) = entry.subscribers.iter().position(|subscriber| *subscriber == session) {
+            entry.subscribers.remove(at);
+        }
         let told = !uri::is_reserved(&entry.uri);
         if !entry.subscribers.is_empty() {
             return told.then_some(false);

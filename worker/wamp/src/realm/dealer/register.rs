@@ -156,8 +156,10 @@ impl Realm {
     pub(crate) fn unregistered(&mut self, now: Now, session: Id, id: Id, out: &mut Effects) {
         let Some(&key) = self.dealer.by_id.get(&id) else { return };
         let registration = &mut self.dealer.registrations[key];
-        let limited = registration.callees.iter().any(|c| c.session == session && c.concurrency > 0);
-        registration.callees.retain(|callee| callee.session != session);
+        let Some(at) = registration.callees.iter().position(|callee| callee.session == session) else {
+            return;
+        };
+        let limited = registration.callees.remove(at).concurrency > 0;
         let deleted = registration.callees.is_empty();
         if deleted {
             let registration = self.dealer.registrations.remove(key);
