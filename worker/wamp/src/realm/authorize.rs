@@ -68,8 +68,8 @@ impl Realm {
         if let Some(verdict) = permissions.verdict(action, policy, uri) {
             return Some(verdict);
         }
-        let Permissions::Dynamic { authorizer, .. } = permissions else { return Some(Verdict::Denied) };
-        let authorizer = authorizer.clone();
+        let Permissions::Dynamic(role) = permissions else { return Some(Verdict::Denied) };
+        let authorizer = role.authorizer.clone();
         let payload = question(own.details(), action, uri, options);
         own.asked = Some(Box::new(Asked {
             action,
@@ -101,18 +101,11 @@ impl Realm {
         let Some(own) = self.sessions.get_mut(&session) else { return };
         let Some(asked) = own.asked.as_mut() else { return };
         asked.call = None;
-        let permissions = self.roles.get_mut(own.role);
-        let disclose = permissions.as_ref().is_some_and(|p| p.discloses(asked.action));
-        let verdict = match read(answer, disclose) {
-            Ok((verdict, keep)) => {
-                if keep && let Some(Permissions::Dynamic { cache, .. }) = permissions {
-                    let bound = self.config.bounds.authorizations;
-                    cache.keep(asked.action, asked.policy, &asked.uri, verdict.clone(), bound);
-                }
-                verdict
-            }
-            Err(text) => Verdict::Failed(text),
-        };
+        let (verdict, keep) = read(answer, asked.action, self.roles.get_mut(own.role));
+        if keep && let Some(Permissions::Dynamic(role)) = self.roles.get_mut(own.role) {
+            let bound = self.config.bounds.authorizations;
+            role.cache.keep(asked.action, asked.policy, &asked.uri, verdict.clone(), bound);
+        }
         asked.verdict = Some(verdict);
         self.ready.push_back(Ready::Session(session));
     }
@@ -120,9 +113,8 @@ impl Realm {
     /// Takes the answer of an authorizer about a testament.
     pub(crate) fn authorized_will(&mut self, key: usize, answer: Result<Payload, (String, Payload)>) {
         let will = self.wills.remove(key);
-        let permissions = self.roles.get(self.roles.find(will.authrole()));
-        let disclose = permissions.is_some_and(|p| p.discloses(Action::Publish));
-        let verdict = read(answer, disclose).map_or_else(Verdict::Failed, |(verdict, _)| verdict);
+        let role = self.roles.find(will.authrole());
+        let (verdict, _) = read(answer, Action::Publish, self.roles.get_mut(role));
         self.ready.push_back(Ready::Will(will, verdict));
     }
 
@@ -173,9 +165,10 @@ impl Realm {
         };
         let what = format!("{} {} '{}'", action.name(), action.object(), errors::short(uri));
         let (error, text) = match verdict {
-            Verdict::Failed(why) => (
+            // Why is for the operator.
+            Verdict::Failed => (
                 errors::AUTHORIZATION_FAILED,
-                format!("nobody could say whether the session may {what}: {why}"),
+                format!("the authorizer could not say whether the session may {what}"),
             ),
             _ => (
                 errors::NOT_AUTHORIZED,
@@ -186,8 +179,24 @@ impl Realm {
     }
 }
 
-/// Reads the answer of an authorizer: the verdict, and whether it may be kept.
-fn read(answer: Result<Payload, (String, Payload)>, disclose: bool) -> Result<(Verdict, bool), String> {
+/// The verdict of an authorizer, and whether it may be kept. Its role remembers a failure until the next answer.
+fn read(
+    answer: Result<Payload, (String, Payload)>,
+    action: Action,
+    permissions: Option<&mut Permissions>,
+) -> (Verdict, bool) {
+    let disclose = permissions.as_ref().is_some_and(|p| p.discloses(action));
+    let (read, failure) = match try_read(answer, disclose) {
+        Ok(read) => (read, None),
+        Err(text) => ((Verdict::Failed, false), Some(text)),
+    };
+    if let Some(Permissions::Dynamic(role)) = permissions {
+        role.failure = failure;
+    }
+    read
+}
+
+fn try_read(answer: Result<Payload, (String, Payload)>, disclose: bool) -> Result<(Verdict, bool), String> {
     let payload =
         answer.map_err(|(error, _)| format!("the authorizer failed with {}", errors::short(&error)))?;
     let (args, _) = payload.decode().map_err(|_| "the authorizer's answer cannot be read".to_owned())?;

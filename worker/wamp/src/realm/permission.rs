@@ -65,8 +65,8 @@ pub(crate) enum Verdict {
         disclose: bool,
     },
     Denied,
-    /// Nobody could say; why, for people.
-    Failed(String),
+    /// Nobody could say.
+    Failed,
 }
 
 /// What a role may do, ready to be looked up.
@@ -79,11 +79,18 @@ pub(crate) enum Permissions {
         rules: Vec<Rule>,
         table: Patterns<usize>,
     },
-    Dynamic {
-        authorizer: String,
-        disclose: Disclose,
-        cache: Cache,
-    },
+    Dynamic(Box<Dynamic>),
+}
+
+/// A role whose sessions an authorizer decides about.
+#[derive(Debug)]
+pub(crate) struct Dynamic {
+    role: String,
+    pub(crate) authorizer: String,
+    disclose: Disclose,
+    pub(crate) cache: Cache,
+    /// Why it could not say the last time it was asked.
+    pub(crate) failure: Option<String>,
 }
 
 /// The longest URI whose answer is kept.
@@ -135,9 +142,13 @@ impl Permissions {
                 }
                 Self::Static { rules: rules.clone(), table }
             }
-            Access::Dynamic { authorizer, disclose } => {
-                Self::Dynamic { authorizer: authorizer.clone(), disclose: *disclose, cache: Cache::default() }
-            }
+            Access::Dynamic { authorizer, disclose } => Self::Dynamic(Box::new(Dynamic {
+                role: role.name.clone(),
+                authorizer: authorizer.clone(),
+                disclose: *disclose,
+                cache: Cache::default(),
+                failure: None,
+            })),
         }
     }
 
@@ -150,13 +161,13 @@ impl Permissions {
                 let rule = table.exact(uri).or_else(|| table.wildcard(uri)).or_else(|| table.prefix(uri));
                 Some(rule.map_or(Verdict::Denied, |at| action.verdict(&rules[at])))
             }
-            Self::Dynamic { cache, .. } => cache.get(action, policy, uri).cloned(),
+            Self::Dynamic(role) => role.cache.get(action, policy, uri).cloned(),
         }
     }
 
     /// Whether the action is disclosed where the authorizer does not say.
-    pub(crate) const fn discloses(&self, action: Action) -> bool {
-        if let Self::Dynamic { disclose, .. } = self { action.discloses(*disclose) } else { false }
+    pub(crate) fn discloses(&self, action: Action) -> bool {
+        if let Self::Dynamic(role) = self { action.discloses(role.disclose) } else { false }
     }
 }
 
@@ -198,10 +209,18 @@ impl Roles {
     /// Forgets what authorizers have answered.
     pub(crate) fn forget(&mut self) {
         for permissions in &mut self.list {
-            if let Permissions::Dynamic { cache, .. } = permissions {
-                *cache = Cache::default();
+            if let Permissions::Dynamic(role) = permissions {
+                role.cache = Cache::default();
             }
         }
+    }
+
+    /// The roles whose authorizers could not say the last time, the authorizers, and why.
+    pub(crate) fn failures(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.list.iter().filter_map(|permissions| {
+            let Permissions::Dynamic(role) = permissions else { return None };
+            Some((role.role.as_str(), role.authorizer.as_str(), role.failure.as_deref()?))
+        })
     }
 }
 

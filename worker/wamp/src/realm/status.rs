@@ -59,6 +59,11 @@ impl Realm {
         self.counters
     }
 
+    /// The roles whose authorizers failed the last time that they were asked, their procedures, and why, for people.
+    pub fn failing_authorizers(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.roles.failures()
+    }
+
     /// What there is now. It goes through all registrations and sessions.
     #[must_use]
     pub fn status(&self) -> Status {

@@ -136,6 +136,8 @@ fn an_authorizer_that_does_not_answer_is_an_error_in_time() {
     assert!(world.take(dora).is_empty());
     world.pass(1);
     assert_eq!(world.take(dora)[0][4], "wamp.error.authorization_failed");
+    let failing: Vec<_> = world.realm.failing_authorizers().collect();
+    assert_eq!(failing, [("dynamic", "com.authz", "the authorizer failed with wamp.error.timeout")]);
     world.send(dora, json!([48, 2, {}, "com.none"]));
     world.send(authorizer, json!([8, 68, 2, {}, "com.broken", ["secret"]]));
     let failed = world.take(dora);
@@ -145,6 +147,11 @@ fn an_authorizer_that_does_not_answer_is_an_error_in_time() {
     world.leave(authorizer);
     assert_eq!(world.take(dora)[0][4], "wamp.error.authorization_failed");
     assert_eq!(world.ask(dora, json!([48, 4, {}, "com.none"]))[0][4], "wamp.error.authorization_failed");
+    let authorizer = world.join();
+    world.register(authorizer, json!({}), "com.authz");
+    world.send(dora, json!([48, 5, {}, "com.none"]));
+    world.send(authorizer, json!([70, 1, {}, [false]]));
+    assert_eq!(world.realm.failing_authorizers().count(), 0);
 }
 
 #[test]

@@ -90,8 +90,8 @@ impl Realm {
                 _ if uri::is_reserved(topic) => Verdict::Denied,
                 Some(verdict) => verdict,
                 None => {
-                    let Some(Permissions::Dynamic { authorizer, .. }) = permissions else { return };
-                    let authorizer = authorizer.clone();
+                    let Some(Permissions::Dynamic(role)) = permissions else { return };
+                    let authorizer = role.authorizer.clone();
                     let question = authorize::question(will.details.clone(), ACTION, topic, &Dict::new());
                     let caller = Caller::Will(self.wills.insert(will));
                     let timeout = self.config.authorizer_timeout;
@@ -104,7 +104,7 @@ impl Realm {
                 Verdict::Allowed { disclose } => self.execute_testament(now, &will, testament, disclose, out),
                 Verdict::Denied => self.counters.denied += 1,
                 // Who could not say it now is not asked again and again.
-                Verdict::Failed(_) => {
+                Verdict::Failed => {
                     self.counters.denied += 1 + will.testaments.len() as u64;
                     return;
                 }
