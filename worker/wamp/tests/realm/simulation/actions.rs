@@ -174,4 +174,16 @@ impl Simulation {
         let what = format!("the router calls {procedure}");
         self.act(&what, |realm, now, out| realm.call(now, token, procedure, Payload::None, timeout, out));
     }
+
+    pub(super) fn kill(&mut self, client: Id) {
+        self.act(&format!("{client} is killed"), |realm, now, out| {
+            assert!(realm.kill(now, client, None, None, out));
+        });
+        assert!(!self.clients.contains_key(&client), "no GOODBYE for {client}");
+    }
+
+    pub(super) fn reload(&mut self) {
+        let config = self.config.clone();
+        self.act("another configuration", |realm, _, _| realm.reload(config));
+    }
 }

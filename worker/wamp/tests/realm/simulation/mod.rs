@@ -57,6 +57,7 @@ struct Client {
 
 struct Simulation {
     realm: Realm,
+    config: Config,
     random: Ids,
     now: Now,
     clients: BTreeMap<Id, Client>,
@@ -93,7 +94,8 @@ impl Simulation {
             config.store = Some(Store { limit: 3, event_history: Vec::new(), call_queues: Vec::new() });
         }
         Self {
-            realm: Realm::new(config, Ids::seeded(seed + 1)),
+            realm: Realm::new(config.clone(), Ids::seeded(seed + 1)),
+            config,
             random,
             now: Now { clock: Duration::from_secs(1), wall: Duration::from_secs(1_800_000_000) },
             clients: BTreeMap::new(),
@@ -239,6 +241,8 @@ impl Simulation {
             73..78 => self.cancel(client),
             78..94 => self.answer(client),
             94..96 => self.call_by_router(),
+            96 => self.kill(client),
+            97 => self.reload(),
             _ => self.pass(),
         }
     }
