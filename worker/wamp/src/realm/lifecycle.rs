@@ -5,10 +5,11 @@ use super::{Effect, Effects, Joining, Leaving, Realm};
 use crate::{Id, Now};
 
 impl Realm {
-    /// Takes in a session.
+    /// Takes in a session. One with the same id, if there is one, ends by that.
     pub fn join(&mut self, now: Now, joining: Joining, out: &mut Vec<Effect>) {
         self.counters.joined += 1;
         let id = joining.session;
+        self.remove(now, id, out);
         let place = self.place();
         let role = self.roles.find(&joining.authrole);
         self.sessions.insert(id, Session::new(joining, role, place, self.hash));

@@ -8,7 +8,10 @@ use crate::{Dict, Id, Value};
 pub(crate) type Refusal = String;
 
 fn refuse<T>(key: &str, expected: &str, value: &Value) -> Result<T, Refusal> {
-    Err(format!("the option '{key}' has to be {expected}, not {}", value.describe()))
+    Err(match value {
+        Value::Int(number) => format!("the option '{key}' has to be {expected}, not {number}"),
+        _ => format!("the option '{key}' has to be {expected}, not {}", value.describe()),
+    })
 }
 
 fn boolean(key: &str, value: &Value) -> Result<bool, Refusal> {
@@ -215,7 +218,7 @@ impl Register {
                 }
                 "concurrency" => match value.as_u64() {
                     Some(number) if number > 0 => this.concurrency = number,
-                    _ => return refuse(key, "a number above 0", value),
+                    _ => return refuse(key, "an integer from 1", value),
                 },
                 "force_reregister" => this.force = boolean(key, value)?,
                 "forward_timeout" => this.forward_timeout = boolean(key, value)?,
@@ -244,7 +247,7 @@ impl Call {
             match key {
                 "timeout" => match value.as_u64() {
                     Some(number) => this.timeout = number,
-                    None => return refuse(key, "a number of milliseconds", value),
+                    None => return refuse(key, "an integer from 0", value),
                 },
                 "receive_progress" => this.receive_progress = boolean(key, value)?,
                 "progress" => this.progress = boolean(key, value)?,
