@@ -16,7 +16,9 @@ pub use certificates::{
 };
 pub use load::{Kind, Load, Report, Tally, Target, tls_connection};
 pub use node::{Background, Node, jackfield, run, signal_pid, wait_for_end};
-pub use peers::{Nginx, chromium, chromium_with, curl, example, python, python_with, screenshot, venv_python};
+pub use peers::{
+    Nginx, chromium, chromium_with, curl, example, python, python_with, screenshot, venv_python,
+};
 pub use tor::{Tor, TorNetwork, free_port};
 
 use std::io::{BufRead, BufReader, Read};

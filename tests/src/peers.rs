@@ -33,7 +33,10 @@ pub fn venv_python() -> PathBuf {
 pub fn python_with(script: &str, args: &[&str], env: &[(&str, &str)]) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let out = output(
-        Command::new(venv_python()).arg(root.join("clients").join(script)).args(args).envs(env.iter().copied()),
+        Command::new(venv_python())
+            .arg(root.join("clients").join(script))
+            .args(args)
+            .envs(env.iter().copied()),
     );
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
     assert!(out.status.success(), "{script} {args:?}\n{text}{}", String::from_utf8_lossy(&out.stderr));

@@ -1,7 +1,8 @@
 //! What the transports of this process answer, in words for people: the status page shows it beside each address.
 
 use jackfield_shared::config::{
-    NodeinfoFormat, PathService, RawsocketSection, Transport, TransportKind, Web, WebsocketPath, Worker,
+    NodeinfoFormat, PathService, RawsocketSection, Realm, Transport, TransportKind, Web, WebsocketPath,
+    Worker, WorkerKind,
 };
 use std::collections::HashMap;
 
@@ -19,18 +20,53 @@ pub(crate) struct Offer {
 pub(crate) struct Offers {
     worker: String,
     transports: HashMap<String, Vec<Offer>>,
+    /// Where a page can try WAMP.
+    pub(crate) trial: Option<Trial>,
+}
+
+/// A place where anybody may speak WAMP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Trial {
+    /// The path of the transport that serves the status page, too.
+    pub(crate) path: String,
+    /// A realm that lets everybody in.
+    pub(crate) realm: String,
 }
 
 impl Offers {
     pub(crate) fn of(worker: &Worker) -> Self {
         let offers = |transport: &Transport| (transport.id.clone(), offers(&transport.kind));
-        Self { worker: worker.id.clone(), transports: worker.transports().iter().map(offers).collect() }
+        Self {
+            worker: worker.id.clone(),
+            transports: worker.transports().iter().map(offers).collect(),
+            trial: trial(worker),
+        }
     }
 
     /// What a transport offers; `None` where that is another worker's business.
     pub(crate) fn get(&self, worker: &str, transport: &str) -> Option<&[Offer]> {
         self.transports.get(transport).filter(|_| worker == self.worker).map(Vec::as_slice)
     }
+}
+
+/// A WebSocket path of WAMP beside the status page, and a realm, both without authentication.
+fn trial(worker: &Worker) -> Option<Trial> {
+    let WorkerKind::Router(router) = &worker.kind else { return None };
+    let has_role = |realm: &&Realm| realm.roles.iter().any(|role| role.name.as_deref() == Some("anonymous"));
+    let realm = router.realms.iter().find(has_role)?.name.clone()?;
+    router.transports.iter().find_map(|transport| {
+        let TransportKind::Universal(universal) = &transport.kind else { return None };
+        let is_page = |service: &PathService| match service {
+            PathService::Nodeinfo(config) => config.format != NodeinfoFormat::Json,
+            _ => false,
+        };
+        universal.web.as_ref()?.paths.values().find(|service| is_page(service))?;
+        let (path, _) = universal.websocket.as_ref()?.iter().find(|(_, section)| match section {
+            WebsocketPath::Websocket(section) => section.auth.is_none(),
+            WebsocketPath::WebsocketTestee(_) => false,
+        })?;
+        Some(Trial { path: address(path), realm: realm.clone() })
+    })
 }
 
 fn plain(what: impl Into<String>) -> Offer {
@@ -123,12 +159,13 @@ mod tests {
         assert_eq!(
             found,
             [
-                ("RawSocket echo", None),
-                ("WebSocket echo", Some("/ws")),
+                ("WAMP over RawSocket", None),
+                ("WAMP over WebSocket", Some("/ws")),
                 ("status page", Some("/")),
                 ("node information as JSON", Some("/info"))
             ]
         );
         assert!(offers.get("worker002", "transport001").is_none());
+        assert_eq!(offers.trial, Some(Trial { path: "/ws".into(), realm: "realm1".into() }));
     }
 }

@@ -52,21 +52,26 @@ fn answers(transport: &Transport, address: &str) -> Vec<(String, String)> {
                 web_answers(web, &urls, &mut answers);
             }
             for (path, section) in universal.websocket.iter().flatten() {
-                if let WebsocketPath::WebsocketTestee(_) = section {
-                    answers.push((urls.to("ws", path), "WebSocket echo".into()));
-                }
+                let what = match section {
+                    WebsocketPath::WebsocketTestee(_) => "WebSocket echo",
+                    WebsocketPath::Websocket(_) => "WAMP over WebSocket",
+                };
+                answers.push((urls.to("ws", path), what.into()));
             }
-            if let Some(RawsocketSection::RawsocketTestee(_)) = &universal.rawsocket {
-                answers.push((urls.to("rs", "/"), "RawSocket echo".into()));
-            }
+            let what = match &universal.rawsocket {
+                None => return answers,
+                Some(RawsocketSection::RawsocketTestee(_)) => "RawSocket echo",
+                Some(RawsocketSection::Rawsocket(_)) => "WAMP over RawSocket",
+            };
+            answers.push((urls.to("rs", "/"), what.into()));
         }
         TransportKind::Web(web) => web_answers(web, &urls, &mut answers),
         TransportKind::WebsocketTestee(_) => answers.push((urls.to("ws", "/"), "WebSocket echo".into())),
         TransportKind::RawsocketTestee(_) => answers.push((urls.to("rs", "/"), "RawSocket echo".into())),
+        TransportKind::Websocket(_) => answers.push((urls.to("ws", "/"), "WAMP over WebSocket".into())),
+        TransportKind::Rawsocket(_) => answers.push((urls.to("rs", "/"), "WAMP over RawSocket".into())),
         TransportKind::StreamTestee(_)
         | TransportKind::StreamRelay(_)
-        | TransportKind::Websocket(_)
-        | TransportKind::Rawsocket(_)
         | TransportKind::Mqtt(_)
         | TransportKind::Flashpolicy(_) => {}
     }
@@ -88,6 +93,7 @@ fn web_answers(web: &Web, urls: &Urls<'_>, answers: &mut Vec<(String, String)>) 
             PathService::Cgi(_) => ("http", "scripts"),
             PathService::Upload(_) => ("http", "file upload"),
             PathService::WebsocketTestee(_) => ("ws", "WebSocket echo"),
+            PathService::Websocket(_) => ("ws", "WAMP over WebSocket"),
             // What answers nothing, or is not built and so was refused.
             _ => continue,
         };
@@ -140,8 +146,8 @@ mod tests {
             [
                 "http://127.0.0.1:8080/ status page",
                 "http://127.0.0.1:8080/info node information as JSON",
-                "ws://127.0.0.1:8080/ws WebSocket echo",
-                "rs://127.0.0.1:8080/ RawSocket echo",
+                "ws://127.0.0.1:8080/ws WAMP over WebSocket",
+                "rs://127.0.0.1:8080/ WAMP over RawSocket",
             ]
         );
     }

@@ -1,7 +1,7 @@
 //! The status page of the node.
 
 use super::{Escaped, page};
-use crate::offers::{Offer, Offers};
+use crate::offers::{Offer, Offers, Trial};
 use jackfield_shared::status::{Endpoint, EndpointState, Process, State, Status, Worker};
 use std::fmt::{self, Display, Write};
 
@@ -15,8 +15,28 @@ const HEAD: &str = concat!(
 /// The page.
 pub(crate) fn status(status: &Status, offers: &Offers) -> String {
     let title = format!("{} · Jackfield", status.node.id);
-    page(&title, HEAD, &Main { status, offers }.to_string())
+    let main = Main { status, offers };
+    match &offers.trial {
+        None => page(&title, HEAD, &main.to_string()),
+        Some(Trial { path, realm }) => {
+            let (path, realm) = (Escaped(path), Escaped(realm));
+            let section = format!(
+                "<section id=\"wamp\" data-path=\"{path}\" data-realm=\"{realm}\">\n<h2>Try WAMP</h2>\n\
+                 <p class=\"quiet\">Open this page twice: what one publishes all hear, and a call is answered by one of \
+                 them, in turn. <span data-is=\"state\">connecting</span></p>\n\
+                 <p>Here now: <span data-is=\"here\">…</span></p>\n\
+                 <form data-is=\"publish\"><input data-is=\"text\" aria-label=\"text to publish\" maxlength=\"200\" \
+                 placeholder=\"Say something to everybody\"> <button>Publish</button> \
+                 <button type=\"button\" data-is=\"call\">Call</button></form>\n\
+                 <ul data-is=\"heard\"></ul>\n</section>\n"
+            );
+            page(&title, &[HEAD, TRIAL].concat(), &format!("{main}{section}"))
+        }
+    }
 }
+
+/// Lets people try WAMP from the page.
+const TRIAL: &str = concat!("<script>\n", include_str!("wamp.js"), "</script>\n");
 
 struct Main<'a> {
     status: &'a Status,
