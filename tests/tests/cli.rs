@@ -32,7 +32,7 @@ fn check_names_every_error_with_its_place() {
   ]
 }"#;
     let output = check(config);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(78));
     let text = out(&output) + &err(&output);
     for wanted in [
         "config.json:5:",
@@ -51,16 +51,16 @@ fn check_names_every_error_with_its_place() {
 
 #[test]
 fn check_accepts_and_warns_of_what_is_not_built_and_start_refuses_it() {
-    let config = "version: 2\nworkers:\n  - type: router\n    transports:\n      - type: websocket\n        endpoint: {type: tcp, port: 8080}\n";
+    let config = "version: 2\nworkers:\n  - type: router\n    transports:\n      - type: mqtt\n        options: {}\n        endpoint: {type: tcp, port: 8080}\n";
     let output = check(config);
     assert!(output.status.success(), "{}{}", out(&output), err(&output));
     let text = out(&output) + &err(&output);
-    assert!(text.contains("config.yaml:5:") && text.contains("WAMP"), "{text}");
+    assert!(text.contains("config.yaml:5:") && text.contains("MQTT"), "{text}");
     let dir = TempDir::new();
     dir.write(".crossbar/config.yaml", config);
     let output = run(dir.path(), &["start"]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(err(&output).contains("WAMP"), "{}", err(&output));
+    assert_eq!(output.status.code(), Some(78));
+    assert!(err(&output).contains("MQTT"), "{}", err(&output));
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn broken_files_are_errors_with_a_place() {
         ("version: 2\nworkers: [\n", ":2:10"),
     ] {
         let output = check(config);
-        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(output.status.code(), Some(78));
         assert!((out(&output) + &err(&output)).contains(place), "{config}: {}{}", out(&output), err(&output));
     }
 }
@@ -112,4 +112,109 @@ fn schema_completions_and_version() {
     }
     assert!(out(&run(dir.path(), &["version"])).contains(env!("CARGO_PKG_VERSION")));
     assert!(out(&run(dir.path(), &["--help"])).contains("worker"));
+}
+
+/// `check` and `start` of a configuration that both refuse: what `check` says.
+fn refused(config: &str) -> String {
+    let dir = TempDir::new();
+    dir.write(".jackfield/config.json", config);
+    let [checked, started] = ["check", "start"].map(|command| run(dir.path(), &[command]));
+    assert_eq!(checked.status.code(), Some(78), "{config}: {}{}", out(&checked), err(&checked));
+    assert_eq!(started.status.code(), Some(78), "{config}: {}", err(&started));
+    err(&checked)
+}
+
+fn echo(endpoint: &str, more: &str) -> String {
+    format!(
+        r#"{{"version": 2, "workers": [{{"type": "router", {more} "transports": [{{"type": "stream.testee", "endpoint": {endpoint}}}]}}]}}"#
+    )
+}
+
+#[test]
+fn check_refuses_what_start_refuses_and_what_would_fail_later() {
+    let tcp = r#"{"type": "tcp", "interface": "127.0.0.1", "port": 8080}"#;
+    let unix = |path: &str| echo(&format!(r#"{{"type": "unix", "path": "{path}"}}"#), "");
+    let sinks = |second: &str| {
+        format!(
+            r#"{{"version": 2, "controller": {{"log": {{"sinks": [{{"type": "file", "path": "x.log"}}, {{"type": "file", "path": "{second}"}}]}}}}}}"#
+        )
+    };
+    let guest = format!(
+        r#"{{"version": 2, "workers": [{{"type": "guest", "executable": "sh", "arguments": ["-c", "{}"]}}]}}"#,
+        "x".repeat(130_000)
+    );
+    let interface =
+        |name: &str| echo(&format!(r#"{{"type": "tcp", "interface": "{name}", "port": 8080}}"#), "");
+    for (config, expected) in [
+        (echo(tcp, r#""user": "no such user","#), "workers[0].user: there is no user"),
+        (echo(tcp, r#""group": "no such group","#), "workers[0].group: there is no group"),
+        (echo(tcp, r#""limits": {"nofile": 1073741816},"#), "workers[0].limits.nofile: found 1073741816"),
+        (echo(tcp, r#""after": ["nobody"],"#), "workers[0].after[0]: found \"nobody\""),
+        (sinks("./x.log"), "sinks[1].path: "),
+        (sinks("a/../x.log"), "is the file of controller.log.sinks[0] already"),
+        (unix("run/control.sock"), "belongs to the node itself"),
+        (unix("./run/../run/x"), "belongs to the node itself"),
+        (unix("x.sock/"), "no slash at its end"),
+        (unix("x\\u0000y"), "NUL"),
+        (guest, "workers[0].arguments: the arguments have"),
+        (interface("[::1]"), "without brackets"),
+        (interface("*"), "leave \"interface\" out"),
+        (interface("lo"), "name of a device"),
+        (interface("fe80::1"), "fe80::1%eth0"),
+        (interface("192.0.2.1"), "does not have the address"),
+    ] {
+        let said = refused(&config);
+        assert!(said.contains(expected) && said.contains("config.json:1:"), "{expected}: {said}");
+    }
+}
+
+#[test]
+fn what_is_missing_hides_nothing_of_what_is_not_built() {
+    let said = refused(
+        r#"{"version": 2, "workers": [{"type": "router", "transports": [
+            {"type": "web", "endpoint": {"type": "tcp", "port": 8080}, "paths": {"/": {"type": "static", "directory": "missing"}}},
+            {"type": "mqtt", "options": {}, "endpoint": {"type": "tcp", "port": 8081}}]}]}"#,
+    );
+    assert!(said.contains("missing does not exist") && said.contains("not built yet"), "{said}");
+}
+
+#[test]
+fn a_directory_that_is_named_must_hold_a_configuration() {
+    let dir = TempDir::new();
+    let code = |args: &[&str]| {
+        let output = run(dir.path(), args);
+        (output.status.code(), out(&output) + &err(&output))
+    };
+    for command in ["start", "check"] {
+        let (status, said) = code(&[command, "--dir", "wrong"]);
+        assert_eq!(status, Some(78), "{said}");
+        assert!(said.contains("wrong") && said.contains("jackfield init"), "{said}");
+        assert!(!dir.path().join("wrong").exists(), "nothing is made");
+    }
+    dir.write("empty/readme", "");
+    assert_eq!(code(&["start", "--dir", "empty"]).0, Some(78));
+    dir.write(".jackfield/something", "");
+    assert_eq!(code(&["start"]).0, Some(78), "somebody has put something there");
+    assert_eq!(code(&["check"]).0, Some(78), "nothing is not valid");
+    let file = dir.path().join(".jackfield/config.json");
+    std::os::unix::fs::symlink("nowhere", &file).unwrap();
+    assert_eq!(code(&["check"]).0, Some(78), "a link that leads nowhere");
+    std::fs::remove_file(&file).unwrap();
+    let fifo = std::process::Command::new("mkfifo").arg(&file).status().unwrap();
+    assert!(fifo.success());
+    let (status, said) = code(&["check"]);
+    assert!(status == Some(78) && said.contains("no regular file"), "{said}");
+    std::fs::remove_file(&file).unwrap();
+    dir.write(".jackfield/config.yml", "version: 2\n");
+    let (status, said) = code(&["check"]);
+    assert!(status == Some(0) && said.contains("config.yml: valid"), "{said}");
+}
+
+#[test]
+fn without_a_node_the_absolute_path_is_named() {
+    let dir = TempDir::new();
+    let output = run(dir.path(), &["status"]);
+    let path = dir.path().canonicalize().unwrap().join(".jackfield");
+    let said = err(&output);
+    assert!(said.contains(path.to_str().unwrap()) && said.contains("--dir"), "{said}");
 }

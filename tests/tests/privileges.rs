@@ -28,7 +28,7 @@ fn workers_of_another_user_never_have_more_rights() {
         let dir = TempDir::new();
         dir.write(".jackfield/config.json", CONFIG.replace("ADDR", "127.0.0.1").replace("80}", "8080}"));
         let output = run(dir.path(), &["start"]);
-        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(output.status.code(), Some(78));
         let text = String::from_utf8(output.stderr).unwrap();
         assert!(text.contains("workers[0]: user: only a node that is started as root"), "{text}");
         return;
@@ -62,7 +62,7 @@ fn a_user_that_does_not_exist_is_an_error_at_start() {
         dir.write(".jackfield/config.json", config);
         let output = run(dir.path(), &["start"]);
         let text = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert_eq!(output.status.code(), Some(78), "{text}");
         let expected = format!("workers[0].{key}: there is no {what} \"no such name\"");
         assert!(text.contains("config.json:1:") && text.contains(&expected), "{text}");
     }

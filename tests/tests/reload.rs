@@ -335,3 +335,30 @@ fn a_unix_socket_whose_name_was_removed_is_degraded_until_a_reload_makes_it_anew
     node.stop();
     assert!(!path.exists());
 }
+
+#[test]
+fn a_configuration_that_has_gone_changes_nothing() {
+    let node = Node::start(&node_of(&[site("first", 8080, "one")]));
+    std::fs::remove_file(node.dir.path().join(".jackfield/config.json")).unwrap();
+    let output = node.run(&["reload"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output).contains("there is no configuration"), "{}", text(&output));
+    assert_eq!(node.get(8080), "\"one\"");
+    node.stop();
+}
+
+#[test]
+fn success_is_said_where_nobody_looks_too() {
+    let node = Node::start(&node_of(&[site("first", 8080, "one")]));
+    node.configure(&node_of(&[site("first", 8080, "two")]));
+    let said = |args: &[&str]| {
+        let output = node.run(args);
+        assert!(output.status.success(), "{}", text(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(said(&["reload"]), "generation 2 is in effect: replaced: first; unchanged: 0\n");
+    assert_eq!(said(&["worker", "restart", "first"]), "restarted: first\n");
+    assert_eq!(said(&["worker", "scale", "first", "2"]), "first has 2 processes\n");
+    assert!(said(&["upgrade"]).starts_with("upgraded: release "));
+    assert!(said(&["stop"]).ends_with(".jackfield has stopped\n"));
+}

@@ -2,11 +2,11 @@
 
 use super::failure::Failure;
 use super::output::{print, print_json, remark};
-use crate::node::{Configuration, Directory};
+use crate::node::{Absent, Configuration, Directory};
 use clap::Args;
 use jackfield_shared::config::Severity;
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Validates the configuration; starts nothing
 #[derive(Debug, Args)]
@@ -24,17 +24,18 @@ impl Check {
         // Nothing is made: without the directory, paths are relative to where it would be.
         let base = std::path::absolute(&directory.shown).map_err(|e| Failure::new(e.to_string()))?;
         let base = base.canonicalize().unwrap_or(base);
-        let configuration = Configuration::read(&directory.shown, &base, self.config.as_deref());
+        let configuration =
+            Configuration::read(&directory.shown, &base, self.config.as_deref(), Absent::Error);
         if self.json {
             as_json(&configuration)?
         } else {
-            as_text(&configuration, &directory.shown)?
+            as_text(&configuration)?
         }
-        if configuration.loaded.is_valid() { Ok(()) } else { Err(Failure::silent()) }
+        if configuration.loaded.is_valid() { Ok(()) } else { Err(Failure::of_configuration(Vec::new())) }
     }
 }
 
-fn as_text(configuration: &Configuration, directory: &Path) -> Result<(), Failure> {
+fn as_text(configuration: &Configuration) -> Result<(), Failure> {
     let loaded = &configuration.loaded;
     for diagnostic in &loaded.diagnostics {
         remark(&configuration.render(diagnostic));
@@ -45,11 +46,7 @@ fn as_text(configuration: &Configuration, directory: &Path) -> Result<(), Failur
         remark(&format!("{}: {}", loaded.file, plural(count(Severity::Error), "error")));
         return Ok(());
     }
-    let mut verdict = if configuration.is_builtin {
-        format!("no configuration in {}: the built-in node is valid", directory.display())
-    } else {
-        format!("{}: valid", loaded.file)
-    };
+    let mut verdict = format!("{}: valid", loaded.file);
     let (warnings, missing) = (count(Severity::Warning), count(Severity::NotBuilt));
     if warnings > 0 {
         verdict += &format!(", {}", plural(warnings, "warning"));

@@ -13,9 +13,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Connects to the node that runs in the directory.
 pub(super) fn connect(directory: &Directory) -> Result<Client, Failure> {
-    let shown = directory.shown.display();
+    let shown = directory.absolute();
+    let shown = shown.display();
     Client::connect(&directory.run()).map_err(|e| match e {
-        ConnectError::NoNode => Failure::no_node(format!("no node runs in {shown}")),
+        ConnectError::NoNode => Failure::no_node(format!("no node runs in {shown}{}", elsewhere(directory))),
         ConnectError::Io(e) if e.kind() == io::ErrorKind::PermissionDenied => Failure::new(format!(
             "the node in {shown} belongs to another user: only that user and root may command it"
         )),
@@ -23,13 +24,22 @@ pub(super) fn connect(directory: &Directory) -> Result<Client, Failure> {
     })
 }
 
-/// Asks for something that takes time; shows progress until it is done.
-pub(super) fn carry_out(client: &mut Client, request: &Request) -> Result<(), Failure> {
+/// What else to try where no node runs.
+fn elsewhere(directory: &Directory) -> &'static str {
+    if directory.is_named { "" } else { " (--dir names another directory)" }
+}
+
+/// Asks for something that takes time; shows progress until it is done. Returns what was said last.
+pub(super) fn carry_out(client: &mut Client, request: &Request) -> Result<Option<String>, Failure> {
     client.send(request)?;
+    let mut last = None;
     loop {
         match client.next()? {
-            Some(Response::Progress(text)) => progress(&text),
-            Some(Response::Done) => return Ok(()),
+            Some(Response::Progress(text)) => {
+                progress(&text);
+                last = Some(text);
+            }
+            Some(Response::Done) => return Ok(last),
             Some(Response::Error(reason)) => return Err(Failure::new(reason)),
             Some(_) => return Err(unexpected()),
             None => return Err(Failure::new("the node ended before it was done")),
@@ -56,7 +66,7 @@ pub(super) fn status(directory: &Directory) -> Result<Status, Failure> {
         Some(Response::Error(reason)) => Err(Failure::new(reason)),
         Some(_) => Err(unexpected()),
         // It ended just now.
-        None => Err(Failure::no_node(format!("no node runs in {}", directory.shown.display()))),
+        None => Err(Failure::no_node(format!("no node runs in {}", directory.absolute().display()))),
     }
 }
 

@@ -7,6 +7,9 @@ const FAILED: u8 = 1;
 /// EX_UNAVAILABLE of sysexits.h: no node runs there.
 const NO_NODE: u8 = 69;
 
+/// EX_CONFIG of sysexits.h: the configuration is wrong.
+const CONFIGURATION: u8 = 78;
+
 /// Why a command failed.
 #[derive(Debug)]
 pub(super) struct Failure {
@@ -25,6 +28,11 @@ impl Failure {
     /// It failed for these reasons, written as they are.
     pub(super) fn all(messages: Vec<String>) -> Self {
         Self { code: FAILED, messages }
+    }
+
+    /// The configuration is wrong, for these reasons, written as they are.
+    pub(super) fn of_configuration(messages: Vec<String>) -> Self {
+        Self { code: CONFIGURATION, messages }
     }
 
     /// It failed, and why has been said already.

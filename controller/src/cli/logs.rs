@@ -2,7 +2,7 @@
 
 use super::client::{carry_out, connect};
 use super::failure::Failure;
-use super::output::{print, remark};
+use super::output::{print, remark, succeeded};
 use crate::control::{Request, Response};
 use crate::logs::{Filter, Format, parse_rfc3339};
 use crate::node::Directory;
@@ -51,7 +51,9 @@ enum Command {
 impl Logs {
     pub(super) fn run(self, directory: &Directory) -> Result<(), Failure> {
         if let Some(Command::Level { level, ids }) = self.command {
-            return carry_out(&mut connect(directory)?, &Request::LogLevel { level, ids });
+            let whom = if ids.is_empty() { "all".into() } else { ids.join(", ") };
+            carry_out(&mut connect(directory)?, &Request::LogLevel { level, ids })?;
+            return succeeded(&format!("logged from now on, of {whom}: {level} and above"));
         }
         let filter = Filter { workers: self.worker, level: self.level, since_us: self.since.unwrap_or(0) };
         let mut client = connect(directory)?;

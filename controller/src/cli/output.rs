@@ -16,6 +16,11 @@ pub(super) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     print(&(text + "\n"))
 }
 
+/// Says that it is done, wherever that goes.
+pub(super) fn succeeded(text: &str) -> Result<(), Failure> {
+    print(&format!("{text}\n"))
+}
+
 /// Tells what goes on, where somebody looks.
 pub(super) fn progress(text: &str) {
     let mut stderr = anstream::stderr();

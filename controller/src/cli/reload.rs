@@ -2,6 +2,7 @@
 
 use super::client::{carry_out, connect};
 use super::failure::Failure;
+use super::output::succeeded;
 use super::stop::seconds;
 use crate::control::Request;
 use crate::node::Directory;
@@ -20,6 +21,7 @@ pub(super) struct Reload {
 
 impl Reload {
     pub(super) fn run(self, directory: &Directory) -> Result<(), Failure> {
-        carry_out(&mut connect(directory)?, &Request::Reload { timeout_s: self.timeout })
+        let said = carry_out(&mut connect(directory)?, &Request::Reload { timeout_s: self.timeout })?;
+        succeeded(&said.unwrap_or_else(|| "the configuration is in effect".into()))
     }
 }

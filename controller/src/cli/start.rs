@@ -4,7 +4,9 @@ use super::failure::Failure;
 use super::output::remark;
 use crate::archives::wanted;
 use crate::logs::{Format, Settings};
-use crate::node::{Configuration, Directory, LOG_FILE, Options, Origin, Waiting, launch, start_and_wait};
+use crate::node::{
+    Absent, Configuration, Directory, LOG_FILE, Options, Origin, Waiting, launch, start_and_wait,
+};
 use crate::stage::{close_inherited, set_title};
 use crate::systemd::announced;
 use clap::Args;
@@ -51,8 +53,15 @@ impl Start {
         }
         let core_limit = hold_secrets().map_err(Failure::new)?;
         let shown = directory.shown.display();
+        if !directory.shown.is_dir() && directory.is_named {
+            let hint = format!("`jackfield init --dir {shown}` makes one");
+            return Err(Failure::of_configuration(vec![format!(
+                "jackfield: there is no node directory {shown}: {hint}"
+            )]));
+        }
+        let absent = if directory.is_untouched() { Absent::BuiltIn } else { Absent::Error };
         let base = directory.make().map_err(|e| Failure::new(format!("the node directory {shown}: {e}")))?;
-        let mut configuration = Configuration::read(&directory.shown, &base, self.config.as_deref());
+        let mut configuration = Configuration::read(&directory.shown, &base, self.config.as_deref(), absent);
         if let Some(title) = configuration.title().filter(|_| !has_title) {
             set_core_limit(core_limit).map_err(Failure::new)?;
             let error = set_title(title);
@@ -70,6 +79,10 @@ impl Start {
         let origin = Origin { directory: directory.shown.clone(), base, file: self.config };
         let log = Settings { level: self.log_level, format: self.log_format, file };
         let options = Options { log, waiting, core_limit };
+        let obstacles = configuration.obstacles();
+        if !obstacles.is_empty() {
+            return Err(Failure::of_configuration(obstacles));
+        }
         match launch(directory, origin, configuration, options) {
             Ok(true) => Ok(()),
             // The log has said why.

@@ -2,6 +2,7 @@
 
 use super::client::{carry_out, connect};
 use super::failure::Failure;
+use super::output::succeeded;
 use crate::control::Request;
 use crate::node::Directory;
 use clap::Args;
@@ -31,12 +32,13 @@ impl Stop {
         let process =
             pid.map(|pid| pidfd_open(pid, PidfdFlags::empty())).transpose().map_err(std::io::Error::from)?;
         carry_out(&mut client, &Request::Stop { timeout_s: self.timeout })?;
-        let Some(process) = process else { return Ok(()) };
+        let done = || succeeded(&format!("the node in {} has stopped", directory.absolute().display()));
+        let Some(process) = process else { return done() };
         loop {
             match poll(&mut [PollFd::new(&process, PollFlags::IN)], None) {
                 Err(Errno::INTR) => {}
                 Err(e) => return Err(std::io::Error::from(e).into()),
-                Ok(_) => return Ok(()),
+                Ok(_) => return done(),
             }
         }
     }

@@ -1,7 +1,8 @@
 //! `jackfield upgrade`
 
-use super::client::{carry_out, connect};
+use super::client::{carry_out, connect, status};
 use super::failure::Failure;
+use super::output::succeeded;
 use crate::control::Request;
 use crate::node::Directory;
 use clap::Args;
@@ -23,6 +24,8 @@ impl Upgrade {
         // The controller may have another working directory.
         let absolute = |path: PathBuf| std::path::absolute(path);
         let executable = self.executable.map(absolute).transpose()?;
-        carry_out(&mut connect(directory)?, &Request::Upgrade { executable })
+        carry_out(&mut connect(directory)?, &Request::Upgrade { executable })?;
+        let version = status(directory)?.node.version;
+        succeeded(&format!("upgraded: release {version} runs, and so do its workers"))
     }
 }

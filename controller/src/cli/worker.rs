@@ -2,7 +2,7 @@
 
 use super::client::{self, carry_out, connect};
 use super::failure::Failure;
-use super::output::{print, print_json};
+use super::output::{print, print_json, succeeded};
 use super::table::Table;
 use crate::control::{Action, Request};
 use crate::node::Directory;
@@ -28,7 +28,8 @@ enum Command {
     },
     /// Starts the processes that don't run; returns when they are ready
     Start(Ids),
-    /// Drains and ends all processes of workers; their sockets stay open
+    /// Drains and ends all processes of workers. Others that listen at the same address stand in; without such, clients
+    /// are refused at once, until the worker is started again
     Stop(Ids),
     /// Replaces every process, one after the other: the new one is ready before the old one drains
     Restart(Ids),
@@ -57,13 +58,22 @@ impl Worker {
         let (action, ids) = match self.command {
             Command::List { json, ids } => return list(directory, json, &ids.ids),
             Command::Scale { id, processes } => {
-                return carry_out(&mut connect(directory)?, &Request::Scale { id, processes });
+                let text = format!("{id} has {processes} process{}", if processes == 1 { "" } else { "es" });
+                carry_out(&mut connect(directory)?, &Request::Scale { id, processes })?;
+                return succeeded(&text);
             }
             Command::Start(ids) => (Action::Start, ids.ids),
             Command::Stop(ids) => (Action::Stop, ids.ids),
             Command::Restart(ids) => (Action::Restart, ids.ids),
         };
-        carry_out(&mut connect(directory)?, &Request::Worker { action, ids })
+        let whom = if ids.is_empty() { "all workers".into() } else { ids.join(", ") };
+        let what = match action {
+            Action::Start => "started",
+            Action::Stop => "stopped",
+            Action::Restart => "restarted",
+        };
+        carry_out(&mut connect(directory)?, &Request::Worker { action, ids })?;
+        succeeded(&format!("{what}: {whom}"))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The node's configuration: its file, or the built-in one where there is none.
 
+use super::review::review;
 use crate::archives::{self, Wanted};
 use crate::names::Names;
 use crate::onion;
@@ -27,6 +28,15 @@ pub(crate) struct Configuration {
     pub name: String,
 }
 
+/// What it means that there is no file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Absent {
+    /// An error.
+    Error,
+    /// The built-in node.
+    BuiltIn,
+}
+
 /// Where a configuration comes from.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
@@ -39,13 +49,15 @@ pub(crate) struct Origin {
 }
 
 impl Configuration {
-    /// Reads the file of this name in the directory, or `config.yaml`, or `config.json`; without any file the
-    /// built-in node is meant. `base` is the directory as relative paths in the configuration mean it.
-    pub(crate) fn read(directory: &Path, base: &Path, file: Option<&Path>) -> Self {
+    /// Reads the file of this name in the directory, or `config.yaml`, `config.yml`, or `config.json`. `base` is the directory as relative paths in the configuration mean it.
+    pub(crate) fn read(directory: &Path, base: &Path, file: Option<&Path>, absent: Absent) -> Self {
         let variable = |name: &str| std::env::var(name).ok();
         let (mut loaded, is_builtin) = match config::find(directory, file) {
             Some(path) => (config::load(&path, base, &variable), false),
-            None => (config::parse(config::builtin(), Format::Json, BUILT_IN, base, &variable), true),
+            None if absent == Absent::BuiltIn => {
+                (config::parse(config::builtin(), Format::Json, BUILT_IN, base, &variable), true)
+            }
+            None => (config::missing(directory), false),
         };
         let (tls, remarks) = loaded.node.as_ref().map(Store::load).unwrap_or_default();
         for Remark { severity, path, message } in remarks {
@@ -54,6 +66,10 @@ impl Configuration {
         let names = loaded.node.as_ref().map(Names::of).unwrap_or_default();
         let remarks = loaded.node.as_ref().map(|node| (onion::review(node), names.review(node)));
         let (of_onions, of_names) = remarks.unwrap_or_default();
+        let machine = loaded.node.as_ref().filter(|_| !is_builtin).map(|node| review(node, base));
+        for (path, message) in machine.unwrap_or_default() {
+            loaded.remark(Severity::Error, &path, message);
+        }
         for (severity, path, message) in of_onions.into_iter().chain(of_names) {
             loaded.remark(severity, &path, message);
         }

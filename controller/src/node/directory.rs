@@ -17,6 +17,8 @@ pub(crate) const RUN: &str = "run";
 pub(crate) struct Directory {
     /// As the user knows it: for messages, and to open files in it.
     pub shown: PathBuf,
+    /// Whether somebody has named it, on the command line or in the environment.
+    pub is_named: bool,
 }
 
 impl Directory {
@@ -26,10 +28,25 @@ impl Directory {
         let from_environment =
             || VARIABLES.iter().filter_map(env::var_os).find(|value| !value.is_empty()).map(PathBuf::from);
         let from_disk = || NAMES.iter().map(PathBuf::from).find(|path| path.is_dir());
-        let path = argument.map(PathBuf::from).or_else(from_environment).or_else(from_disk);
-        let path = path.unwrap_or_else(|| NAMES[0].into());
+        let named = argument.map(PathBuf::from).or_else(from_environment);
+        let is_named = named.is_some();
+        let path = named.or_else(from_disk).unwrap_or_else(|| NAMES[0].into());
         let shown = if path.is_file() { parent_of(&path) } else { path };
-        Self { shown }
+        Self { shown, is_named }
+    }
+
+    /// Whether nobody has named it, and nobody has put anything there: only what a built-in node leaves is there, if that.
+    pub(crate) fn is_untouched(&self) -> bool {
+        let is_left =
+            |name: &std::ffi::OsStr| name == RUN || name.as_encoded_bytes().starts_with(b"node.log");
+        let mut entries = std::fs::read_dir(&self.shown).into_iter().flatten().flatten();
+        !self.is_named && entries.all(|entry| is_left(&entry.file_name()))
+    }
+
+    /// Its absolute path, for messages.
+    pub(crate) fn absolute(&self) -> PathBuf {
+        let absolute = std::path::absolute(&self.shown).unwrap_or_else(|_| self.shown.clone());
+        absolute.canonicalize().unwrap_or(absolute)
     }
 
     /// Makes it, if it is not there, and returns it as an absolute path without symbolic links.

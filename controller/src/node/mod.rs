@@ -5,10 +5,11 @@ mod configuration;
 mod detach;
 mod directory;
 mod launch;
+mod review;
 mod run_dir;
 mod takeover;
 
-pub(crate) use configuration::{Configuration, Origin};
+pub(crate) use configuration::{Absent, Configuration, Origin};
 pub(crate) use detach::{LOG_FILE, Waiting, start_and_wait};
 pub(crate) use directory::{Directory, RUN};
 pub(crate) use launch::{Options, launch};

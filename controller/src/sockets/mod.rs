@@ -227,6 +227,24 @@ impl Bound {
         self.name.as_ref().map(|name| name.file())
     }
 
+    /// Closes its sockets, so that nobody can connect, unless somebody else has bound them or knows them by what the kernel
+    /// has chosen; whether there were any.
+    pub(crate) fn close(&mut self) -> bool {
+        let is_ours = matches!(self.endpoint, ListeningEndpoint::Tcp(_) | ListeningEndpoint::Unix(_));
+        if !is_ours || self.is_chosen || self.onion.is_some() || self.is_closed() {
+            return false;
+        }
+        self.own.clear();
+        self.common.clear();
+        self.name = None;
+        true
+    }
+
+    /// Whether its sockets were closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.own.is_empty() && self.common.is_empty()
+    }
+
     /// The path of a Unix socket whose name was removed or replaced, so that nobody can connect to it.
     pub(crate) fn lost_name(&self) -> Option<&Path> {
         self.name.as_ref().filter(|name| !name.is_there()).map(|name| name.path())

@@ -140,6 +140,8 @@ impl Supervisor {
                 Ok(Kind::Start(workers))
             }
             Action::Stop => {
+                // First, so that what waits in their queues is accepted by those that drain.
+                workers.iter().for_each(|&worker| self.close_addresses(worker));
                 for (worker, slot) in slots {
                     self.stop_slot(worker, slot, None);
                 }

@@ -49,7 +49,8 @@ impl Supervisor {
 
     /// Starts a process in a slot that has no current one.
     pub(super) fn start_slot(&mut self, worker: WorkerKey, slot: usize) {
-        match self.spawn(worker, slot) {
+        let opened = self.open_addresses(worker).map_err(io::Error::other);
+        match opened.and_then(|()| self.spawn(worker, slot)) {
             Ok(process) => {
                 let slot = &mut self.workers[worker].slots[slot];
                 slot.current = Some(process);

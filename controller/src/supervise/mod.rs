@@ -41,7 +41,7 @@ mod workers;
 pub(crate) use assemble::{Assembly, Setting, assemble};
 pub(crate) use handover::Takeover;
 pub(crate) use service::{Keeping, Service};
-pub(crate) use setup::Machine;
+pub(crate) use setup::{Machine, worker as set_up};
 pub(crate) use startup::Startup;
 pub(crate) use worker::Worker;
 

@@ -77,6 +77,7 @@ impl Supervisor {
         self.stop_left();
         self.watch_startup();
         self.proceed_transition();
+        self.close_idle();
         self.assign_listeners();
         for mut operation in std::mem::take(&mut self.operations) {
             match (self.proceed(&mut operation), &operation.kind) {

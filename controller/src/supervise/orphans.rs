@@ -4,8 +4,9 @@ use super::Supervisor;
 use super::event::Event;
 use jackfield_shared::log::Level;
 use jackfield_worker::children::{children, with_descendants};
+use nix::unistd::{Pid as NixPid, getpgid, getpgrp};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitOptions, getpgid, getpgrp, kill_process, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use std::collections::HashSet;
 use std::time::Duration;
 use tokio::task::spawn_local;
@@ -20,9 +21,8 @@ impl Supervisor {
     pub(super) fn reap_adopted(&self) {
         let ours = self.own_children();
         for child in reapable() {
-            let is_other = !ours.contains(&child)
-                && !self.strangers.contains(&child)
-                && getpgid(Some(child)).is_ok_and(|group| group != getpgrp());
+            let is_other =
+                !ours.contains(&child) && !self.strangers.contains(&child) && is_of_another_group(child);
             if is_other {
                 // One that has not ended is left alone.
                 let _ = waitpid(Some(child), WaitOptions::NOHANG);
@@ -40,11 +40,8 @@ impl Supervisor {
     /// own process group, which the controller has started for itself.
     pub(super) fn kill_orphans(&self) {
         let ours = self.own_children();
-        let is_orphan = |pid: &Pid| {
-            !ours.contains(pid)
-                && !self.strangers.contains(pid)
-                && getpgid(Some(*pid)).is_ok_and(|group| group != getpgrp())
-        };
+        let is_orphan =
+            |pid: &Pid| !ours.contains(pid) && !self.strangers.contains(pid) && is_of_another_group(*pid);
         let orphans: Vec<_> = children().into_iter().filter(is_orphan).collect();
         if orphans.is_empty() {
             return;
@@ -75,4 +72,10 @@ fn reapable() -> Vec<Pid> {
         return children();
     };
     list.split_ascii_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
+}
+
+/// Whether a child is in another process group than this process: what the controller starts for itself is in its own. A
+/// group of another namespace has no number here (0).
+fn is_of_another_group(child: Pid) -> bool {
+    getpgid(Some(NixPid::from_raw(child.as_raw_pid()))).is_ok_and(|group| group != getpgrp())
 }

@@ -58,6 +58,13 @@ impl Supervisor {
         let listens = worker.listener(&bound.transport)?;
         let (onion, state, reason) = match self.publication(bound) {
             Some((service, state, reason)) => (Some(service), state, reason),
+            None if bound.is_closed() => {
+                let (id, state) = (worker.id(), worker.state());
+                let reason = format!(
+                    "worker {id} is {state}, and the address is closed until `jackfield worker start {id}`"
+                );
+                (None, EndpointState::Failed, Some(reason))
+            }
             None => match bound.lost_name() {
                 Some(path) => {
                     let path = path.display();

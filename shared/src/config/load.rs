@@ -10,6 +10,9 @@ use super::node::Node;
 use super::source::{self, Format, Span};
 use std::collections::BTreeSet;
 
+/// What a configuration is called, the first that is there.
+const NAMES: [&str; 3] = ["config.yaml", "config.yml", "config.json"];
+
 /// How often a file is read that is being written to, at most, and how long is waited in between.
 const STILL: u32 = 100;
 const STEP: Duration = Duration::from_millis(10);
@@ -112,12 +115,15 @@ fn read_still(path: &FsPath) -> std::io::Result<Vec<u8>> {
         let there = std::fs::metadata(path)?;
         std::io::Result::Ok((there.dev(), there.ino(), there.size(), there.mtime(), there.mtime_nsec()))
     };
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("it is no regular file"));
+    }
     let mut before = stamp()?;
     for _ in 0..STILL {
         let bytes = std::fs::read(path)?;
         let after = stamp()?;
-        // Pipes have no size.
-        if before == after && (after.2 == bytes.len() as u64 || !path.is_file()) {
+        // What /proc shows has no size.
+        if before == after && (after.2 == bytes.len() as u64 || after.2 == 0) {
             return Ok(bytes);
         }
         before = after;
@@ -175,17 +181,22 @@ pub fn parse(text: &str, format: Format, file: &str, node_dir: &FsPath, env: Env
     Loaded { node, diagnostics, text: text.to_owned(), file: file.to_owned(), secret }
 }
 
-/// The configuration of the node in `dir`: `file` in it if given, else `config.yaml`, else `config.json`.
+/// The configuration of the node in `dir`: `file` in it if given, else `config.yaml`, `config.yml`, or `config.json`.
 ///
-/// `None`: there is none, and the built-in node is meant. A `file` that is given is returned whether it exists
+/// `None`: there is none; a link that leads nowhere is one that can't be read. A `file` that is given is returned whether it exists
 /// or not, so that its absence is an error of [`load`].
 pub fn find(dir: &FsPath, file: Option<&FsPath>) -> Option<PathBuf> {
     match file {
         Some(file) => Some(dir.join(file)),
-        None => {
-            ["config.yaml", "config.json"].into_iter().map(|name| dir.join(name)).find(|path| path.exists())
-        }
+        None => NAMES.into_iter().map(|name| dir.join(name)).find(|path| path.symlink_metadata().is_ok()),
     }
+}
+
+/// What there is to say where [`find`] finds nothing.
+pub fn missing(dir: &FsPath) -> Loaded {
+    let names = NAMES.join(", ");
+    let message = format!("there is no configuration: expected one of {names}; `jackfield init` writes one");
+    Loaded::failed(&dir.display().to_string(), String::new(), Span { line: 1, column: 1 }, message)
 }
 
 /// The configuration of the node that runs where there is none, as JSON.

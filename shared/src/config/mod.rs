@@ -34,7 +34,7 @@ pub use decode::Secret;
 pub use diagnostic::{Diagnostic, Path, Severity};
 pub use endpoint::*;
 pub use endpoints::{Endpoint, archives_of_node, endpoints, endpoints_of_node};
-pub use load::{Loaded, builtin, find, load, parse};
+pub use load::{Loaded, builtin, find, load, missing, parse};
 pub use log::*;
 pub use node::Node;
 pub use schema::schema;

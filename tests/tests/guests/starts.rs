@@ -57,7 +57,7 @@ fn what_can_not_be_started_is_refused_with_its_place() {
         worker[attribute] = serde_json::from_str(value).unwrap();
         dir.write(".jackfield/config.json", json!({"version": 2, "workers": [worker]}).to_string());
         let output = run(dir.path(), &["start"]);
-        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+        assert_eq!(output.status.code(), Some(78), "{}", text(&output));
         assert!(text(&output).contains(place), "{}", text(&output));
     }
 }

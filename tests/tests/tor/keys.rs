@@ -36,7 +36,7 @@ fn bad_keys_are_refused_at_the_start() {
         dir.write(".jackfield/config.json", &config);
         let output = run(dir.path(), &["start"]);
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert_eq!(output.status.code(), Some(78), "{text}");
         assert!(
             text.contains(expected) && text.contains("hidden.key") && text.contains("config.json:"),
             "{text}"

@@ -3,7 +3,7 @@
 use super::compare::compare;
 use super::{Next, Purpose, Step, Supervisor, Transition};
 use crate::archives::wanted;
-use crate::node::{Configuration, Origin};
+use crate::node::{Absent, Configuration, Origin};
 use crate::supervise::assemble::{Assembly, Former, Setting, assemble};
 use crate::supervise::due::{Due, START_LIMIT};
 use crate::supervise::event::Event;
@@ -68,12 +68,14 @@ impl Supervisor {
             Err(e) => return self.transition_failed(&purpose, caller, &e.to_string()),
         };
         self.transition = Some(Transition { purpose, caller, time, step: Step::Waiting(Some(wanting)) });
+        // The built-in node stays what it is; none becomes one because its file has gone.
+        let absent = if self.node.configuration.is_builtin { Absent::BuiltIn } else { Absent::Error };
         let (origin, events) = (self.node.origin.clone(), self.events.clone());
         spawn_local(async move {
             // A disk may be slow, and a name server slower.
             let read = spawn_blocking(move || {
                 let Origin { directory, base, file } = origin;
-                let mut configuration = Configuration::read(&directory, &base, file.as_deref());
+                let mut configuration = Configuration::read(&directory, &base, file.as_deref(), absent);
                 configuration.fetch_archives(&wanted, drop);
                 configuration
             });

@@ -247,6 +247,15 @@ impl UnixListening {
 pub(crate) fn unix_path() -> impl Rule<Out = PathBuf> {
     then(named("a path (relative to the node directory)", text()), |text, value, cx| {
         let expanded = cx.expanded(&text, value.span)?;
+        let wrong = wrong_path(&expanded, true)
+            .or(expanded.ends_with('/').then_some("a socket's path has no slash at its end"));
+        if let Some(wrong) = wrong {
+            cx.error(
+                value.span,
+                format!("found {expanded:?}, expected a path (relative to the node directory): {wrong}"),
+            );
+            return None;
+        }
         let path = cx.absolute(&expanded);
         // sun_path of sockaddr_un(7) has 108 bytes, the last of them 0.
         if path.as_os_str().len() > 107 {
