@@ -51,7 +51,7 @@ fn check_names_every_error_with_its_place() {
 
 #[test]
 fn check_accepts_and_warns_of_what_is_not_built_and_start_refuses_it() {
-    let config = "version: 2\nworkers:\n  - type: router\n    transports:\n      - type: mqtt\n        options: {}\n        endpoint: {type: tcp, port: 8080}\n";
+    let config = "version: 2\nworkers:\n  - type: router\n    transports:\n      - type: mqtt\n        options: {realm: realm1}\n        endpoint: {type: tcp, port: 8080}\n";
     let output = check(config);
     assert!(output.status.success(), "{}{}", out(&output), err(&output));
     let text = out(&output) + &err(&output);
@@ -173,7 +173,7 @@ fn what_is_missing_hides_nothing_of_what_is_not_built() {
     let said = refused(
         r#"{"version": 2, "workers": [{"type": "router", "transports": [
             {"type": "web", "endpoint": {"type": "tcp", "port": 8080}, "paths": {"/": {"type": "static", "directory": "missing"}}},
-            {"type": "mqtt", "options": {}, "endpoint": {"type": "tcp", "port": 8081}}]}]}"#,
+            {"type": "mqtt", "options": {"realm": "realm1"}, "endpoint": {"type": "tcp", "port": 8081}}]}]}"#,
     );
     assert!(said.contains("missing does not exist") && said.contains("not built yet"), "{said}");
 }
