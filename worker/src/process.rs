@@ -3,7 +3,7 @@
 use crate::controller::Controller;
 use crate::drain::Drainer;
 use crate::launcher::Started;
-use crate::log::Log;
+use crate::log::{Log, missing_text};
 use crate::net::pressure::raise_file_limit;
 use crate::sandbox::{Needs, confine};
 use crate::serving::Serving;
@@ -190,6 +190,10 @@ impl Life {
     }
 
     fn counters(&self) -> Counters {
+        let missing = self.log.missing();
+        if missing > 0 {
+            warn!("{}", missing_text(missing));
+        }
         let listeners = self.serving.as_ref().map_or_else(Vec::new, Serving::counters);
         Counters { listeners, logs_dropped: self.log.dropped() }
     }

@@ -18,6 +18,7 @@ mod endpoints;
 mod load;
 mod locate;
 mod log;
+mod loops;
 mod node;
 mod not_built;
 mod schema;

@@ -2,6 +2,7 @@
 //! queue, from which the IPC task sends it to the controller. A full queue drops the record and counts it; it
 //! never holds up the process.
 
+mod flood;
 mod panics;
 mod preview;
 mod text;
@@ -11,9 +12,11 @@ pub(crate) use panics::report_panics;
 pub(crate) use preview::Preview;
 pub(crate) use throttle::Throttle;
 
+use flood::Flood;
 use jackfield_shared::log::{Level, Record};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::Instant;
 use tokio::sync::mpsc;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
@@ -22,6 +25,12 @@ use tracing::{Event, Metadata, Subscriber, span};
 /// Records that wait for the controller; more are dropped.
 const QUEUE: usize = 1024;
 
+/// Of records that were left out it is told once so much of the queue is free again.
+const ROOM: usize = QUEUE / 4;
+
+/// The target of events of which all are wanted, however many there are: what scripts say.
+pub(crate) const SCRIPT: &str = "jackfield::script";
+
 /// Whose events are records at every level; other crates are heard from [`Level::Warn`] up.
 const OWN: &str = "jackfield";
 
@@ -29,6 +38,8 @@ const OWN: &str = "jackfield";
 struct Shared {
     level: AtomicU8,
     dropped: AtomicU64,
+    /// Those of them that nobody was told of.
+    missing: AtomicU64,
 }
 
 /// Governs the records of this process.
@@ -39,8 +50,12 @@ impl Log {
     /// A log, the subscriber that feeds it and the queue it fills.
     pub(crate) fn new(level: Level) -> (Self, Forwarder, mpsc::Receiver<Record>) {
         let (queue, records) = mpsc::channel(QUEUE);
-        let shared = Arc::new(Shared { level: AtomicU8::new(level as u8), dropped: AtomicU64::new(0) });
-        (Self(Arc::clone(&shared)), Forwarder { shared, queue }, records)
+        let shared = Arc::new(Shared {
+            level: AtomicU8::new(level as u8),
+            dropped: AtomicU64::new(0),
+            missing: AtomicU64::new(0),
+        });
+        (Self(Arc::clone(&shared)), Forwarder { shared, queue, flood: Flood::default() }, records)
     }
 
     /// Writes records of this level and above from now on.
@@ -48,6 +63,11 @@ impl Log {
         self.0.level.store(level as u8, Ordering::Relaxed);
         // Every call site caches whether it is enabled, so that a disabled one costs one load.
         tracing::callsite::rebuild_interest_cache();
+    }
+
+    /// How many of those that were dropped nobody was told of; whoever asks is to tell.
+    pub(crate) fn missing(&self) -> u64 {
+        self.0.missing.swap(0, Ordering::Relaxed)
     }
 
     /// How many records were dropped because the queue was full.
@@ -61,6 +81,23 @@ impl Log {
 pub(crate) struct Forwarder {
     shared: Arc<Shared>,
     queue: mpsc::Sender<Record>,
+    flood: Flood,
+}
+
+impl Forwarder {
+    fn send(&self, level: Level, text: String) {
+        if self.queue.try_send(Record::now(level, text)).is_err() {
+            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+            self.shared.missing.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Says where records are missing.
+pub(crate) fn missing_text(count: u64) -> String {
+    format!(
+        "{count} records of this process are missing before this one: they came faster than they could be sent"
+    )
 }
 
 /// What an event weighs as a record. Arti warns of much that is of no use to people who run something else: what
@@ -102,10 +139,24 @@ impl Subscriber for Forwarder {
     }
 
     fn event(&self, event: &Event<'_>) {
-        let record = Record::now(level_of(event.metadata()), text::of(event));
-        if self.queue.try_send(record).is_err() {
-            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+        let metadata = event.metadata();
+        let held_back = if *metadata.level() <= tracing::Level::WARN && metadata.target() != SCRIPT {
+            match self.flood.pass(metadata, metadata.target().starts_with(OWN), Instant::now()) {
+                Some(held_back) => held_back,
+                None => return,
+            }
+        } else {
+            0
+        };
+        if self.shared.missing.load(Ordering::Relaxed) > 0 && self.queue.capacity() >= ROOM {
+            let missing = self.shared.missing.swap(0, Ordering::Relaxed);
+            self.send(Level::Warn, missing_text(missing));
         }
+        let mut text = text::of(event);
+        if held_back > 0 {
+            text.push_str(&format!(" ({held_back} more like this were left out)"));
+        }
+        self.send(level_of(metadata), text);
     }
 
     // Records have no spans; what an event is about stands in its text.
@@ -167,5 +218,38 @@ mod tests {
         });
         assert_eq!(log.dropped(), 3);
         assert_eq!(records.try_recv().unwrap().message, "0");
+    }
+
+    #[test]
+    fn where_records_are_missing_a_line_says_how_many() {
+        let (log, forwarder, mut records) = Log::new(Level::Info);
+        tracing::subscriber::with_default(forwarder, || {
+            for i in 0..QUEUE + 3 {
+                info!("{i}");
+            }
+            assert!((0..ROOM).all(|_| records.try_recv().is_ok()));
+            info!("next");
+            let rest: Vec<_> = std::iter::from_fn(|| records.try_recv().ok()).collect();
+            let [.., notice, last] = &rest[..] else { panic!("{rest:?}") };
+            assert!(notice.message.starts_with("3 records of this process are missing"), "{notice:?}");
+            assert_eq!(last.message, "next");
+        });
+        assert_eq!((log.dropped(), log.missing()), (3, 0));
+    }
+
+    #[test]
+    fn what_peers_cause_again_and_again_is_held_back_and_counted() {
+        let (log, forwarder, mut records) = Log::new(Level::Info);
+        tracing::subscriber::with_default(forwarder, || {
+            for i in 0..500 {
+                warn!("of ours {i}");
+                warn!(target: "h2::proto", "of another crate {i}");
+                warn!(target: SCRIPT, "of a script {i}");
+            }
+        });
+        let got: Vec<_> = std::iter::from_fn(|| records.try_recv().ok()).collect();
+        let count = |text: &str| got.iter().filter(|record| record.message.starts_with(text)).count();
+        assert_eq!((count("of ours"), count("of another"), count("of a script")), (20, 1, 500));
+        assert_eq!(log.dropped(), 0, "they are no losses");
     }
 }
