@@ -138,6 +138,11 @@ fn universal_refuses_clearly_what_has_no_section() {
     let base = format!("http://{}:8080", node.addr);
     let code = |args: &[&str]| curl(&[&["-o", "/dev/null", "-w", "%{http_code}"], args].concat());
     assert_eq!(code(&[&format!("{base}/ws")]), "426");
+    assert_eq!(
+        code(&["-H", "Accept: text/html", &format!("{base}/ws")]),
+        "200",
+        "a page that is shown is no failure"
+    );
     let for_people = curl(&["-H", "Accept: text/html", &format!("{base}/ws")]);
     assert!(for_people.contains("<html") && for_people.contains("WebSocket"), "{for_people}");
     assert!(!curl(&[&format!("{base}/ws")]).contains('<'), "curl gets plain text");

@@ -27,6 +27,8 @@ object! {
     ignored {
         /// Connections of Crossbar.io's that are nowhere described.
         "connections" = any();
+        /// The uplink of Crossbar.io's nodes to a master node.
+        "fabric" = any();
     }
 }
 
@@ -71,6 +73,8 @@ object! {
     ignored {
         /// Starts workers at the same time, which Jackfield always does.
         "enable_parallel_worker_start" = boolean();
+        /// Twisted's way to wait for events.
+        "reactor" = map(text());
     }
     absent default;
 }

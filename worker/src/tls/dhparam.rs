@@ -8,8 +8,8 @@ use std::path::Path as FsPath;
 use x509_cert::der::asn1::UintRef;
 use x509_cert::der::{Decode as _, Reader as _, SliceReader};
 
-const BEGIN: &str = "-----BEGIN DH PARAMETERS-----";
-const END: &str = "-----END DH PARAMETERS-----";
+/// The labels of PEM: PKCS #3, and X9.42, which OpenSSL 3 writes.
+const LABELS: [&str; 2] = ["DH PARAMETERS", "X9.42 DH PARAMETERS"];
 
 impl Review<'_> {
     /// Says that the file has no effect; or, if it is not what it is named for, that.
@@ -36,16 +36,20 @@ impl Review<'_> {
     }
 }
 
-/// PKCS #3: a prime, a base, and perhaps a length.
+/// A prime, a base, and what else there may be: a length in PKCS #3, the order and how it was come by in X9.42.
 fn is_dhparam(text: &str) -> bool {
-    let body = text.split_once(BEGIN).and_then(|(_, rest)| rest.split_once(END)).map(|(body, _)| body);
+    let body = LABELS.iter().find_map(|label| {
+        let (_, rest) = text.split_once(&format!("-----BEGIN {label}-----"))?;
+        Some(rest.split_once(&format!("-----END {label}-----"))?.0)
+    });
     let Some(body) = body else { return false };
     let base64: String = body.split_whitespace().collect();
     let Ok(der) = STANDARD.decode(base64) else { return false };
     let parsed = SliceReader::new(&der).and_then(|mut reader| {
         reader.sequence(|reader| {
             let (_, _) = (UintRef::decode(reader)?, UintRef::decode(reader)?);
-            if reader.is_finished() { Ok(()) } else { UintRef::decode(reader).map(drop) }
+            let rest = reader.remaining_len();
+            reader.read_slice(rest).map(drop)
         })
     });
     parsed.is_ok()

@@ -9,7 +9,7 @@ use jackfield_shared::config::{Facility, SyslogAddress, SyslogSink};
 use jackfield_shared::log::Record;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Write as _};
-use std::net::{TcpStream, ToSocketAddrs as _, UdpSocket};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,16 +72,14 @@ impl Syslog {
                 socket.set_write_timeout(Some(PATIENCE))?;
                 Connection::Unix(socket)
             }
-            SyslogAddress::Udp(host, port) => {
-                let to = (host.as_str(), *port).to_socket_addrs()?.next().ok_or(ErrorKind::NotFound)?;
+            SyslogAddress::Udp(host, port) => Connection::Udp(first_of(host, *port, |to| {
                 let any = if to.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
                 let socket = UdpSocket::bind(any)?;
                 socket.connect(to)?;
-                Connection::Udp(socket)
-            }
+                Ok(socket)
+            })?),
             SyslogAddress::Tcp(host, port) => {
-                let to = (host.as_str(), *port).to_socket_addrs()?.next().ok_or(ErrorKind::NotFound)?;
-                let stream = TcpStream::connect_timeout(&to, CONNECT)?;
+                let stream = first_of(host, *port, |to| TcpStream::connect_timeout(&to, CONNECT))?;
                 stream.set_write_timeout(Some(PATIENCE))?;
                 Connection::Tcp(stream)
             }
@@ -198,6 +196,25 @@ fn facility(facility: Facility) -> u8 {
     }
 }
 
+/// What `connect` makes of the first of the host's addresses with which it comes to something; else the last error.
+fn first_of<T>(host: &str, port: u16, connect: impl FnMut(SocketAddr) -> io::Result<T>) -> io::Result<T> {
+    first((host, port).to_socket_addrs()?, connect)
+}
+
+fn first<T>(
+    addresses: impl Iterator<Item = SocketAddr>,
+    mut connect: impl FnMut(SocketAddr) -> io::Result<T>,
+) -> io::Result<T> {
+    let mut error = io::Error::new(ErrorKind::NotFound, "the name has no address");
+    for address in addresses {
+        match connect(address) {
+            Ok(connected) => return Ok(connected),
+            Err(e) => error = io::Error::new(e.kind(), format!("{address}: {e}")),
+        }
+    }
+    Err(error)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,6 +228,20 @@ mod tests {
             pid: 7,
             ..Record::now(Level::Error, message)
         }
+    }
+
+    #[test]
+    fn every_address_of_a_name_is_tried() {
+        let addresses: [SocketAddr; 3] = [1, 2, 3].map(|port| ([127, 0, 0, 1], port).into());
+        let refuses = |up: u16| {
+            move |to: SocketAddr| {
+                if to.port() == up { Ok(up) } else { Err(ErrorKind::ConnectionRefused.into()) }
+            }
+        };
+        assert_eq!(first(addresses.into_iter(), refuses(3)).unwrap(), 3);
+        let error = first(addresses.into_iter(), refuses(4)).unwrap_err();
+        assert_eq!(error.to_string(), "127.0.0.1:3: connection refused");
+        assert_eq!(first([].into_iter(), refuses(1)).unwrap_err().kind(), ErrorKind::NotFound);
     }
 
     #[test]

@@ -80,7 +80,9 @@ impl TcpConnecting {
             _ => false,
         };
         if contradiction {
-            cx.warn_at("version", fields.span_of("version"), "contradicts the host, whose family is used");
+            let message =
+                format!("contradicts the host {:?}; leave it out, the family follows the address", self.host);
+            cx.error_at("version", fields.span_of("version"), message);
         }
     }
 }

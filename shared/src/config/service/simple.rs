@@ -53,6 +53,26 @@ impl StaticService {
     }
 }
 
+/// What `cache_timeout` is for files that are no pages, in seconds.
+pub const DEFAULT_CACHE_TIMEOUT: i64 = 43200;
+
+/// How long a browser may keep a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum CacheTimeout {
+    /// [`DEFAULT_CACHE_TIMEOUT`]; it asks for pages each time: their addresses stay when another site is served there.
+    Default,
+    /// So many seconds.
+    Seconds(i64),
+    /// It is not told.
+    Untold,
+}
+
+fn cache_timeout() -> impl Rule<Out = CacheTimeout> {
+    then(nullable(int(i128::from(i64::MIN)..=i128::from(i64::MAX))), |seconds: Option<i64>, _, _| {
+        Some(seconds.map_or(CacheTimeout::Untold, CacheTimeout::Seconds))
+    })
+}
+
 object! {
     /// How files are served.
     pub struct StaticOptions as "options of a static service" {
@@ -60,8 +80,9 @@ object! {
         pub enable_directory_listing as "enable_directory_listing": bool = boolean(), default(false);
         /// File name extension (with its point) → MIME type, before the built-in ones.
         pub mime_types as "mime_types": BTreeMap<String, String> = map(text()), default(json!({}), BTreeMap::new());
-        /// Seconds a browser may keep a file; null: it is not told. Less than 0 counts as 0.
-        pub cache_timeout as "cache_timeout": Option<i64> = nullable(int(i128::from(i64::MIN)..=i128::from(i64::MAX))), default(json!(43200), Some(43200));
+        /// Seconds a browser may keep a file without asking whether it has changed; null: it is not told. Less than 0
+        /// counts as 0. Where it is absent, browsers ask for pages (HTML) each time.
+        pub cache_timeout as "cache_timeout": CacheTimeout = cache_timeout(), default(json!(43200), CacheTimeout::Default);
         /// The file of the directory that is served where there is none by the path asked for; absent: the answer is
         /// 404. A directory itself is always answered by its `index.html`.
         pub default_file as "default_file": Option<String> = text(), optional;

@@ -41,7 +41,7 @@ object! {
         pub endpoint as "endpoint": ConnectingEndpoint = nested(), required;
         /// The serializer.
         pub serializer as "serializer": Serializer = rawsocket_serializer(), required;
-        /// A URL like `rs://host:port`, for people.
+        /// A URL like `rs://host:port`, for people. One of WebSocket has no effect, which is said.
         pub url as "url": Option<String> = nullable(rawsocket_url()), default(serde_json::json!(null), None);
         /// RawSocket's options.
         pub options as "options": RawsocketOptions = nested(), defaulted;
@@ -50,9 +50,17 @@ object! {
     }
 }
 
-fn rawsocket_url() -> Text {
-    matching("a URL like rs://host:port or rss://…", Some("^(rss?://|$)"), |url| {
-        url.is_empty() || (is_url(url, &["rs", "rss"]) && (url.contains("://unix:") || !has_path(url)))
+fn rawsocket_url() -> impl Rule<Out = String> {
+    let url = matching("a URL like rs://host:port or rss://…", Some("^((rs|ws)s?://|$)"), |url| {
+        let is_rawsocket = is_url(url, &["rs", "rss"]) && (url.contains("://unix:") || !has_path(url));
+        // Crossbar.io takes them, and so do many configurations that were written for WebSocket.
+        url.is_empty() || is_rawsocket || is_url(url, &["ws", "wss"])
+    });
+    then(url, |url, value, cx| {
+        if is_url(&url, &["ws", "wss"]) {
+            cx.warn(value.span, "has no effect: it is an address of WebSocket, and RawSocket is spoken here");
+        }
+        Some(url)
     })
 }
 

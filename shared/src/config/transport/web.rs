@@ -46,6 +46,8 @@ object! {
         pub max_concurrent_streams as "max_concurrent_streams": u32 = int(1..=65536), default(128);
         /// Seconds for which a client may take nothing of an answer; 0: any time.
         pub send_timeout as "send_timeout": Duration = seconds(1.0..=86400.0).or_off(), default(json!(60), Duration::from_secs(60));
+        /// Seconds for which a client may send nothing of a request's content; 0: any time.
+        pub body_timeout as "body_timeout": Duration = seconds(1.0..=86400.0).or_off(), default(json!(60), Duration::from_secs(60));
         /// Tells browsers to come back over TLS only (RFC 6797).
         pub hsts as "hsts": bool = boolean(), default(false);
         /// For how many seconds.
@@ -56,6 +58,8 @@ object! {
     ignored {
         /// Shows Python's tracebacks to the client; there is no Python here.
         "display_tracebacks" = boolean();
+        /// Logs what Twisted does with requests; `access_log` logs them, and `log_level` of the worker how they are served.
+        "debug" = boolean();
     }
     absent default;
 }

@@ -93,6 +93,8 @@ object! {
     ignored {
         /// The Python interpreter.
         "python" = text();
+        /// Twisted's way to wait for events.
+        "reactor" = map(text());
         /// Where Python modules are looked for.
         "pythonpath" = list(text());
         /// Gives Python components access to the controller.
