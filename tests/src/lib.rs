@@ -8,6 +8,7 @@ mod certificates;
 mod load;
 mod node;
 mod peers;
+mod talk;
 mod tor;
 
 pub use certificates::{
@@ -19,6 +20,7 @@ pub use node::{Background, Node, jackfield, run, signal_pid, wait_for_end};
 pub use peers::{
     Nginx, chromium, chromium_with, curl, example, python, python_with, screenshot, venv_python,
 };
+pub use talk::{Talk, accept, dial, exactly, head, rest, say};
 pub use tor::{Tor, TorNetwork, free_port};
 
 use std::io::{BufRead, BufReader, Read};

@@ -144,9 +144,11 @@ fn redirects_statuses_and_methods_are_as_cgi_has_them() {
     assert_eq!(get(&node, "none"), "204");
     assert_eq!(get(&node, "long"), "hello200");
     for version in ["--http1.1", "--http2-prior-knowledge"] {
-        // Of unknown length: the script reads to the end.
-        let chunked = curl(&[version, "-H", "Transfer-Encoding: chunked", "-d", "abc", &url(&node, "upper")]);
-        assert_eq!(chunked, "ABC");
+        // Of unknown length: a script would read nothing of it.
+        let chunked = ["-H", "Transfer-Encoding: chunked", "-H", "Content-Length:", "-d", "abc"];
+        let chunked =
+            curl(&[&[version, "-w", "%{http_code}"], &chunked[..], &[&url(&node, "upper")]].concat());
+        assert!(chunked.ends_with("411"), "{version}: {chunked}");
         let head = curl(&[version, "-I", &url(&node, "long")]).to_lowercase();
         assert!(head.contains("content-length: 5\r\n") && head.contains("text/plain"), "{head}");
     }
@@ -167,7 +169,8 @@ fn nothing_but_the_scripts_of_the_directory_is_run() {
     assert_eq!(get(&node, "in"), "a200");
     for path in ["", "sub", "sub/", "absent", "out", "../secret", "%2e%2e/secret", "sub%2fa", "a%00"] {
         let said = curl(&["--path-as-is", "-w", "%{http_code}", &url(&node, path)]);
-        assert!(said.ends_with("404"), "{path}: {said}");
+        let status = if path.starts_with("..") || path.starts_with("%2e") { "400" } else { "404" };
+        assert!(said.ends_with(status), "{path}: {said}");
     }
     node.stop();
 }
@@ -321,13 +324,7 @@ fn limits_hold_for_clients_that_send_much_or_read_nothing() {
     let node = node(dir, "", r#""max_body_size": 1000, "send_timeout": 1"#);
     let mut client = TcpStream::connect((node.addr, 8080)).unwrap();
     client.set_read_timeout(Some(DEADLINE)).unwrap();
-    client
-        .write_all(b"POST /cgi-bin/count HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
-        .unwrap();
-    for _ in 0..20 {
-        // The answer may come, and the connection be closed, before all is sent.
-        let _ = client.write_all(&[&b"40\r\n"[..], &[b'x'; 64], b"\r\n"].concat());
-    }
+    client.write_all(b"POST /cgi-bin/count HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n").unwrap();
     let mut said = [0; 12];
     client.read_exact(&mut said).unwrap();
     assert_eq!(&said, b"HTTP/1.1 413");

@@ -96,3 +96,42 @@ fn backends_share_the_load_and_a_dead_one_is_skipped() {
     node.log.wait(0, &format!("{a}:8000"));
     node.stop();
 }
+
+#[test]
+fn a_relay_that_leads_back_to_itself_ends_the_connection() {
+    // Names that nobody can see through before they are resolved: an address as one number.
+    let (first, second) = (loopback(), loopback());
+    let name = |addr: std::net::Ipv4Addr| u32::from(addr).to_string();
+    let relay = |at: std::net::Ipv4Addr, port: u16, to: String| {
+        format!(
+            r#"{{"type": "stream.relay", "endpoint": {{"type": "tcp", "interface": "{at}", "port": {port}, "shared": true}},
+                "backends": [{{"type": "tcp", "host": "{to}", "port": {}}}]}}"#,
+            if port == 8081 {
+                8082
+            } else if port == 8082 {
+                8081
+            } else {
+                port
+            }
+        )
+    };
+    let node = Node::start(&format!(
+        r#"{{"version": 2, "workers": [{{"type": "router", "processes": 2, "transports": [{}]}},
+            {{"type": "router", "transports": [{}, {}]}}]}}"#,
+        relay(first, 8080, name(first)),
+        relay(first, 8081, name(second)),
+        relay(second, 8082, name(first)),
+    ));
+    for (port, reason) in
+        [(8080, "is this relay's own address"), (8081, "the backends lead back to this relay")]
+    {
+        let mut client = TcpStream::connect((first, port)).unwrap();
+        client.set_read_timeout(Some(DEADLINE)).unwrap();
+        assert_eq!(client.read(&mut [0]).unwrap_or(0), 0);
+        node.log.wait(0, reason);
+    }
+    node.until("nothing left open", |status| {
+        status["endpoints"].as_array().unwrap().iter().all(|endpoint| endpoint["connections"]["open"] == 0)
+    });
+    node.stop();
+}

@@ -1,8 +1,10 @@
 //! `reverseproxy` in front of nginx, of our own WebSocket, and of backends that misbehave.
 
-use jackfield_tests::{Authority, DEADLINE, Nginx, Node, TempDir, Wish, curl, loopback, until};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use jackfield_tests::{
+    Authority, Nginx, Node, Talk, TempDir, Wish, accept, curl, dial, exactly, head, loopback, say, until,
+};
+use std::io::Read;
+use std::net::{Ipv4Addr, TcpListener};
 
 /// A node that proxies `/` (and `/app`) to these backends.
 fn proxy(backends: &str, extra: &str) -> Node {
@@ -23,39 +25,8 @@ fn tcp(addr: Ipv4Addr, port: u16) -> String {
     format!(r#"{{"type": "tcp", "host": "{addr}", "port": {port}, "timeout": 5}}"#)
 }
 
-fn connect(node: &Node) -> BufReader<TcpStream> {
-    let stream = TcpStream::connect((node.addr, 8080)).unwrap();
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    BufReader::new(stream)
-}
-
-fn accept(listener: &TcpListener) -> BufReader<TcpStream> {
-    let (stream, _) = listener.accept().unwrap();
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    BufReader::new(stream)
-}
-
-/// Reads a head: its lines, without the empty one.
-fn head(from: &mut BufReader<TcpStream>) -> Vec<String> {
-    let mut lines = Vec::new();
-    loop {
-        let mut line = String::new();
-        assert!(from.read_line(&mut line).unwrap() > 0, "ended in the head after {lines:?}");
-        match line.trim_end() {
-            "" => return lines,
-            line => lines.push(line.to_owned()),
-        }
-    }
-}
-
-fn exactly(from: &mut BufReader<TcpStream>, len: usize) -> String {
-    let mut octets = vec![0; len];
-    from.read_exact(&mut octets).unwrap();
-    String::from_utf8(octets).unwrap()
-}
-
-fn say(to: &mut BufReader<TcpStream>, text: &str) {
-    to.get_mut().write_all(text.as_bytes()).unwrap();
+fn connect(node: &Node) -> Talk {
+    dial((node.addr, 8080))
 }
 
 #[test]
@@ -199,7 +170,7 @@ fn connections_to_the_backend_are_kept_and_replaced() {
     let addr = loopback();
     let listener = TcpListener::bind((addr, 8000)).unwrap();
     let node = proxy(&tcp(addr, 8000), "");
-    let answer = |backend: &mut BufReader<TcpStream>, text: &str| {
+    let answer = |backend: &mut Talk, text: &str| {
         let lines = head(backend);
         say(backend, &format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len()));
         lines[0].clone()

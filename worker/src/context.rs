@@ -5,6 +5,7 @@ use crate::launcher::Launcher;
 use crate::net::backlog::Scratch;
 use crate::net::budget::Budget;
 use crate::offers::Offers;
+use crate::transport::Chains;
 use std::rc::Rc;
 
 /// Shared by everything that serves; lives as long as the process serves.
@@ -17,6 +18,8 @@ pub(crate) struct Context {
     pub(crate) scratch: Scratch,
     /// Bounds what is kept of messages.
     pub(crate) budget: Rc<Budget>,
+    /// Which connections of its own come through which relays.
+    pub(crate) chains: Chains,
     /// Starts programs, where a service needs some.
     pub(crate) launcher: Option<Rc<Launcher>>,
 }

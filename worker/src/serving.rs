@@ -15,7 +15,7 @@ use crate::net::stream::Peer;
 use crate::offers::Offers;
 use crate::publish::{embed, publish};
 use crate::tls::Tickets;
-use crate::transport::{Connection, Service};
+use crate::transport::{Chains, Connection, Service};
 use crate::wamp;
 use jackfield_shared::config::{ListeningEndpoint, Transport};
 use jackfield_shared::ipc::{ArtiPlan, Counters, DaemonService, FromWorker, ListenerCounters, Plan, Slot};
@@ -86,6 +86,7 @@ impl Serving {
             controller: Rc::clone(controller),
             scratch: Scratch::new(),
             budget: Budget::new(plan.worker.max_buffered_size()),
+            chains: Chains::default(),
             launcher,
         });
         let tickets = plan.ticket_keys.map(Tickets::new);

@@ -8,7 +8,6 @@ use crate::log::Throttle;
 use jackfield_shared::ipc::ListenerCounters;
 use jackfield_shared::status::Connections;
 use rustix::io::Errno;
-use socket2::SockRef;
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
@@ -163,9 +162,8 @@ impl Endpoint {
                 c.accepted += 1;
                 c.refused += 1;
             });
-            // Closing resets the connection instead of leaving it in TIME_WAIT.
-            let fd = stream.fd();
-            let _ = SockRef::from(&fd).set_linger(Some(Duration::ZERO));
+            // It is not left in TIME_WAIT.
+            stream.reset_when_closed();
             if let Some(held_back) = throttle.pass() {
                 warn!(
                     "{}: {most} connections are open (`max_connections`): new ones are refused{}",

@@ -2,12 +2,14 @@
 
 use super::tls::Tls;
 use rustix::fd::{AsFd, BorrowedFd};
-use rustix::net::{RecvFlags, getsockname, recv};
+use rustix::net::{RecvFlags, getpeername, getsockname, recv};
+use socket2::SockRef;
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -116,9 +118,21 @@ impl Stream {
         }
     }
 
+    /// Lets closing it reset the connection, instead of ending it as if all were well.
+    pub(crate) fn reset_when_closed(&self) {
+        let fd = self.fd();
+        // Without effect on a Unix socket, and on one that is reset already.
+        let _ = SockRef::from(&fd).set_linger(Some(Duration::ZERO));
+    }
+
     /// The address that the peer has connected to; `None` for Unix sockets.
     pub(crate) fn local(&self) -> Option<SocketAddr> {
         SocketAddr::try_from(getsockname(self.fd()).ok()?).ok()
+    }
+
+    /// The address that it is connected to; `None` for Unix sockets.
+    pub(crate) fn remote(&self) -> Option<SocketAddr> {
+        SocketAddr::try_from(getpeername(self.fd()).ok()??).ok()
     }
 
     /// Does a system call on the descriptor; an error of kind `WouldBlock` ends its readiness.

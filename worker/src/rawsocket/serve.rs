@@ -40,6 +40,13 @@ pub(crate) enum Error {
     Io(#[from] io::Error),
 }
 
+impl Error {
+    /// Whether the client has not taken what was sent to it.
+    pub(crate) fn is_left_behind(&self) -> bool {
+        matches!(self, Self::Late(Late::Send(_)))
+    }
+}
+
 /// How a connection is served.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms<'a> {

@@ -4,7 +4,7 @@ mod relay;
 mod sniff;
 mod universal;
 
-pub(crate) use relay::{End as PumpEnd, Pipes, Tools as PumpTools, pump};
+pub(crate) use relay::{Chains, End as PumpEnd, Pipes, Tools as PumpTools, pump};
 
 use crate::connect::Means;
 use crate::context::Context;
@@ -117,12 +117,14 @@ impl Service {
             Self::Rawsocket(service, limit) => {
                 let (service, limit) = (Rc::clone(service), *limit);
                 let secure = !stream.is_plain();
-                task(
-                    peer,
-                    drain,
-                    open,
-                    async move { service.serve(stream, peer, secure, limit, &context).await },
-                );
+                task(peer, drain, open, async move {
+                    let mut stream = stream;
+                    let served = service.serve(&mut stream, peer, secure, limit, &context).await;
+                    if served.as_ref().is_err_and(rawsocket::Error::is_left_behind) {
+                        stream.reset_when_closed();
+                    }
+                    served
+                });
             }
             Self::Universal(universal) => {
                 let universal = Rc::clone(universal);

@@ -95,14 +95,19 @@ impl Universal {
             sniffed = sniff(&mut stream, &client.context.scratch, limit) => sniffed?,
             () = client.drain.begun_for(LAST_WORD) => return Err(Error::Draining),
         };
-        let stream = Prefixed::new(ahead, stream);
+        let mut stream = Prefixed::new(ahead, stream);
         match (protocol, &self.rawsocket) {
             // Boxed, so that connections of other protocols don't hold the room that HTTP needs.
             (Protocol::Http1, _) => Box::pin(web::serve(stream, Http::One, client, limit)).await?,
             (Protocol::Http2, _) => Box::pin(web::serve(stream, Http::Two, client, limit)).await?,
             (Protocol::Rawsocket, Some(service)) => {
                 let Client { peer, secure, context, .. } = &client;
-                service.serve(stream, *peer, *secure, limit, context).await?;
+                let served = service.serve(&mut stream, *peer, *secure, limit, context).await;
+                if served.as_ref().is_err_and(rawsocket::Error::is_left_behind) {
+                    // What waits in the socket would keep it for many minutes more.
+                    stream.get_ref().reset_when_closed();
+                }
+                served?;
             }
             (Protocol::Rawsocket, None) => rawsocket::refuse(stream, limit).await?,
             (Protocol::Unknown(octet), _) => {

@@ -1,6 +1,7 @@
 //! The access log: a line for each request, in the formats that other servers write. In those of one line the time is
 //! left out: the record has it.
 
+use super::request::target;
 use crate::net::stream::Peer;
 use hyper::header::{HOST, HeaderName, REFERER, USER_AGENT};
 use hyper::{Request, StatusCode};
@@ -36,7 +37,7 @@ impl Line {
             began: Instant::now(),
             client: name_of(peer),
             method: request.method().to_string(),
-            target: request.uri().to_string().as_bytes().escape_ascii().to_string(),
+            target: target(request).as_bytes().escape_ascii().to_string(),
             version: format!("{:?}", request.version()),
             host: authority.unwrap_or_else(|| said(HOST)),
             referrer: said(REFERER),

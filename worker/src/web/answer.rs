@@ -3,13 +3,13 @@
 use super::accept::wants_page;
 use super::body::Body;
 use super::pages;
+use super::received::Received;
 use bytes::Bytes;
-use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
 /// A request, until its content is taken.
-pub(crate) type Asked = Request<Option<Incoming>>;
+pub(crate) type Asked = Request<Option<Received>>;
 
 /// What a service says to a request.
 pub(crate) type Answer = Response<Body>;

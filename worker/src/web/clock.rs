@@ -17,6 +17,17 @@ pub(super) struct Limits {
     pub(super) send: Duration,
 }
 
+/// What the client has taken too long for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// The head of a request, or a frame of HTTP/2.
+    Head,
+    /// The next request.
+    Idle,
+    /// Taking something of an answer.
+    Send,
+}
+
 /// What a connection is waiting for. Atomic because hyper wants what it reads from to be `Send`; there is one
 /// thread.
 #[derive(Debug)]
@@ -29,12 +40,17 @@ pub(super) struct Clock {
     watch_heads: bool,
     /// When the wait began: milliseconds after `start`.
     since: AtomicU64,
+    /// The number of the frame of HTTP/2, or of the head in several, that has begun, and when, likewise; [`FLOWING`] if none
+    /// has.
+    frame: (AtomicU64, AtomicU64),
     /// When the client began to take nothing of what waits to be sent, likewise; [`FLOWING`] if it takes it.
     stalled: AtomicU64,
     /// Whether something of an answer may still be on its way out of hyper.
     answering: AtomicBool,
     /// Whether the client has begun to send content, of which some may be unread.
     content: AtomicBool,
+    /// Whether the connection is to be broken off.
+    broken_off: AtomicBool,
     /// What hyper has answered instead of us.
     refusal: OnceLock<Refusal>,
 }
@@ -47,12 +63,14 @@ impl Clock {
         Arc::new(Self {
             start: Instant::now(),
             busy: AtomicU32::new(0),
-            head: AtomicBool::new(watch_heads),
+            head: AtomicBool::new(true),
             watch_heads,
             since: AtomicU64::new(0),
+            frame: (AtomicU64::new(0), AtomicU64::new(FLOWING)),
             stalled: AtomicU64::new(FLOWING),
             answering: AtomicBool::new(false),
             content: AtomicBool::new(false),
+            broken_off: AtomicBool::new(false),
             refusal: OnceLock::new(),
         })
     }
@@ -76,15 +94,23 @@ impl Clock {
         }
     }
 
-    /// Whether it takes nothing.
-    pub(super) fn is_stalled(&self) -> bool {
-        self.stalled.load(Relaxed) != FLOWING
-    }
-
     /// Octets have arrived.
     pub(super) fn received(&self) {
         if self.watch_heads && self.busy.load(Relaxed) == 0 && !self.head.swap(true, Relaxed) {
             self.wait_from_now();
+        }
+    }
+
+    /// Which frame of HTTP/2 has begun and not ended.
+    pub(super) fn in_frame(&self, unfinished: Option<u64>) {
+        let (number, since) = &self.frame;
+        match unfinished {
+            None if since.load(Relaxed) != FLOWING => since.store(FLOWING, Relaxed),
+            Some(frame) if since.load(Relaxed) == FLOWING || number.load(Relaxed) != frame => {
+                number.store(frame, Relaxed);
+                since.store(self.now(), Relaxed);
+            }
+            None | Some(_) => {}
         }
     }
 
@@ -98,6 +124,16 @@ impl Clock {
     /// Whether what is written now answers none of the requests of HTTP/1 that were told to [`Self::begin`].
     pub(super) fn is_unasked(&self) -> bool {
         self.watch_heads && !self.answering.load(Relaxed)
+    }
+
+    /// Lets the next write break the connection off.
+    pub(super) fn break_off(&self) {
+        self.broken_off.store(true, Relaxed);
+    }
+
+    /// Whether it does.
+    pub(super) fn is_broken_off(&self) -> bool {
+        self.broken_off.load(Relaxed)
     }
 
     /// What was to be a request was refused.
@@ -128,22 +164,36 @@ impl Clock {
         Busy(Arc::clone(self))
     }
 
-    /// Whether it is a request's head that is waited for.
+    /// Whether it is a head of HTTP/1 that is waited for.
     pub(super) fn is_in_head(&self) -> bool {
-        self.head.load(Relaxed)
+        self.watch_heads && self.head.load(Relaxed)
     }
 
-    /// When the patience ends, if it does.
-    pub(super) fn deadline(&self, limits: Limits) -> Option<Instant> {
+    /// When the patience ends, if it does, and for what.
+    pub(super) fn deadline(&self, limits: Limits) -> Option<(Instant, Cause)> {
+        let after = |since: u64, limit| self.start + Duration::from_millis(since) + limit;
+        let frame = Some(self.frame.1.load(Relaxed)).filter(|since| *since != FLOWING);
+        let frame = frame.map(|since| (after(since, limits.head), Cause::Head));
+        self.wait(limits).into_iter().chain(frame).min_by_key(|(at, _)| *at)
+    }
+
+    /// The same without frames.
+    fn wait(&self, limits: Limits) -> Option<(Instant, Cause)> {
+        let after = |since: u64, limit| self.start + Duration::from_millis(since) + limit;
         let stalled = self.stalled.load(Relaxed);
         if stalled != FLOWING && !limits.send.is_zero() {
-            return Some(self.start + Duration::from_millis(stalled) + limits.send);
+            return Some((after(stalled, limits.send), Cause::Send));
         }
         if self.busy.load(Relaxed) > 0 {
             return None;
         }
-        let limit = if self.head.load(Relaxed) { limits.head } else { limits.idle? };
-        Some(self.start + Duration::from_millis(self.since.load(Relaxed)) + limit)
+        let since = self.since.load(Relaxed);
+        Some(match self.head.load(Relaxed) {
+            true if self.watch_heads => (after(since, limits.head), Cause::Head),
+            // A connection of HTTP/2 on which nothing was asked yet.
+            true => (after(since, limits.head), Cause::Idle),
+            false => (after(since, limits.idle?), Cause::Idle),
+        })
     }
 }
 
@@ -182,30 +232,50 @@ mod tests {
     async fn heads_and_pauses_are_limited_and_answers_are_not() {
         let clock = Clock::new(true);
         let start = Instant::now();
-        let at = |seconds| Some(start + Duration::from_secs(seconds));
-        assert_eq!(clock.deadline(LIMITS), at(10));
+        let at = |seconds, cause| Some((start + Duration::from_secs(seconds), cause));
+        assert_eq!(clock.deadline(LIMITS), at(10, Cause::Head));
         advance(Duration::from_secs(5)).await;
         clock.received();
-        assert_eq!(clock.deadline(LIMITS), at(10), "a head that comes slowly");
+        assert_eq!(clock.deadline(LIMITS), at(10, Cause::Head), "a head that comes slowly");
         let (first, second) = (clock.begin(), clock.begin());
         assert_eq!(clock.deadline(LIMITS), None);
         clock.received(); // the content of the request
         drop(first);
         assert_eq!(clock.deadline(LIMITS), None);
         drop(second);
-        assert_eq!(clock.deadline(LIMITS), at(65));
+        assert_eq!(clock.deadline(LIMITS), at(65, Cause::Idle));
         assert_eq!(clock.deadline(Limits { idle: None, ..LIMITS }), None);
         advance(Duration::from_secs(20)).await;
         clock.received();
-        assert_eq!(clock.deadline(LIMITS), at(35), "the next head");
+        assert_eq!(clock.deadline(LIMITS), at(35, Cause::Head), "the next head");
         let answering = clock.begin();
         clock.sent(false);
         advance(Duration::from_secs(5)).await;
         clock.sent(false);
-        assert_eq!(clock.deadline(LIMITS), at(55), "an answer that is not taken");
+        assert_eq!(clock.deadline(LIMITS), at(55, Cause::Send), "an answer that is not taken");
         assert_eq!(clock.deadline(Limits { send: Duration::ZERO, ..LIMITS }), None);
         clock.sent(true);
         assert_eq!(clock.deadline(LIMITS), None);
         drop(answering);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn frames_are_limited_whatever_else_goes_on() {
+        let clock = Clock::new(false);
+        let start = Instant::now();
+        let at = |seconds, cause| Some((start + Duration::from_secs(seconds), cause));
+        assert_eq!(clock.deadline(LIMITS), at(10, Cause::Idle), "nothing was asked");
+        clock.in_frame(Some(0));
+        assert_eq!(clock.deadline(LIMITS), at(10, Cause::Idle));
+        let answering = clock.begin();
+        advance(Duration::from_secs(3)).await;
+        clock.in_frame(Some(0));
+        assert_eq!(clock.deadline(LIMITS), at(10, Cause::Head));
+        clock.in_frame(Some(1));
+        assert_eq!(clock.deadline(LIMITS), at(13, Cause::Head));
+        clock.in_frame(None);
+        assert_eq!(clock.deadline(LIMITS), None);
+        drop(answering);
+        assert_eq!(clock.deadline(LIMITS), at(63, Cause::Idle));
     }
 }

@@ -1,12 +1,16 @@
 //! One HTTP connection, from its first octet to its end.
 
 use super::access::Line;
-use super::answer::{Answer, Asked, failure, too_long};
+use super::answer::{Answer, Asked, too_long};
 use super::body::Body;
-use super::clock::{Busy, Clock, Limits};
+use super::clock::{Busy, Cause, Clock, Limits};
+use super::frames::Frames;
+use super::received::Received;
 use super::refusal::Refusal;
+use super::request;
 use super::sendfile::Outlet;
 use super::site::Site;
+use super::streams::{Streams, Taking};
 use crate::context::Context;
 use crate::drain::{Drain, LAST_WORD};
 use crate::net::accept::Open;
@@ -14,7 +18,7 @@ use crate::net::prefixed::Prefixed;
 use crate::net::stream::{Peer, Stream};
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
-use hyper::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderValue};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderValue};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Version};
@@ -27,6 +31,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{self, Poll};
 use std::time::Duration;
+use tokio::task::spawn_local;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::watched::Watched;
@@ -78,7 +83,8 @@ pub(crate) async fn serve(
     // HTTP/2 and TLS have to see what they frame and encrypt.
     let outlet =
         (http == Http::One && stream.get_ref().is_plain()).then(|| Outlet::new(client.peer.is_near()));
-    let io = TokioIo::new(Watched::new(stream, Arc::clone(&clock), outlet.clone()));
+    let frames = (http == Http::Two).then(Frames::new);
+    let io = TokioIo::new(Watched::new(stream, Arc::clone(&clock), frames, outlet.clone()));
     let client = Rc::new(client);
     let service = service_fn(|request: Request<Incoming>| {
         if !request.body().is_end_stream() {
@@ -115,7 +121,7 @@ pub(crate) async fn serve(
             result
         }
         Http::Two => {
-            let mut builder = http2::Builder::new(LocalExecutor);
+            let mut builder = http2::Builder::new(Streams { limit: limits.send });
             builder.timer(TokioTimer::new()).max_concurrent_streams(streams).enable_connect_protocol();
             builder.max_header_list_size(head).max_send_buf_size(BUFFER);
             let connection = builder.serve_connection(io, service);
@@ -142,13 +148,13 @@ where
     }
 }
 
-impl<I, S> Graceful for http2::Connection<I, S, LocalExecutor>
+impl<I, S> Graceful for http2::Connection<I, S, Streams>
 where
     Self: Future<Output = Result<(), hyper::Error>>,
     I: hyper::rt::Read + hyper::rt::Write + Unpin,
     S: hyper::service::HttpService<Incoming, ResBody = Content>,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    LocalExecutor: hyper::rt::bounds::Http2ServerConnExec<S::Future, Content>,
+    Streams: hyper::rt::bounds::Http2ServerConnExec<S::Future, Content>,
 {
     fn finish(self: Pin<&mut Self>) {
         self.graceful_shutdown();
@@ -175,14 +181,17 @@ async fn drive<C: Graceful>(
                 finishing = true;
                 connection.as_mut().finish();
             }
-            () = expired(clock, limits, not_before, alarm.as_mut()) => {
-                if clock.is_stalled() {
-                    return Err(Error::Stalled(limits.send));
+            cause = expired(clock, limits, not_before, alarm.as_mut()) => {
+                match cause {
+                    Cause::Send => {
+                        clock.break_off();
+                        let _ = poll_fn(|cx| Poll::Ready(connection.as_mut().poll(cx))).await;
+                        return Err(Error::Stalled(limits.send));
+                    }
+                    Cause::Head => return Err(Error::Late),
+                    Cause::Idle if finishing => return Err(Error::Late),
+                    Cause::Idle => finishing = true,
                 }
-                if finishing || clock.is_in_head() {
-                    return Err(Error::Late);
-                }
-                finishing = true;
                 connection.as_mut().finish();
                 // HTTP/2 asks the client whether more is on its way, and closes when it has answered.
                 not_before = Instant::now() + LAST_WORD;
@@ -193,12 +202,12 @@ async fn drive<C: Graceful>(
 
 /// Completes when the client's time is over, and not before that instant. The alarm is not set anew for every request: it rings early and is
 /// looked at then.
-async fn expired(clock: &Clock, limits: Limits, not_before: Instant, mut alarm: Pin<&mut Sleep>) {
+async fn expired(clock: &Clock, limits: Limits, not_before: Instant, mut alarm: Pin<&mut Sleep>) -> Cause {
     poll_fn(|cx| {
-        let Some(deadline) = clock.deadline(limits) else { return Poll::Pending };
+        let Some((deadline, cause)) = clock.deadline(limits) else { return Poll::Pending };
         let deadline = deadline.max(not_before);
         if deadline <= Instant::now() {
-            return Poll::Ready(());
+            return Poll::Ready(cause);
         }
         if alarm.is_elapsed() || deadline < alarm.deadline() {
             alarm.as_mut().reset(deadline);
@@ -212,8 +221,10 @@ async fn expired(clock: &Clock, limits: Limits, not_before: Instant, mut alarm: 
 }
 
 async fn respond(request: Request<Incoming>, client: &Rc<Client>, busy: Busy) -> Response<Content> {
-    let mut request = request.map(Some);
     let options = &client.site.options;
+    let mut request = request.map(|content| Some(Received::new(content, options.body_timeout)));
+    let content = request.body().as_ref().filter(|content| !content.is_end_stream());
+    let (taking, arrival) = (Taking::current(), content.map(Received::arrival));
     let line = options.access_log.then(|| Line::of(&request, client.peer, options.access_log_format));
     let only_head = request.method() == Method::HEAD;
     let version = request.version();
@@ -221,14 +232,17 @@ async fn respond(request: Request<Incoming>, client: &Rc<Client>, busy: Busy) ->
         // It may go on as another protocol, for which the connection is there as well.
         request.extensions_mut().insert(busy.clone());
     }
-    let mut answer = if is_too_long(&request, options.max_body_size) {
+    let mut answer = if let Some(refused) = request::refuse(&request) {
+        refused
+    } else if is_too_long(&request, options.max_body_size) {
         too_long(request.headers(), options.max_body_size)
-    } else if has_no_host(&request) {
-        let text = "A request of HTTP/1.1 has one header Host.";
-        failure(request.headers(), StatusCode::BAD_REQUEST, text)
     } else {
+        request::normalize(&mut request);
         client.site.answer(&mut request, client).await
     };
+    if let Some(arrival) = arrival.filter(|_| version == Version::HTTP_2) {
+        spawn_local(arrival.discard());
+    }
     if only_head {
         without_content(&mut answer);
     }
@@ -239,17 +253,15 @@ async fn respond(request: Request<Incoming>, client: &Rc<Client>, busy: Busy) ->
         answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let line = line.map(|line| line.answered(answer.status()));
-    answer.map(|body| Content { body, sent: 0, line, _busy: busy })
+    if let Some(taking) = &taking {
+        taking.set(true);
+    }
+    answer.map(|body| Content { body, sent: 0, line, taking, _busy: busy })
 }
 
 /// Whether the client has said that it will send more than the limit.
 fn is_too_long(request: &Asked, limit: u64) -> bool {
     limit > 0 && request.body().as_ref().is_some_and(|content| content.size_hint().lower() > limit)
-}
-
-/// RFC 9112, section 3.2: what a request without a host, or with two, means is anybody's guess.
-fn has_no_host(request: &Asked) -> bool {
-    request.version() == Version::HTTP_11 && request.headers().get_all(HOST).iter().count() != 1
 }
 
 /// The answer to HEAD: what GET would say of the content, without it.
@@ -269,11 +281,16 @@ struct Content {
     body: Body,
     sent: u64,
     line: Option<Line>,
+    /// In HTTP/2, whether the client is to take something.
+    taking: Option<Rc<Taking>>,
     _busy: Busy,
 }
 
 impl Drop for Content {
     fn drop(&mut self) {
+        if let Some(taking) = &self.taking {
+            taking.set(false);
+        }
         if let Some(line) = &self.line {
             line.write(self.sent);
         }
@@ -291,6 +308,9 @@ impl HttpBody for Content {
         let poll = Pin::new(&mut self.body).poll_frame(cx);
         if let Poll::Ready(Some(Ok(frame))) = &poll {
             self.sent += frame.data_ref().map_or(0, |octets| octets.len() as u64);
+        }
+        if let Some(taking) = &self.taking {
+            taking.set(poll.is_ready());
         }
         poll
     }
@@ -313,6 +333,6 @@ where
     F::Output: 'static,
 {
     fn execute(&self, future: F) {
-        tokio::task::spawn_local(future);
+        spawn_local(future);
     }
 }

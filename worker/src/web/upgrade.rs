@@ -14,7 +14,9 @@ use crate::testee::Echo;
 use crate::wamp;
 use crate::websocket::{self, Agreement, Refusal};
 use bytes::{Bytes, BytesMut};
-use hyper::header::{CONNECTION, HOST, HeaderName, HeaderValue, SEC_WEBSOCKET_VERSION, SET_COOKIE, UPGRADE};
+use hyper::header::{
+    CACHE_CONTROL, CONNECTION, HOST, HeaderName, HeaderValue, SEC_WEBSOCKET_VERSION, SET_COOKIE, UPGRADE,
+};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -98,9 +100,14 @@ impl Websocket {
         client: &Client,
     ) -> io::Result<()> {
         match stream_of(upgrade.await.map_err(io::Error::other)?) {
-            Ok(stream) => {
+            Ok(mut stream) => {
                 stream.get_ref().set_nodelay(self.options.tcp_nodelay)?;
-                self.talk(stream, agreed, compression, client).await
+                let talked = self.talk(&mut stream, agreed, compression, client).await;
+                if talked.is_err() {
+                    // What waits in the socket would keep it for many minutes more.
+                    stream.get_ref().reset_when_closed();
+                }
+                talked
             }
             // One stream of several on the connection.
             Err(upgraded) => self.talk(TokioIo::new(upgraded), agreed, compression, client).await,
@@ -152,8 +159,9 @@ pub(super) fn refuse<B>(
             let own = || format!("{scheme}://{host}{}", request.uri().path());
             let url = url.map_or_else(own, str::to_owned);
             let mut answer = content(HTML, pages::websocket(&url));
-            *answer.status_mut() = required;
-            (answer, vec![websocket, upgrade])
+            // It is shown, so nothing is wrong; 426 is for who does not take it.
+            answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+            (answer, vec![])
         }
         Refusal::NotWebSocket => {
             (failure(asked, required, "This address speaks WebSocket."), vec![websocket, upgrade])

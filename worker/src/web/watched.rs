@@ -2,6 +2,7 @@
 //! protocol, and sees to its end.
 
 use super::clock::Clock;
+use super::frames::Frames;
 use super::refusal;
 use super::sendfile::Outlet;
 use crate::net::prefixed::Prefixed;
@@ -25,6 +26,8 @@ const MOST: usize = 1 << 20;
 pub(super) struct Watched {
     stream: Prefixed<Stream>,
     clock: Arc<Clock>,
+    /// The client's frames, if it speaks HTTP/2.
+    frames: Option<Frames>,
     /// Where files may be sent by the kernel.
     outlet: Option<Outlet>,
     /// Whether a head that has not come at once is a browser's.
@@ -38,8 +41,14 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    pub(super) const fn new(stream: Prefixed<Stream>, clock: Arc<Clock>, outlet: Option<Outlet>) -> Self {
-        Self { stream, clock, outlet, of_browser: false, refusal: Bytes::new(), lingering: None, unwanted: 0 }
+    pub(super) const fn new(
+        stream: Prefixed<Stream>,
+        clock: Arc<Clock>,
+        frames: Option<Frames>,
+        outlet: Option<Outlet>,
+    ) -> Self {
+        let refusal = Bytes::new();
+        Self { stream, clock, frames, outlet, of_browser: false, refusal, lingering: None, unwanted: 0 }
     }
 
     pub(super) fn into_inner(self) -> Prefixed<Stream> {
@@ -88,6 +97,10 @@ impl AsyncRead for Watched {
         let received = buf.filled().get(before..).unwrap_or_default();
         if !received.is_empty() {
             self.clock.received();
+            if let Self { frames: Some(frames), clock, .. } = &mut *self {
+                frames.feed(received);
+                clock.in_frame(frames.unfinished());
+            }
             // Most heads come at once, and are read by hyper; of one that is too long nothing else is known.
             if self.clock.is_in_head() && !received.ends_with(b"\r\n\r\n") {
                 self.of_browser |= refusal::is_of_browser(received);
@@ -107,6 +120,11 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.clock.is_broken_off() {
+            // What waits in the socket would keep it for many minutes more.
+            self.stream.get_ref().reset_when_closed();
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
         if let [buf] = bufs
             && self.clock.is_unasked()
             && let Some((refusal, answer)) = refusal::instead_of(buf, self.of_browser)

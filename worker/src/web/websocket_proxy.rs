@@ -3,6 +3,7 @@
 use super::answer::{Answer, Asked, failure};
 use super::body::Body;
 use super::connection::Client;
+use super::proxy::{GOES_ROUND, add_hop, goes_round, looped};
 use super::upgrade::{busy_of, refuse, stream_of};
 use crate::connect::{ConnectError, Connector, Means};
 use crate::log::Throttle;
@@ -74,6 +75,12 @@ impl WebsocketProxy {
                 return refuse(request, refusal, client.secure, options, self.config.url.as_deref());
             }
         };
+        if goes_round(request.headers()) {
+            if self.failing.pass().is_some() {
+                error!("{}: {GOES_ROUND}", client.peer);
+            }
+            return looped(request.headers());
+        }
         let backend = match self.connect(request).await {
             Ok(backend) => backend,
             Err(reason) => return self.failed(request, client, &reason),
@@ -99,7 +106,9 @@ impl WebsocketProxy {
             limit => limit,
         };
         let stream = Box::pin(self.connector.connect(|| None)).await?;
-        let handshake = Backend::connect(stream, &self.url, options, request.headers());
+        let mut asked = request.headers().clone();
+        add_hop(&mut asked, request.version());
+        let handshake = Backend::connect(stream, &self.url, options, &asked);
         let backend = || self.connector.to_string();
         match timeout(limit, handshake).await {
             Ok(result) => result.map_err(|source| Error::Handshake { backend: backend(), source }),
@@ -136,10 +145,14 @@ impl WebsocketProxy {
         };
         let (drain, scratch, budget) = (&client.drain, &client.context.scratch, &client.context.budget);
         match stream_of(upgrade.await.map_err(io::Error::other)?) {
-            Ok(stream) => {
+            Ok(mut stream) => {
                 stream.get_ref().set_nodelay(options.tcp_nodelay)?;
-                websocket::relay(End { io: stream, options, compression }, behind, drain, scratch, budget)
-                    .await
+                let front = End { io: &mut stream, options, compression };
+                let relayed = websocket::relay(front, behind, drain, scratch, budget).await;
+                if relayed.is_err() {
+                    stream.get_ref().reset_when_closed();
+                }
+                relayed
             }
             Err(upgraded) => {
                 let front = End { io: TokioIo::new(upgraded), options, compression };

@@ -10,7 +10,7 @@ use hyper::client::conn::http1;
 use hyper::header::{
     AUTHORIZATION, CONNECTION, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN,
     SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-    SEC_WEBSOCKET_VERSION, UPGRADE, USER_AGENT,
+    SEC_WEBSOCKET_VERSION, UPGRADE, USER_AGENT, VIA,
 };
 use hyper::{Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
@@ -19,7 +19,7 @@ use std::io;
 use tokio::task::spawn_local;
 
 /// What is passed on of a client's handshake: who it is, and what it wants to speak.
-const PASSED_ON: [HeaderName; 5] = [SEC_WEBSOCKET_PROTOCOL, ORIGIN, COOKIE, AUTHORIZATION, USER_AGENT];
+const PASSED_ON: [HeaderName; 6] = [SEC_WEBSOCKET_PROTOCOL, ORIGIN, COOKIE, AUTHORIZATION, USER_AGENT, VIA];
 
 /// A connection to a server that has agreed to speak WebSocket.
 pub(crate) struct Backend {

@@ -71,8 +71,8 @@ where
         let (code, reason) = back.closed.take().unwrap_or_else(lost);
         front.close(code, &reason);
     }
-    tokio::join!(front.finish(&mut client, scratch), back.finish(&mut backend, scratch));
-    carried
+    let (taken, _) = tokio::join!(front.finish(&mut client, scratch), back.finish(&mut backend, scratch));
+    carried.and(taken)
 }
 
 /// Ready when one of them has ended; of a client that has sent its Close, the backend is heard out.
@@ -91,6 +91,9 @@ where
         // First, for what comes of it decides what may be read.
         front.flush(cx, client)?;
         back.flush(cx, backend)?;
+        if !back.open || !(front.open || is_closing) {
+            break;
+        }
         // Each is read from only while the other takes what comes of it; whether it takes what comes of the other doesn't
         // matter, or two that both send would wait for each other.
         let to_back = front.open && !back.is_backed_up();
@@ -232,7 +235,7 @@ mod tests {
             assert_eq!(frame(&mut from_backend).await.unwrap().0, 0x88);
         };
         let (ended, ()) = tokio::join!(joined(front, back, &options), talk);
-        ended.unwrap();
+        assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::TimedOut, "the client does not close");
     }
 
     #[tokio::test]

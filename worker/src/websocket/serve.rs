@@ -70,6 +70,9 @@ where
                 }
                 session.handler_memory = handler.memory();
                 session.flush(cx, &mut io)?;
+                if !session.open {
+                    return Poll::Ready(Ok(()));
+                }
                 if let Some(ending) = handler.ending() {
                     session.close(Some(ending.code), &ending.reason);
                     return Poll::Ready(Ok(()));
@@ -83,8 +86,7 @@ where
             () = &mut closing => session.close(Some(SERVICE_RESTART), "the service restarts"),
         }
     }
-    session.finish(&mut io, scratch).await;
-    Ok(())
+    session.finish(&mut io, scratch).await
 }
 
 #[cfg(test)]
@@ -149,7 +151,7 @@ mod tests {
         let (_drainer, drain) = Drainer::new();
         let (scratch, budget) = (Scratch::new(), Budget::new(1 << 30));
         client.write_all(b"\x81\x01x").await.unwrap();
-        echo(server, &WebsocketOptions::default(), &drain, &scratch, &budget).await.unwrap();
+        echo(server, &WebsocketOptions::default(), &drain, &scratch, &budget).await.unwrap_err();
         let mut octets = Vec::new();
         client.read_to_end(&mut octets).await.unwrap();
         assert_eq!(octets[2..4], 1002_u16.to_be_bytes());
@@ -162,7 +164,7 @@ mod tests {
         let (drainer, drain) = Drainer::new();
         let (scratch, budget) = (Scratch::new(), Budget::new(1 << 30));
         drainer.close();
-        echo(server, &WebsocketOptions::default(), &drain, &scratch, &budget).await.unwrap();
+        echo(server, &WebsocketOptions::default(), &drain, &scratch, &budget).await.unwrap_err();
         assert_eq!(read(&mut client, 4).await[2..], 1012_u16.to_be_bytes());
     }
 

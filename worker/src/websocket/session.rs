@@ -267,7 +267,10 @@ impl Session {
 
     /// Sends the rest, then waits for the peer's end, within limits: closing a socket with unread octets would reset
     /// it, and the peer might lose our last frame.
-    pub(super) async fn finish<S>(&mut self, io: &mut S, scratch: &Scratch)
+    ///
+    /// # Errors
+    /// If the peer has not taken all, and closed, in time.
+    pub(super) async fn finish<S>(&mut self, io: &mut S, scratch: &Scratch) -> io::Result<()>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -278,8 +281,8 @@ impl Session {
             while poll_fn(|cx| poll_read(cx, io, &mut scratch.borrow())).await? > 0 {}
             io::Result::Ok(())
         };
-        // What is late is cut off; that is no failure of the connection.
-        let _ = timeout(self.close_timeout, rest).await;
+        let late = || io::Error::new(io::ErrorKind::TimedOut, "the peer did not close in time");
+        timeout(self.close_timeout, rest).await.unwrap_or_else(|_| Err(late()))
     }
 }
 

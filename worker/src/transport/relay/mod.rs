@@ -1,8 +1,10 @@
 //! `stream.relay`: every connection is carried to one of several backends.
 
+mod chain;
 mod pipes;
 mod pump;
 
+pub(crate) use chain::Chains;
 pub(crate) use pipes::Pipes;
 pub(crate) use pump::{End, Tools, pump};
 
@@ -13,6 +15,7 @@ use crate::drain::Drain;
 use crate::log::Throttle;
 use crate::net::proxy_protocol::Ends;
 use crate::net::stream::{Peer, Stream};
+use chain::is_where_it_came_in;
 use jackfield_shared::config::StreamRelay;
 use jackfield_shared::tls::Files;
 use std::io;
@@ -79,13 +82,26 @@ impl Relay {
             Peer::Tcp(from) => to.or_else(|| client.local()).map(|to| Ends { from, to }),
             Peer::Unix | Peer::Onion => None,
         };
+        // Its address is as good a name as any.
+        let own = std::ptr::from_ref(self).addr();
+        let mut relays = context.chains.before(&client);
+        if relays.contains(&own) {
+            self.report(peer, "the backends lead back to this relay");
+            return Err(Error::NoBackend);
+        }
+        relays.push(own);
         let mut failures = Vec::new();
         for backend in self.backends.order(peer) {
             let _use = backend.begin();
             // Boxed, so that established connections do not hold the room that connecting needs.
             match Box::pin(backend.connector.connect(&ends)).await {
+                Ok(stream) if is_where_it_came_in(&client, &stream) => {
+                    backend.refused();
+                    failures.push(format!("{}: is this relay's own address", backend.connector));
+                }
                 Ok(mut stream) => {
                     backend.accepted();
+                    let _link = context.chains.remember(&stream, relays);
                     let tools = Tools { scratch: &context.scratch, pipes: &self.pipes };
                     let pumped = pump(&mut client, &mut stream, tools, self.idle_timeout).await;
                     return pumped
@@ -97,10 +113,14 @@ impl Relay {
                 }
             }
         }
+        self.report(peer, &format!("no backend could be reached: {}", failures.join("; ")));
+        Err(Error::NoBackend)
+    }
+
+    fn report(&self, peer: Peer, reason: &str) {
         if let Some(quiet) = self.failing.pass() {
             let more = if quiet > 0 { format!(" ({quiet} more connections before)") } else { String::new() };
-            error!("{peer}: closed, no backend could be reached: {}{more}", failures.join("; "));
+            error!("{peer}: closed, {reason}{more}");
         }
-        Err(Error::NoBackend)
     }
 }

@@ -42,7 +42,7 @@ impl End for Stream {
 }
 
 /// Carries octets in both directions until both have ended, or nothing has moved for `idle_timeout` (zero: no
-/// limit). An end on one side is passed on as an end on the other.
+/// limit). An end on one side is passed on as an end on the other, a reset as a reset.
 pub(crate) async fn pump<E: End>(
     client: &mut E,
     backend: &mut E,
@@ -64,14 +64,22 @@ pub(crate) async fn pump<E: End>(
         }
         Poll::Pending
     });
-    tokio::select! {
+    let result = tokio::select! {
         biased;
         result = carry => result,
         () = activity.idle_for(idle_timeout) => Err(io::Error::new(
             io::ErrorKind::TimedOut,
             format!("nothing moved for {} s (`idle_timeout`)", idle_timeout.as_secs_f64()),
         )),
+    };
+    if result
+        .as_ref()
+        .is_err_and(|e| matches!(e.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe))
+    {
+        // Who was in the middle of something is not to take this for its end.
+        [client.socket(), backend.socket()].into_iter().flatten().for_each(Stream::reset_when_closed);
     }
+    result
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

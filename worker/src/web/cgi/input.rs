@@ -2,7 +2,8 @@
 
 use crate::net::idle::Activity;
 use crate::web::answer::Asked;
-use hyper::body::{Body as _, Incoming};
+use crate::web::received::{Fault, Received};
+use hyper::body::Body as _;
 use std::future::{pending, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -10,13 +11,18 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::unix::pipe;
 use tokio::task::{JoinHandle, spawn_local};
 
-/// There was more of it than may be.
+/// What is wrong with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TooLong;
+pub(super) enum Wrong {
+    /// There was more of it than may be.
+    TooLong,
+    /// It did not come as it should.
+    Fault(Fault),
+}
 
 /// Carries the content to the script while that runs; stops when it goes out of scope.
 #[derive(Debug)]
-pub(super) struct Input(Option<JoinHandle<Result<(), TooLong>>>);
+pub(super) struct Input(Option<JoinHandle<Result<(), Wrong>>>);
 
 impl Input {
     /// Takes the content, of which there may be `limit` octets (0: any number), out of the request.
@@ -28,13 +34,13 @@ impl Input {
         }))
     }
 
-    /// Completes when there was more than may be, and never otherwise.
-    pub(super) async fn too_long(&mut self) -> TooLong {
+    /// Completes when something is wrong with it, and never otherwise.
+    pub(super) async fn wrong(&mut self) -> Wrong {
         if let Some(carrying) = &mut self.0 {
             let carried = carrying.await;
             self.0 = None;
-            if let Ok(Err(too_long)) = carried {
-                return too_long;
+            if let Ok(Err(wrong)) = carried {
+                return wrong;
             }
         }
         pending().await
@@ -50,14 +56,15 @@ impl Drop for Input {
 }
 
 async fn carry(
-    mut content: Incoming,
+    mut content: Received,
     mut left: u64,
     mut to: pipe::Sender,
     activity: Rc<Activity>,
-) -> Result<(), TooLong> {
-    while let Some(Ok(frame)) = poll_fn(|cx| Pin::new(&mut content).poll_frame(cx)).await {
-        let Ok(octets) = frame.into_data() else { continue };
-        left = left.checked_sub(octets.len() as u64).ok_or(TooLong)?;
+) -> Result<(), Wrong> {
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut content).poll_frame(cx)).await {
+        let broken = |_| Wrong::Fault(content.arrival().fault().unwrap_or(Fault::Broken));
+        let Ok(octets) = frame.map_err(broken)?.into_data() else { continue };
+        left = left.checked_sub(octets.len() as u64).ok_or(Wrong::TooLong)?;
         activity.touch();
         if to.write_all(&octets).await.is_err() {
             break; // the script wants no more

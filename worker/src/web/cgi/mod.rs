@@ -13,15 +13,17 @@ use super::answer::{Answer, Asked, failure, not_found, too_long};
 use super::body::Body;
 use super::connection::Client;
 use super::files::Root;
+use super::received::Received;
 use super::router::Rest;
 use crate::launcher::{Fate, Order};
 use crate::log::Throttle;
 use crate::net::idle::Activity;
 use bytes::BytesMut;
 use head::Head;
+use hyper::body::Body as _;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING};
 use hyper::{Method, Request, Response, StatusCode};
-use input::Input;
+use input::{Input, Wrong};
 use jackfield_shared::config::CgiService;
 use jackfield_shared::ipc::FromWorker;
 use output::{Event, LAST_MOMENTS, Running, Sender, log_errors};
@@ -77,6 +79,12 @@ impl Cgi {
         if request.method() == Method::CONNECT {
             let text = "This address takes no CONNECT.";
             return failure(request.headers(), StatusCode::METHOD_NOT_ALLOWED, text);
+        }
+        let content = request.body().as_ref().filter(|content| !content.is_end_stream());
+        if content.is_some_and(|content| content.size_hint().exact().is_none()) {
+            // Scripts read as much as CONTENT_LENGTH says (RFC 3875, section 4.2), and nothing without.
+            let text = "A script has to know the length of a request's content before it comes.";
+            return failure(request.headers(), StatusCode::LENGTH_REQUIRED, text);
         }
         let script = match self.find(request, rest).await {
             Ok(script) => script,
@@ -171,6 +179,7 @@ impl Cgi {
         };
         let program = launcher.start(order, [theirs_in, theirs_out, theirs_errors]);
         let activity = Rc::new(Activity::new());
+        let arrival = request.body().as_ref().map(Received::arrival);
         let limit = client.site.options.max_body_size;
         Ok(Running {
             name,
@@ -178,6 +187,7 @@ impl Cgi {
             output,
             input: Input::begin(request, limit, input, &activity),
             activity,
+            arrival,
             timeout: self.config.options.timeout,
             _permit: permit,
         })
@@ -192,7 +202,12 @@ impl Cgi {
                 Event::Said(0) => return ended_early(running, request).await,
                 Event::Failed(e) => return broken(&running, request, &e.to_string()),
                 Event::Late => return late(&running, request),
-                Event::TooLong => return too_long(request.headers(), client.site.options.max_body_size),
+                Event::Wrong(Wrong::TooLong) => {
+                    return too_long(request.headers(), client.site.options.max_body_size);
+                }
+                Event::Wrong(Wrong::Fault(fault)) => {
+                    return fault.answer(request.headers(), request.version());
+                }
             }
             if let Some(end) = head::end(&octets) {
                 break octets.split_to(end);

@@ -1,8 +1,10 @@
 //! What a script says, on its way to the client.
 
-use super::input::Input;
+use super::input::{Input, Wrong};
 use crate::launcher::{Fate, Program};
+use crate::log::SCRIPT;
 use crate::net::idle::Activity;
+use crate::web::received::{Arrival, idle_for};
 use bytes::{Bytes, BytesMut};
 use hyper::body::SizeHint;
 use std::io;
@@ -13,7 +15,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::timeout;
-use tracing::warn;
+use tracing::{debug, warn};
 
 /// Octets read at once.
 const CHUNK: usize = 32 << 10;
@@ -30,6 +32,8 @@ pub(super) struct Running {
     pub(super) output: pipe::Receiver,
     pub(super) input: Input,
     pub(super) activity: Rc<Activity>,
+    /// What becomes of the client's content.
+    pub(super) arrival: Option<Rc<Arrival>>,
     pub(super) timeout: Duration,
     pub(super) _permit: OwnedSemaphorePermit,
 }
@@ -40,7 +44,8 @@ pub(super) enum Event {
     Said(usize),
     Failed(io::Error),
     Late,
-    TooLong,
+    /// The client's content is not as it should be.
+    Wrong(Wrong),
 }
 
 impl Running {
@@ -50,8 +55,8 @@ impl Running {
         let said = tokio::select! {
             biased;
             said = self.output.read_buf(into) => said,
-            _ = self.input.too_long() => return Event::TooLong,
-            () = self.activity.idle_for(self.timeout) => return Event::Late,
+            wrong = self.input.wrong() => return Event::Wrong(wrong),
+            () = idle_for(&self.activity, self.arrival.as_deref(), self.timeout) => return Event::Late,
         };
         self.activity.touch();
         said.map_or_else(Event::Failed, Event::Said)
@@ -81,7 +86,12 @@ impl Running {
                     Event::Said(_) => continue,
                     Event::Failed(e) => e.to_string(),
                     Event::Late => format!("it has said nothing for {silent} s (`timeout`) and is ended"),
-                    Event::TooLong => "the request is longer than `max_body_size`".into(),
+                    Event::Wrong(Wrong::TooLong) => "the request is longer than `max_body_size`".into(),
+                    Event::Wrong(Wrong::Fault(_)) => {
+                        debug!("{}: the request's content broke off; so does the answer", self.name);
+                        client.send(Err(io::Error::other("the request's content broke off"))).await;
+                        return;
+                    }
                 },
             };
             warn!("{}: {problem}; the answer is broken off", self.name);
@@ -182,7 +192,7 @@ pub(super) async fn log_errors(name: String, mut errors: pipe::Receiver) {
         let line = String::from_utf8_lossy(line.trim_ascii_end());
         let plain: String =
             line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect();
-        warn!("{name}: {plain}");
+        warn!(target: SCRIPT, "{name}: {plain}");
     };
     loop {
         while let Some(end) = octets.iter().position(|&b| b == b'\n') {

@@ -25,7 +25,7 @@ use super::router::Rest;
 use crate::log::Throttle;
 use hyper::header::{CONTENT_ENCODING, HeaderValue, LOCATION, VARY};
 use hyper::{Request, StatusCode};
-use jackfield_shared::config::{StaticOptions, StaticService};
+use jackfield_shared::config::{CacheTimeout, DEFAULT_CACHE_TIMEOUT, StaticOptions, StaticService};
 use kept::{Found, KeptFiles};
 use rustix::io::Errno;
 use std::io;
@@ -47,7 +47,8 @@ pub(crate) struct Files {
     kept: KeptFiles,
     outdated: Throttle,
     kinds: Kinds,
-    cache_control: Option<HeaderValue>,
+    /// For files, and for pages.
+    cache_control: [Option<HeaderValue>; 2],
     options: StaticOptions,
 }
 
@@ -60,10 +61,14 @@ impl Files {
                     .into(),
             );
         };
-        let cache_control = config.options.cache_timeout.map(|seconds| {
-            let value = format!("public, max-age={}", seconds.max(0));
-            HeaderValue::from_str(&value).unwrap_or(HeaderValue::from_static("no-cache"))
-        });
+        let kept = |seconds: i64| HeaderValue::from_str(&format!("public, max-age={}", seconds.max(0))).ok();
+        let cache_control = match config.options.cache_timeout {
+            CacheTimeout::Default => {
+                [kept(DEFAULT_CACHE_TIMEOUT), Some(HeaderValue::from_static("no-cache"))]
+            }
+            CacheTimeout::Seconds(seconds) => [kept(seconds), kept(seconds)],
+            CacheTimeout::Untold => [None, None],
+        };
         let kinds = Kinds::new(&config.options.mime_types)?;
         Ok(Self {
             root: Arc::new(Root::new(directory)),
@@ -141,14 +146,18 @@ impl Files {
             Some((encoded, coding)) => (encoded, Some(coding)),
             None => (file, None),
         };
-        let mut answer = respond::file(asked, file, self.kinds.of(path));
+        let kind = self.kinds.of(path);
+        let is_page = ["text/html", "application/xhtml+xml"]
+            .iter()
+            .any(|page| kind.as_bytes().starts_with(page.as_bytes()));
+        let mut answer = respond::file(asked, file, kind);
         if self.options.precompressed {
             answer.headers_mut().insert(VARY, HeaderValue::from_static("Accept-Encoding"));
         }
         if let Some(coding) = coding.filter(|_| answer.status().is_success()) {
             answer.headers_mut().insert(CONTENT_ENCODING, coding);
         }
-        if let Some(cache_control) = &self.cache_control
+        if let Some(cache_control) = &self.cache_control[usize::from(is_page)]
             && answer.status() != StatusCode::RANGE_NOT_SATISFIABLE
         {
             answer.headers_mut().insert(hyper::header::CACHE_CONTROL, cache_control.clone());

@@ -65,6 +65,7 @@ async fn a_file_is_sent_with_what_caches_need() {
     assert_eq!(answer.status(), StatusCode::OK);
     assert_eq!(header(&answer, CONTENT_TYPE), "text/plain; charset=utf-8");
     assert_eq!(header(&answer, CACHE_CONTROL), "public, max-age=43200");
+    assert_eq!(header(&site.get("/", &[]).await, CACHE_CONTROL), "no-cache", "pages are asked for each time");
     let etag = header(&answer, ETAG).to_owned();
     let modified = header(&answer, LAST_MODIFIED).to_owned();
     assert_eq!(text(answer).await, "0123456789");
@@ -111,7 +112,7 @@ async fn a_part_is_sent_of_the_file_the_client_knows() {
 
 #[tokio::test]
 async fn a_directory_shows_its_default_file_or_nothing() {
-    let site = site(|options| options.cache_timeout = None);
+    let site = site(|options| options.cache_timeout = CacheTimeout::Untold);
     let answer = site.get("/", &[]).await;
     assert_eq!(header(&answer, CACHE_CONTROL), "");
     assert_eq!(header(&answer, CONTENT_TYPE), "text/html");

@@ -4,21 +4,25 @@ use super::pool::{Pool, Sender};
 use crate::backends::InUse;
 use crate::net::idle::Activity;
 use crate::web::answer::Asked;
+use crate::web::received::{Arrival, Fault, Received};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use std::cell::Cell;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep};
 
 /// The content of a client's request, until a backend takes it.
 #[derive(Debug)]
 pub(super) struct Upload {
-    content: Option<Incoming>,
+    content: Option<Received>,
+    /// What becomes of it, if there is some.
+    pub(super) arrival: Option<Rc<Arrival>>,
     /// When some of it last moved.
     pub(super) activity: Rc<Activity>,
     is_empty: bool,
@@ -32,7 +36,14 @@ impl Upload {
         let content = request.body_mut().take();
         let is_empty = content.as_ref().is_none_or(Body::is_end_stream);
         let left = Rc::new(Cell::new(Some(if limit == 0 { u64::MAX } else { limit })));
-        Self { content: content.filter(|_| !is_empty), activity: Rc::new(Activity::new()), is_empty, left }
+        let content = content.filter(|_| !is_empty);
+        let arrival = content.as_ref().map(Received::arrival);
+        Self { content, arrival, activity: Rc::new(Activity::new()), is_empty, left }
+    }
+
+    /// What was wrong with it, if something was.
+    pub(super) fn fault(&self) -> Option<Fault> {
+        self.arrival.as_ref()?.fault()
     }
 
     /// Whether there was more of it than may be.
@@ -60,7 +71,7 @@ impl Upload {
 /// The content of a request on its way to a backend.
 #[derive(Debug)]
 pub(super) struct Uploading {
-    content: Option<Incoming>,
+    content: Option<Received>,
     activity: Rc<Activity>,
     left: Rc<Cell<Option<u64>>>,
 }
@@ -86,7 +97,7 @@ impl Body for Uploading {
                 return Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::FileTooLarge, text))));
             }
         }
-        poll.map_err(io::Error::other)
+        poll
     }
 
     fn is_end_stream(&self) -> bool {
@@ -102,6 +113,8 @@ impl Body for Uploading {
 #[derive(Debug)]
 pub(crate) struct Proxied {
     content: Incoming,
+    /// What came of it before the answer was passed on.
+    first: Option<Frame<Bytes>>,
     lease: Option<(Rc<Pool>, Sender)>,
     _in_use: InUse,
     timeout: Duration,
@@ -119,11 +132,29 @@ impl Proxied {
         timeout: Duration,
     ) -> Self {
         let lease = Some((Rc::clone(pool), sender));
-        let mut proxied = Self { content, lease, _in_use: in_use, timeout, alarm: None, waiting: false };
+        let mut proxied =
+            Self { content, first: None, lease, _in_use: in_use, timeout, alarm: None, waiting: false };
         if proxied.content.is_end_stream() {
             proxied.ended();
         }
         proxied
+    }
+
+    /// Takes what has come with the head already: an answer that is broken from the beginning is none.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) async fn begin(&mut self) -> io::Result<()> {
+        let mut poll = poll_fn(|cx| Poll::Ready(Pin::new(&mut *self).poll_frame(cx))).await;
+        if poll.is_pending() {
+            // The connection, a task of its own, looks at the content only now that somebody wants it.
+            yield_now().await;
+            poll = poll_fn(|cx| Poll::Ready(Pin::new(&mut *self).poll_frame(cx))).await;
+        }
+        if let Poll::Ready(Some(frame)) = poll {
+            self.first = Some(frame?);
+        }
+        Ok(())
     }
 
     fn ended(&mut self) {
@@ -153,6 +184,9 @@ impl Body for Proxied {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(first)));
+        }
         let poll = Pin::new(&mut self.content).poll_frame(cx);
         match &poll {
             Poll::Pending => {
@@ -174,10 +208,11 @@ impl Body for Proxied {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.content.is_end_stream()
+        self.first.is_none() && self.content.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
+        // Looked at for answers whose length is known, of which nothing is taken before.
         self.content.size_hint()
     }
 }

@@ -2,9 +2,11 @@
 
 use super::body::{Proxied, Upload};
 use super::headers::Outgoing;
-use super::pool::{self, Pool};
+use super::pool::{self, MOST_FIELDS, Pool};
 use crate::backends::Backend;
 use crate::connect::ConnectError;
+use crate::web::received::idle_for;
+use hyper::header::TRANSFER_ENCODING;
 use hyper::{Method, Response};
 use std::fmt;
 use std::rc::Rc;
@@ -86,13 +88,21 @@ pub(super) async fn exchange(
         let sent = tokio::select! {
             biased;
             sent = sender.send(request) => sent,
-            () = activity.idle_for(timeout) => {
+            () = idle_for(&activity, upload.arrival.as_deref(), timeout) => {
                 let reason = format!("no answer within {} s (`timeout`)", timeout.as_secs_f64());
                 return Err(failed(Kind::Sent, true, reason));
             }
         };
         match sent {
-            Ok(answer) => return Ok(answer.map(|body| Proxied::new(body, pool, sender, in_use, timeout))),
+            Ok(answer) => {
+                let mut answer = answer.map(|body| Proxied::new(body, pool, sender, in_use, timeout));
+                if answer.headers().contains_key(TRANSFER_ENCODING)
+                    && let Err(e) = answer.body_mut().begin().await
+                {
+                    return Err(failed(Kind::Sent, false, format!("the content of its answer: {e}")));
+                }
+                return Ok(answer);
+            }
             Err(mut e) => {
                 let unsent = e.take_message();
                 let is_unsent = unsent.is_some();
@@ -104,7 +114,14 @@ pub(super) async fn exchange(
                     continue;
                 }
                 let kind = if is_unsent { Kind::NotSent } else { Kind::Sent };
-                return Err(failed(kind, false, e.error().to_string()));
+                let reason = if e.error().is_parse_too_large() {
+                    format!(
+                        "the head of its answer has more than {MOST_FIELDS} fields, or is longer than 64 KiB"
+                    )
+                } else {
+                    e.error().to_string()
+                };
+                return Err(failed(kind, false, reason));
             }
         }
     }

@@ -4,18 +4,19 @@
 use super::websocket::Handshake;
 use crate::fields::{has_token, items, set};
 use crate::net::stream::Peer;
-use crate::web::answer::Asked;
+use crate::web::answer::{Answer, Asked, failure};
 use crate::web::connection::Client;
 use crate::web::router::Rest;
 use hyper::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, Entry, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, TE,
-    TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
+    TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use hyper::http::uri::{Authority, Scheme};
-use hyper::{Request, Uri, Version};
+use hyper::{Request, StatusCode, Uri, Version};
 use jackfield_shared::config::{self, Reverseproxy};
 use std::net::IpAddr;
 
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -40,19 +41,15 @@ impl Outgoing<'_> {
     /// Its head, for HTTP/2 or HTTP/1.1.
     pub(super) fn for_version(&self, two: bool) -> Request<()> {
         let asked = self.request.headers();
-        let upgrade = asked.get(UPGRADE).filter(|_| !two && has_token(asked, &CONNECTION, "upgrade"));
         let mut headers = asked.clone();
         remove_hop_by_hop(&mut headers);
+        remove_ambiguous(&mut headers);
         headers.remove(EXPECT); // answered by us, as soon as the backend wants the content
         if asked.contains_key(TRANSFER_ENCODING) {
             headers.remove(CONTENT_LENGTH);
         }
         if has_token(asked, &TE, "trailers") {
             headers.insert(TE, HeaderValue::from_static("trailers"));
-        }
-        if let Some(protocol) = upgrade {
-            headers.insert(UPGRADE, protocol.clone());
-            headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         }
         let asked_host = self.asked_host();
         self.tell_of_client(&mut headers, asked_host.as_ref());
@@ -137,9 +134,32 @@ impl Outgoing<'_> {
             _ => drop(headers.remove(FORWARDED_HOST)),
         }
         append(headers, FORWARDED, &forwarded);
-        let version = if self.request.version() == Version::HTTP_2 { "2.0" } else { "1.1" };
-        append(headers, VIA, &format!("{version} jackfield"));
+        add_hop(headers, self.request.version());
     }
+}
+
+/// Says that we have passed on a request that came in this version of HTTP (RFC 9110, section 7.6.3).
+pub(in crate::web) fn add_hop(headers: &mut HeaderMap, version: Version) {
+    let version = if version == Version::HTTP_2 { "2.0" } else { "1.1" };
+    append(headers, VIA, &format!("{version} jackfield"));
+}
+
+/// Proxies of ours that a request may come through.
+const MOST_HOPS: usize = 16;
+
+/// Whether a request has come through so many of us that it goes round in circles.
+pub(in crate::web) fn goes_round(headers: &HeaderMap) -> bool {
+    items(headers, &VIA).filter(|hop| hop.ends_with(" jackfield")).count() >= MOST_HOPS
+}
+
+/// What that is in the log.
+pub(in crate::web) const GOES_ROUND: &str =
+    "a request has come through 16 proxies of ours already: the backends lead back here";
+
+/// The answer to it.
+pub(in crate::web) fn looped(asked: &HeaderMap) -> Answer {
+    let text = "The way to the server behind this address leads round in circles.";
+    failure(asked, StatusCode::LOOP_DETECTED, text)
 }
 
 /// Takes out what is for the next hop only: the fields that say so, and those that `Connection` names.
@@ -153,7 +173,16 @@ pub(in crate::web) fn remove_hop_by_hop(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
-    for name in [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE] {
+    for name in [CONNECTION, HTTP2_SETTINGS, KEEP_ALIVE, PROXY_CONNECTION, TE, TRANSFER_ENCODING, UPGRADE] {
+        headers.remove(name);
+    }
+}
+
+/// Takes out fields whose names have an underscore: backends that make variables of them (CGI, WSGI) take them for those
+/// with a hyphen, of which they may believe that they come from us.
+fn remove_ambiguous(headers: &mut HeaderMap) {
+    let ambiguous: Vec<_> = headers.keys().filter(|name| name.as_str().contains('_')).cloned().collect();
+    for name in ambiguous {
         headers.remove(name);
     }
 }

@@ -9,7 +9,7 @@ mod tunnel;
 mod websocket;
 
 pub(crate) use body::Proxied;
-pub(in crate::web) use headers::remove_hop_by_hop;
+pub(in crate::web) use headers::{GOES_ROUND, add_hop, goes_round, looped, remove_hop_by_hop};
 
 use super::answer::{Answer, Asked, failure, too_long};
 use super::connection::Client;
@@ -77,6 +77,12 @@ impl Proxy {
             let text = "Of CONNECT, this address takes WebSocket's.";
             return failure(request.headers(), StatusCode::NOT_IMPLEMENTED, text);
         }
+        if goes_round(request.headers()) {
+            if self.failing.pass().is_some() {
+                error!("{}: {GOES_ROUND}", client.peer);
+            }
+            return looped(request.headers());
+        }
         let limit = client.site.options.max_body_size;
         let mut upload = Upload::of(request, limit);
         let mut failures = Vec::new();
@@ -105,6 +111,9 @@ impl Proxy {
         }
         if upload.is_too_long() {
             return too_long(request.headers(), limit);
+        }
+        if let Some(fault) = upload.fault() {
+            return fault.answer(request.headers(), request.version());
         }
         self.report(&failures, client);
         let status = status_of(&failures, &backends);

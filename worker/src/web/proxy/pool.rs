@@ -26,6 +26,8 @@ const KEPT: usize = 64;
 const KEPT_FOR: Duration = Duration::from_secs(30);
 /// Octets buffered for one connection.
 const BUFFER: usize = 64 << 10;
+/// Fields of a backend's answer.
+pub(super) const MOST_FIELDS: usize = 256;
 
 /// How long the SETTINGS of a backend are waited for where they matter, and how often it is looked for them.
 const SETTINGS: Duration = Duration::from_secs(2);
@@ -170,7 +172,7 @@ impl Pool {
             return Ok(Sender::Two(sender, connection));
         }
         let mut builder = http1::Builder::new();
-        builder.max_buf_size(BUFFER);
+        builder.max_buf_size(BUFFER).max_headers(MOST_FIELDS);
         let (sender, connection) = builder.handshake::<TokioIo<Stream>, Uploading>(io).await?;
         spawn_local(async move {
             if let Err(e) = connection.with_upgrades().await {

@@ -13,7 +13,7 @@ use crate::web::body::Body;
 use crate::web::connection::Client;
 use crate::web::upgrade::{busy_of, stream_of};
 use bytes::Bytes;
-use hyper::header::{CONNECTION, HeaderValue, UPGRADE};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper::{Method, Response, StatusCode, Version};
 use hyper_util::rt::TokioIo;
@@ -38,7 +38,17 @@ pub(super) fn unless_upgraded(
     proxy: &Proxy,
 ) -> Result<Answer, String> {
     let (by_two, status) = (answer.version() == Version::HTTP_2, answer.status());
-    let protocol = answer.headers_mut().remove(UPGRADE);
+    let mut codings = answer.headers().get_all(TRANSFER_ENCODING).iter().peekable();
+    let is_coded = codings.peek().is_some();
+    if codings.any(|coding| !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked")) {
+        return Err("its answer has another transfer coding than chunked, which is not taken apart".into());
+    }
+    if is_coded {
+        // It is not the length then (RFC 9112, section 6.3), and ours would be cut to it.
+        answer.headers_mut().remove(CONTENT_LENGTH);
+    }
+    // Ours, not the backend's (RFC 9110, section 2.5).
+    *answer.version_mut() = Version::HTTP_11;
     remove_hop_by_hop(answer.headers_mut());
     let upgrades = if by_two {
         handshake.is_some() && status.is_success()
@@ -55,10 +65,6 @@ pub(super) fn unless_upgraded(
     let headers = answer.headers_mut();
     let status = match handshake {
         Some(handshake) => handshake.consent(headers, by_two)?,
-        None if request.version() == Version::HTTP_11 && request.headers().contains_key(UPGRADE) => {
-            headers.extend(protocol.map(|protocol| (UPGRADE, protocol)));
-            status
-        }
         None => return Err(format!("it answered {status}, and was asked for no other protocol")),
     };
     if status == StatusCode::SWITCHING_PROTOCOLS {

@@ -10,11 +10,12 @@ mod sweep;
 use super::answer::{Answer, Asked, failure};
 use super::body::Body;
 use super::connection::Client;
+use super::received::Fault;
 use crate::drain::Drain;
 use crate::log::Throttle;
 use chunk::{Chunk, query};
 use hyper::header::{ALLOW, HeaderValue};
-use hyper::{HeaderMap, Method, Response, StatusCode};
+use hyper::{Method, Response, StatusCode};
 use jackfield_shared::config::UploadService;
 use rustix::io::Errno;
 use std::io;
@@ -43,6 +44,8 @@ pub(crate) struct Upload {
 enum Refusal {
     /// It is not as it should be.
     Wrong(StatusCode, String),
+    /// It did not come as it should.
+    Fault(Fault),
     /// It can't be kept.
     Disk(io::Error),
 }
@@ -109,7 +112,7 @@ impl Upload {
                 }
                 answer
             }
-            Err(refusal) => self.refuse(request.headers(), refusal, client),
+            Err(refusal) => self.refuse(request, refusal, client),
         }
     }
 
@@ -133,8 +136,10 @@ impl Upload {
         Ok(())
     }
 
-    fn refuse(&self, asked: &HeaderMap, refusal: Refusal, client: &Client) -> Answer {
+    fn refuse(&self, request: &Asked, refusal: Refusal, client: &Client) -> Answer {
+        let asked = request.headers();
         let e = match refusal {
+            Refusal::Fault(fault) => return fault.answer(asked, request.version()),
             Refusal::Wrong(status, text) => {
                 debug!("{}: upload refused: {text}", client.peer);
                 return failure(asked, status, &text);

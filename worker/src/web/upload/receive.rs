@@ -5,9 +5,10 @@ use super::chunk::{Chunk, query};
 use super::form::{Event, Form};
 use super::store::{Part, Store};
 use crate::web::answer::Asked;
+use crate::web::received::Received;
 use bytes::{Bytes, BytesMut};
 use hyper::StatusCode;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Body as _;
 use hyper::header::CONTENT_TYPE;
 use jackfield_shared::config::UploadService;
 use std::collections::HashMap;
@@ -55,7 +56,7 @@ pub(super) async fn receive(
 
 /// What a client sends.
 struct Content {
-    content: Incoming,
+    content: Received,
     left: u64,
 }
 
@@ -65,7 +66,11 @@ impl Content {
             let Some(frame) = poll_fn(|cx| Pin::new(&mut self.content).poll_frame(cx)).await else {
                 return Ok(None);
             };
-            let frame = frame.map_err(|_| Refusal::wrong("The content has broken off."))?;
+            let frame = match (frame, self.content.arrival().fault()) {
+                (Ok(frame), _) => frame,
+                (Err(_), Some(fault)) => return Err(Refusal::Fault(fault)),
+                (Err(e), None) => return Err(Refusal::Disk(e)),
+            };
             let Ok(octets) = frame.into_data() else { continue };
             match self.left.checked_sub(octets.len() as u64) {
                 Some(left) => self.left = left,
