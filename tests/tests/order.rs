@@ -40,7 +40,7 @@ fn config(ready: Value, after: Value, late: &str) -> String {
 
 #[test]
 fn a_start_is_over_when_the_program_behind_the_proxy_listens() {
-    for ready in [json!({"tcp": "ADDR:9000"}), json!({"http": "http://ADDR:9000/up"}), json!({"seconds": 2})]
+    for ready in [json!({"tcp": "ADDR:9000"}), json!({"http": "http://ADDR:9000/up"}), json!({"seconds": 6})]
     {
         let (dir, addr) = (TempDir::new(), loopback());
         let text_of = config(ready.clone(), json!(["app"]), "0.5").replace("ADDR", &addr.to_string());
@@ -60,15 +60,18 @@ fn a_start_is_over_when_the_program_behind_the_proxy_listens() {
 
 #[test]
 fn a_program_that_crashes_at_once_is_no_good_start() {
-    let (dir, addr) = (TempDir::new(), loopback());
-    let guest = json!({"version": 2, "workers": [{"type": "guest", "id": "app", "executable": "sh",
-        "arguments": ["-c", "exit 3"], "ready": {"tcp": format!("{addr}:9000")},
-        "restart": {"max_restarts": 1, "backoff": 0.01}}]});
-    dir.write(".jackfield/config.json", guest.to_string());
-    let output = run(dir.path(), &["start", "--detach"]);
-    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
-    assert!(text(&output).contains("exited with code 3"), "{}", text(&output));
-    assert_eq!(run(dir.path(), &["status"]).status.code(), Some(69), "it has ended");
+    let addr = loopback();
+    for ready in [json!({"tcp": format!("{addr}:9000")}), json!("started")] {
+        let dir = TempDir::new();
+        let guest = json!({"version": 2, "workers": [{"type": "guest", "id": "app", "executable": "sh",
+            "arguments": ["-c", "sleep 0.05; exit 3"], "ready": ready,
+            "restart": {"max_restarts": 2, "backoff": 0.01}}]});
+        dir.write(".jackfield/config.json", guest.to_string());
+        let output = run(dir.path(), &["start", "--detach"]);
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+        assert!(text(&output).contains("exited with code 3"), "{}", text(&output));
+        assert_eq!(run(dir.path(), &["status"]).status.code(), Some(69), "it has ended");
+    }
 }
 
 #[test]

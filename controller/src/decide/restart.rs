@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// A process that was ready for so long has begun to be of use.
-const SETTLED: Duration = Duration::from_secs(1);
+pub(crate) const SETTLED: Duration = Duration::from_secs(1);
 /// Most starts in a place within [`WITHIN`].
 const MOST_STARTS: usize = 20;
 const WITHIN: Duration = Duration::from_secs(1);

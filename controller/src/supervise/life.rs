@@ -10,7 +10,7 @@ use super::process::Process;
 use super::slot::Role;
 use super::worker::{Work, Worker};
 use super::workers::WorkerKey;
-use crate::decide::restart::{Decision, End, decide};
+use crate::decide::restart::{Decision, End, SETTLED, decide};
 use jackfield_shared::config;
 use jackfield_shared::ipc::{self, ArtiPlan, FromWorker, Plan, Publications, Slot as PlanSlot, ToWorker};
 use jackfield_shared::log::Level;
@@ -230,7 +230,8 @@ impl Supervisor {
         let now = Instant::now();
         self.listeners_changed = true;
         let watchdog = self.workers[worker].common().watchdog;
-        self.workers[worker].was_ready = true;
+        let by_running = self.workers[worker].is_ready_by_running();
+        self.workers[worker].was_ready |= !by_running;
         let slot = &mut self.workers[worker].slots[slot];
         let predecessor = match slot.role(key) {
             Some(Role::Current) if slot.state() == State::Starting => {
@@ -301,6 +302,10 @@ impl Supervisor {
 
     /// Does what is decided about a slot whose process ended by itself, or could not be spawned.
     fn start_again_or_not(&mut self, worker: WorkerKey, slot: usize, end: End, reason: String) {
+        // Of a program that is ready because it runs nothing is known before it has run for a while.
+        let has_settled = |process: &Process| process.ready.is_some_and(|at| at.elapsed() >= SETTLED);
+        let settled = end.ready_for.is_some_and(|time| time >= SETTLED);
+        self.workers[worker].was_ready |= settled || self.workers[worker].processes().any(has_settled);
         let (rules, was_ready) = (self.workers[worker].restart_rules(), self.workers[worker].was_ready);
         let name = format!("{}[{slot}]", self.workers[worker].id());
         let place = &mut self.workers[worker].slots[slot];

@@ -1,11 +1,16 @@
 //! The end of the start: every worker is ready, or it is known which are not.
 
+use super::due::Due;
 use super::stop::Phase;
 use super::{Supervisor, Worker};
 use crate::sockets::Bound;
 use jackfield_shared::ipc::NodeInfo;
 use jackfield_shared::log::Level;
 use jackfield_shared::status::State;
+use std::time::{Duration, Instant};
+
+/// A guest that counts as ready because it runs is looked at for so long before the start is called good.
+const LOOK: Duration = Duration::from_millis(300);
 
 /// What is to be done when the start has ended.
 #[derive(Debug)]
@@ -30,6 +35,13 @@ impl Supervisor {
         }
     }
 
+    /// When all guests that count as ready because they run have run for a moment.
+    fn guests_settle_at(&self) -> Option<Instant> {
+        let guests = self.workers.serving().filter(|worker| worker.is_ready_by_running());
+        let ready = guests.flat_map(Worker::active).filter_map(|(_, slot)| slot.current.as_ref()?.ready);
+        ready.max().map(|at| at + LOOK)
+    }
+
     /// Looks whether the start has ended.
     pub(super) fn watch_startup(&mut self) {
         if self.startup.is_none() || !self.to_start.is_empty() || !matches!(self.phase, Phase::Running) {
@@ -44,6 +56,11 @@ impl Supervisor {
                 // Ready, or ended well, or stopped by somebody already.
                 State::Ready | State::Stopped => {}
             }
+        }
+        // A program that runs may still end at once, and then the start was no good one.
+        if let Some(settled) = self.guests_settle_at().filter(|settled| *settled > Instant::now()) {
+            self.deadlines.push(settled, Due::Transition);
+            return;
         }
         let Some(Startup { banner, waiting }) = self.startup.take() else { return };
         if !failed {

@@ -99,7 +99,7 @@ pub(crate) struct Worker {
     pub watch: Option<Task>,
     /// Whether it is of a configuration that may still be given up.
     pub arriving: bool,
-    /// Whether a process of it was ready: then it is never given up.
+    /// Whether a process of it was ready, and by more than that it runs: then it is never given up.
     pub was_ready: bool,
     /// The files that its TLS sections name.
     pub tls_files: Files,
@@ -216,6 +216,11 @@ impl Worker {
             Work::Serve(_) | Work::Publish(_) | Work::Arti(_) | Work::Gone(_) => true,
             Work::Guest(guest) => !guest.program.listen.is_empty(),
         }
+    }
+
+    /// Whether its processes count as ready for no other reason than that they run.
+    pub(crate) fn is_ready_by_running(&self) -> bool {
+        matches!(&self.work, Work::Guest(guest) if guest.program.ready == config::Ready::Started)
     }
 
     /// Whether it serves a worker of the configuration; without the others the node goes on, if degraded.

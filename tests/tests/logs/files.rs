@@ -26,8 +26,9 @@ fn a_file_is_made_anew_with_its_directory_and_what_was_lost_is_only_what_was_rem
 #[test]
 fn a_full_disk_is_said_and_nothing_is_lost_when_it_has_room_again() {
     let dir = TempDir::new();
-    let path = dir.path().join("node.log");
-    std::os::unix::fs::symlink("/dev/full", &path).unwrap();
+    // A link to the file itself would not be followed, one to its directory is.
+    let path = dir.path().join("disk/full");
+    std::os::unix::fs::symlink("/dev", dir.path().join("disk")).unwrap();
     let config = json!({"version": 2, "controller": {"log": {"sinks": [
         {"type": "terminal"}, {"type": "file", "path": path, "format": "json"}]}},
         "workers": [{"type": "guest", "id": "app", "executable": "sh", "arguments": ["-c", OBEDIENT]}]});
@@ -39,10 +40,10 @@ fn a_full_disk_is_said_and_nothing_is_lost_when_it_has_room_again() {
     assert_eq!(status["logs"]["dropped"], 0);
     let table = String::from_utf8(node.run(&["status"]).stdout).unwrap();
     assert!(table.contains("log sink file") && table.contains("No space left"), "{table}");
-    fs::remove_file(node.dir.path().join("node.log")).unwrap();
+    fs::remove_file(node.dir.path().join("disk")).unwrap();
     node.log.wait(0, "works again");
     let messages: Vec<_> =
-        records(&node.dir.path().join("node.log")).map(|record| record["message"].clone()).collect();
+        records(&node.dir.path().join("disk/full")).map(|record| record["message"].clone()).collect();
     assert!(messages[0].as_str().unwrap().contains("starts"), "from the beginning: {messages:?}");
     assert!(messages.iter().any(|message| message == "while it is full"));
     node.stop();
