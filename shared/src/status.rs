@@ -16,6 +16,44 @@ pub struct Status {
     pub endpoints: Vec<Endpoint>,
     /// The log stream.
     pub logs: Logs,
+    /// Every realm, in the order of the configuration.
+    #[serde(default)]
+    pub realms: Vec<Realm>,
+}
+
+/// A realm.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Realm {
+    /// Its name.
+    pub name: String,
+    /// Id of the worker that routes it.
+    pub worker: String,
+    /// Counts the processes that have routed it one after the other, from 1.
+    pub epoch: u64,
+    /// How often a process has taken it over from one that had died.
+    pub takeovers: u64,
+    /// How long the last time took, in milliseconds; absent: there was none.
+    pub last_takeover_ms: Option<u64>,
+    /// Sessions in it.
+    pub sessions: u64,
+    /// Subscriptions; any number of sessions share one.
+    pub subscriptions: u64,
+    /// Registrations; several sessions may share one.
+    pub registrations: u64,
+    /// Calls that are not answered yet.
+    pub calls: u64,
+    /// Messages of clients so far.
+    pub messages: u64,
+    /// Events to clients so far.
+    pub events: u64,
+    /// Bytes that wait for clients.
+    pub queued_bytes: u64,
+    /// Events that were dropped, because their clients did not take them.
+    pub events_dropped: u64,
+    /// Bytes of retained events and of the event history.
+    pub kept_bytes: u64,
+    /// What does not work, such as an authorizer that does not answer.
+    pub troubles: Vec<String>,
 }
 
 impl Status {
@@ -40,6 +78,9 @@ impl Status {
                 let name = path.rsplit('/').next().unwrap_or_default();
                 endpoint.address = format!("unix://{name}");
             }
+        }
+        for realm in &mut self.realms {
+            realm.troubles.clear();
         }
         for sink in &mut self.logs.sinks {
             sink.target.clear();

@@ -127,7 +127,7 @@ mod tests {
             uptime_s: 1.0,
             generation: 1,
         };
-        Status { node, workers: vec![], endpoints: vec![], logs: Logs::default() }
+        Status { node, workers: vec![], endpoints: vec![], logs: Logs::default(), realms: vec![] }
     }
 
     fn start() -> (Rc<Controller>, mpsc::Sender<Record>, Outbox) {

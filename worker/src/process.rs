@@ -195,7 +195,8 @@ impl Life {
             warn!("{}", missing_text(missing));
         }
         let listeners = self.serving.as_ref().map_or_else(Vec::new, Serving::counters);
-        Counters { listeners, logs_dropped: self.log.dropped() }
+        let realms = self.serving.as_ref().map_or_else(Vec::new, Serving::realms);
+        Counters { listeners, logs_dropped: self.log.dropped(), realms }
     }
 
     /// Completes when the process has done its work, or can't do it any longer. May be dropped and called again.

@@ -18,7 +18,9 @@ use crate::tls::Tickets;
 use crate::transport::{Chains, Connection, Service};
 use crate::wamp;
 use jackfield_shared::config::{ListeningEndpoint, Transport};
-use jackfield_shared::ipc::{ArtiPlan, Counters, DaemonService, FromWorker, ListenerCounters, Plan, Slot};
+use jackfield_shared::ipc::{
+    ArtiPlan, Counters, DaemonService, FromWorker, ListenerCounters, Plan, RealmCounters, Slot,
+};
 use jackfield_shared::tls::{Files, TicketKeys};
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -258,6 +260,11 @@ impl Serving {
         self.transports.values().map(|prepared| prepared.tally.counters()).collect()
     }
 
+    /// What was counted so far, for each realm.
+    pub(crate) fn realms(&self) -> Vec<RealmCounters> {
+        self.wamp.as_ref().map_or_else(Vec::new, |router| router.counters())
+    }
+
     /// How many connections are open.
     pub(crate) fn open(&self) -> u64 {
         self.counters().iter().map(|counters| counters.connections.open).sum()
@@ -292,7 +299,7 @@ async fn serve(
     let accepted = move |stream, peer, open: Open| {
         // The controller knows by this that the process is of use, should it end soon.
         if !has_worked.replace(true) {
-            let counters = Counters { listeners: vec![open.counters()], logs_dropped: 0 };
+            let counters = Counters { listeners: vec![open.counters()], logs_dropped: 0, realms: Vec::new() };
             context.controller.send(FromWorker::Pong { seq: 0, counters });
         }
         let peer = if is_onion { Peer::Onion } else { peer };

@@ -118,6 +118,36 @@ fn table(status: &status::Status) -> String {
         }
     }
     text += &table.render();
+    if !status.realms.is_empty() {
+        let mut table = Table::new([
+            "REALM",
+            "WORKER",
+            "SESSIONS",
+            "SUBSCRIPTIONS",
+            "REGISTRATIONS",
+            "CALLS",
+            "QUEUED",
+            "DROPPED",
+        ]);
+        for realm in &status.realms {
+            table.row([
+                realm.name.clone(),
+                realm.worker.clone(),
+                realm.sessions.to_string(),
+                realm.subscriptions.to_string(),
+                realm.registrations.to_string(),
+                realm.calls.to_string(),
+                octets(realm.queued_bytes),
+                realm.events_dropped.to_string(),
+            ]);
+        }
+        text += &format!("\n{}", table.render());
+        for realm in &status.realms {
+            for trouble in &realm.troubles {
+                text += &format!("\nrealm {}: {trouble}\n", realm.name);
+            }
+        }
+    }
     for sink in &status.logs.sinks {
         if let Some(trouble) = &sink.trouble {
             let (kind, target, waiting) = (&sink.kind, &sink.target, sink.waiting);

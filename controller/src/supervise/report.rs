@@ -6,6 +6,7 @@ use super::usage::Usage;
 use super::workers::WorkerKey;
 use super::{Supervisor, Worker};
 use crate::sockets::{Bound, Socket};
+use jackfield_shared::ipc::RealmCounters;
 use jackfield_shared::log::Level;
 use jackfield_shared::status::{self, EndpointState, Listener, Logs, State, Status};
 use std::rc::Rc;
@@ -32,6 +33,7 @@ impl Supervisor {
             workers: self.workers_status(now),
             endpoints: bounds.filter_map(|(worker, bound)| self.endpoint_status(worker, bound)).collect(),
             logs: Logs { dropped, sinks: self.hub.sinks() },
+            realms: self.workers.serving().flat_map(realms_status).collect(),
         }
     }
 
@@ -94,6 +96,36 @@ impl Supervisor {
             connections,
         })
     }
+}
+
+/// The realms of a worker, as the process that routes them has told.
+fn realms_status(worker: &Worker) -> Vec<status::Realm> {
+    let current = worker.slots.iter().filter_map(|slot| slot.current.as_ref());
+    let told = current.flat_map(|process| &process.counters.realms);
+    let realm = |realm: &RealmCounters| {
+        let RealmCounters { name, sessions, subscriptions, registrations, calls, .. } = realm.clone();
+        let RealmCounters { messages, events, queued_bytes, events_dropped, kept_bytes, troubles, .. } =
+            realm.clone();
+        let restarts: u64 = worker.slots.iter().map(|slot| slot.restarts).sum();
+        status::Realm {
+            name,
+            worker: worker.id().to_owned(),
+            epoch: restarts + 1,
+            takeovers: 0,
+            last_takeover_ms: None,
+            sessions,
+            subscriptions,
+            registrations,
+            calls,
+            messages,
+            events,
+            queued_bytes,
+            events_dropped,
+            kept_bytes,
+            troubles,
+        }
+    };
+    told.map(realm).collect()
 }
 
 fn worker_status(worker: &Worker, log_level: Level, now: Instant) -> status::Worker {

@@ -210,6 +210,36 @@ pub struct Counters {
     pub listeners: Vec<ListenerCounters>,
     /// Log records that were dropped because the queue to the controller was full.
     pub logs_dropped: u64,
+    /// One entry for each realm that the process routes.
+    #[serde(default)]
+    pub realms: Vec<RealmCounters>,
+}
+
+/// A realm, as the process that routes it sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RealmCounters {
+    /// Its name.
+    pub name: String,
+    /// Sessions in it.
+    pub sessions: u64,
+    /// Subscriptions; any number of sessions share one.
+    pub subscriptions: u64,
+    /// Registrations; several sessions may share one.
+    pub registrations: u64,
+    /// Calls that are not answered yet.
+    pub calls: u64,
+    /// Messages of clients so far.
+    pub messages: u64,
+    /// Events to clients so far.
+    pub events: u64,
+    /// Bytes that wait for clients.
+    pub queued_bytes: u64,
+    /// Events that were dropped, because their clients did not take them.
+    pub events_dropped: u64,
+    /// Bytes of retained events and of the event history.
+    pub kept_bytes: u64,
+    /// What does not work, for operators.
+    pub troubles: Vec<String>,
 }
 
 /// What was counted on the listeners of one transport.

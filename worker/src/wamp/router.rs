@@ -3,6 +3,7 @@
 use super::cookies::Cookies;
 use super::outbox::{Outbox, Queued};
 use bytes::Bytes;
+use jackfield_shared::ipc::RealmCounters;
 use jackfield_wamp::auth::{Connection, Methods};
 use jackfield_wamp::realm::{Effect, Leaving, Realm};
 use jackfield_wamp::session::{Joined, Output, Realms, Session, Terms};
@@ -44,6 +45,8 @@ struct Inner {
     clients: HashMap<Id, Client>,
     ids: Ids,
     effects: Vec<Effect>,
+    /// Events that clients who are gone did not take, for each realm.
+    dropped: Vec<u64>,
     /// Whether the process ends.
     closing: bool,
 }
@@ -96,11 +99,13 @@ impl Router {
     pub(super) fn new(realms: Vec<Realm>, ids: Ids, told: Dict) -> Rc<Self> {
         let names =
             realms.iter().enumerate().map(|(index, realm)| (realm.name().to_owned(), index)).collect();
+        let dropped = vec![0; realms.len()];
         let inner = Inner {
             realms: Known { list: realms, names },
             clients: HashMap::new(),
             ids,
             effects: Vec::new(),
+            dropped,
             closing: false,
         };
         Rc::new(Self {
@@ -201,6 +206,9 @@ impl Router {
     pub(super) fn disconnected(&self, id: Id) {
         self.step(|inner, now| {
             let Some(client) = inner.clients.remove(&id) else { return };
+            if let Some(realm) = client.realm {
+                inner.dropped[realm] += client.outbox.dropped();
+            }
             if client.outbox.dropped() > 0 {
                 let dropped = client.outbox.dropped();
                 info!(
@@ -219,6 +227,37 @@ impl Router {
     /// Whether a client is connected by RawSocket.
     pub(super) fn is_rawsocket(&self, id: Id) -> bool {
         self.inner.borrow().clients.get(&id).is_some_and(|client| client.rawsocket)
+    }
+
+    /// What was counted so far, for each realm.
+    pub(crate) fn counters(&self) -> Vec<RealmCounters> {
+        let inner = self.inner.borrow();
+        let count = |(index, realm): (usize, &Realm)| {
+            let (status, counters) = (realm.status(), realm.counters());
+            let clients = inner.clients.values().filter(|client| client.realm == Some(index));
+            let (mut queued_bytes, mut events_dropped) = (0, inner.dropped[index]);
+            for client in clients {
+                queued_bytes += client.outbox.bytes() as u64;
+                events_dropped += client.outbox.dropped();
+            }
+            let trouble = |(role, procedure, why): (&str, &str, &str)| {
+                format!("authorizer {procedure} of role \"{role}\": {why}")
+            };
+            RealmCounters {
+                name: realm.name().to_owned(),
+                sessions: status.sessions as u64,
+                subscriptions: status.subscriptions as u64,
+                registrations: status.registrations as u64,
+                calls: status.calls as u64,
+                messages: counters.messages,
+                events: counters.events,
+                queued_bytes,
+                events_dropped,
+                kept_bytes: (status.retained_bytes + status.history_bytes) as u64,
+                troubles: realm.failing_authorizers().map(trouble).collect(),
+            }
+        };
+        inner.realms.list.iter().enumerate().map(count).collect()
     }
 
     /// Says GOODBYE to all clients, because the process ends: another one serves the realms from now on.

@@ -15,7 +15,7 @@ fn status() -> Status {
         uptime_s: 1.0,
         generation: 1,
     };
-    Status { node, workers: vec![], endpoints: vec![], logs: Logs::default() }
+    Status { node, workers: vec![], endpoints: vec![], logs: Logs::default(), realms: vec![] }
 }
 
 async fn serving() -> Worker {

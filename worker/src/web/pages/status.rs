@@ -45,7 +45,7 @@ struct Main<'a> {
 
 impl Display for Main<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Status { node, workers, endpoints, logs } = self.status;
+        let Status { node, workers, endpoints, logs, realms } = self.status;
         writeln!(f, "<main>\n<h1>{}</h1>\n<dl class=\"facts\">", Escaped(&node.id))?;
         fact(f, "Jackfield", &node.version)?;
         fact(f, "pid", node.pid)?;
@@ -70,7 +70,28 @@ impl Display for Main<'_> {
                 self.process(f, worker, process)?;
             }
         }
-        f.write_str("</tbody></table></div>\n</main>\n")
+        f.write_str("</tbody></table></div>\n")?;
+        if !realms.is_empty() {
+            f.write_str(
+                "<h2>Realms</h2>\n<div class=\"panel\"><table>\n<thead><tr><th>realm</th>\
+                <th class=\"number\">sessions</th><th class=\"number\">subscriptions</th>\
+                <th class=\"number\">registrations</th><th class=\"number\">calls</th>\
+                <th class=\"number\">messages</th><th class=\"number\">events</th></tr></thead>\n<tbody>\n",
+            )?;
+            for realm in realms {
+                let (name, worker) = (Escaped(&realm.name), Escaped(&realm.worker));
+                write!(f, "<tr><td class=\"address\">{name} <span class=\"quiet\">{worker}</span></td>")?;
+                number(f, "sessions", realm.sessions)?;
+                number(f, "subscriptions", realm.subscriptions)?;
+                number(f, "registrations", realm.registrations)?;
+                number(f, "calls", realm.calls)?;
+                number(f, "messages", realm.messages)?;
+                number(f, "events", realm.events)?;
+                f.write_str("</tr>\n")?;
+            }
+            f.write_str("</tbody></table></div>\n")?;
+        }
+        f.write_str("</main>\n")
     }
 }
 
@@ -270,6 +291,7 @@ mod tests {
                 connections: Connections { open: 5, accepted: 77, refused: 2, failed: 0 },
             }],
             logs: Logs { dropped: 9, sinks: vec![] },
+            realms: vec![],
         }
     }
 
