@@ -5,6 +5,7 @@ wamp_peer.py URL SERIALIZER REALM [METHOD AUTHID SECRET]      URL: ws:// or rs:/
 import asyncio
 import os
 import sys
+import threading
 from urllib.parse import urlparse
 
 from autobahn.asyncio.component import Component, run
@@ -65,4 +66,8 @@ async def joined(session, details):
     asyncio.get_running_loop().call_later(0.5, os._exit, 0)
 
 
+# A component tries again for ever.
+limit = threading.Timer(25, lambda: (print("failed: no session within 25 s", flush=True), os._exit(1)))
+limit.daemon = True
+limit.start()
 run([component], log_level="error")

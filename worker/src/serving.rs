@@ -16,7 +16,7 @@ use crate::offers::Offers;
 use crate::publish::{embed, publish};
 use crate::tls::Tickets;
 use crate::transport::{Chains, Connection, Service};
-use crate::wamp;
+use crate::wamp::{self, Turn};
 use jackfield_shared::config::{ListeningEndpoint, Transport};
 use jackfield_shared::ipc::{
     ArtiPlan, Counters, DaemonService, FromWorker, ListenerCounters, Plan, RealmCounters, Slot,
@@ -38,6 +38,8 @@ pub(crate) struct Serving {
     transports: HashMap<String, Prepared>,
     /// Routes WAMP, if the worker has realms.
     wamp: Option<Rc<wamp::Router>>,
+    /// When it may.
+    turn: Rc<Turn>,
     /// Whether accepting has begun.
     begun: bool,
     /// Whether a connection was accepted.
@@ -80,6 +82,7 @@ impl Serving {
             tasks.spawn_local(running);
             launcher
         });
+        let turn = Turn::new(if plan.turn { sockets.pop() } else { None });
         let arti = if plan.arti { sockets.pop().map(Rc::new) } else { None };
         let wamp = wamp::router(&plan.worker, &plan.node)?;
         let means = Means { files: &plan.tls_files, arti: arti.as_ref(), wamp: wamp.as_ref() };
@@ -109,6 +112,7 @@ impl Serving {
             pressure: Rc::new(Pressure::new()),
             transports,
             wamp,
+            turn,
             begun: false,
             has_worked: Rc::default(),
             held: Vec::new(),
@@ -146,7 +150,7 @@ impl Serving {
                 prepared.service.begin(&self.drainer.drain());
             }
             if let Some(router) = &self.wamp {
-                wamp::begin(router, self.drainer.drain());
+                wamp::begin(router, &self.turn, self.drainer.drain());
             }
         }
         for (slot, socket) in std::mem::take(&mut self.held) {
@@ -169,8 +173,12 @@ impl Serving {
             let (front, service) = (prepared.front.clone(), prepared.service.clone());
             let context = (Rc::clone(context), Rc::clone(&self.has_worked));
             let serve = serve(endpoint, front, service, context, self.drainer.drain());
+            let (turn, drain) = (Rc::clone(&self.turn), self.drainer.drain());
             let task = self.tasks.spawn_local(async move {
-                serve.await;
+                tokio::select! {
+                    () = turn.come() => serve.await,
+                    () = drain.begun() => {}
+                }
                 format!("{address} is not served any longer")
             });
             self.listeners.insert(slot.inode, Accepting { task, retired });
@@ -246,6 +254,7 @@ impl Serving {
             pressure: Rc::new(Pressure::new()),
             transports: HashMap::new(),
             wamp: None,
+            turn: Turn::new(None),
             begun: false,
             has_worked: Rc::default(),
             held: Vec::new(),

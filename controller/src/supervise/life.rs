@@ -15,6 +15,7 @@ use jackfield_shared::config;
 use jackfield_shared::ipc::{self, ArtiPlan, FromWorker, Plan, Publications, Slot as PlanSlot, ToWorker};
 use jackfield_shared::log::Level;
 use jackfield_shared::status::State;
+use rustix::fs::{Mode, OFlags};
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
@@ -127,8 +128,10 @@ impl Supervisor {
         }
         let listening = slots.iter().map(|slot| slot.inode).collect();
         let arti = worker.arti.as_ref().map(|arti| arti.place()).transpose()?;
+        let turn = self.turn(config)?;
         let plan = Plan {
             arti: arti.is_some(),
+            turn: turn.is_some(),
             node: self.node.info.clone(),
             worker: config.clone(),
             process: place.index,
@@ -138,8 +141,22 @@ impl Supervisor {
             tls_files: worker.tls_files.clone(),
             ticket_keys: worker.ticket_keys.clone(),
         };
-        sockets.extend(arti);
+        sockets.extend(arti.into_iter().chain(turn));
         Ok(((ToWorker::Start(Box::new(plan)), sockets), listening))
+    }
+
+    /// The file whose lock says which process of a worker routes its realms, if it has some. A file by its name rather than
+    /// one in memory: processes of an earlier image of the node have it, too.
+    fn turn(&self, config: &config::Worker) -> io::Result<Option<OwnedFd>> {
+        let config::WorkerKind::Router(router) = &config.kind else { return Ok(None) };
+        if router.realms.is_empty() {
+            return Ok(None);
+        }
+        let path = self.node.held.run_dir.join(format!("realms-{}.lock", config.id));
+        let flags = OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR)
+            .map(Some)
+            .map_err(|e| io::Error::other(format!("{}: {}", path.display(), io::Error::from(e))))
     }
 
     /// Handles one event.

@@ -112,6 +112,10 @@ pub struct Plan {
     /// Whether one more descriptor comes after those of the slots: it names (O_PATH of open(2)) the Unix socket at which
     /// the node's Arti answers as a SOCKS proxy.
     pub arti: bool,
+    /// Whether one more descriptor comes last: a file, whose lock (fcntl(2)) the one process has that routes the worker's
+    /// realms.
+    #[serde(default)]
+    pub turn: bool,
 }
 
 /// What the process that publishes onion services by tor daemons is to do.

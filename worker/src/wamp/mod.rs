@@ -10,9 +10,11 @@ mod outbox;
 mod peer;
 mod router;
 mod subprotocol;
+mod turn;
 
 pub(crate) use endpoint::{Endpoint, Handshake, Who};
 pub(crate) use router::Router;
+pub(crate) use turn::Turn;
 
 use crate::drain::Drain;
 use jackfield_shared::config::Worker;
@@ -27,12 +29,18 @@ pub(crate) fn router(worker: &Worker, node: &NodeInfo) -> Result<Option<Rc<Route
 
 /// Lets the router watch its clock until the process ends; when draining begins it says GOODBYE to everybody: another
 /// process serves the realms from then on, and two never do.
-pub(crate) fn begin(router: &Rc<Router>, drain: Drain) {
-    let router = Rc::clone(router);
+pub(crate) fn begin(router: &Rc<Router>, turn: &Rc<Turn>, drain: Drain) {
+    let (router, turn) = (Rc::clone(router), Rc::clone(turn));
     spawn_local(async move {
         tokio::select! {
-            () = Rc::clone(&router).run() => {}
-            () = drain.begun() => router.close(),
+            () = async {
+                turn.take().await;
+                Rc::clone(&router).run().await;
+            } => {}
+            () = drain.begun() => {
+                router.close();
+                turn.end();
+            }
         }
     });
 }

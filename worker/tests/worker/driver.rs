@@ -60,6 +60,7 @@ pub(crate) fn plan(transports: Value) -> (Plan, Vec<OwnedFd>, Vec<SocketAddr>) {
     let node = NodeInfo { id: "node001".into(), pid: 1, version: "0.1.0".into(), dir: "/".into() };
     let plan = Plan {
         arti: false,
+        turn: false,
         node,
         worker,
         process: 0,

@@ -1,0 +1,101 @@
+//! WAMP, spoken with clients of other projects.
+
+use jackfield_tests::{Lines, Node, TempDir, python, venv_python};
+use std::process::{Command, Stdio};
+
+/// A node with one realm, WAMP on every transport, and every authentication method that needs no authenticator.
+const NODE: &str = r#"{"version": 2, "workers": [{"type": "router",
+    "realms": [{"name": "realm1", "roles": [
+        {"name": "anonymous", "permissions": [{"uri": "*", "allow": {"call": true, "register": true, "publish": true, "subscribe": true}}]},
+        {"name": "user", "permissions": [{"uri": "*", "allow": {"call": true, "register": true, "publish": true, "subscribe": true}}]}]}],
+    "transports": [
+        {"type": "universal", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8080},
+            "rawsocket": {}, "websocket": {"ws": {"type": "websocket", "options": {"compression": {"deflate": {}}}}}},
+        {"type": "web", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8081}, "paths": {
+            "/": {"type": "json", "value": 1},
+            "ws": {"type": "websocket", "auth": {
+                "ticket": {"type": "static", "principals": {"alice": {"ticket": "secret1", "role": "user"}}},
+                "wampcra": {"type": "static", "users": {
+                    "bob": {"secret": "secret2", "role": "user"},
+                    "bea": {"secret": "secret3", "role": "user", "salt": "salt123", "iterations": 100, "keylen": 32}}},
+                "cryptosign": {"type": "static", "principals": {"kate": {"role": "user",
+                    "authorized_keys": ["KEY"]}}}}}}},
+        {"type": "websocket", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8082}},
+        {"type": "rawsocket", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8083}}]}]}"#;
+
+/// The public key of 32 bytes 0x07 as the private one, in hex.
+const PUBLIC: &str = "ea4a6c63e29c520abef5507b132ec5f9954776aebebe7b92421eea691446d22c";
+
+fn node() -> Node {
+    Node::start_in(TempDir::new(), &NODE.replace("KEY", PUBLIC))
+}
+
+fn peer(args: &[&str]) {
+    let said = python("wamp_peer.py", args);
+    assert!(said.starts_with("ok"), "{args:?}: {said}");
+}
+
+#[test]
+fn autobahn_clients_speak_every_transport_and_serializer() {
+    let node = node();
+    for serializer in ["json", "msgpack", "cbor"] {
+        for url in ["ws://ADDR:8080/ws", "rs://ADDR:8080", "ws://ADDR:8082/any", "rs://ADDR:8083"] {
+            peer(&[&url.replace("ADDR", &node.addr.to_string()), serializer, "realm1"]);
+        }
+    }
+    node.stop();
+}
+
+#[test]
+fn autobahn_clients_authenticate_by_every_method() {
+    let node = node();
+    let url = format!("ws://{}:8081/ws", node.addr);
+    let private = "07".repeat(32);
+    for (method, authid, secret) in [
+        ("ticket", "alice", "secret1"),
+        ("wampcra", "bob", "secret2"),
+        ("wampcra", "bea", "secret3"),
+        ("cryptosign", "kate", &private),
+    ] {
+        peer(&[&url, "cbor", "realm1", method, authid, secret]);
+    }
+    node.stop();
+}
+
+/// A client that prints what it gets.
+fn waiting(url: &str) -> (std::process::Child, Lines) {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/wamp_wait.py");
+    let mut client = Command::new(venv_python())
+        .args([script, url, "realm1", "com.test.topic"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = Lines::follow(client.stdout.take().unwrap());
+    lines.wait(0, "[33,1,");
+    (client, lines)
+}
+
+#[test]
+fn a_restart_says_goodbye_and_two_processes_never_route_a_realm() {
+    let node = node();
+    let url = format!("ws://{}:8082/", node.addr);
+    for command in [&["worker", "restart", "worker001"][..], &["reload"]] {
+        let (mut client, lines) = waiting(&url);
+        node.until("the session to be counted", |status| {
+            let realm = &status["realms"][0];
+            realm["sessions"] == 1 && realm["subscriptions"] == 1 && realm["name"] == "realm1"
+        });
+        if command == ["reload"] {
+            let text = NODE.replace("KEY", PUBLIC).replace("\"value\": 1", "\"value\": 2");
+            node.dir.write(".jackfield/config.json", text.replace("ADDR", &node.addr.to_string()));
+        }
+        let out = node.run(command);
+        assert!(out.status.success(), "{out:?}");
+        let (goodbye, _) = lines.wait(0, "[6,");
+        assert!(goodbye.contains("wamp.close.system_shutdown"), "{goodbye}");
+        lines.wait(0, "closed 1012");
+        client.wait().unwrap();
+        peer(&[&url, "json", "realm1"]);
+    }
+    node.stop();
+}
