@@ -23,6 +23,7 @@ use hyper_util::rt::TokioIo;
 use jackfield_shared::config::{WebsocketOptions, WebsocketSection, WebsocketTestee};
 use std::io;
 use std::rc::Rc;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::spawn_local;
 use tracing::debug;
@@ -36,6 +37,9 @@ pub(crate) struct Websocket {
     debug: bool,
     service: Service,
 }
+
+/// Between two pings to a WAMP client that says nothing, and until it must have answered, unless that is configured.
+const WAMP_PING: Duration = Duration::from_secs(30);
 
 /// What takes the messages.
 #[derive(Debug)]
@@ -53,7 +57,13 @@ impl Websocket {
 
     /// WAMP; the error says what is not built, or is wrong.
     pub(crate) fn wamp(config: &WebsocketSection, means: Means<'_>) -> Result<Self, String> {
-        let WebsocketSection { options, url, debug, .. } = config.clone();
+        let WebsocketSection { mut options, url, debug, .. } = config.clone();
+        if options.auto_ping_interval.is_none() {
+            options.auto_ping_interval = Some(WAMP_PING);
+            if options.auto_ping_timeout.is_zero() {
+                options.auto_ping_timeout = WAMP_PING;
+            }
+        }
         let service = Service::Wamp(wamp::Endpoint::websocket(config, means.wamp)?);
         Ok(Self { options, url, debug, service })
     }

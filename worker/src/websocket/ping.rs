@@ -32,7 +32,7 @@ pub(super) struct AutoPing {
 
 impl AutoPing {
     pub(super) fn new(options: &WebsocketOptions) -> Self {
-        let interval = options.auto_ping_interval;
+        let interval = options.auto_ping_interval.unwrap_or_default();
         Self {
             timer: (!interval.is_zero()).then(|| Box::pin(sleep(interval))),
             interval,

@@ -171,7 +171,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_ping_that_is_not_answered_ends_the_connection() {
         let options = WebsocketOptions {
-            auto_ping_interval: Duration::from_secs(10),
+            auto_ping_interval: Some(Duration::from_secs(10)),
             auto_ping_timeout: Duration::from_secs(3),
             auto_ping_size: 20,
             ..WebsocketOptions::default()

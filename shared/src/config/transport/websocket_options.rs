@@ -56,8 +56,9 @@ object! {
         pub echo_close_codereason as "echo_close_codereason": bool = boolean(), default(false);
         /// Sends small writes at once (TCP_NODELAY).
         pub tcp_nodelay as "tcp_nodelay": bool = boolean(), default(true);
-        /// Pings a client so often.
-        pub auto_ping_interval as "auto_ping_interval": Duration = milliseconds(), default(json!(0), Duration::ZERO);
+        /// Pings a client so often. Absent: every 30 s with an answer within 30 s where WAMP is spoken, so that a client that is
+        /// gone without a word does not keep its names; else never.
+        pub auto_ping_interval as "auto_ping_interval": Option<Duration> = milliseconds(), optional;
         /// Until a ping must be answered.
         pub auto_ping_timeout as "auto_ping_timeout": Duration = milliseconds(), default(json!(0), Duration::ZERO);
         /// The payload of a ping, in bytes.
