@@ -70,3 +70,19 @@ fn five_thousand_connections() {
     node.until("all closed", |s| s["endpoints"][0]["connections"]["open"] == 0);
     node.stop();
 }
+
+#[test]
+fn the_least_memory_is_enough_and_too_few_descriptors_are_said() {
+    let config =
+        ECHO.replace("MAX", "50").replace(r#""router","#, r#""router", "limits": {"memory": 16777216},"#);
+    let node = Node::start(&config);
+    assert!(echoes(&mut connect(&node)));
+    let few = format!("ulimit -n 10 && exec {:?} start", jackfield_tests::jackfield());
+    let dir = jackfield_tests::TempDir::new();
+    dir.write(".jackfield/config.json", config.replace("ADDR", "127.0.0.1"));
+    let output =
+        std::process::Command::new("sh").args(["-c", &few]).current_dir(dir.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("at most 10 files may be open, a node needs 64"), "{said}");
+    node.stop();
+}

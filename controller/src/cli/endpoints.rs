@@ -42,6 +42,9 @@ fn table(status: &Status) -> String {
     ]);
     for endpoint in &status.endpoints {
         let Endpoint { worker, transport, kind, address, onion, state, connections, .. } = endpoint;
+        // Guests accept themselves, and tell nobody.
+        let is_guest = status.workers.iter().any(|of| of.id == *worker && of.kind == "guest");
+        let counted = |count: u64| if is_guest { "-".to_owned() } else { count.to_string() };
         table.row([
             address.clone(),
             onion.clone().unwrap_or_else(|| "-".into()),
@@ -50,9 +53,9 @@ fn table(status: &Status) -> String {
             if endpoint.tls { format!("{kind} (TLS)") } else { kind.clone() },
             state.to_string(),
             accepting(status, endpoint),
-            connections.open.to_string(),
-            connections.accepted.to_string(),
-            connections.refused.to_string(),
+            counted(connections.open),
+            counted(connections.accepted),
+            counted(connections.refused),
             endpoint.reason.clone().unwrap_or_default(),
         ]);
     }

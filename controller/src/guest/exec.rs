@@ -4,6 +4,7 @@
 use super::fds::receive;
 use super::program::{Fate, Program, WATCHDOG_USEC};
 use crate::stage::{ARGUMENTS, VARIABLE, open_descriptors};
+use jackfield_shared::exec_error;
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -33,7 +34,7 @@ pub(crate) fn exec(program: &Program) -> String {
     // Whoever reads this has gone if it fails, and then nobody cares.
     let _ = writeln!(report, "{}", std::process::id());
     let reason = match become_program(program, fds, &report) {
-        Ok(e) => format!("{}: {e}", program.path.display()),
+        Ok(e) => format!("{}: {}", program.path.display(), exec_error::explain(program.path.as_ref(), &e)),
         Err(e) => format!("its descriptors: {e}"),
     };
     let _ = report.write_all(reason.as_bytes());

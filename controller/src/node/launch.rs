@@ -25,6 +25,8 @@ const TAKEOVER: Duration = Duration::from_secs(2);
 /// Tasks run before the supervisor has its turn and sockets are looked at: those that read what guests write may
 /// each take a millisecond.
 const EVENT_INTERVAL: u32 = 8;
+/// Descriptors that a controller needs at least, with one small worker.
+const LEAST_FILES: u64 = 64;
 /// Requests on the control socket that wait.
 pub(super) const CALLS: usize = 64;
 
@@ -139,6 +141,12 @@ fn claim(directory: &Directory) -> Result<RunDir, String> {
 /// The controller keeps a descriptor or more for each socket and process.
 fn raise_descriptor_limit() -> Result<(), String> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    // With fewer the runtime itself fails, and not with words.
+    if let Some(maximum) = maximum.filter(|maximum| *maximum < LEAST_FILES) {
+        return Err(format!(
+            "at most {maximum} files may be open, a node needs {LEAST_FILES} (`ulimit -Hn`)"
+        ));
+    }
     if current == maximum {
         return Ok(());
     }

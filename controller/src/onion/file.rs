@@ -4,9 +4,9 @@ use super::key::{Key, KeyError};
 use crate::entry::Entry;
 use jackfield_shared::config::Severity;
 use rustix::fs::OFlags;
-use std::fs::File;
+use std::fs::{DirBuilder, File};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 /// More than the longest key file; what is longer is something else.
@@ -93,6 +93,9 @@ fn mode(path: &Path, file: &File) -> Result<u32, FileError> {
 fn create(path: &Path) -> Result<Loaded, FileError> {
     let key = Key::generate()?;
     let failed = |source| FileError::Write { path: path.into(), source };
+    if let Some(above) = path.parent().filter(|above| !above.as_os_str().is_empty() && !above.exists()) {
+        DirBuilder::new().recursive(true).mode(0o700).create(above).map_err(failed)?;
+    }
     let entry = Entry::at(path).map_err(failed)?;
     let own = path.file_name().unwrap_or_default();
     let mut name = own.to_owned();
@@ -121,6 +124,16 @@ mod tests {
     use crate::testing::TempDir;
     use std::fs;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    #[test]
+    fn the_directory_above_a_new_key_is_made_for_its_owner_alone() {
+        let dir = TempDir::new();
+        let path = dir.path().join("keys/onion/service.key");
+        assert!(load(&path).unwrap().is_new);
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!([mode(&path), mode(path.parent().unwrap())], [0o600, 0o700]);
+        assert_eq!(mode(&dir.path().join("keys")), 0o700);
+    }
 
     #[test]
     fn a_key_is_created_once_and_for_its_owner_only() {
@@ -166,6 +179,6 @@ mod tests {
         assert_eq!(review(&dir.path().join("none")), None);
         assert!(text(&path).starts_with(&format!("{} does not hold a key", path.display())));
         assert!(text(dir.path()).contains("must be a file that the node's user may read"));
-        assert!(text(&dir.path().join("none/key")).contains("its directory must be one"));
+        assert!(text(Path::new("/proc/none/key")).contains("its directory must be one"));
     }
 }

@@ -33,6 +33,10 @@ pub(crate) fn record(
 
 /// How long it lived and what it needed, for the log.
 pub(crate) fn life(exit: &Exit) -> String {
+    // Of one that ended before anybody looked nothing is known.
+    if exit.peak_rss_bytes == 0 {
+        return format!("it was up {:.1} s", exit.uptime_s);
+    }
     let mib = exit.peak_rss_bytes as f64 / f64::from(1 << 20);
     format!("it was up {:.1} s with {mib:.1} MiB of memory at most", exit.uptime_s)
 }

@@ -38,7 +38,7 @@ pub(crate) enum ConnectError {
     #[error("{host}: the name has no address of IP version {version}")]
     NoAddress { host: String, version: u8 },
     /// No address answered.
-    #[error("{host}:{port}: {attempts}")]
+    #[error("{}", attempts.of(host, *port))]
     Tcp { host: String, port: u16, attempts: Attempts },
     /// There was no connection in time.
     #[error("{to}: no connection within {} s{attempts}", .timeout.as_secs_f64())]

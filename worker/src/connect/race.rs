@@ -21,6 +21,14 @@ impl Attempts {
         self.0.borrow().is_empty()
     }
 
+    /// What was tried of a host, which is named unless it is the one address that was tried.
+    pub(super) fn of(&self, host: &str, port: u16) -> String {
+        match &self.0.borrow()[..] {
+            [(address, _)] if address.ip().to_string() == host => self.to_string(),
+            _ => format!("{host}:{port}: {self}"),
+        }
+    }
+
     fn begin(&self, address: SocketAddr) {
         self.0.borrow_mut().push((address, None));
     }

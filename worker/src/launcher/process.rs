@@ -4,7 +4,7 @@
 use super::message::{Fate, FromLauncher, Octets, Start, ToLauncher};
 use crate::children::kill_children;
 use crate::sandbox::{Needs, confine};
-use jackfield_shared::ipc;
+use jackfield_shared::{exec_error, ipc};
 use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, WaitOptions, WaitStatus, getpid, kill_process_group,
     set_child_subreaper, wait, waitid, waitpid,
@@ -15,6 +15,7 @@ use std::future::pending;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 use tokio::runtime::Builder;
@@ -96,7 +97,8 @@ impl Programs {
             }
             Err(e) => {
                 let program = OsString::from(&start.program);
-                let fate = Fate::NotStarted(format!("{}: {e}", program.display()));
+                let why = exec_error::explain(Path::new(&program), &e);
+                let fate = Fate::NotStarted(format!("{}: {why}", program.display()));
                 Some(FromLauncher::Ended { id: start.id, fate })
             }
         }

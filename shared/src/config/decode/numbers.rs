@@ -42,6 +42,11 @@ impl<T> Int<T> {
             Some(found) if self.range.contains(&found) || self.also == Some(found) => Some(found),
             _ => {
                 let hint = match (&value.kind, &substituted.kind) {
+                    (Kind::String(text), _)
+                        if text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit()) =>
+                    {
+                        "; write it without zeros in front"
+                    }
                     (Kind::String(text), _) if python_int(text).is_some() => "; write it without quotes",
                     (Kind::Float(_), _) => "; whole numbers are written without a point",
                     _ => "",

@@ -119,8 +119,8 @@ object! {
     pub struct Limits as "limits" {
         /// File descriptors; absent: as the node.
         pub nofile as "nofile": Option<u64> = int(16..=1073741816), optional;
-        /// Bytes of memory; absent: as the node.
-        pub memory as "memory": Option<u64> = int(1048576..=i128::from(i64::MAX)), optional;
+        /// Bytes of memory; absent: as the node. A process of ours needs 16 MiB before it serves anybody.
+        pub memory as "memory": Option<u64> = int(16777216..=i128::from(i64::MAX)), optional;
         /// CPUs' worth of time; absent: as the node.
         pub cpu as "cpu": Option<f64> = cpu_share(), optional;
     }
