@@ -213,7 +213,10 @@ impl Remarks {
             | PathService::Archive(_)
             | PathService::Reverseproxy(_)
             | PathService::WebsocketReverseproxy(_)
-            | PathService::WebsocketTestee(_) => {}
+            | PathService::WebsocketTestee(_)
+            | PathService::Publisher(_)
+            | PathService::Caller(_)
+            | PathService::Webhook(_) => {}
             PathService::Static(service) => {
                 let message = "files of Python packages are not built; name their directory";
                 self.missing_if(service.package.is_some(), at.key("package"), message);
@@ -228,11 +231,9 @@ impl Remarks {
                 self.missing(kind, format!("{PYTHON}; run it as a guest worker behind \"reverseproxy\""));
             }
             PathService::Websocket(section) => self.websocket(section, at),
-            PathService::Longpoll(_)
-            | PathService::Publisher(_)
-            | PathService::Caller(_)
-            | PathService::Webhook(_)
-            | PathService::Wap(_) => self.missing(kind, "this bridge to WAMP is not built yet"),
+            PathService::Longpoll(_) | PathService::Wap(_) => {
+                self.missing(kind, "this bridge to WAMP is not built yet")
+            }
             PathService::Catalog(_) => {
                 self.missing(kind, "pages of a catalog of WAMP APIs are not built yet");
             }

@@ -37,12 +37,6 @@ pub(crate) fn features() -> Vec<(&'static str, Value)> {
         ("PathService:wsgi", service(json!({"type": "wsgi", "module": "m", "object": "o"}))),
         ("PathService:resource", service(json!({"type": "resource", "classname": "c"}))),
         ("PathService:longpoll", service(json!({"type": "longpoll"}))),
-        ("PathService:publisher", service(json!({"type": "publisher", "realm": "r", "role": "r"}))),
-        ("PathService:caller", service(json!({"type": "caller", "realm": "r", "role": "r"}))),
-        (
-            "PathService:webhook",
-            service(json!({"type": "webhook", "realm": "r", "role": "r", "options": {}})),
-        ),
         (
             "PathService:wap",
             service(

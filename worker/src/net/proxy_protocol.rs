@@ -1,7 +1,7 @@
 //! The PROXY protocol, versions 1 and 2, as HAProxy's proxy-protocol.txt describes it: a header in front of a
 //! connection that tells for whom a proxy has made it. No input or output happens here.
 
-use jackfield_shared::config::{ProxyProtocolAccept, ProxyProtocolSend};
+use jackfield_shared::config::{ProxyProtocolAccept, ProxyProtocolSend, network};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// What a header of version 2 begins with.
@@ -182,16 +182,9 @@ const fn mapped(address: IpAddr) -> Ipv6Addr {
 pub(crate) struct Networks(Vec<(IpAddr, u8)>);
 
 impl Networks {
-    /// Each is `ADDRESS` or `ADDRESS/BITS`; others, which the configuration does not let pass, trust nobody.
+    /// Each as the configuration writes it; others, which it does not let pass, trust nobody.
     pub(crate) fn new(networks: &[String]) -> Self {
-        let network = |text: &String| {
-            let (address, bits) = match text.split_once('/') {
-                Some((address, bits)) => (address.parse().ok()?, bits.parse().ok()?),
-                None => (text.parse::<IpAddr>().ok()?, u8::MAX),
-            };
-            Some((address, bits))
-        };
-        Self(networks.iter().filter_map(network).collect())
+        Self(networks.iter().filter_map(|text| network(text)).collect())
     }
 
     pub(crate) fn contain(&self, address: IpAddr) -> bool {

@@ -5,6 +5,7 @@
 
 mod build;
 mod cookies;
+mod embedded;
 mod endpoint;
 mod outbox;
 mod peer;
@@ -12,6 +13,7 @@ mod router;
 mod subprotocol;
 mod turn;
 
+pub(crate) use embedded::{Embedded, Failure, Reply};
 pub(crate) use endpoint::{Endpoint, Handshake, Who};
 pub(crate) use router::Router;
 pub(crate) use turn::Turn;

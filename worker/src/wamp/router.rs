@@ -190,6 +190,23 @@ impl Router {
         });
     }
 
+    /// Takes a message of a session within the process.
+    pub(super) fn deliver(&self, id: Id, message: Message) {
+        self.step(|inner, now| inner.take(now, id, message));
+    }
+
+    /// Checks that there is a realm with a role; the error says what there is not.
+    pub(super) fn knows(&self, realm: &str, role: &str) -> Result<(), String> {
+        let realms = &self.inner.borrow().realms;
+        if !realms.has_realm(realm) {
+            return Err(format!("the worker has no realm \"{realm}\""));
+        }
+        if !realms.has_role(realm, role) {
+            return Err(format!("realm \"{realm}\" has no role \"{role}\""));
+        }
+        Ok(())
+    }
+
     /// Ends the connection of a client that has violated the protocol.
     pub(super) fn violated(&self, id: Id, text: &str) {
         self.step(|inner, now| inner.violation(now, id, text));

@@ -2,6 +2,7 @@
 
 use super::answer::{Answer, Asked, not_found};
 use super::archive::Archive;
+use super::bridge::{Rest as Bridge, Webhook};
 use super::cgi::Cgi;
 use super::connection::Client;
 use super::files::Files;
@@ -87,6 +88,8 @@ pub(crate) enum Route {
     Upload(Rc<Upload>),
     Archive(Box<Archive>),
     WebsocketProxy(Rc<WebsocketProxy>),
+    Bridge(Box<Bridge>),
+    Webhook(Box<Webhook>),
     Nothing,
 }
 
@@ -107,6 +110,9 @@ impl Route {
             PathService::Cgi(config) => Self::Cgi(Box::new(Cgi::new(config))),
             PathService::Upload(config) => Self::Upload(Rc::new(Upload::new(config))),
             PathService::Archive(config) => Self::Archive(Box::new(Archive::new(config)?)),
+            PathService::Publisher(config) => Self::Bridge(Box::new(Bridge::publisher(config, means.wamp)?)),
+            PathService::Caller(config) => Self::Bridge(Box::new(Bridge::caller(config, means.wamp)?)),
+            PathService::Webhook(config) => Self::Webhook(Box::new(Webhook::new(config, means.wamp)?)),
             PathService::None(_) => Self::Nothing,
             _ => return Err("the path service's type is not in this release".into()),
         })
@@ -125,6 +131,8 @@ impl Route {
             Self::Proxy(proxy) => proxy.answer(request, rest, client).await,
             Self::Cgi(cgi) => cgi.answer(request, rest, client).await,
             Self::WebsocketProxy(proxy) => proxy.answer(request, client).await,
+            Self::Bridge(bridge) => bridge.answer(request, client).await,
+            Self::Webhook(webhook) => webhook.answer(request, client).await,
             Self::Redirect(redirect) => redirect.answer(),
             Self::Websocket(websocket) => websocket.answer(request, client),
             Self::Json(json) if rest.is_root() => json.answer(request),

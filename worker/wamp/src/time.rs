@@ -10,8 +10,9 @@ pub(crate) fn rfc3339(wall: Duration) -> String {
     moment.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
-/// The moment that a time stamp of RFC 3339 means.
-pub(crate) fn parse(text: &str) -> Option<Duration> {
+/// The time since 1970-01-01 UTC that a time stamp of RFC 3339 means; absent: it is none, or before that.
+#[must_use]
+pub fn parse(text: &str) -> Option<Duration> {
     let moment = text.parse::<Timestamp>().ok()?;
     Some(Duration::new(
         u64::try_from(moment.as_second()).ok()?,

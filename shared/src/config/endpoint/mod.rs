@@ -94,17 +94,29 @@ pub struct ProxyProtocol {
     pub trusted: Vec<String>,
 }
 
-/// Whether `text` is an IP address or a network `ADDRESS/BITS`.
-pub(crate) fn is_network(text: &str) -> bool {
+/// The address of a network and how many of its bits count: of `ADDRESS`, `ADDRESS/BITS`, or `ADDRESS/NETMASK`.
+pub fn network(text: &str) -> Option<(std::net::IpAddr, u8)> {
     let (address, bits) = match text.split_once('/') {
         Some((address, bits)) => (address, Some(bits)),
         None => (text, None),
     };
-    let Ok(address) = address.parse::<std::net::IpAddr>() else { return false };
+    let address = address.parse::<std::net::IpAddr>().ok()?;
     let most = if address.is_ipv4() { 32 } else { 128 };
-    bits.is_none_or(|bits| {
-        bits.bytes().all(|b| b.is_ascii_digit()) && bits.parse::<u8>().is_ok_and(|bits| bits <= most)
-    })
+    let bits = match bits {
+        None => most,
+        Some(bits) if bits.bytes().all(|b| b.is_ascii_digit()) => bits.parse().ok()?,
+        Some(mask) if address.is_ipv4() => {
+            let mask = mask.parse::<std::net::Ipv4Addr>().ok()?.to_bits();
+            (mask.leading_ones() == mask.count_ones()).then_some(mask.count_ones() as u8)?
+        }
+        Some(_) => return None,
+    };
+    (bits <= most).then_some((address, bits))
+}
+
+/// Whether `text` is an IP address or a network.
+pub(crate) fn is_network(text: &str) -> bool {
+    network(text).is_some()
 }
 
 /// Reads `proxy_protocol` and `trusted`.

@@ -5,9 +5,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::decode::*;
+use super::super::endpoint::is_network;
 use super::super::wamp::realm_name_loose;
 
 const MIB: i128 = 1024 * 1024;
+const YEAR: f64 = 31_536_000.0;
 const ANY: std::ops::RangeInclusive<i128> = i64::MIN as i128..=i64::MAX as i128;
 
 object! {
@@ -29,16 +31,37 @@ object! {
         pub key as "key": Option<String> = text(), optional;
         /// The key's secret.
         pub secret as "secret": Option<Secret> = secret(), optional;
-        /// Bytes a request's body may have.
+        /// Bytes a request's body may have; 0: as many as `max_body_size` of the transport allows, or 16 MiB.
         pub post_body_limit as "post_body_limit": u32 = int(0..=MIB), default(0);
-        /// Seconds a signature's time may differ from ours; 0: any.
-        pub timestamp_delta_limit as "timestamp_delta_limit": Duration = whole_seconds(0..=86400), default(json!(0), Duration::ZERO);
-        /// Networks requests may come from; absent: any.
-        pub require_ip as "require_ip": Option<Vec<String>> = list(text()), optional;
+        /// Seconds a request's `timestamp` may differ from ours; 0: any.
+        pub timestamp_delta_limit as "timestamp_delta_limit": Duration = whole_seconds(0..=86400), default(json!(300), Duration::from_secs(300));
+        /// Networks requests may come from, as `ADDRESS`, `ADDRESS/BITS` or `ADDRESS/NETMASK`; absent: any.
+        pub require_ip as "require_ip": Option<Vec<String>> = list(matching("an IP address or a network like 10.0.0.0/8", None, is_network)), optional;
         /// Only over TLS.
         pub require_tls as "require_tls": bool = boolean(), default(false);
+        /// Seconds a request waits for the answer of the realm, after which the call is cancelled; 0: any.
+        pub timeout as "timeout": Duration = seconds(0.1..=YEAR).or_off(), default(json!(300), Duration::from_secs(300));
+        /// Requests that wait for such an answer at a time, at most; more get 503.
+        pub max_waiting as "max_waiting": u32 = int(1..=16384), default(1000);
         /// Logs what is received and sent.
         pub debug as "debug": bool = boolean(), default(false);
+    }
+    check RestOptions::check;
+}
+
+impl RestOptions {
+    fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
+        match (&self.key, &self.secret) {
+            (Some(_), None) => {
+                let text = "has no effect without \"secret\": requests are taken unsigned";
+                cx.warn_at("key", fields.span_of("key"), text);
+            }
+            (None, Some(_)) => {
+                let text = "needs \"key\" beside it: without, every request is refused";
+                cx.warn_at("secret", fields.span_of("secret"), text);
+            }
+            _ => {}
+        }
     }
 }
 
@@ -57,16 +80,20 @@ object! {
 object! {
     /// What is published for webhooks.
     pub struct WebhookOptions as "options of a webhook service" {
-        /// The topic.
+        /// The topic; without one nothing can be published, and the worker does not start.
         pub topic as "topic": Option<String> = text(), optional;
         /// The answer after an event was published.
         pub success_response as "success_response": String = text(), default(json!("OK"), "OK".to_owned());
         /// The answer after it was not.
         pub error_response as "error_response": String = text(), default(json!("NOT OK"), "NOT OK".to_owned());
-        /// The secret GitHub signs with.
+        /// The secret GitHub signs with: `X-Hub-Signature-256` is checked, or `X-Hub-Signature` where there is no other.
         pub github_secret as "github_secret": Option<Secret> = secret(), optional;
-        /// Bytes a request's body may have.
+        /// Bytes a request's body may have; 0: as many as `max_body_size` of the transport allows, or 16 MiB.
         pub post_body_limit as "post_body_limit": u32 = int(0..=MIB), default(0);
+        /// Seconds a request waits for the acknowledgement of the realm; 0: any.
+        pub timeout as "timeout": Duration = seconds(0.1..=YEAR).or_off(), default(json!(30), Duration::from_secs(30));
+        /// Requests that wait for it at a time, at most; more get 503.
+        pub max_waiting as "max_waiting": u32 = int(1..=16384), default(1000);
         /// Logs what is received and sent.
         pub debug as "debug": bool = boolean(), default(false);
     }

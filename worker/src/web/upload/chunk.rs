@@ -2,7 +2,6 @@
 
 use hyper::StatusCode;
 use jackfield_shared::config::{FormFields, UploadOptions};
-use percent_encoding::percent_decode_str;
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::path::Path;
@@ -115,19 +114,10 @@ fn name_of(file: &str, numbers: [u64; 3], identifier: &str) -> String {
     hash.finalize().iter().take(16).map(|octet| format!("{octet:02x}")).collect()
 }
 
-/// The fields of a query.
-pub(super) fn query(text: &str) -> HashMap<String, String> {
-    let decoded = |text: &str| {
-        let spaced = text.replace('+', " ");
-        percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
-    };
-    let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.map(|(name, value)| (decoded(name), decoded(value))).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::web::query::query;
 
     fn names() -> FormFields {
         let name = |name: &str| name.to_owned();

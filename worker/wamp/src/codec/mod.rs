@@ -12,6 +12,7 @@ mod transcode;
 
 pub use batch::{Batch, Unbatched, append as append_to_batch};
 pub use message::{decode, encode};
+pub use transcode::decode_value;
 
 use crate::Value;
 use std::fmt;

@@ -1,6 +1,6 @@
 //! Arguments from one serializer into another.
 
-use super::{Error, Read, Write, cbor, json, msgpack};
+use super::{Error, Read, Write, cbor, json, json_text, msgpack};
 use crate::{Dict, Payload, Serializer, Value};
 
 /// How many elements of a message's list the payload takes.
@@ -40,6 +40,23 @@ pub(crate) fn write_payload<W: Write>(payload: &Payload, to: Serializer, writer:
     }
 }
 
+/// Decodes bytes that are one value and nothing else.
+///
+/// # Errors
+///
+/// The bytes are not what the serializer writes, or are nested too deep.
+pub fn decode_value(serializer: Serializer, bytes: &[u8]) -> Result<Value, Error> {
+    fn whole<'a>(mut reader: impl Read<'a>) -> Result<Value, Error> {
+        let value = reader.value()?;
+        reader.end().map(|()| value)
+    }
+    match serializer {
+        Serializer::Json => whole(json::Reader::new(bytes)?),
+        Serializer::Msgpack => whole(msgpack::Reader::new(bytes)?),
+        Serializer::Cbor => whole(cbor::Reader::new(bytes)?),
+    }
+}
+
 /// Decodes one value.
 fn value(serializer: Serializer, raw: &[u8]) -> Result<Value, Error> {
     match serializer {
@@ -50,6 +67,22 @@ fn value(serializer: Serializer, raw: &[u8]) -> Result<Value, Error> {
 }
 
 impl Payload {
+    /// The list of the arguments and the map of the keyword arguments in JSON; absent: there are none.
+    #[must_use]
+    pub fn to_json(&self) -> (Option<String>, Option<String>) {
+        if let Self::Raw { serializer: Serializer::Json, args, kwargs } = self
+            && args.first() == Some(&b'[')
+        {
+            let text = |raw: &bytes::Bytes| String::from_utf8_lossy(raw).into_owned();
+            let some = |raw: &&bytes::Bytes| !json::Reader::is_empty(raw);
+            return (Some(args).filter(some).map(text), kwargs.as_ref().filter(some).map(text));
+        }
+        // Skimming has read them, so they can be read, but for keys that are no strings.
+        let (args, kwargs) = self.decode().unwrap_or_default();
+        let args = (!args.is_empty()).then(|| json_text(&Value::List(args)));
+        (args, (!kwargs.is_empty()).then(|| json_text(&kwargs.into())))
+    }
+
     /// Decodes the arguments. Those that are passed through (`enc_algo`) are one argument.
     ///
     /// # Errors

@@ -1,0 +1,261 @@
+//! A session within the process: what services publish and call by.
+
+use super::outbox::Outbox;
+use super::router::{Connecting, Router};
+use jackfield_shared::config::Queue;
+use jackfield_wamp::auth::{Anonymous, Connection, Methods, Source};
+use jackfield_wamp::{Dict, Id, Message, Outgoing, Payload, Serializer, Value, kind};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::fmt;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Poll;
+use tokio::sync::oneshot;
+use tokio::task::spawn_local;
+use tracing::warn;
+
+/// A session within the process, of a realm and with a role that the configuration names. It joins with its first
+/// request, and again if it was ended.
+pub(crate) struct Embedded {
+    router: Rc<Router>,
+    realm: String,
+    role: String,
+    /// What it is for, which is its authid.
+    purpose: &'static str,
+    /// Requests that wait for their answers at a time, at most.
+    most: usize,
+    session: RefCell<Option<Rc<Session>>>,
+}
+
+/// Why a request has no answer of the realm.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The realm does not let the session in.
+    #[error("the service can't join its realm: {0}")]
+    Refused(String),
+    /// The session was ended before there was an answer.
+    #[error("the service's session was ended before there was an answer")]
+    Gone,
+    /// As many requests wait as may.
+    #[error("too many requests wait for their answers")]
+    Busy,
+}
+
+/// An answer of the realm.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// The event is published: its id.
+    Published(Id),
+    /// The call's result.
+    Result(Payload),
+    /// The URI and arguments of an error.
+    Error(String, Payload),
+}
+
+/// It from WELCOME to its end.
+struct Session {
+    id: Id,
+    outbox: Rc<Outbox>,
+    waiting: RefCell<HashMap<Id, oneshot::Sender<Rc<Outgoing>>>>,
+    last_request: Cell<Id>,
+    ended: Cell<bool>,
+}
+
+impl fmt::Debug for Embedded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Embedded")
+            .field("realm", &self.realm)
+            .field("role", &self.role)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Embedded {
+    /// One that has not joined; at most `most` of its requests wait at a time.
+    pub(crate) fn new(
+        router: Option<&Rc<Router>>,
+        realm: &str,
+        role: &str,
+        purpose: &'static str,
+        most: usize,
+    ) -> Result<Self, String> {
+        let router = router.cloned().ok_or("WAMP is routed by router workers only")?;
+        if let Err(e) = router.knows(realm, role) {
+            // Crossbar.io starts so, too; nothing is allowed to such a service.
+            warn!("the {purpose} service can do nothing: {e}");
+        }
+        let (realm, role) = (realm.to_owned(), role.to_owned());
+        Ok(Self { router, realm, role, purpose, most, session: RefCell::new(None) })
+    }
+
+    /// Publishes an event, and waits until that is acknowledged.
+    pub(crate) async fn publish(
+        &self,
+        topic: String,
+        options: Dict,
+        payload: Payload,
+    ) -> Result<Reply, Failure> {
+        let options = options.with("acknowledge", true);
+        self.ask(|request| Message::Publish { request, options, topic, payload }).await
+    }
+
+    /// Calls a procedure. The call is cancelled if nobody waits for its answer any longer.
+    pub(crate) async fn call(
+        &self,
+        procedure: String,
+        options: Dict,
+        payload: Payload,
+    ) -> Result<Reply, Failure> {
+        self.ask(|request| Message::Call { request, options, procedure, payload }).await
+    }
+
+    async fn ask(&self, message: impl FnOnce(Id) -> Message) -> Result<Reply, Failure> {
+        let session = self.joined()?;
+        if session.waiting.borrow().len() >= self.most {
+            return Err(Failure::Busy);
+        }
+        let request = session.last_request.get() + 1;
+        session.last_request.set(request);
+        let (sender, receiver) = oneshot::channel();
+        session.waiting.borrow_mut().insert(request, sender);
+        let message = message(request);
+        let is_call = matches!(message, Message::Call { .. });
+        let waiting = Waiting { router: &self.router, session: &session, request, is_call };
+        self.router.deliver(session.id, message);
+        let answer = receiver.await.map_err(|_| Failure::Gone)?;
+        drop(waiting);
+        match answer.message() {
+            Message::Published { publication, .. } => Ok(Reply::Published(*publication)),
+            Message::Result { payload, .. } => Ok(Reply::Result(payload.clone())),
+            Message::Error { error, payload, .. } => Ok(Reply::Error(error.clone(), payload.clone())),
+            _ => Err(Failure::Gone),
+        }
+    }
+
+    fn joined(&self) -> Result<Rc<Session>, Failure> {
+        if let Some(session) = self.session.borrow().as_ref().filter(|session| !session.ended.get()) {
+            return Ok(Rc::clone(session));
+        }
+        let session = self.join()?;
+        *self.session.borrow_mut() = Some(Rc::clone(&session));
+        spawn_local(Rc::clone(&session).receive(Rc::clone(&self.router)));
+        Ok(session)
+    }
+
+    /// Joins by HELLO, as every client does. The answer is there at once: nobody else is asked.
+    fn join(&self) -> Result<Rc<Session>, Failure> {
+        let (realm, role) = (self.realm.clone(), self.role.clone());
+        let anonymous = Anonymous { realm: Some(realm.clone()), role, authid: Some(self.purpose.to_owned()) };
+        let methods = Methods { anonymous: Some(Source::Static(anonymous)), ..Methods::default() };
+        let transport = Dict::new()
+            .with("channel_type", "memory")
+            .with("channel_framing", "native")
+            .with("peer", "process")
+            .with("is_secure", false);
+        let connection = Connection {
+            serializer: Serializer::Json,
+            transport,
+            node: self.router.told().clone(),
+            cookie: None,
+            cookie_value: None,
+            certificate: None,
+            channel: None,
+        };
+        let outbox = Outbox::new(Serializer::Json, usize::MAX, Queue::default());
+        let id = self.router.connected(Connecting {
+            connection,
+            outbox: Rc::clone(&outbox),
+            methods: Rc::new(methods),
+            rawsocket: false,
+            cookie: None,
+        });
+        let features = Dict::new().with("call_canceling", true);
+        let caller = Dict::new().with("features", Value::from(features));
+        let roles =
+            Dict::new().with("caller", Value::from(caller)).with("publisher", Value::from(Dict::new()));
+        let details = Dict::new().with("roles", Value::from(roles));
+        self.router.deliver(id, Message::Hello { realm: Some(realm), details });
+        let answer = outbox.pop();
+        let refused = match answer.as_ref().map(|answer| answer.message()) {
+            Some(Message::Welcome { .. }) => {
+                return Ok(Rc::new(Session {
+                    id,
+                    outbox,
+                    waiting: RefCell::default(),
+                    last_request: Cell::new(0),
+                    ended: Cell::new(false),
+                }));
+            }
+            Some(Message::Abort { reason, details, .. }) => {
+                let text = details.get("message").and_then(Value::as_str).unwrap_or_default();
+                format!("{text} ({reason})")
+            }
+            _ => "the process ends".to_owned(),
+        };
+        self.router.disconnected(id);
+        Err(Failure::Refused(refused))
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.borrow().as_ref() {
+            session.outbox.end(1000, "");
+        }
+    }
+}
+
+impl Session {
+    /// Hands out what comes, until the session ends.
+    async fn receive(self: Rc<Self>, router: Rc<Router>) {
+        poll_fn(|cx| {
+            self.outbox.register(cx);
+            while let Some(message) = self.outbox.pop() {
+                self.take(message);
+            }
+            let ended = self.ended.get() || self.outbox.ending().is_some();
+            if ended { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        self.ended.set(true);
+        router.disconnected(self.id);
+        // Who waits is told by that.
+        self.waiting.borrow_mut().clear();
+    }
+
+    fn take(&self, message: Rc<Outgoing>) {
+        let request = match message.message() {
+            Message::Published { request, .. }
+            | Message::Result { request, .. }
+            | Message::Error { request_type: kind::PUBLISH | kind::CALL, request, .. } => *request,
+            Message::Goodbye { .. } | Message::Abort { .. } => {
+                self.ended.set(true);
+                return;
+            }
+            _ => return,
+        };
+        if let Some(sender) = self.waiting.borrow_mut().remove(&request) {
+            // Who has given up meanwhile needs no answer.
+            let _ = sender.send(message);
+        }
+    }
+}
+
+/// A request that is under way.
+struct Waiting<'a> {
+    router: &'a Router,
+    session: &'a Session,
+    request: Id,
+    is_call: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let given_up = self.session.waiting.borrow_mut().remove(&self.request).is_some();
+        if given_up && self.is_call && !self.session.ended.get() {
+            let options = Dict::new().with("mode", "killnowait");
+            self.router.deliver(self.session.id, Message::Cancel { request: self.request, options });
+        }
+    }
+}
