@@ -216,7 +216,8 @@ impl Remarks {
             | PathService::WebsocketTestee(_)
             | PathService::Publisher(_)
             | PathService::Caller(_)
-            | PathService::Webhook(_) => {}
+            | PathService::Webhook(_)
+            | PathService::Longpoll(_) => {}
             PathService::Static(service) => {
                 let message = "files of Python packages are not built; name their directory";
                 self.missing_if(service.package.is_some(), at.key("package"), message);
@@ -231,9 +232,7 @@ impl Remarks {
                 self.missing(kind, format!("{PYTHON}; run it as a guest worker behind \"reverseproxy\""));
             }
             PathService::Websocket(section) => self.websocket(section, at),
-            PathService::Longpoll(_) | PathService::Wap(_) => {
-                self.missing(kind, "this bridge to WAMP is not built yet")
-            }
+            PathService::Wap(_) => self.missing(kind, "this bridge to WAMP is not built yet"),
             PathService::Catalog(_) => {
                 self.missing(kind, "pages of a catalog of WAMP APIs are not built yet");
             }

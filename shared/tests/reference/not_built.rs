@@ -36,7 +36,6 @@ pub(crate) fn features() -> Vec<(&'static str, Value)> {
         ("FormFields.finish_extra", upload("finish_extra")),
         ("PathService:wsgi", service(json!({"type": "wsgi", "module": "m", "object": "o"}))),
         ("PathService:resource", service(json!({"type": "resource", "classname": "c"}))),
-        ("PathService:longpoll", service(json!({"type": "longpoll"}))),
         (
             "PathService:wap",
             service(

@@ -100,7 +100,7 @@ impl Cookies {
 }
 
 /// A random value of letters and digits.
-fn fresh(length: usize) -> String {
+pub(super) fn fresh(length: usize) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
     let mut bytes = vec![0; length];
     super::build::fill(&mut bytes);

@@ -189,12 +189,13 @@ impl Embedded {
             }
             Some(Message::Abort { reason, details, .. }) => {
                 let text = details.get("message").and_then(Value::as_str).unwrap_or_default();
-                format!("{text} ({reason})")
+                Failure::Refused(format!("{text} ({reason})"))
             }
-            _ => "the process ends".to_owned(),
+            // The process ends.
+            _ => Failure::Gone,
         };
         self.router.disconnected(id);
-        Err(Failure::Refused(refused))
+        Err(refused)
     }
 }
 

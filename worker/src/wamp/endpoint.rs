@@ -2,6 +2,7 @@
 
 use super::build;
 use super::cookies::Cookies;
+use super::longpoll::Polled;
 use super::outbox::Outbox;
 use super::peer::{OPENING, Peer};
 use super::router::{Connecting, Router};
@@ -11,7 +12,7 @@ use hyper::header::{HeaderMap, HeaderValue};
 use jackfield_shared::config::{Queue, RawsocketWamp, WebsocketSection};
 use jackfield_wamp::auth::{Connection, Methods};
 use jackfield_wamp::codec::Batch;
-use jackfield_wamp::{Dict, Serializer};
+use jackfield_wamp::{Dict, Id, Serializer};
 use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
@@ -100,6 +101,20 @@ impl Endpoint {
         }))
     }
 
+    /// WAMP over HTTP long-polling, with `queue` for each client; the error says what is wrong.
+    pub(super) fn longpoll(queue: Queue, router: Option<&Rc<Router>>) -> Result<Self, String> {
+        Ok(Self {
+            router: router.cloned().ok_or("WAMP is routed by router workers only")?,
+            methods: Rc::new(build::methods(None)?),
+            serializers: build::serializers(None)?,
+            cookies: None,
+            queue,
+            longest: usize::MAX,
+            opening: OPENING,
+            required: true,
+        })
+    }
+
     /// Agrees with a WebSocket client on what is spoken; absent: on nothing.
     pub(crate) fn handshake(&self, headers: &HeaderMap) -> Option<Handshake> {
         let (subprotocol, protocol) = match Subprotocol::choose(headers, &self.serializers) {
@@ -131,6 +146,18 @@ impl Endpoint {
         self.open(serializer, None, longest, None, "rawsocket", who)
     }
 
+    /// Connects a client by long-polling that speaks one of these subprotocols; absent: none is spoken here.
+    pub(super) fn open_longpoll<'a>(
+        &self,
+        names: impl Iterator<Item = &'a str>,
+        who: Who,
+    ) -> Option<(Polled, &'a str)> {
+        let (Subprotocol { serializer, batched }, name) = Subprotocol::of_names(names, &self.serializers)?;
+        let (id, outbox) = self.connect(serializer, self.longest, None, "longpoll", who);
+        let batch = batched.then(|| Batch::of(serializer));
+        Some((Polled::new(id, Rc::clone(&self.router), outbox, batch), name))
+    }
+
     fn open(
         &self,
         serializer: Serializer,
@@ -140,6 +167,18 @@ impl Endpoint {
         framing: &str,
         who: Who,
     ) -> Peer {
+        let (id, outbox) = self.connect(serializer, longest, cookie, framing, who);
+        Peer::new(id, Rc::clone(&self.router), outbox, batch, self.opening)
+    }
+
+    fn connect(
+        &self,
+        serializer: Serializer,
+        longest: usize,
+        cookie: Option<String>,
+        framing: &str,
+        who: Who,
+    ) -> (Id, Rc<Outbox>) {
         let peer = who.peer.to_string();
         let transport = Dict::new()
             .with("channel_type", if who.secure { "tls" } else { "tcp" })
@@ -165,6 +204,6 @@ impl Endpoint {
             rawsocket: framing == "rawsocket",
             cookie: cookies.cloned().zip(cookie),
         });
-        Peer::new(id, Rc::clone(&self.router), outbox, batch, self.opening)
+        (id, outbox)
     }
 }

@@ -7,6 +7,7 @@ mod build;
 mod cookies;
 mod embedded;
 mod endpoint;
+mod longpoll;
 mod outbox;
 mod peer;
 mod router;
@@ -15,6 +16,7 @@ mod turn;
 
 pub(crate) use embedded::{Embedded, Failure, Reply};
 pub(crate) use endpoint::{Endpoint, Handshake, Who};
+pub(crate) use longpoll::{Longpoll, Opening};
 pub(crate) use router::Router;
 pub(crate) use turn::Turn;
 

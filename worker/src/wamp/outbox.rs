@@ -15,6 +15,8 @@ pub(crate) struct Outbox {
     /// The longest message that the client takes, in bytes.
     longest: usize,
     queue: Queue,
+    /// Messages that wait, at most.
+    most: Cell<usize>,
     waiting: RefCell<VecDeque<Rc<Outgoing>>>,
     bytes: Cell<usize>,
     waker: RefCell<Option<Waker>>,
@@ -42,12 +44,18 @@ impl Outbox {
             serializer,
             longest,
             queue,
+            most: Cell::new(usize::MAX),
             waiting: RefCell::default(),
             bytes: Cell::new(0),
             waker: RefCell::new(None),
             ending: RefCell::new(None),
             dropped: Cell::new(0),
         })
+    }
+
+    /// Lets so many messages wait at most; one more ends the connection.
+    pub(super) fn limit_messages(&self, most: usize) {
+        self.most.set(most);
     }
 
     /// Queues a message.
@@ -61,6 +69,9 @@ impl Outbox {
         }
         let most = usize::try_from(self.queue.max_size).unwrap_or(usize::MAX);
         let mut waiting = self.waiting.borrow_mut();
+        if waiting.len() >= self.most.get() {
+            return Queued::Full;
+        }
         // One message is always taken, however long it is.
         if self.bytes.get() + length > most && !waiting.is_empty() {
             if self.queue.policy == QueuePolicy::Close {

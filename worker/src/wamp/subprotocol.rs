@@ -15,7 +15,16 @@ impl Subprotocol {
     /// The first of those that the client offers which is spoken here, with its name.
     pub(crate) fn choose(headers: &HeaderMap, spoken: &[Serializer]) -> Option<(Self, HeaderValue)> {
         let offered = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
-        let mut names = offered.flat_map(|value| value.split(',')).map(str::trim);
+        let names = offered.flat_map(|value| value.split(',')).map(str::trim);
+        let (subprotocol, name) = Self::of_names(names, spoken)?;
+        Some((subprotocol, HeaderValue::from_str(name).ok()?))
+    }
+
+    /// The first of these names that is spoken here, and that name.
+    pub(crate) fn of_names<'a>(
+        mut names: impl Iterator<Item = &'a str>,
+        spoken: &[Serializer],
+    ) -> Option<(Self, &'a str)> {
         names.find_map(|name| {
             let rest = name.strip_prefix("wamp.2.")?;
             let (serializer, batched) = match rest.strip_suffix(".batched") {
@@ -23,7 +32,7 @@ impl Subprotocol {
                 None => (rest, false),
             };
             let serializer = Serializer::named(serializer).filter(|found| spoken.contains(found))?;
-            Some((Self { serializer, batched }, HeaderValue::from_str(name).ok()?))
+            Some((Self { serializer, batched }, name))
         })
     }
 }

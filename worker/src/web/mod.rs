@@ -14,6 +14,7 @@ mod cors;
 mod files;
 mod frames;
 mod json;
+mod longpoll;
 mod nodeinfo;
 mod pages;
 mod proxy;

@@ -7,6 +7,7 @@ use super::cgi::Cgi;
 use super::connection::Client;
 use super::files::Files;
 use super::json::Json;
+use super::longpoll::Longpoll;
 use super::nodeinfo::Nodeinfo;
 use super::proxy::Proxy;
 use super::redirect::Redirect;
@@ -90,6 +91,7 @@ pub(crate) enum Route {
     WebsocketProxy(Rc<WebsocketProxy>),
     Bridge(Box<Bridge>),
     Webhook(Box<Webhook>),
+    Longpoll(Box<Longpoll>),
     Nothing,
 }
 
@@ -113,6 +115,7 @@ impl Route {
             PathService::Publisher(config) => Self::Bridge(Box::new(Bridge::publisher(config, means.wamp)?)),
             PathService::Caller(config) => Self::Bridge(Box::new(Bridge::caller(config, means.wamp)?)),
             PathService::Webhook(config) => Self::Webhook(Box::new(Webhook::new(config, means.wamp)?)),
+            PathService::Longpoll(config) => Self::Longpoll(Box::new(Longpoll::new(config, means.wamp)?)),
             PathService::None(_) => Self::Nothing,
             _ => return Err("the path service's type is not in this release".into()),
         })
@@ -133,6 +136,7 @@ impl Route {
             Self::WebsocketProxy(proxy) => proxy.answer(request, client).await,
             Self::Bridge(bridge) => bridge.answer(request, client).await,
             Self::Webhook(webhook) => webhook.answer(request, client).await,
+            Self::Longpoll(longpoll) => longpoll.answer(request, rest, client).await,
             Self::Redirect(redirect) => redirect.answer(),
             Self::Websocket(websocket) => websocket.answer(request, client),
             Self::Json(json) if rest.is_root() => json.answer(request),

@@ -110,14 +110,16 @@ object! {
 object! {
     /// How long-polling is spoken.
     pub struct LongpollOptions as "options of a long-poll service" {
-        /// Seconds a request waits for something to say.
+        /// Seconds a request waits for a message, after which it is answered with nothing; 0 or less: any.
         pub request_timeout as "request_timeout": i64 = int(ANY), default(10);
-        /// Seconds without a request after which a session ends.
+        /// Seconds without a request after which a session ends; 0 or less: it never does.
         pub session_timeout as "session_timeout": i64 = int(ANY), default(30);
-        /// Bytes kept for a client between its requests.
+        /// Bytes of messages that wait for a client between its requests; more end its session; 0 or less: any.
         pub queue_limit_bytes as "queue_limit_bytes": i64 = int(ANY), default(131072);
-        /// Messages kept for a client between its requests.
+        /// Messages that wait for a client between its requests; more end its session; 0 or less: any.
         pub queue_limit_messages as "queue_limit_messages": i64 = int(ANY), default(100);
+        /// Clients at a time, at most; more get 503.
+        pub max_sessions as "max_sessions": u32 = int(1..=1_000_000), default(10000);
         /// The id of every session, for debugging.
         pub debug_transport_id as "debug_transport_id": Option<String> = text(), optional;
         /// Logs what is received and sent.
