@@ -11,7 +11,7 @@ use std::path::PathBuf;
 /// Validates the configuration; starts nothing
 #[derive(Debug, Args)]
 pub(super) struct Check {
-    /// The configuration file in the node's directory, in place of config.yaml or config.json
+    /// The configuration file, relative to the current directory, else to the node's, in place of config.yaml or config.json
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// As JSON
@@ -24,8 +24,12 @@ impl Check {
         // Nothing is made: without the directory, paths are relative to where it would be.
         let base = std::path::absolute(&directory.shown).map_err(|e| Failure::new(e.to_string()))?;
         let base = base.canonicalize().unwrap_or(base);
-        let configuration =
-            Configuration::read(&directory.shown, &base, self.config.as_deref(), Absent::Error);
+        let configuration = Configuration::read(
+            &directory.shown,
+            &base,
+            Directory::configuration(self.config.as_deref()).as_deref(),
+            Absent::Error,
+        );
         if self.json {
             as_json(&configuration)?
         } else {

@@ -31,7 +31,7 @@ use std::process::ExitCode;
 /// Runs network endpoints on all cores of a machine.
 ///
 /// Every command works on the node of one directory: --dir, else $JACKFIELD_DIR, $CROSSBAR_DIR, ./.jackfield,
-/// ./.crossbar.
+/// ./.crossbar; commands to a node that runs look in the directories above, too.
 #[derive(Debug, Parser)]
 #[command(name = "jackfield", version, arg_required_else_help = true, disable_help_subcommand = true)]
 struct Arguments {
@@ -69,7 +69,17 @@ pub(crate) fn run() -> ExitCode {
         name_thread();
     }
     let Arguments { dir, command } = Arguments::parse_from(arguments);
-    let directory = Directory::choose(dir.as_deref());
+    let directory = match command {
+        Command::Stop(_)
+        | Command::Reload(_)
+        | Command::Upgrade(_)
+        | Command::Status(_)
+        | Command::Worker(_)
+        | Command::Top(_)
+        | Command::Endpoints(_)
+        | Command::Logs(_) => Directory::of_running(dir.as_deref()),
+        _ => Directory::choose(dir.as_deref()),
+    };
     let result = match command {
         Command::Start(start) => start.run(&directory, has_title),
         Command::Stop(stop) => stop.run(&directory),

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 /// from. SIGTERM and SIGINT drain and stop the node; a second one stops it at once.
 #[derive(Debug, Args)]
 pub(super) struct Start {
-    /// The configuration file in the node's directory, in place of config.yaml or config.json
+    /// The configuration file, relative to the current directory, else to the node's, in place of config.yaml or config.json
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Run in the background; return when every worker is ready. The log then goes to node.log
@@ -61,7 +61,8 @@ impl Start {
         }
         let absent = if directory.is_untouched() { Absent::BuiltIn } else { Absent::Error };
         let base = directory.make().map_err(|e| Failure::new(format!("the node directory {shown}: {e}")))?;
-        let mut configuration = Configuration::read(&directory.shown, &base, self.config.as_deref(), absent);
+        let named = Directory::configuration(self.config.as_deref());
+        let mut configuration = Configuration::read(&directory.shown, &base, named.as_deref(), absent);
         if let Some(title) = configuration.title().filter(|_| !has_title) {
             set_core_limit(core_limit).map_err(Failure::new)?;
             let error = set_title(title);
@@ -76,7 +77,7 @@ impl Start {
         configuration.fetch_archives(&wanted, |text| remark(&text));
         let directory_of_log = self.log_dir.unwrap_or_else(|| base.clone());
         let file = self.log_to_file.then(|| directory_of_log.join(LOG_FILE));
-        let origin = Origin { directory: directory.shown.clone(), base, file: self.config };
+        let origin = Origin { directory: directory.shown.clone(), base, file: named };
         let log = Settings { level: self.log_level, format: self.log_format, file };
         let options = Options { log, waiting, core_limit };
         let obstacles = configuration.obstacles();

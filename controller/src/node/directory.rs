@@ -1,7 +1,8 @@
 //! Which directory a command works on.
 
 use std::env;
-use std::io;
+use std::io::{self, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// Variables that name the directory, the first that is set and not empty.
@@ -33,6 +34,40 @@ impl Directory {
         let path = named.or_else(from_disk).unwrap_or_else(|| NAMES[0].into());
         let shown = if path.is_file() { parent_of(&path) } else { path };
         Self { shown, is_named }
+    }
+
+    /// The same for a command to a node that runs: where there is none here, the nearest directory above that has one, on the
+    /// same file system, and that nobody but its owner can write, who is the user or root. Says which it is.
+    pub(crate) fn of_running(argument: Option<&Path>) -> Self {
+        let chosen = Self::choose(argument);
+        if chosen.is_named || chosen.shown.is_dir() {
+            return chosen;
+        }
+        let Some(above) = env::current_dir().ok().and_then(|here| Self::above(&here)) else { return chosen };
+        let _ = writeln!(anstream::stderr(), "jackfield: the node directory is {}", above.display());
+        Self { shown: above, is_named: false }
+    }
+
+    fn above(here: &Path) -> Option<PathBuf> {
+        let device = here.metadata().ok()?.dev();
+        let own = rustix::process::geteuid().as_raw();
+        let is_safe = |path: &PathBuf| {
+            path.symlink_metadata().is_ok_and(|found| {
+                found.is_dir()
+                    && found.dev() == device
+                    && (found.uid() == own || found.uid() == 0)
+                    && found.mode() & 0o022 == 0
+            })
+        };
+        here.ancestors().skip(1).flat_map(|above| NAMES.map(|name| above.join(name))).find(is_safe)
+    }
+
+    /// The configuration `file`: relative to where the user is, as shells complete it, if it is there, else to the
+    /// directory.
+    pub(crate) fn configuration(file: Option<&Path>) -> Option<PathBuf> {
+        let file = file?;
+        let here = std::path::absolute(file).ok().filter(|here| here.is_file());
+        Some(here.unwrap_or_else(|| file.into()))
     }
 
     /// Whether nobody has named it, and nobody has put anything there: only what a built-in node leaves is there, if that.
@@ -84,6 +119,20 @@ mod tests {
         assert_eq!(Directory::choose(Some(&file)).shown, temp.path());
         assert_eq!(Directory::choose(Some(temp.path())).shown, temp.path());
         assert_eq!(parent_of(Path::new("config.json")), Path::new("."));
+    }
+
+    #[test]
+    fn a_directory_above_is_taken_if_nobody_else_can_write_it() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let temp = TempDir::new();
+        let (node, deep) = (temp.path().join(".jackfield"), temp.path().join("a/b"));
+        std::fs::create_dir_all(&deep).unwrap();
+        std::fs::create_dir(&node).unwrap();
+        let mode = |bits| std::fs::set_permissions(&node, std::fs::Permissions::from_mode(bits)).unwrap();
+        mode(0o755);
+        assert_eq!(Directory::above(&deep), Some(node.clone()));
+        mode(0o775);
+        assert_eq!(Directory::above(&deep), None);
     }
 
     #[test]
