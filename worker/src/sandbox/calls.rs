@@ -169,6 +169,9 @@ fn refused(needs: &Needs) -> seccompiler::Result<Rules> {
     let always = NEVER.iter();
     let unless_programs = PROGRAMS.iter().chain(ATTRIBUTES).chain(SHARES).filter(|_| !needs.programs);
     let mut rules: Rules = always.chain(unless_programs).map(|&call| (call, Vec::new())).collect();
+    if needs.times {
+        rules.remove(&libc::SYS_utimensat);
+    }
     // Whoever makes files may still give one its mode, by a descriptor.
     if !needs.programs && needs.write.is_empty() {
         rules.insert(libc::SYS_fchmod, Vec::new());

@@ -38,6 +38,8 @@ pub(crate) struct Needs {
     pub(super) trust: bool,
     /// It starts programs, which need what nobody can tell in advance.
     pub(super) programs: bool,
+    /// It sets the times of its files by their names.
+    pub(super) times: bool,
     /// Programs are started for it, by its launcher.
     pub(crate) launcher: bool,
 }
@@ -52,6 +54,7 @@ impl Needs {
             names: false,
             trust: false,
             programs: false,
+            times: false,
             launcher: false,
         }
     }
@@ -76,13 +79,13 @@ impl Needs {
         needs
     }
 
-    /// What the embedded Arti needs: relays are anywhere, and what it learns of them is kept in its directory. It asks
-    /// the system's user database who may write above that.
+    /// What the embedded Arti needs: relays are anywhere, and what it learns of them is kept in its directory, where it notes
+    /// by the times of directories when they were used. It asks the system's user database who may write above that.
     pub(crate) fn of_arti(settings: &Tor) -> Self {
         let state = BTreeSet::from([settings.state_directory.clone()]);
         let memory = ["/proc/meminfo", "/proc/self", "/sys/fs/cgroup"].map(PathBuf::from);
         let read = Read::Only(state.iter().cloned().chain(memory).collect());
-        Self { read, write: state, connect: Connect::Any, names: true, ..Self::nothing() }
+        Self { read, write: state, connect: Connect::Any, names: true, times: true, ..Self::nothing() }
     }
 
     /// What fetching a file into this directory needs.
