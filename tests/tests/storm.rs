@@ -251,7 +251,9 @@ fn storm(kills: u32, processes: impl Fn() -> Vec<u32>) -> BTreeSet<u16> {
     let mut killed = 0;
     while killed < kills {
         let next = Instant::now() + Duration::from_millis(200);
-        let there = processes();
+        // One that was killed just now may still be listed.
+        let runs = |pid: &u32| std::path::Path::new(&format!("/proc/{pid}")).exists();
+        let there: Vec<u32> = processes().into_iter().filter(runs).collect();
         if let Some(&victim) = there.get(killed as usize * 7 % there.len().max(1)) {
             // Stopped, it accepts nothing more: what it has accepted by then ends with it, and nothing else may.
             signal_pid(victim, Signal::STOP);

@@ -99,6 +99,7 @@ fn another_image_goes_on_with_everything() {
         let first = &s["workers"][0]["processes"][0];
         first["state"] == "ready" && first["restarts"] == 1
     });
+    node.log.wait(0, "every worker is ready");
     let used = descriptors(node.pid());
     release(&executable);
     let output = node.run(&["upgrade"]);
@@ -237,6 +238,8 @@ fn an_image_that_fails_gives_back_what_it_has_got() {
     fs::copy("/bin/sleep", &path).unwrap();
     let node = Node::start_executable(&executable, dir, &config(&[tool]));
     let before = node.ready();
+    // A start is over when programs have run for a moment.
+    node.log.wait(0, "every worker is ready");
     // The new image finds out that a guest's program is gone when it has taken over.
     fs::rename(&path, path.with_extension("away")).unwrap();
     release(&executable);

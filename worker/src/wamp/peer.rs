@@ -73,7 +73,9 @@ impl Handler for Peer {
         }
         match self.batch {
             None => self.router.receive(self.id, &bytes),
-            Some(_) if bytes.is_empty() => self.router.violated(self.id, "a batch without a message"),
+            Some(Batch::Separated) if bytes.is_empty() => {
+                self.router.violated(self.id, "a batch without a message")
+            }
             Some(batch) => {
                 for message in Unbatched::new(batch, bytes) {
                     match message {
