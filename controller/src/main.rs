@@ -13,6 +13,7 @@ mod logs;
 mod names;
 mod node;
 mod onion;
+mod python;
 mod sockets;
 mod stage;
 mod supervise;

@@ -10,6 +10,7 @@ mod ring;
 mod settings;
 mod sink;
 mod time;
+mod told;
 
 pub(crate) use filter::Filter;
 pub(crate) use follower::QUEUE as FOLLOWER_QUEUE;
@@ -18,6 +19,7 @@ pub(crate) use levels::CONTROLLER;
 pub(crate) use lines::Lines;
 pub(crate) use settings::Settings;
 pub(crate) use time::parse_rfc3339;
+pub(crate) use told::told;
 
 use crate::control::Response;
 use crate::upgrade::LogState;

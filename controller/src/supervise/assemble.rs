@@ -157,10 +157,11 @@ impl Assembler<'_> {
                 continue;
             }
             match set_up(config.clone(), self.setting.base, self.setting.machine) {
-                Ok(mut worker) => {
+                Ok((mut worker, host)) => {
                     self.keep_scale(&mut worker, config);
                     worker.tls_files = worker.tls_files_of(&self.configuration.tls.files);
-                    workers.push((path, worker));
+                    workers.push((path.clone(), worker));
+                    workers.extend(host.map(|host| (path, host)));
                 }
                 Err((key, reason)) => self.failed(&path.key(key), reason),
             }

@@ -4,7 +4,7 @@ use super::event::{Event, Output, Source};
 use super::group::Group;
 use super::handover::{Attendance, Pause, Piece, attended};
 use super::process::LastLines;
-use crate::logs::{Hub, Lines};
+use crate::logs::{Hub, Lines, told};
 use jackfield_shared::ipc::{FromWorker, Receiver, Sender, ToWorker};
 use jackfield_shared::log::Level;
 use rustix::io::Errno;
@@ -156,12 +156,13 @@ pub(super) async fn read(
             }),
             lines = next => lines?,
         };
+        let texts: Vec<_> = lines.into_iter().map(|line| told(level, line)).collect();
         if output == Output::Stderr {
-            last.keep(&lines);
+            let grave = texts.iter().filter(|(level, _)| *level <= Level::Warn);
+            last.keep(grave.flat_map(|(_, text)| text.split('\n')));
         }
-        if level <= hub.level(Some(&source.worker)) {
-            hub.publish_all(source.records(level, lines));
-        }
+        let most = hub.level(Some(&source.worker));
+        hub.publish_all(source.records(texts.into_iter().filter(|(level, _)| *level <= most)));
         // Others have something to say, too.
         yield_now().await;
     }

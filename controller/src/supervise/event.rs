@@ -57,10 +57,10 @@ impl Source {
         self.claim(Record::now(level, message))
     }
 
-    /// Records of now, of these lines.
-    pub(crate) fn records(&self, level: Level, lines: Vec<String>) -> impl Iterator<Item = Record> {
-        let first = self.record(level, String::new());
-        lines.into_iter().map(move |message| Record { message, ..first.clone() })
+    /// Records of now, of these levels and texts.
+    pub(crate) fn records(&self, texts: impl Iterator<Item = (Level, String)>) -> impl Iterator<Item = Record> {
+        let first = self.record(Level::Info, String::new());
+        texts.map(move |(level, message)| Record { level, message, ..first.clone() })
     }
 
     /// The record as one of this process, whatever it says of itself.

@@ -82,21 +82,25 @@ fn member(worker: &Worker) -> Member {
     let mut listens: BTreeSet<_> =
         worker.listeners().iter().flat_map(|listener| listened(listener.endpoint)).collect();
     let mut connects = BTreeSet::new();
-    match &worker.work {
-        Work::Serve(config) => {
-            for (_, endpoint) in config::endpoints(config, &config::Path::default()) {
-                if let Endpoint::Connecting(endpoint) = endpoint {
-                    connects.extend(connected(endpoint));
-                }
-            }
+    let config = match &worker.work {
+        Work::Serve(config) => Some(&**config),
+        // Components say where they connect to, other guests can't.
+        Work::Guest(guest) => Some(&guest.worker),
+        Work::Publish(_) | Work::Arti(_) | Work::Gone(_) => None,
+    };
+    for (_, endpoint) in config.map(|config| config::endpoints(config, &config::Path::default())).into_iter().flatten() {
+        if let Endpoint::Connecting(endpoint) = endpoint {
+            connects.extend(connected(endpoint));
         }
-        // Where a guest answers it may say, where it connects to it can't.
+    }
+    match &worker.work {
+        // Where a guest answers it may say.
         Work::Guest(guest) => {
             if let Ready::Tcp(at) = &guest.program.ready {
                 listens.extend(tcp(&at.host, at.port));
             }
         }
-        Work::Publish(_) | Work::Arti(_) | Work::Gone(_) => {}
+        Work::Serve(_) | Work::Publish(_) | Work::Arti(_) | Work::Gone(_) => {}
     }
     Member { id: worker.id().to_owned(), after: worker.common().after.clone(), listens, connects }
 }

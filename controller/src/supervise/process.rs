@@ -87,7 +87,8 @@ pub(super) struct LastLines(Rc<RefCell<VecDeque<String>>>);
 
 impl LastLines {
     /// Keeps these lines, if they are the last ones.
-    pub(super) fn keep(&self, lines: &[String]) {
+    pub(super) fn keep<'a>(&self, lines: impl Iterator<Item = &'a str>) {
+        let lines: Vec<_> = lines.collect();
         let mut kept = self.0.borrow_mut();
         for line in &lines[lines.len().saturating_sub(KEPT_LINES)..] {
             if kept.len() == KEPT_LINES {

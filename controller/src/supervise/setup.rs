@@ -5,8 +5,10 @@ use super::launch::Launch;
 use super::worker::{Embedded, Publisher, Work, Worker};
 use crate::cgroup::Cgroups;
 use crate::guest::{find, is_of_service_manager};
+use crate::node::RUN;
+use crate::python;
 use crate::stage::{ARGUMENTS, Identity, VARIABLE, worker_value};
-use jackfield_shared::config::{self, Inherit, ProcessEnv, Processes, WorkerCommon, WorkerKind};
+use jackfield_shared::config::{self, Inherit, ProcessEnv, Processes, RestartPolicy, WorkerCommon, WorkerKind};
 use jackfield_shared::ipc::{DaemonService, OnionService};
 use rustix::thread::{CpuSet, sched_getaffinity};
 use std::ffi::OsString;
@@ -84,16 +86,46 @@ impl Cpus {
     }
 }
 
-/// A worker as the configuration wants it, with no process yet.
+/// A worker as the configuration wants it, and the host of what is Python beside it, if it is a router with some; with no
+/// process yet.
 ///
 /// # Errors
 /// When its options can't be met on this machine.
-pub(crate) fn worker(config: config::Worker, directory: &Path, machine: &Machine) -> Result<Worker, Wrong> {
+pub(crate) fn worker(
+    mut config: config::Worker,
+    directory: &Path,
+    machine: &Machine,
+) -> Result<(Worker, Option<Worker>), Wrong> {
+    let beside = python::separate(&mut config, directory, &directory.join(RUN))?;
+    let host = beside.map(|host| one(host.worker, Some(host.guest), directory, machine)).transpose()?;
+    let program = match &config.kind {
+        WorkerKind::Guest(program) => Some(program.clone()),
+        WorkerKind::Container(container) => Some(python::of_container(&config, container, directory)?),
+        WorkerKind::Router(_) | WorkerKind::WebsocketTestee(_) | WorkerKind::Proxy(_) => None,
+    };
+    Ok((one(config, program, directory, machine)?, host))
+}
+
+/// A worker that runs this program, or ours.
+fn one(
+    mut config: config::Worker,
+    program: Option<config::Guest>,
+    directory: &Path,
+    machine: &Machine,
+) -> Result<Worker, Wrong> {
     let (user, group) = (config.common.user.as_deref(), config.common.group.as_deref());
     let identity = Identity::of(user, group)?;
-    if let WorkerKind::Guest(program) = &config.kind {
-        let program = program.clone();
-        return guest(config, program, identity, machine);
+    let cpus = config.native_options().map(|options| machine.cpus.at(&options.cpu_affinity)).transpose();
+    let cpus = cpus.map_err(|reason| ("options", reason))?.flatten();
+    if let Some(program) = program {
+        let policy = &mut config.common.restart.policy;
+        if matches!(config.kind, WorkerKind::Container(_)) && *policy == RestartPolicy::Always {
+            // One that ends well has done what `shutdown` says.
+            *policy = RestartPolicy::OnFailure;
+        }
+        let mut guest = guest(config, program, identity, machine)?;
+        guest.launch.cpus = cpus;
+        return Ok(guest);
     }
     let Some(options) = config.native_options() else {
         return Err(("type", format!("workers of type \"{}\" are not built yet", config.kind_name())));
@@ -102,7 +134,7 @@ pub(crate) fn worker(config: config::Worker, directory: &Path, machine: &Machine
     let launch = Launch {
         title: title.unwrap_or_else(|| format!("jackfield {} {}", config.kind_name(), config.id)),
         core_limit: None,
-        cpus: machine.cpus.at(&options.cpu_affinity).map_err(|reason| ("options", reason))?,
+        cpus,
         environment: of_worker(&options.env, identity.as_ref(), std::env::vars_os()),
         identity,
         limits: config.common.limits.clone(),

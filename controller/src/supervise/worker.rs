@@ -183,7 +183,7 @@ impl Worker {
     pub(crate) fn listeners(&self) -> Vec<config::Listener<'_>> {
         match &self.work {
             Work::Serve(worker) => worker.listeners(),
-            Work::Guest(guest) => guest.worker.listeners(),
+            Work::Guest(guest) => guest.program.listeners(),
             Work::Publish(_) | Work::Arti(_) | Work::Gone(_) => Vec::new(),
         }
     }
@@ -210,11 +210,13 @@ impl Worker {
     }
 
     /// Whether a process and its successor can do their work side by side. A guest without sockets of ours has
-    /// got what it needs by itself, which may be a port, or the lock on a file.
+    /// got what it needs by itself, which may be a port, or the lock on a file; components register procedures.
     pub(crate) fn can_overlap(&self) -> bool {
         match &self.work {
             Work::Serve(_) | Work::Publish(_) | Work::Arti(_) | Work::Gone(_) => true,
-            Work::Guest(guest) => !guest.program.listen.is_empty(),
+            Work::Guest(guest) => {
+                !guest.program.listen.is_empty() && !matches!(guest.worker.kind, config::WorkerKind::Container(_))
+            }
         }
     }
 

@@ -54,6 +54,13 @@ pub fn endpoints<'a>(worker: &'a Worker, at: &Path) -> Vec<(Path, Endpoint<'a>)>
             (at, Endpoint::Listening(&socket.endpoint, None))
         }));
     }
+    if let WorkerKind::Container(container) = &worker.kind {
+        let components = container.components.iter().enumerate();
+        found.extend(components.map(|(index, component)| {
+            let at = at.key("components").index(index).key("transport").key("endpoint");
+            (at, Endpoint::Connecting(component.transport().endpoint()))
+        }));
+    }
     found
 }
 

@@ -10,9 +10,9 @@ use super::transport::{
     RawsocketSection, Serializer, Transport, TransportKind, Universal, Web, WebsocketPath, WebsocketSection,
 };
 use super::wamp::{
-    Auth, CookieStore, CryptosignAuth, CryptosignStatic, Realm, ScramAuth, TicketAuth, TlsAuth, WampcraAuth,
+    Auth, CookieStore, CryptosignAuth, CryptosignStatic, Realm,
 };
-use super::worker::{Processes, Proxy, Router, Worker, WorkerKind};
+use super::worker::{Container, Processes, Proxy, Router, Worker, WorkerKind};
 
 /// One remark: a feature that is not built, or a warning that depends on that.
 pub(super) type Remark = (Severity, Path, String);
@@ -29,7 +29,6 @@ pub(super) fn remarks(node: &Node) -> Vec<Remark> {
 }
 
 const MQTT: &str = "MQTT is not built yet";
-const PYTHON: &str = "Python does not run inside of Jackfield";
 
 struct Remarks(Vec<Remark>);
 
@@ -68,21 +67,12 @@ impl Remarks {
                     self.listening(&socket.endpoint, &at.key("listen").index(index).key("endpoint"));
                 }
             }
-            WorkerKind::Container(_) => {
-                self.missing(
-                    at.key("type"),
-                    format!("container workers are not built; {PYTHON}: start the components as guests"),
-                );
-            }
+            WorkerKind::Container(container) => self.container(container, at),
         }
     }
 
     fn router(&mut self, router: &Router, at: &Path) {
         self.missing_if(router.manhole.is_some(), at.key("manhole"), "the manhole is not built yet");
-        for index in 0..router.components.len() {
-            let message = format!("{PYTHON}; start the component as a guest worker");
-            self.missing(at.key("components").index(index), message);
-        }
         for (index, realm) in router.realms.iter().enumerate() {
             self.realm(realm, &at.key("realms").index(index));
         }
@@ -92,6 +82,18 @@ impl Remarks {
         if !router.realms.is_empty() && !router.transports.iter().any(speaks_wamp) {
             let message = "has no effect: no transport of this worker speaks WAMP";
             self.0.push((Severity::Warning, at.key("realms"), message.into()));
+        }
+    }
+
+    fn container(&mut self, container: &Container, at: &Path) {
+        self.missing_if(container.manhole.is_some(), at.key("manhole"), "the manhole is not built yet");
+        for (index, component) in container.components.iter().enumerate() {
+            let at = at.key("components").index(index).key("transport");
+            if matches!(component.transport().endpoint(), ConnectingEndpoint::Tor(_)) {
+                let message = "a component does not connect through Tor; a \"stream.relay\" that does can stand between";
+                self.missing(at.key("endpoint").key("type"), message);
+            }
+            self.connecting(component.transport().endpoint(), &at.key("endpoint"));
         }
     }
 
@@ -162,18 +164,6 @@ impl Remarks {
             }
         }
         let Some(auth) = auth else { return };
-        let functions = [
-            ("ticket", matches!(auth.ticket, Some(TicketAuth::Function(_)))),
-            ("wampcra", matches!(auth.wampcra, Some(WampcraAuth::Function(_)))),
-            ("scram", matches!(auth.scram, Some(ScramAuth::Function(_)))),
-            ("cryptosign", matches!(auth.cryptosign, Some(CryptosignAuth::Function(_)))),
-            ("cryptosign-proxy", matches!(auth.cryptosign_proxy, Some(CryptosignAuth::Function(_)))),
-            ("tls", matches!(auth.tls, Some(TlsAuth::Function(_)))),
-        ];
-        for (method, is_function) in functions {
-            let message = format!("{PYTHON}; use \"dynamic\", which asks a WAMP procedure");
-            self.missing_if(is_function, at.key("auth").key(method).key("type"), &message);
-        }
         if let Some(CryptosignAuth::Static(CryptosignStatic { trustroots: Some(_), .. })) = &auth.cryptosign {
             self.missing(at.key("auth").key("cryptosign").key("trustroots"), "trust roots are not built yet");
         }
@@ -214,6 +204,8 @@ impl Remarks {
             | PathService::Reverseproxy(_)
             | PathService::WebsocketReverseproxy(_)
             | PathService::WebsocketTestee(_)
+            | PathService::Wsgi(_)
+            | PathService::Resource(_)
             | PathService::Publisher(_)
             | PathService::Caller(_)
             | PathService::Webhook(_)
@@ -227,9 +219,6 @@ impl Remarks {
                 for (path, service) in &nested.paths {
                     self.service(service, &at.key("paths").key(path));
                 }
-            }
-            PathService::Wsgi(_) | PathService::Resource(_) => {
-                self.missing(kind, format!("{PYTHON}; run it as a guest worker behind \"reverseproxy\""));
             }
             PathService::Websocket(section) => self.websocket(section, at),
             PathService::Wap(_) => self.missing(kind, "this bridge to WAMP is not built yet"),

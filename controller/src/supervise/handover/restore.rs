@@ -300,7 +300,7 @@ impl Takeover<'_> {
         (process.counters, process.publications) = (state.counters.clone(), state.publications.clone());
         process.reason.clone_from(&state.reason);
         process.leaves_by = state.left_ms.map(|ms| Instant::now() + Duration::from_millis(ms));
-        process.lines.keep(&state.stderr);
+        process.lines.keep(state.stderr.iter().map(String::as_str));
         if let Some(guest) = &state.guest {
             process.said.status.clone_from(&guest.status);
             process.said.is_watched = guest.is_watched;

@@ -20,6 +20,16 @@ tagged! {
     }
 }
 
+impl ConnectingTransport {
+    /// Where it goes.
+    pub fn endpoint(&self) -> &ConnectingEndpoint {
+        match self {
+            Self::Websocket(websocket) => &websocket.endpoint,
+            Self::Rawsocket(rawsocket) => &rawsocket.endpoint,
+        }
+    }
+}
+
 object! {
     /// WAMP over WebSocket, as a client.
     pub struct WebsocketConnecting as "a connecting WebSocket transport" {

@@ -48,10 +48,13 @@ object! {
 object! {
     /// A Python function decides.
     pub struct FunctionAuth as "authentication by a Python function" {
-        /// The function that makes the authenticator.
-        pub create as "create": Json = any(), required;
+        /// The function that makes the authenticator, as `module.function`. It is called with `config` and a controller or None,
+        /// and gives a function of realm, authid and details.
+        pub create as "create": String = text(), required;
         /// Handed to it.
         pub config as "config": Option<Json> = any(), optional;
+        /// Hands it the object that `expose_controller` of a worker's options gives to components.
+        pub expose_controller as "expose_controller": bool = boolean(), default(false);
     }
     open true;
 }

@@ -28,6 +28,16 @@ tagged! {
     }
 }
 
+impl ContainerComponent {
+    /// How it reaches its router.
+    pub fn transport(&self) -> &ConnectingTransport {
+        match self {
+            Self::Class(component) => &component.transport,
+            Self::Function(component) => &component.transport,
+        }
+    }
+}
+
 object! {
     /// A Python class beside a router.
     pub struct RouterClass as "a component" {

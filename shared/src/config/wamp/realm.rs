@@ -72,6 +72,7 @@ object! {
         /// Passes the meta API on to other nodes.
         pub bridge_meta_api as "bridge_meta_api": bool = boolean(), default(false);
     }
+    absent default;
 }
 
 /// Crossbar.io converts this one, so that a string or a float will do.

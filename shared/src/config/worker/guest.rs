@@ -28,6 +28,11 @@ object! {
 }
 
 impl Guest {
+    /// The sockets it is given.
+    pub fn listeners(&self) -> Vec<super::Listener<'_>> {
+        self.listen.iter().map(super::Listener::of_guest).collect()
+    }
+
     fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
         let path = cx.env("PATH").unwrap_or_default();
         let found = self.options.workdir.join(&self.executable).is_file()

@@ -1,6 +1,8 @@
 //! The options of workers that run our own code.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
@@ -89,19 +91,23 @@ object! {
         pub max_buffered_size as "max_buffered_size": Option<u64> = int(65536..=i128::from(i64::MAX)), optional;
         /// Does not start it.
         pub disabled as "disabled": bool = Disabled, default(false);
+        /// The Python interpreter for what is Python in it: a path, relative to the node directory, or a name in PATH. Absent:
+        /// `python3` of a virtual environment `.venv`, `venv` or `env` in the node directory or the one above, of VIRTUAL_ENV,
+        /// or of PATH, the first that there is.
+        pub python as "python": Option<String> = text(), optional;
+        /// Directories in which Python looks for modules first, relative to the node directory.
+        pub pythonpath as "pythonpath": Vec<PathBuf> = list(path()), default(json!([]), Vec::new());
+        /// Twisted's reactor, for each platform; that of `linux` counts. Absent: Twisted's choice.
+        pub reactor as "reactor": BTreeMap<String, String> = map(text()), default(json!({}), BTreeMap::new());
+        /// Gives Python components an object `config.controller` that answers a call of `crossbar.shutdown`.
+        pub expose_controller as "expose_controller": bool = boolean(), default(false);
+        /// Gives the Python components of a process a common dictionary, `config.shared`.
+        pub expose_shared as "expose_shared": bool = boolean(), default(false);
+        /// Seconds for which a Python component tries to reach its router, at its start and when it has lost it.
+        pub connect_timeout as "connect_timeout": Duration = seconds(1.0..=86400.0), default(json!(60), Duration::from_secs(60));
     }
     ignored {
-        /// The Python interpreter.
-        "python" = text();
-        /// Twisted's way to wait for events.
-        "reactor" = map(text());
-        /// Where Python modules are looked for.
-        "pythonpath" = list(text());
-        /// Gives Python components access to the controller.
-        "expose_controller" = boolean();
-        /// Gives Python components a common object.
-        "expose_shared" = boolean();
-        /// Handed to Python components.
+        /// Handed to Python components by nobody: each has its own.
         "extra" = any();
     }
     absent default;

@@ -1,0 +1,244 @@
+//! What is Python beside a router: taken out of its configuration, and given to a host of its own.
+
+use super::host::guest;
+use super::order::{Authenticators, Order, component_beside, private, trusted};
+use super::walk::{each_auth, each_service};
+use super::Wrong;
+use jackfield_shared::config::{
+    self, AnonymousAuth, AnonymousStatic, Auth, Balance, ConnectingEndpoint, ConnectingTransport, Container,
+    ContainerClass, ContainerComponent, ContainerOptions, CryptosignAuth, DEFAULT_HANDSHAKE_TIMEOUT,
+    DEFAULT_MAX_CONNECTIONS, DynamicAuth, FunctionAuth, GuestSocket, Limits, ListeningEndpoint, NativeOptions,
+    PathService, Processes, Queue, RawsocketConnecting, RawsocketOptions, RawsocketTransport, RawsocketWamp, Realm,
+    RealmOptions, Reverseproxy, ScramAuth, Serializer, TicketAuth, TlsAuth, Transport, TransportKind,
+    UnixConnecting, UnixListening, WampcraAuth, Worker, WorkerCommon, WorkerKind,
+};
+use serde_json::{Value as Json, json};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The realm in which authenticators that are functions are registered.
+const REALM: &str = "jackfield.authenticators";
+/// The role in it, which may do everything.
+const TRUSTED: &str = "trusted";
+/// The longest time that a request may take there.
+const TIMEOUT: Duration = Duration::from_secs(300);
+
+/// A host beside a router: a worker, and the guest that it is.
+#[derive(Debug)]
+pub(crate) struct Beside {
+    /// The worker.
+    pub worker: Worker,
+    /// What runs in it.
+    pub guest: config::Guest,
+}
+
+/// Takes what is Python out of a router's configuration, and gives it to a host, if there is something.
+///
+/// # Errors
+/// When there is no interpreter for it, or another user can't reach the sockets.
+pub(crate) fn separate(worker: &mut Worker, base: &Path, run: &Path) -> Result<Option<Beside>, Wrong> {
+    let id = worker.id.clone();
+    let WorkerKind::Router(router) = &mut worker.kind else { return Ok(None) };
+    let socket = run.join(format!("python-{}.sock", id.replace('/', "_")));
+    let private_transport = private(&socket, &id);
+    let mut authenticators = Vec::new();
+    let (mut services, mut listen) = (Vec::new(), Vec::new());
+    for transport in &mut router.transports {
+        each_auth(transport, &mut |auth| take_functions(auth, &mut authenticators));
+        each_service(transport, &mut |path, service| {
+            let number = services.len();
+            let Some(order) = service_order(path, service, number) else { return };
+            let at = run.join(format!("python-{}-{number}.sock", id.replace('/', "_")));
+            *service = PathService::Reverseproxy(behind(at.clone(), path));
+            services.push(order);
+            listen.push(GuestSocket { name: format!("service{number}"), endpoint: only_ours(at) });
+        });
+    }
+    let components: Vec<_> = router
+        .components
+        .iter()
+        .enumerate()
+        .map(|(index, component)| component_beside(component, index, &private_transport))
+        .collect();
+    if components.is_empty() && authenticators.is_empty() && services.is_empty() {
+        return Ok(None);
+    }
+    if worker.common.user.is_some() {
+        let reason = "components, authenticators and web services in Python can't run beside a router of another user \
+                      yet: nobody else may enter the runtime directory, where their sockets are; a container can"
+            .to_owned();
+        return Err(("user", reason));
+    }
+    let connects = !components.is_empty() || !authenticators.is_empty();
+    if connects {
+        router.transports.push(entrance(&socket, &router.transports));
+    }
+    if !authenticators.is_empty() {
+        router.realms.push(realm());
+    }
+    let authenticators = (!authenticators.is_empty()).then(|| {
+        let session = json!({"id": "authenticators", "type": "class", "realm": REALM});
+        Authenticators { list: authenticators, session: trusted(session, TRUSTED, &private_transport) }
+    });
+    let order = Order { components, authenticators, services, shutdown: None, restart: None };
+    let options = router.options.clone();
+    let host = Worker {
+        id: format!("{id}-python"),
+        common: common(&worker.common),
+        kind: WorkerKind::Container(stand_in(options.clone(), connects.then_some(socket))),
+    };
+    let options = NativeOptions { title: None, ..options };
+    let guest = guest(&host.id, (&host.common, &options), order, listen, base)?;
+    Ok(Some(Beside { worker: host, guest }))
+}
+
+/// How the host lives: as its router, but that there is one of it and that the router's limits are the router's.
+fn common(router: &WorkerCommon) -> WorkerCommon {
+    WorkerCommon {
+        processes: Processes::Count(1),
+        after: Vec::new(),
+        limits: Limits::default(),
+        ..router.clone()
+    }
+}
+
+/// The container that says where the host connects to, by which the order of stopping is known.
+fn stand_in(native: NativeOptions, socket: Option<PathBuf>) -> Container {
+    let to = |path| ConnectingTransport::Rawsocket(RawsocketConnecting {
+        endpoint: connecting(path),
+        serializer: Serializer::Cbor,
+        url: None,
+        options: RawsocketOptions::default(),
+        debug: false,
+    });
+    let component = |path| {
+        let (classname, realm) = (String::new(), String::new());
+        ContainerComponent::Class(ContainerClass { id: None, classname, realm, transport: to(path), extra: None })
+    };
+    let options = ContainerOptions { native, ..ContainerOptions::default() };
+    Container { options, components: socket.map(component).into_iter().collect(), manhole: None }
+}
+
+/// A socket that nobody else can connect to.
+fn only_ours(path: PathBuf) -> ListeningEndpoint {
+    ListeningEndpoint::Unix(UnixListening { mode: 0o600, ..UnixListening::at(path) })
+}
+
+fn connecting(path: PathBuf) -> ConnectingEndpoint {
+    let timeout = Duration::from_secs(10);
+    ConnectingEndpoint::Unix(UnixConnecting { path, timeout, proxy_protocol: None, tls: None })
+}
+
+/// Where the host's components come in. Whoever can open the socket says which role it has.
+fn entrance(path: &Path, others: &[Transport]) -> Transport {
+    let names = (1..).map(|number| if number == 1 { "python".to_owned() } else { format!("python{number}") });
+    let is_free = |name: &String| others.iter().all(|other| other.id != *name);
+    let said_by_the_host =
+        AnonymousAuth::Static(AnonymousStatic { realm: None, role: "anonymous".into(), authid: None });
+    let wamp = RawsocketWamp {
+        serializers: None,
+        debug: false,
+        options: RawsocketOptions::default(),
+        auth: Some(Auth { anonymous_proxy: Some(said_by_the_host), ..no_auth() }),
+        queue: Queue::default(),
+    };
+    let handshake_timeout = DEFAULT_HANDSHAKE_TIMEOUT;
+    Transport {
+        id: names.into_iter().find(is_free).unwrap_or_default(),
+        endpoint: only_ours(path.into()),
+        max_connections: DEFAULT_MAX_CONNECTIONS,
+        kind: TransportKind::Rawsocket(RawsocketTransport { wamp, handshake_timeout }),
+    }
+}
+
+const fn no_auth() -> Auth {
+    Auth {
+        anonymous: None,
+        ticket: None,
+        wampcra: None,
+        scram: None,
+        cryptosign: None,
+        tls: None,
+        cookie: None,
+        cryptosign_proxy: None,
+        anonymous_proxy: None,
+    }
+}
+
+fn realm() -> Realm {
+    Realm {
+        name: Some(REALM.into()),
+        id: None,
+        roles: Vec::new(),
+        options: RealmOptions::default(),
+        store: None,
+        inventory: None,
+    }
+}
+
+/// Replaces functions by procedures, which the host registers.
+fn take_functions(auth: &mut Auth, found: &mut Vec<Json>) {
+    let mut take = |function: &FunctionAuth| {
+        let procedure = format!("{REALM}.{}", found.len());
+        found.push(json!({
+            "procedure": procedure,
+            "create": function.create,
+            "config": function.config.clone().unwrap_or_else(|| json!({})),
+            "expose_controller": function.expose_controller,
+        }));
+        DynamicAuth { authenticator: procedure, realm: Some(REALM.into()), role: Some(TRUSTED.into()) }
+    };
+    if let Some(TicketAuth::Function(function)) = &auth.ticket {
+        auth.ticket = Some(TicketAuth::Dynamic(take(function)));
+    }
+    if let Some(WampcraAuth::Function(function)) = &auth.wampcra {
+        auth.wampcra = Some(WampcraAuth::Dynamic(take(function)));
+    }
+    if let Some(ScramAuth::Function(function)) = &auth.scram {
+        auth.scram = Some(ScramAuth::Dynamic(take(function)));
+    }
+    for method in [&mut auth.cryptosign, &mut auth.cryptosign_proxy] {
+        if let Some(CryptosignAuth::Function(function)) = method {
+            *method = Some(CryptosignAuth::Dynamic(take(function)));
+        }
+    }
+    if let Some(TlsAuth::Function(function)) = &auth.tls {
+        auth.tls = Some(TlsAuth::Dynamic(take(function)));
+    }
+}
+
+/// What the host is to serve in place of a path service, if that is Python.
+fn service_order(path: &str, service: &PathService, number: usize) -> Option<Json> {
+    let mut order = match service {
+        PathService::Wsgi(wsgi) => json!({
+            "type": "wsgi",
+            "module": wsgi.module,
+            "object": wsgi.object,
+            "minthreads": wsgi.minthreads,
+            "maxthreads": wsgi.maxthreads,
+        }),
+        PathService::Resource(resource) => {
+            json!({"type": "resource", "classname": resource.classname, "extra": resource.extra})
+        }
+        _ => return None,
+    };
+    order["path"] = json!(path);
+    order["socket"] = json!(format!("service{number}"));
+    Some(order)
+}
+
+/// The reverse proxy that takes a service's place: the application sees the whole path, and the host that was asked for.
+fn behind(socket: PathBuf, path: &str) -> Reverseproxy {
+    Reverseproxy {
+        backends: vec![connecting(socket)],
+        balance: Balance::LeastConnections,
+        health: None,
+        path: path.trim_end_matches('/').into(),
+        http2: false,
+        preserve_host: true,
+        timeout: TIMEOUT,
+        idle_timeout: Duration::ZERO,
+        forwarded_port: None,
+        forwarded_proto: None,
+    }
+}

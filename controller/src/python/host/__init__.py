@@ -1,0 +1,1 @@
+"""Jackfield's host for Python: runs components, authenticators, and the path services that are Python."""

@@ -1,0 +1,66 @@
+"""Factories of Autobahn's for the connections of components."""
+
+from .load import Refused
+
+_RAWSOCKET = {"json": "JsonSerializer", "msgpack": "MsgPackSerializer", "cbor": "CBORSerializer"}
+_PACKAGES = {"msgpack": "msgpack", "cbor": "cbor2"}
+
+
+def serializer(name, wanted_by):
+    """A serializer of this name."""
+    from autobahn.wamp import serializer as known
+
+    found = getattr(known, _RAWSOCKET.get(name, ""), None)
+    if found is None:
+        from .load import install
+
+        package = _PACKAGES.get(name, "autobahn[serialization]")
+        raise Refused(f"{wanted_by}: the serializer \"{name}\" is not there; {install(package)}")
+    return found()
+
+
+def factory(transport, open_session, websocket, rawsocket):
+    """A factory for connections by this transport, of these modules of Autobahn."""
+    if transport["type"] == "rawsocket":
+        wanted = transport["serializer"]
+        made = rawsocket.WampRawSocketClientFactory(
+            open_session, serializer(wanted, transport["name"]) if wanted else None
+        )
+        made.setProtocolOptions(maxMessagePayloadSize=transport["max_message_size"])
+    else:
+        wanted = transport["serializers"]
+        found = [serializer(name, transport["name"]) for name in wanted] if wanted else None
+        made = websocket.WampWebSocketClientFactory(open_session, url=transport["url"], serializers=found)
+        made.setProtocolOptions(**transport["options"])
+        if transport["compress"]:
+            made.setProtocolOptions(**_compression())
+    made.noisy = False
+    return made
+
+
+def _compression():
+    from autobahn.websocket.compress import (
+        PerMessageDeflateOffer,
+        PerMessageDeflateResponse,
+        PerMessageDeflateResponseAccept,
+    )
+
+    def accept(response):
+        if isinstance(response, PerMessageDeflateResponse):
+            return PerMessageDeflateResponseAccept(response)
+        return None
+
+    return {
+        "perMessageCompressionOffers": [PerMessageDeflateOffer()],
+        "perMessageCompressionAccept": accept,
+    }
+
+
+def unix_path(path):
+    """The path of a Unix socket, by a descriptor of its directory where it is too long for an address."""
+    import os
+
+    if len(os.fsencode(path)) < 108:
+        return path
+    directory = os.open(os.path.dirname(path), os.O_PATH | os.O_CLOEXEC)
+    return f"/proc/self/fd/{directory}/{os.path.basename(path)}"
