@@ -239,12 +239,12 @@ fn a_disabled_worker_is_checked_and_may_hold_what_is_not_built() {
 }
 
 #[test]
-fn python_has_no_effect_and_is_said_to() {
-    let loaded = read(&json!({"workers": [{"type": "router", "options": {"python": "/usr/bin/python3"},
+fn what_has_no_effect_is_said_to() {
+    let loaded = read(&json!({"workers": [{"type": "router", "options": {"python": "/usr/bin/python3", "extra": 1},
         "realms": [{"name": "realm1", "roles": [], "extra": 1}]}]}));
     assert!(loaded.can_start());
     let warnings: Vec<String> = loaded.of(Severity::Warning).map(|found| found.path.clone()).collect();
-    assert_eq!(warnings, ["workers[0].options.python", "workers[0].realms", "workers[0].realms[0].extra"]);
+    assert_eq!(warnings, ["workers[0].options.extra", "workers[0].realms", "workers[0].realms[0].extra"]);
 }
 
 #[test]

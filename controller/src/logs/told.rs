@@ -29,9 +29,17 @@ mod tests {
     fn a_line_that_says_its_level_is_one_record() {
         for (line, level, text) in [
             ("plain", Level::Warn, "plain"),
-            ("{\"level\": \"error\", \"message\": \"x\"}", Level::Warn, "{\"level\": \"error\", \"message\": \"x\"}"),
+            (
+                "{\"level\": \"error\", \"message\": \"x\"}",
+                Level::Warn,
+                "{\"level\": \"error\", \"message\": \"x\"}",
+            ),
             ("\u{1e}{\"level\": \"error\", \"message\": \"a\\nb\"}", Level::Error, "a\nb"),
-            ("\u{1e}{\"level\": \"loud\", \"message\": \"a\"}", Level::Warn, "\u{1e}{\"level\": \"loud\", \"message\": \"a\"}"),
+            (
+                "\u{1e}{\"level\": \"loud\", \"message\": \"a\"}",
+                Level::Warn,
+                "\u{1e}{\"level\": \"loud\", \"message\": \"a\"}",
+            ),
             ("\u{1e}", Level::Warn, "\u{1e}"),
         ] {
             assert_eq!(told(Level::Warn, line.into()), (level, text.into()));

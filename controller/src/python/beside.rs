@@ -1,16 +1,18 @@
 //! What is Python beside a router: taken out of its configuration, and given to a host of its own.
 
+use super::Wrong;
 use super::host::guest;
 use super::order::{Authenticators, Order, component_beside, private, trusted};
+use super::package::resource;
 use super::walk::{each_auth, each_service};
-use super::Wrong;
 use jackfield_shared::config::{
     self, AnonymousAuth, AnonymousStatic, Auth, Balance, ConnectingEndpoint, ConnectingTransport, Container,
     ContainerClass, ContainerComponent, ContainerOptions, CryptosignAuth, DEFAULT_HANDSHAKE_TIMEOUT,
-    DEFAULT_MAX_CONNECTIONS, DynamicAuth, FunctionAuth, GuestSocket, Limits, ListeningEndpoint, NativeOptions,
-    PathService, Processes, Queue, RawsocketConnecting, RawsocketOptions, RawsocketTransport, RawsocketWamp, Realm,
-    RealmOptions, Reverseproxy, ScramAuth, Serializer, TicketAuth, TlsAuth, Transport, TransportKind,
-    UnixConnecting, UnixListening, WampcraAuth, Worker, WorkerCommon, WorkerKind,
+    DEFAULT_MAX_CONNECTIONS, DynamicAuth, FunctionAuth, GuestSocket, Limits, ListeningEndpoint,
+    NativeOptions, PackageResource, PathService, Processes, Queue, RawsocketConnecting, RawsocketOptions,
+    RawsocketTransport, RawsocketWamp, Realm, RealmOptions, Reverseproxy, ScramAuth, Serializer, Templates,
+    TicketAuth, TlsAuth, Transport, TransportKind, UnixConnecting, UnixListening, WampcraAuth, Worker,
+    WorkerCommon, WorkerKind,
 };
 use serde_json::{Value as Json, json};
 use std::path::{Path, PathBuf};
@@ -42,10 +44,14 @@ pub(crate) fn separate(worker: &mut Worker, base: &Path, run: &Path) -> Result<O
     let socket = run.join(format!("python-{}.sock", id.replace('/', "_")));
     let private_transport = private(&socket, &id);
     let mut authenticators = Vec::new();
-    let (mut services, mut listen) = (Vec::new(), Vec::new());
+    let (mut services, mut listen, mut missing) = (Vec::new(), Vec::new(), None);
+    let python = (router.options.python.as_deref(), router.options.pythonpath.as_slice());
     for transport in &mut router.transports {
         each_auth(transport, &mut |auth| take_functions(auth, &mut authenticators));
         each_service(transport, &mut |path, service| {
+            if let Err(reason) = find_resources(service, python, base) {
+                missing.get_or_insert(format!("path \"{path}\": {reason}"));
+            }
             let number = services.len();
             let Some(order) = service_order(path, service, number) else { return };
             let at = run.join(format!("python-{}-{number}.sock", id.replace('/', "_")));
@@ -53,6 +59,9 @@ pub(crate) fn separate(worker: &mut Worker, base: &Path, run: &Path) -> Result<O
             services.push(order);
             listen.push(GuestSocket { name: format!("service{number}"), endpoint: only_ours(at) });
         });
+    }
+    if let Some(missing) = missing {
+        return Err(("transports", missing));
     }
     let components: Vec<_> = router
         .components
@@ -104,16 +113,24 @@ fn common(router: &WorkerCommon) -> WorkerCommon {
 
 /// The container that says where the host connects to, by which the order of stopping is known.
 fn stand_in(native: NativeOptions, socket: Option<PathBuf>) -> Container {
-    let to = |path| ConnectingTransport::Rawsocket(RawsocketConnecting {
-        endpoint: connecting(path),
-        serializer: Serializer::Cbor,
-        url: None,
-        options: RawsocketOptions::default(),
-        debug: false,
-    });
+    let to = |path| {
+        ConnectingTransport::Rawsocket(RawsocketConnecting {
+            endpoint: connecting(path),
+            serializer: Serializer::Cbor,
+            url: None,
+            options: RawsocketOptions::default(),
+            debug: false,
+        })
+    };
     let component = |path| {
         let (classname, realm) = (String::new(), String::new());
-        ContainerComponent::Class(ContainerClass { id: None, classname, realm, transport: to(path), extra: None })
+        ContainerComponent::Class(ContainerClass {
+            id: None,
+            classname,
+            realm,
+            transport: to(path),
+            extra: None,
+        })
     };
     let options = ContainerOptions { native, ..ContainerOptions::default() };
     Container { options, components: socket.map(component).into_iter().collect(), manhole: None }
@@ -205,6 +222,29 @@ fn take_functions(auth: &mut Auth, found: &mut Vec<Json>) {
     if let Some(TlsAuth::Function(function)) = &auth.tls {
         auth.tls = Some(TlsAuth::Dynamic(take(function)));
     }
+}
+
+/// Puts directories in the place of a package's resources.
+fn find_resources(
+    service: &mut PathService,
+    python: (Option<&str>, &[PathBuf]),
+    base: &Path,
+) -> Result<(), String> {
+    match service {
+        PathService::Static(files) => {
+            if let (Some(package), Some(name)) = (&files.package, &files.resource) {
+                files.directory = Some(resource((package, name), python, base)?);
+                (files.package, files.resource) = (None, None);
+            }
+        }
+        PathService::Wap(wap) => {
+            if let Templates::Package(PackageResource { package, resource: name }) = &wap.templates {
+                wap.templates = Templates::Directory(resource((package, name), python, base)?);
+            }
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 /// What the host is to serve in place of a path service, if that is Python.

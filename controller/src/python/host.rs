@@ -1,8 +1,8 @@
 //! The guest that a host is.
 
+use super::Wrong;
 use super::interpreter;
 use super::order::{Authenticators, Order, component};
-use super::Wrong;
 use jackfield_shared::config::{
     Container, GuestOptions, GuestSocket, NativeOptions, Output, ProcessEnv, Ready, Stdin, StdinFormat,
     StdinValue, Worker, WorkerCommon,
@@ -122,8 +122,7 @@ fn with_python_path(env: &ProcessEnv, directories: &[std::path::PathBuf]) -> Pro
     };
     let before = env.vars.get(NAME).map(Into::into).or_else(|| std::env::var_os(NAME).filter(|_| inherited));
     let before = before.as_deref().map(OsStr::to_string_lossy).filter(|before| !before.is_empty());
-    let all: Vec<_> =
-        directories.iter().map(|directory| directory.to_string_lossy()).chain(before).collect();
+    let all: Vec<_> = directories.iter().map(|directory| directory.to_string_lossy()).chain(before).collect();
     if !all.is_empty() {
         env.vars.insert(NAME.into(), all.join(":"));
     }
@@ -139,12 +138,21 @@ mod tests {
     #[test]
     fn every_module_of_the_host_is_in_the_executable() {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/python/host");
-        let mut there: Vec<_> = fs::read_dir(directory)
-            .unwrap()
-            .filter_map(|entry| entry.unwrap().file_name().into_string().unwrap().strip_suffix(".py").map(str::to_owned))
-            .filter(|name| name != "bootstrap")
-            .map(|name| if name == "__init__" { "jackfield_host".into() } else { format!("jackfield_host.{name}") })
-            .collect();
+        let mut there: Vec<_> =
+            fs::read_dir(directory)
+                .unwrap()
+                .filter_map(|entry| {
+                    entry.unwrap().file_name().into_string().unwrap().strip_suffix(".py").map(str::to_owned)
+                })
+                .filter(|name| name != "bootstrap")
+                .map(|name| {
+                    if name == "__init__" {
+                        "jackfield_host".into()
+                    } else {
+                        format!("jackfield_host.{name}")
+                    }
+                })
+                .collect();
         there.sort();
         assert_eq!(there, MODULES.map(|(name, _)| name.to_owned()));
     }

@@ -8,6 +8,7 @@ mod beside;
 mod host;
 mod interpreter;
 mod order;
+mod package;
 mod walk;
 
 pub(crate) use beside::separate;

@@ -58,7 +58,10 @@ impl Source {
     }
 
     /// Records of now, of these levels and texts.
-    pub(crate) fn records(&self, texts: impl Iterator<Item = (Level, String)>) -> impl Iterator<Item = Record> {
+    pub(crate) fn records(
+        &self,
+        texts: impl Iterator<Item = (Level, String)>,
+    ) -> impl Iterator<Item = Record> {
         let first = self.record(Level::Info, String::new());
         texts.map(move |(level, message)| Record { level, message, ..first.clone() })
     }

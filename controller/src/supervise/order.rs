@@ -88,7 +88,9 @@ fn member(worker: &Worker) -> Member {
         Work::Guest(guest) => Some(&guest.worker),
         Work::Publish(_) | Work::Arti(_) | Work::Gone(_) => None,
     };
-    for (_, endpoint) in config.map(|config| config::endpoints(config, &config::Path::default())).into_iter().flatten() {
+    for (_, endpoint) in
+        config.map(|config| config::endpoints(config, &config::Path::default())).into_iter().flatten()
+    {
         if let Endpoint::Connecting(endpoint) = endpoint {
             connects.extend(connected(endpoint));
         }

@@ -8,14 +8,20 @@ use crate::guest::{find, is_of_service_manager};
 use crate::node::RUN;
 use crate::python;
 use crate::stage::{ARGUMENTS, Identity, VARIABLE, worker_value};
-use jackfield_shared::config::{self, Inherit, ProcessEnv, Processes, RestartPolicy, WorkerCommon, WorkerKind};
+use jackfield_shared::config::{
+    self, Inherit, ProcessEnv, Processes, RestartPolicy, WorkerCommon, WorkerKind,
+};
 use jackfield_shared::ipc::{DaemonService, OnionService};
 use rustix::thread::{CpuSet, sched_getaffinity};
 use std::ffi::OsString;
 use std::path::Path;
+use std::time::Duration;
 
 /// Why a worker can't be set up: the attribute that asks for what can't be had, and the reason.
 pub(crate) type Wrong = (&'static str, String);
+
+/// The least time in which ends of a host of components are counted.
+const PERIOD_OF_PYTHON: Duration = Duration::from_secs(60);
 
 /// What workers are set up with.
 #[derive(Clone, Debug)]
@@ -118,10 +124,14 @@ fn one(
     let cpus = config.native_options().map(|options| machine.cpus.at(&options.cpu_affinity)).transpose();
     let cpus = cpus.map_err(|reason| ("options", reason))?.flatten();
     if let Some(program) = program {
-        let policy = &mut config.common.restart.policy;
-        if matches!(config.kind, WorkerKind::Container(_)) && *policy == RestartPolicy::Always {
-            // One that ends well has done what `shutdown` says.
-            *policy = RestartPolicy::OnFailure;
+        let restart = &mut config.common.restart;
+        if matches!(config.kind, WorkerKind::Container(_)) {
+            if restart.policy == RestartPolicy::Always {
+                // One that ends well has done what `shutdown` says.
+                restart.policy = RestartPolicy::OnFailure;
+            }
+            // An interpreter takes a second for nothing but its imports.
+            restart.period = restart.period.max(PERIOD_OF_PYTHON);
         }
         let mut guest = guest(config, program, identity, machine)?;
         guest.launch.cpus = cpus;

@@ -215,7 +215,8 @@ impl Worker {
         match &self.work {
             Work::Serve(_) | Work::Publish(_) | Work::Arti(_) | Work::Gone(_) => true,
             Work::Guest(guest) => {
-                !guest.program.listen.is_empty() && !matches!(guest.worker.kind, config::WorkerKind::Container(_))
+                !guest.program.listen.is_empty()
+                    && !matches!(guest.worker.kind, config::WorkerKind::Container(_))
             }
         }
     }

@@ -9,9 +9,7 @@ use super::service::{PathService, UploadService};
 use super::transport::{
     RawsocketSection, Serializer, Transport, TransportKind, Universal, Web, WebsocketPath, WebsocketSection,
 };
-use super::wamp::{
-    Auth, CookieStore, CryptosignAuth, CryptosignStatic, Realm,
-};
+use super::wamp::{Auth, CookieStore, CryptosignAuth, CryptosignStatic, Realm};
 use super::worker::{Container, Processes, Proxy, Router, Worker, WorkerKind};
 
 /// One remark: a feature that is not built, or a warning that depends on that.
@@ -195,7 +193,9 @@ impl Remarks {
     fn service(&mut self, service: &PathService, at: &Path) {
         let kind = at.key("type");
         match service {
-            PathService::Json(_)
+            PathService::Static(_)
+            | PathService::Wap(_)
+            | PathService::Json(_)
             | PathService::Redirect(_)
             | PathService::Nodeinfo(_)
             | PathService::None(_)
@@ -210,10 +210,6 @@ impl Remarks {
             | PathService::Caller(_)
             | PathService::Webhook(_)
             | PathService::Longpoll(_) => {}
-            PathService::Static(service) => {
-                let message = "files of Python packages are not built; name their directory";
-                self.missing_if(service.package.is_some(), at.key("package"), message);
-            }
             PathService::Upload(upload) => self.upload(upload, at),
             PathService::Path(nested) => {
                 for (path, service) in &nested.paths {
@@ -221,9 +217,8 @@ impl Remarks {
                 }
             }
             PathService::Websocket(section) => self.websocket(section, at),
-            PathService::Wap(_) => self.missing(kind, "this bridge to WAMP is not built yet"),
             PathService::Catalog(_) => {
-                self.missing(kind, "pages of a catalog of WAMP APIs are not built yet");
+                self.missing(kind, "pages of a catalog of WAMP APIs are not built: they need a reader of FlatBuffers' schemas");
             }
         }
     }

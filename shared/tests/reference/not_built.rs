@@ -8,14 +8,7 @@ pub(crate) fn features() -> Vec<(&'static str, Value)> {
     vec![
         ("Controller.manhole", controller(json!({"manhole": {"endpoint": tcp(), "users": []}}))),
         ("Controller.keyring", controller(json!({"keyring": {"type": "file", "path": "k"}}))),
-        ("Worker:container", worker(json!({"type": "container"}))),
         ("Worker.manhole", worker(json!({"type": "router", "manhole": {"endpoint": tcp(), "users": []}}))),
-        (
-            "Worker.components",
-            worker(
-                json!({"type": "router", "components": [{"type": "class", "classname": "a.B", "realm": "r"}]}),
-            ),
-        ),
         (
             "Worker.routes",
             worker(
@@ -29,19 +22,10 @@ pub(crate) fn features() -> Vec<(&'static str, Value)> {
         ("Transport:mqtt", transport(json!({"type": "mqtt", "options": {"realm": "realm1"}}))),
         ("Transport:flashpolicy", transport(json!({"type": "flashpolicy"}))),
         ("Transport.mqtt", transport(json!({"type": "universal", "mqtt": {"options": {"realm": "realm1"}}}))),
-        ("PathService.package", service(json!({"type": "static", "package": "p", "resource": "r"}))),
         ("FormFields.on_progress", upload("on_progress")),
         ("FormFields.session", upload("session")),
         ("FormFields.chunk_extra", upload("chunk_extra")),
         ("FormFields.finish_extra", upload("finish_extra")),
-        ("PathService:wsgi", service(json!({"type": "wsgi", "module": "m", "object": "o"}))),
-        ("PathService:resource", service(json!({"type": "resource", "classname": "c"}))),
-        (
-            "PathService:wap",
-            service(
-                json!({"type": "wap", "templates": ".", "routes": [], "wamp": {"realm": "r", "authrole": "a"}}),
-            ),
-        ),
         ("PathService:catalog", service(json!({"type": "catalog", "filename": "k.pem"}))),
     ]
 }

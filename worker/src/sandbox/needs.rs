@@ -1,7 +1,8 @@
 //! What a process needs, told by its part of the configuration.
 
 use jackfield_shared::config::{
-    ConnectingEndpoint, Path, PathService, TlsConnecting, Tor, Transport, TransportKind, Web, Worker,
+    ConnectingEndpoint, Path, PathService, Templates, TlsConnecting, Tor, Transport, TransportKind, Web,
+    Worker,
 };
 use jackfield_shared::ipc::DaemonService;
 use std::collections::BTreeSet;
@@ -117,6 +118,11 @@ impl Needs {
                 self.launcher = true;
             }
             PathService::Archive(archive) => self.read([archive.archive.clone()]),
+            PathService::Wap(wap) => {
+                if let Templates::Directory(directory) = &wap.templates {
+                    self.read([directory.clone()]);
+                }
+            }
             PathService::Upload(upload) => {
                 self.write.extend([upload.directory.clone(), upload.temp_directory.clone()]);
             }
@@ -133,7 +139,6 @@ impl Needs {
             | PathService::Publisher(_)
             | PathService::Caller(_)
             | PathService::Webhook(_)
-            | PathService::Wap(_)
             | PathService::Reverseproxy(_)
             | PathService::WebsocketReverseproxy(_)
             | PathService::Catalog(_) => {}

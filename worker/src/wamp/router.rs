@@ -1,5 +1,8 @@
 //! The realms of the process, and who is connected to them.
 
+mod ask;
+
+use self::ask::Waiting;
 use super::cookies::Cookies;
 use super::outbox::{Outbox, Queued};
 use bytes::Bytes;
@@ -9,7 +12,7 @@ use jackfield_wamp::realm::{Effect, Leaving, Realm};
 use jackfield_wamp::session::{Joined, Output, Realms, Session, Terms};
 use jackfield_wamp::{Dict, Id, Ids, Message, Now, Outgoing, Payload, codec, kind};
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::Notify;
@@ -25,9 +28,6 @@ const POLICY_VIOLATION: u16 = 1008;
 
 /// Messages of a client that wait while an authenticator is asked.
 const MOST_HELD: usize = 100;
-
-/// How long an authenticator may take.
-const AUTHENTICATOR_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The realms of the process, and who is connected to them.
 pub(crate) struct Router {
@@ -45,6 +45,10 @@ struct Inner {
     clients: HashMap<Id, Client>,
     ids: Ids,
     effects: Vec<Effect>,
+    /// Questions to authenticators that are not registered.
+    waiting: Vec<Waiting>,
+    /// Authenticators that were registered at some time.
+    known: HashSet<(usize, String)>,
     /// Events that clients who are gone did not take, for each realm.
     dropped: Vec<u64>,
     /// Whether the process ends.
@@ -105,6 +109,8 @@ impl Router {
             clients: HashMap::new(),
             ids,
             effects: Vec::new(),
+            waiting: Vec::new(),
+            known: HashSet::new(),
             dropped,
             closing: false,
         };
@@ -143,7 +149,12 @@ impl Router {
         let now = self.now();
         step(&mut inner, now);
         inner.apply(now);
-        let next = inner.realms.list.iter().filter_map(Realm::next_expiry).min();
+        if !inner.waiting.is_empty() {
+            inner.ask_waiting(now);
+            inner.apply(now);
+        }
+        let waiting = inner.waiting.iter().map(|question| question.until);
+        let next = inner.realms.list.iter().filter_map(Realm::next_expiry).chain(waiting).min();
         if next != self.alarm.replace(next) {
             self.changed.notify_one();
         }
@@ -223,6 +234,7 @@ impl Router {
     pub(super) fn disconnected(&self, id: Id) {
         self.step(|inner, now| {
             let Some(client) = inner.clients.remove(&id) else { return };
+            inner.waiting.retain(|question| question.client != id);
             if let Some(realm) = client.realm {
                 inner.dropped[realm] += client.outbox.dropped();
             }
@@ -347,9 +359,8 @@ impl Inner {
                 self.send(now, id, goodbye);
             }
             Output::Ask { realm, procedure, payload } => {
-                if let Some(index) = self.realms.names.get(&realm) {
-                    let realm = &mut self.realms.list[*index];
-                    realm.call(now, id, &procedure, payload, AUTHENTICATOR_TIMEOUT, &mut self.effects);
+                if let Some(&realm) = self.realms.names.get(&realm) {
+                    self.ask(now, Waiting { client: id, realm, procedure, payload, until: Duration::ZERO });
                 }
             }
             Output::Violation(text) => self.violation(now, id, &text),

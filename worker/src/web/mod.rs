@@ -29,6 +29,7 @@ mod site;
 mod streams;
 mod upgrade;
 mod upload;
+mod wap;
 mod watched;
 mod websocket_proxy;
 

@@ -13,6 +13,7 @@ use super::proxy::Proxy;
 use super::redirect::Redirect;
 use super::upgrade::Websocket;
 use super::upload::Upload;
+use super::wap::Wap;
 use super::websocket_proxy::WebsocketProxy;
 use crate::connect::Means;
 use crate::drain::Drain;
@@ -92,6 +93,7 @@ pub(crate) enum Route {
     Bridge(Box<Bridge>),
     Webhook(Box<Webhook>),
     Longpoll(Box<Longpoll>),
+    Wap(Box<Wap>),
     Nothing,
 }
 
@@ -116,6 +118,7 @@ impl Route {
             PathService::Caller(config) => Self::Bridge(Box::new(Bridge::caller(config, means.wamp)?)),
             PathService::Webhook(config) => Self::Webhook(Box::new(Webhook::new(config, means.wamp)?)),
             PathService::Longpoll(config) => Self::Longpoll(Box::new(Longpoll::new(config, means.wamp)?)),
+            PathService::Wap(config) => Self::Wap(Box::new(Wap::new(config, means.wamp)?)),
             PathService::None(_) => Self::Nothing,
             _ => return Err("the path service's type is not in this release".into()),
         })
@@ -137,6 +140,7 @@ impl Route {
             Self::Bridge(bridge) => bridge.answer(request, client).await,
             Self::Webhook(webhook) => webhook.answer(request, client).await,
             Self::Longpoll(longpoll) => longpoll.answer(request, rest, client).await,
+            Self::Wap(wap) => wap.answer(request, rest, client).await,
             Self::Redirect(redirect) => redirect.answer(),
             Self::Websocket(websocket) => websocket.answer(request, client),
             Self::Json(json) if rest.is_root() => json.answer(request),

@@ -11,6 +11,8 @@ from . import records
 _OF_ROUTER = ("wamp.close.transport_lost", "wamp.close.system_shutdown")
 #: Seconds between two attempts to connect: at first, at most.
 _PAUSE = (0.02, 1.0)
+#: Seconds after which a component counts as joined whose `onJoin` goes on.
+_SETTLED = 1.0
 #: Seconds for a restarted component to stay, or the pause before the next start of it doubles.
 _SHORT = 1.0
 
@@ -24,7 +26,7 @@ class Component:
         self.id = spec["id"]
         self.make = make
         self.session = None
-        #: connecting, joining, joined, stopped or failed
+        #: It is connecting, joining, joined, stopped or failed.
         self.state = "connecting"
         self.reason = None
         self.was_joined = False
@@ -113,11 +115,15 @@ class Component:
             ends.left = details.reason
             ends.text = details.message
 
-        def ready(_session):
-            if ends.failed is None and session.is_attached():
+        def ready(*_):
+            if self.session is session and self.state == "joining" and ends.failed is None and session.is_attached():
                 self.state, self.reason, self.was_joined = "joined", None, True
                 records.info(f"component {self.id} has joined {self.spec['realm']} (session {session._session_id})")
                 self.host.changed()
+
+        def joined(*_):
+            # Some never return from onJoin: what it does in this time, it does.
+            self.host.loop.later(_SETTLED, ready)
 
         def disconnected(_session, was_clean=True):
             self.session = None
@@ -126,6 +132,7 @@ class Component:
         session.leave, session.disconnect, session.onOpen = leaving, disconnecting, opening
         session._swallow_error = swallow
         session.on("leave", left)
+        session.on("join", joined)
         session.on("ready", ready)
         session.on("disconnect", disconnected)
 

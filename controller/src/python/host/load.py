@@ -33,6 +33,11 @@ def module(name, wanted_by):
         package = _PACKAGES.get(top, top)
         raise Refused(f"{text}; if it is a package: {install(package)}\nPython looks for modules in:{places}") from None
     except Exception as failed:
+        if "Explicitly using" in str(failed):
+            raise Refused(
+                f"{wanted_by}: \"{name}\" wants the other of Twisted and asyncio than what was imported before: a process "
+                "has one of both; give it a container of its own"
+            ) from None
         raise Refused(f"{wanted_by}: the module \"{name}\" can't be imported:\n{records.trace(failed)}") from None
 
 

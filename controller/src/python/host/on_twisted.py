@@ -49,6 +49,9 @@ class Loop:
         def observe(event):
             found = getattr(event.get("log_level"), "name", "info")
             found = "error" if found == "critical" else found
+            if found == "info" and str(event.get("log_namespace") or "").startswith("twisted.internet"):
+                # What Twisted does is of no interest to operators.
+                found = "debug"
             if order.index(found) > order.index(level):
                 return
             text = formatEvent(event) or ""

@@ -1,5 +1,6 @@
 """Log records: a record is one line on standard error, however many lines its text has."""
 
+import importlib
 import json
 import logging
 import os
@@ -11,6 +12,9 @@ import traceback
 SEPARATOR = "\x1e"
 #: Most characters of a text: what is longer is cut in the middle, where a traceback says least.
 LONGEST = 15_000
+
+#: Files whose frames tell nobody anything.
+_OURS = ("<jackfield>", "<frozen importlib", importlib.__file__)
 
 _lock = threading.Lock()
 _LEVELS = ((logging.ERROR, "error"), (logging.WARNING, "warn"), (logging.INFO, "info"))
@@ -45,9 +49,9 @@ def debug(text):
 
 
 def trace(exception):
-    """The traceback of an exception, from the first frame that is not the host's own."""
+    """The traceback of an exception, without the frames of the host and of Python's import."""
     found = traceback.TracebackException.from_exception(exception)
-    frames = [frame for frame in found.stack if not frame.filename.startswith("<jackfield>")]
+    frames = [frame for frame in found.stack if not frame.filename.startswith(_OURS)]
     if frames:
         found.stack = traceback.StackSummary.from_list(frames)
     return "".join(found.format()).rstrip()

@@ -84,10 +84,12 @@ object! {
         pub routes as "routes": Vec<WapRoute> = list(nested()), required;
         /// Whom calls are made as.
         pub wamp as "wamp": WapWamp = nested(), required;
-        /// The path the service is at, for links.
-        pub path as "path": Option<String> = text(), optional;
-        /// Renders templates in a sandbox.
-        pub sandbox as "sandbox": bool = boolean(), default(true);
+    }
+    ignored {
+        /// The path the service is at: the key that it is configured under says it.
+        "path" = text();
+        /// Renders templates in a sandbox: there is nothing here that they could leave it for.
+        "sandbox" = boolean();
     }
 }
 

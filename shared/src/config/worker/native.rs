@@ -104,7 +104,7 @@ object! {
         /// Gives the Python components of a process a common dictionary, `config.shared`.
         pub expose_shared as "expose_shared": bool = boolean(), default(false);
         /// Seconds for which a Python component tries to reach its router, at its start and when it has lost it.
-        pub connect_timeout as "connect_timeout": Duration = seconds(1.0..=86400.0), default(json!(60), Duration::from_secs(60));
+        pub connect_timeout as "connect_timeout": Duration = seconds(1.0..=86400.0), default(json!(30), Duration::from_secs(30));
     }
     ignored {
         /// Handed to Python components by nobody: each has its own.

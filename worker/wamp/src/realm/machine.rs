@@ -251,6 +251,12 @@ impl Realm {
         }
     }
 
+    /// Whether a call of this procedure would find a callee.
+    #[must_use]
+    pub fn has_procedure(&self, procedure: &str) -> bool {
+        self.dealer.table.exact(procedure).or_else(|| self.dealer.table.best(procedure)).is_some()
+    }
+
     /// Calls a procedure for the router itself. It is answered once, by [`Effect::Answer`] with `token`, at the latest
     /// after `timeout`.
     pub fn call(
