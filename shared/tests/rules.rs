@@ -240,7 +240,8 @@ fn a_disabled_worker_is_checked_and_may_hold_what_is_not_built() {
 
 #[test]
 fn what_has_no_effect_is_said_to() {
-    let loaded = read(&json!({"workers": [{"type": "router", "options": {"python": "/usr/bin/python3", "extra": 1},
+    let loaded =
+        read(&json!({"workers": [{"type": "router", "options": {"python": "/usr/bin/python3", "extra": 1},
         "realms": [{"name": "realm1", "roles": [], "extra": 1}]}]}));
     assert!(loaded.can_start());
     let warnings: Vec<String> = loaded.of(Severity::Warning).map(|found| found.path.clone()).collect();

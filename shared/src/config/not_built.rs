@@ -154,11 +154,16 @@ impl Remarks {
     }
 
     fn wamp(&mut self, serializers: Option<&[Serializer]>, auth: Option<&Auth>, at: &Path) {
-        for (index, serializer) in serializers.unwrap_or_default().iter().enumerate() {
-            if matches!(serializer, Serializer::Ubjson | Serializer::Flatbuffers) {
-                let message =
-                    format!("{} is not spoken; \"json\", \"msgpack\" and \"cbor\" are", serializer.name());
-                self.missing(at.key("serializers").index(index), message);
+        let serializers = serializers.unwrap_or_default();
+        let unspoken = |one: &Serializer| matches!(one, Serializer::Ubjson | Serializer::Flatbuffers);
+        for (index, serializer) in serializers.iter().enumerate().filter(|(_, one)| unspoken(one)) {
+            let at = at.key("serializers").index(index);
+            let message =
+                format!("{} is not spoken; \"json\", \"msgpack\" and \"cbor\" are", serializer.name());
+            if serializers.iter().all(unspoken) {
+                self.missing(at, message);
+            } else {
+                self.0.push((Severity::Warning, at, message));
             }
         }
         let Some(auth) = auth else { return };

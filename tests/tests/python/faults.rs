@@ -47,7 +47,8 @@ fn a_missing_class_is_named_with_the_file() {
 
 #[test]
 fn a_missing_interpreter_is_an_error_of_the_start() {
-    let workers = router(&component("app.Raises")).replace(r#""pythonpath""#, r#""python": "python9", "pythonpath""#);
+    let workers =
+        router(&component("app.Raises")).replace(r#""pythonpath""#, r#""python": "python9", "pythonpath""#);
     let mut node = start(directory(BOTH, &workers));
     assert_eq!(node.wait().code(), Some(78), "{:#?}", node.log.all());
     node.log.wait(0, "python: there is no program \"python9\"");
@@ -60,7 +61,10 @@ fn an_exception_in_on_join_is_one_record_with_the_name_of_the_component() {
     let output = node.run(&["logs", "--json", "-n", "100"]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let record = text.lines().find(|line| line.contains("component mine: while firing onJoin")).unwrap();
-    assert!(record.contains("RuntimeError: as it is meant to") && record.contains("\"level\":\"error\""), "{record}");
+    assert!(
+        record.contains("RuntimeError: as it is meant to") && record.contains("\"level\":\"error\""),
+        "{record}"
+    );
     node.until("the worker to be given up", |status| status["workers"][1]["state"] == "failed");
 }
 

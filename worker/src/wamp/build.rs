@@ -127,22 +127,18 @@ fn store(store: &Json) -> Result<Store, String> {
     })
 }
 
-/// The serializers that a transport speaks.
+/// The serializers that a transport speaks: of those that are configured, the ones that are known here.
 pub(super) fn serializers(configured: Option<&[config::Serializer]>) -> Result<Vec<Serializer>, String> {
     let Some(configured) = configured else { return Ok(Serializer::ALL.to_vec()) };
-    configured
-        .iter()
-        .map(|serializer| {
-            let name = serializer.name();
-            Serializer::named(name).ok_or_else(|| {
-                format!("serializer \"{name}\" is not built; \"json\", \"msgpack\" and \"cbor\" are")
-            })
-        })
-        .collect()
+    let spoken: Vec<_> =
+        configured.iter().filter_map(|serializer| Serializer::named(serializer.name())).collect();
+    if spoken.is_empty() {
+        return Err("of the serializers none is spoken here; \"json\", \"msgpack\" and \"cbor\" are".into());
+    }
+    Ok(spoken)
 }
 
-const NO_PYTHON: &str =
-    "authenticators of the type \"function\" need the Python host, which is not built yet";
+const NO_PYTHON: &str = "the controller puts a procedure of the Python host in the place of a function";
 
 /// The authentication methods of a transport.
 pub(super) fn methods(auth: Option<&Auth>) -> Result<Methods, String> {

@@ -89,7 +89,7 @@ class Component:
         return config
 
     def _hear(self, session, ends):
-        leave, disconnect, opened = session.leave, session.disconnect, session.onOpen
+        leave, disconnect, opened, on_leave = session.leave, session.disconnect, session.onOpen, session.onLeave
 
         def leaving(*args, **kwargs):
             ends.own = True
@@ -111,9 +111,10 @@ class Component:
             records.error(f"component {self.id}: {ends.failed}")
             disconnect()
 
-        def left(_session, details):
-            ends.left = details.reason
-            ends.text = details.message
+        def left(details):
+            # Heard before the component itself does, which usually disconnects then.
+            ends.left, ends.text = details.reason, details.message
+            return on_leave(details)
 
         def ready(*_):
             if self.session is session and self.state == "joining" and ends.failed is None and session.is_attached():
@@ -122,6 +123,7 @@ class Component:
                 self.host.changed()
 
         def joined(*_):
+            ends.joined = True
             # Some never return from onJoin: what it does in this time, it does.
             self.host.loop.later(_SETTLED, ready)
 
@@ -129,22 +131,22 @@ class Component:
             self.session = None
             self._ended(ends)
 
-        session.leave, session.disconnect, session.onOpen = leaving, disconnecting, opening
+        session.leave, session.disconnect, session.onOpen, session.onLeave = leaving, disconnecting, opening, left
         session._swallow_error = swallow
-        session.on("leave", left)
         session.on("join", joined)
         session.on("ready", ready)
         session.on("disconnect", disconnected)
 
     def _ended(self, ends):
         """The connection is gone: why decides what comes next."""
-        joined = self.state == "joined"
+        joined = ends.joined
         if ends.failed is not None:
             # Its text stands in the log already.
             self._end("failed", ends.failed.splitlines()[-1], clean=False, said=True)
         elif self.host.ending:
             self._end("stopped", "the host ends", clean=True, said=True)
         elif ends.own and (joined or ends.left not in _OF_ROUTER):
+            self.was_joined = self.was_joined or joined
             self._end("stopped", "it has left by itself", clean=True)
         elif ends.left is None or ends.left in _OF_ROUTER:
             if joined:
@@ -177,7 +179,11 @@ class _Ends:
     """How a session ends."""
 
     def __init__(self):
+        #: Whether it has joined before.
+        self.joined = False
+        #: Whether the component itself wants it.
         self.own = False
+        #: The reason and the text of the session's end, and what has failed.
         self.left = None
         self.text = None
         self.failed = None

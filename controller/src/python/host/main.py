@@ -114,6 +114,8 @@ class Host:
         from .component import Component, of_functions
 
         for spec, thing in found:
+            if not isinstance(spec["extra"] or {}, dict):
+                raise load.Refused(f"component {spec['id']}: extra is no object")
             spec["extra"] = dict(spec["extra"] or {}, cbdir=self.order["node"]["directory"])
             if spec["type"] != "class":
                 thing = of_functions(self.loop.session_class(), thing, spec.get("auth"))
@@ -210,11 +212,8 @@ class Host:
         self.changed()
         if self.ending:
             return
-        if not self._ready:
-            if clean and component.was_joined:
-                # It came, did what it is for, and went while others are still on their way.
-                return
-            self.end(1, f"component {component.id} has {component.state} before everything was there: ending")
+        if not component.was_joined:
+            self.end(1, f"component {component.id} has {component.state} at its start: ending")
             return
         shutdown, restart = self.order["shutdown"], self.order["restart"]
         left = [other for other in self.components if other.state not in ("stopped", "failed")]
