@@ -133,7 +133,7 @@ fn one(
             // An interpreter takes a second for nothing but its imports.
             restart.period = restart.period.max(PERIOD_OF_PYTHON);
         }
-        let mut guest = guest(config, program, identity, machine)?;
+        let mut guest = guest(config, program, identity, (directory, machine))?;
         guest.launch.cpus = cpus;
         return Ok(guest);
     }
@@ -160,7 +160,7 @@ fn guest(
     config: config::Worker,
     program: config::Guest,
     identity: Option<Identity>,
-    machine: &Machine,
+    (node, machine): (&Path, &Machine),
 ) -> Result<Worker, Wrong> {
     let workdir = &program.options.workdir;
     if !workdir.is_dir() {
@@ -173,6 +173,13 @@ fn guest(
     // As Crossbar.io does: what Python writes is to be seen when it is written.
     if !environment.iter().any(|(name, _)| name == "PYTHONUNBUFFERED") {
         environment.push(("PYTHONUNBUFFERED".into(), "1".into()));
+    }
+    // By these a program knows whose it is, and `jackfield` in it finds its node.
+    for (name, value) in [("JACKFIELD_DIR", node.as_os_str()), ("JACKFIELD_WORKER", config.id.as_ref())] {
+        if !program.options.env.vars.contains_key(name) {
+            environment.retain(|(other, _)| other != name);
+            environment.push((name.into(), value.into()));
+        }
     }
     let launch = Launch {
         title: format!("jackfield keeper of {}", config.id),

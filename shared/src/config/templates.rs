@@ -35,6 +35,31 @@ pub fn templates() -> &'static [Template] {
             [".jackfield/config.yaml", "web/index.html", "README.md"]
         ),
         template!(
+            "browser",
+            "a page that speaks WAMP with the router beside it",
+            [".jackfield/config.yaml", "web/index.html", "web/page.js", "README.md"]
+        ),
+        template!(
+            "python",
+            "a container with three WAMP components in Python",
+            [".jackfield/config.yaml", "app/components.py", "README.md"]
+        ),
+        template!(
+            "nodejs",
+            "a Node.js program that registers a WAMP procedure, started by the node",
+            [".jackfield/config.yaml", "app/adder.js", "README.md"]
+        ),
+        template!(
+            "authenticator",
+            "a component in Python that says who WAMP clients are",
+            [".jackfield/config.yaml", "app/backend.py", "README.md"]
+        ),
+        template!(
+            "flask",
+            "a Flask application with WAMP, on one port",
+            [".jackfield/config.yaml", "app/shop.py", "README.md"]
+        ),
+        template!(
             "site",
             "a web site by HTTPS, of files",
             [".jackfield/config.yaml", "web/index.html", "web/page.js", "web/style.css", "README.md"]

@@ -2,6 +2,7 @@
 //! in `tests/nodes`, each with what it is expected to do; the clients are Autobahn's.
 
 mod directories;
+mod examples;
 mod faults;
 mod life;
 
