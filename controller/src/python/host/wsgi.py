@@ -126,7 +126,8 @@ class Service:
             answer = _Answer(connection, method)
             environ = self._environ(method, target, headers, content)
             self._run(environ, answer)
-            return answer.ends_by_itself and not reader.peek(0)
+            # A proxy sends its next request when it has the answer: nothing is left in the reader.
+            return answer.ends_by_itself
         finally:
             reader.close()
 
