@@ -6,6 +6,11 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Poll, ready};
 use tokio::io::{AsyncRead, ReadBuf};
+use tokio::net::unix::pipe;
+
+/// Most bytes that are read of a pipe to which somebody still writes when nobody waits for it any longer: what a pipe can
+/// hold (fs.pipe-max-size).
+const MAX_REST: usize = 1 << 20;
 
 /// Most octets of a line; what is longer becomes several records.
 pub(crate) const MAX_LINE: usize = 64 << 10;
@@ -84,6 +89,26 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     }
 }
 
+impl Lines<pipe::Receiver> {
+    /// The lines that are in the pipe now, also one that has not ended; for when no more are waited for.
+    pub(crate) fn rest(&mut self) -> Vec<String> {
+        let (mut lines, mut read) = (Vec::new(), 0);
+        while read < MAX_REST && !self.ended {
+            // Asked for directly: the runtime need not know yet what has come.
+            let new = SCRATCH.with_borrow_mut(|scratch| {
+                let room = MAX_LINE - self.octets.len();
+                let count = rustix::io::read(&self.from, &mut scratch[..room]).unwrap_or_default();
+                (count, self.split(&scratch[..count]))
+            });
+            self.ended = new.0 == 0;
+            read += new.0;
+            lines.extend(new.1);
+        }
+        lines.extend((!self.octets.is_empty()).then(|| text(&std::mem::take(&mut self.octets))));
+        lines
+    }
+}
+
 fn text(line: &[u8]) -> String {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if let Ok(text) = std::str::from_utf8(line) {
@@ -142,6 +167,19 @@ mod tests {
 
         let binary = vec![0xBF; 3 * MAX_LINE];
         assert_eq!(all(&binary).await.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn what_is_in_a_pipe_can_be_read_without_waiting() {
+        use std::io::Write as _;
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let mut lines = Lines::new(pipe::Receiver::from_owned_fd(reader.into()).unwrap());
+        let written: Vec<_> = (0..3000).map(|n| format!("line {n}")).collect();
+        write!(writer, "{}\nnot ended", written.join("\n")).unwrap();
+        let mut read = lines.rest();
+        assert_eq!(read.pop().unwrap(), "not ended");
+        assert_eq!(read, written);
+        assert_eq!(lines.rest(), [""; 0], "its other end is open still");
     }
 
     #[tokio::test]

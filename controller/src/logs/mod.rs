@@ -54,6 +54,12 @@ struct Inner {
     sinks: Vec<Sink>,
     common: Common,
     news: Option<mpsc::UnboundedReceiver<Record>>,
+    /// Sinks that are no longer wanted and have not written everything.
+    ending: Vec<Sink>,
+    /// What sinks have left that are to be begun again.
+    left: Vec<(config::Sink, Vec<Arc<Record>>)>,
+    /// How long the end of the node waits for sinks that go on writing.
+    flush_timeout: Duration,
     followers: Vec<Follower>,
     dropped: u64,
 }
@@ -67,9 +73,20 @@ impl Hub {
         let (told, news) = mpsc::unbounded_channel();
         let common = Common { news: told, room: Arc::new(Notify::new()) };
         let sinks = settings.sinks(&node.controller.log);
-        let sinks = sinks.iter().map(|sink| Sink::start(sink, &common)).collect::<io::Result<_>>()?;
-        let (levels, ring, followers) = (settings.levels(node), Ring::default(), Vec::new());
-        let inner = Inner { settings, levels, ring, sinks, common, news: Some(news), followers, dropped: 0 };
+        let sinks = sinks.iter().map(|sink| Sink::start(sink, &common, None)).collect::<io::Result<_>>()?;
+        let inner = Inner {
+            levels: settings.levels(node),
+            settings,
+            ring: Ring::default(),
+            sinks,
+            common,
+            news: Some(news),
+            ending: Vec::new(),
+            left: Vec::new(),
+            flush_timeout: node.controller.log.flush_timeout,
+            followers: Vec::new(),
+            dropped: 0,
+        };
         Ok(Self(Rc::new(RefCell::new(inner))))
     }
 
@@ -83,6 +100,13 @@ impl Hub {
             file,
             levels: inner.levels.save(),
             records: inner.ring.iter().map(|record| (**record).clone()).collect(),
+            left: inner
+                .left
+                .iter()
+                .map(|(sink, records)| {
+                    (sink.clone(), records.iter().map(|record| (**record).clone()).collect())
+                })
+                .collect(),
             dropped: inner.dropped,
         }
     }
@@ -98,18 +122,30 @@ impl Hub {
             let mut inner = hub.0.borrow_mut();
             state.levels.iter().for_each(|(worker, level)| inner.levels.set(worker.as_deref(), *level));
             state.records.iter().for_each(|record| inner.ring.push(Arc::new(record.clone())));
+            let left = state.left.iter().map(|(sink, records)| {
+                (sink.clone(), records.iter().map(|record| Arc::new(record.clone())).collect())
+            });
+            inner.left = left.collect();
             inner.dropped = state.dropped;
+            inner.give_back();
         }
         Ok(hub)
     }
 
-    /// Ends all sinks when everything is written, until they are begun again.
+    /// Ends all sinks, until they are begun again: with what they could not write.
     pub(crate) fn rest(&self) {
         let inner = &mut *self.0.borrow_mut();
-        inner.sinks.iter().for_each(Sink::close);
+        let sinks: Vec<_> = std::mem::take(&mut inner.sinks);
+        sinks.iter().for_each(Sink::close);
         let until = Instant::now() + FLUSH_TIME;
-        for sink in std::mem::take(&mut inner.sinks) {
-            inner.dropped += sink.finish(until).unwrap_or_default();
+        for sink in sinks {
+            let (left, on_their_way) = sink.finish(until);
+            inner.dropped += sink.status().dropped + on_their_way;
+            inner.left.push((sink.config, left));
+        }
+        for sink in std::mem::take(&mut inner.ending) {
+            let (left, on_their_way) = sink.finish(until);
+            inner.dropped += sink.status().dropped + on_their_way + left.len() as u64;
         }
     }
 
@@ -215,7 +251,8 @@ impl Hub {
     /// Records that did not reach somebody, because they were too slow or hindered for too long.
     pub(crate) fn dropped(&self) -> u64 {
         let inner = self.0.borrow();
-        inner.dropped + inner.sinks.iter().map(|sink| sink.status().dropped).sum::<u64>()
+        let sinks = inner.sinks.iter().chain(&inner.ending);
+        inner.dropped + sinks.map(|sink| sink.status().dropped).sum::<u64>()
     }
 
     /// How the sinks are.
@@ -231,14 +268,19 @@ impl Hub {
     pub(crate) fn configure(&self, node: &config::Node, with_past: bool) -> io::Result<()> {
         let inner = &mut *self.0.borrow_mut();
         inner.levels = inner.settings.levels(node);
-        let mut before = std::mem::take(&mut inner.sinks);
+        inner.flush_timeout = node.controller.log.flush_timeout;
+        let wanted = inner.settings.sinks(&node.controller.log);
+        let (mut before, former): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut inner.sinks).into_iter().partition(|sink| wanted.contains(&sink.config));
+        former.iter().for_each(Sink::close);
         let mut result = Ok(());
-        for wanted in inner.settings.sinks(&node.controller.log) {
-            if let Some(same) = before.iter().position(|sink| sink.config == wanted) {
+        for wanted in &wanted {
+            if let Some(same) = before.iter().position(|sink| sink.config == *wanted) {
                 inner.sinks.push(before.remove(same));
                 continue;
             }
-            match Sink::start(&wanted, &inner.common) {
+            let former = former.iter().find(|former| former.is_succeeded_by(wanted));
+            match Sink::start(wanted, &inner.common, former) {
                 Ok(sink) => {
                     if with_past {
                         sink.log(&inner.ring.iter().cloned().collect::<Vec<_>>());
@@ -248,10 +290,10 @@ impl Hub {
                 Err(e) => result = Err(e),
             }
         }
-        let until = Instant::now() + FLUSH_TIME;
-        for sink in before {
-            inner.dropped += sink.finish(until).unwrap_or_default();
-        }
+        // Nobody waits for those that go: they end when they have written what they have.
+        inner.ending.extend(before.into_iter().chain(former));
+        inner.ending.iter().for_each(Sink::close);
+        inner.give_back();
         result
     }
 
@@ -261,17 +303,26 @@ impl Hub {
     /// When no thread can be started.
     pub(crate) fn leave_terminal(&self, file: PathBuf, node: &config::Node) -> io::Result<()> {
         self.0.borrow_mut().settings.file.get_or_insert(file);
-        self.configure(node, true)
+        let result = self.configure(node, true);
+        // Before the terminal is closed.
+        let until = Instant::now() + FLUSH_TIME;
+        self.0.borrow().ending.iter().filter(|sink| sink.is_terminal()).for_each(|sink| {
+            sink.await_end(until);
+        });
+        result
     }
 
     /// Ends all sinks when everything is written; says what could not be.
     pub(crate) fn finish(&self) {
-        let sinks = std::mem::take(&mut self.0.borrow_mut().sinks);
-        let until = Instant::now() + FLUSH_TIME;
+        let inner = &mut *self.0.borrow_mut();
+        let sinks: Vec<_> = inner.ending.drain(..).chain(inner.sinks.drain(..)).collect();
+        let until = Instant::now() + inner.flush_timeout;
         sinks.iter().for_each(Sink::close);
         for sink in sinks {
-            let status = sink.status();
-            if let Some(count) = sink.finish(until) {
+            let (left, on_their_way) = sink.finish(until);
+            let count = left.len() as u64 + on_their_way;
+            if count > 0 {
+                let status = sink.status();
                 let _ = io::Write::write_fmt(
                     &mut anstream::stderr(),
                     format_args!(
@@ -285,7 +336,34 @@ impl Hub {
 }
 
 impl Inner {
+    /// Gives what sinks have left to those that were begun in their places.
+    fn give_back(&mut self) {
+        for (config, records) in std::mem::take(&mut self.left) {
+            match self.sinks.iter().find(|sink| sink.config == config || sink.is_succeeded_by(&config)) {
+                Some(sink) => sink.put_first(records),
+                None => self.dropped += records.len() as u64,
+            }
+        }
+    }
+
+    /// Forgets sinks that have ended; what they could not write is lost, and said to be.
+    fn reap(&mut self) {
+        for sink in self.ending.extract_if(.., |sink| sink.has_ended()).collect::<Vec<_>>() {
+            let (left, _) = sink.finish(Instant::now());
+            let LogSink { kind, target, dropped, .. } = sink.status();
+            self.dropped += dropped + left.len() as u64;
+            if !left.is_empty() {
+                let count = left.len();
+                let text = format!("{count} log records could not be written to {kind} {target}, which is no sink any more");
+                let _ = self.common.news.send(Record::now(Level::Warn, text));
+            }
+        }
+    }
+
     fn publish(&mut self, records: impl IntoIterator<Item = Record>) {
+        if !self.ending.is_empty() {
+            self.reap();
+        }
         let levels = &self.levels;
         let wanted = |record: &Record| record.level <= levels.of(record.worker.as_deref());
         let records: Vec<_> = records.into_iter().filter(wanted).map(Arc::new).collect();

@@ -2,7 +2,7 @@
 
 use super::event::{Event, Output, Source};
 use super::group::Group;
-use super::handover::{Attendance, Pause, Piece, attended};
+use super::handover::{Attendance, End, Pause, Piece, attended};
 use super::process::LastLines;
 use crate::logs::{Hub, Lines, told};
 use jackfield_shared::ipc::{FromWorker, Receiver, Sender, ToWorker};
@@ -26,6 +26,8 @@ const OUTBOX: usize = 64;
 /// How long to wait, after a process has ended, for the ends of its pipes: something it has started and that
 /// left its process group may hold them for ever.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long the reading of what is in them then may take at most: it waits for nothing but for room in the log.
+const LAST_READ: Duration = Duration::from_secs(3);
 
 /// The ends of a process's connections.
 #[derive(Debug)]
@@ -67,23 +69,29 @@ pub(super) fn attend(
         attendance.add(send(to, messages, pause));
     }
     let (group, source, events) = (Rc::clone(group), Arc::clone(source), events.clone());
+    let end = attendance.end();
     attendance.wait(async move {
         let status = reap(children, &group).await;
-        all_said(tasks.take(), last_words).await;
+        all_said(tasks.take(), last_words, &end).await;
         let _ = events.send(Event::Exited(source, status)).await;
     });
     attendance
 }
 
-/// Waits for the last words of a process that has ended, which the first of the tasks bring; ends them all.
-pub(super) async fn all_said(tasks: Vec<JoinHandle<Option<Piece>>>, last_words: usize) {
+/// Waits for the last words of a process that has ended, which the first of the tasks bring; ends them all. What was in
+/// its pipes at its end is read, however long nobody had the time for it.
+pub(super) async fn all_said(tasks: Vec<JoinHandle<Option<Piece>>>, last_words: usize, end: &End) {
     let handles: Vec<_> = tasks.iter().map(JoinHandle::abort_handle).collect();
     let all = async {
         for task in tasks.into_iter().take(last_words) {
             let _ = task.await;
         }
     };
-    let _ = timeout(LAST_WORDS, all).await;
+    let mut all = std::pin::pin!(all);
+    if timeout(LAST_WORDS, &mut all).await.is_err() {
+        end.tell();
+        let _ = timeout(LAST_READ, all).await;
+    }
     handles.iter().for_each(AbortHandle::abort);
 }
 
@@ -112,11 +120,13 @@ async fn receive(
     hub: Hub,
     mut pause: Pause,
 ) -> Option<Piece> {
+    let mut over = pause.clone();
     let error = loop {
         let received = tokio::select! {
             biased;
             () = pause.wanted() => return Some(Piece::From(from)),
             received = from.recv() => received,
+            () = over.over() => return None,
         };
         match received {
             // Records need no decision, so they go straight to the log.
@@ -142,11 +152,20 @@ pub(super) async fn read(
         Output::Stdout => Level::Info,
         Output::Stderr => Level::Warn,
     };
-    loop {
+    let mut over = pause.clone();
+    let mut is_over = false;
+    while !is_over {
         let next = async {
             // What is not read yet waits in the pipe, and then its writer does: not for long.
             hub.room().await;
-            pipe.next().await
+            tokio::select! {
+                biased;
+                lines = pipe.next() => lines,
+                () = over.over() => {
+                    is_over = true;
+                    Some(pipe.rest())
+                }
+            }
         };
         let lines = tokio::select! {
             biased;
@@ -166,6 +185,7 @@ pub(super) async fn read(
         // Others have something to say, too.
         yield_now().await;
     }
+    None
 }
 
 /// Waits for the end of the process that leads the group, ends what it has started, reaps it.
@@ -179,4 +199,55 @@ pub(super) async fn reap(mut children: Signal, group: &Group) -> Option<ExitStat
     let status = waitpid(Some(group.leader()), WaitOptions::NOHANG);
     group.set_reaped();
     status.ok().flatten().map(|(_, status)| ExitStatus::from_raw(status.as_raw()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logs::{Filter, Settings};
+    use crate::supervise::event::Key;
+    use crate::testing::TempDir;
+    use jackfield_shared::config;
+    use std::io::Write as _;
+    use tokio::task::LocalSet;
+
+    /// A hub with one sink, which takes nothing and for which more waits than should.
+    fn behind(dir: &TempDir) -> Hub {
+        let fifo = dir.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let text = format!(r#"{{"controller": {{"log": {{"sinks": [{{"type": "file", "path": {fifo:?}}}]}}}}}}"#);
+        let loaded = config::parse(&text, config::Format::Json, "", "/".as_ref(), &|_| None);
+        let hub = Hub::new(Settings::default(), &loaded.node.unwrap()).unwrap();
+        (0..9).for_each(|_| hub.log(Level::Info, "x".repeat(1 << 20)));
+        hub
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_lines_of_a_process_are_read_though_the_log_is_behind_and_somebody_holds_its_pipe() {
+        let dir = TempDir::new();
+        let hub = behind(&dir);
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let lines = Lines::new(pipe::Receiver::from_owned_fd(reader.into()).unwrap());
+        let written: Vec<_> = (0..2000).map(|n| format!("line {n}")).collect();
+        write!(writer, "{}\nlast", written.join("\n")).unwrap();
+        let source = Arc::new(Source::new(Key(1), "app", 0, 1));
+        let said = LocalSet::new()
+            .run_until(async {
+                let (attendance, pause, tasks) = attended();
+                attendance.add(read(lines, Output::Stdout, source, (hub.clone(), LastLines::default()), pause));
+                let end = attendance.end();
+                all_said(tasks.take(), 1, &end).await;
+                let (to, mut records) = mpsc::channel(4096);
+                let filter = Filter { workers: vec!["app".into()], level: Level::Trace, since_us: 0 };
+                hub.serve(filter, None, false, to);
+                let mut said = Vec::new();
+                while let Some(crate::control::Response::Record(record)) = records.recv().await {
+                    said.push(record.message);
+                }
+                said
+            })
+            .await;
+        assert_eq!(said.last().map(String::as_str), Some("last"));
+        assert_eq!(said[..said.len() - 1], written);
+    }
 }

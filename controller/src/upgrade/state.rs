@@ -3,6 +3,7 @@
 
 use super::image::Identity;
 use crate::names::Names;
+use jackfield_shared::config::Sink;
 use jackfield_shared::ipc::{self, Counters, Publication, ToWorker};
 use jackfield_shared::log::{Level, Record};
 use jackfield_shared::status::{Connections, Exit, State as Life};
@@ -106,6 +107,9 @@ pub(crate) struct LogState {
     /// Levels of workers, and of the controller.
     pub levels: Vec<(Option<String>, Level)>,
     pub records: Vec<Record>,
+    /// What sinks could not write before this image, the next one is to write.
+    #[serde(default)]
+    pub left: Vec<(Sink, Vec<Record>)>,
     pub dropped: u64,
 }
 
@@ -238,6 +242,7 @@ impl State {
         self.configuration.tls = Files::default();
         self.configuration.exact = serde_json::Value::Null;
         self.log.records.clear();
+        self.log.left.clear();
         for worker in &mut self.workers {
             worker.ticket_keys = None;
             worker.exact = serde_json::Value::Null;

@@ -1,6 +1,7 @@
 //! The node's log: what is logged, and where it goes. An addition of ours; without it records go to the terminal.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -25,6 +26,9 @@ object! {
         pub level as "level": Level = word(), default(json!("info"), Level::Info);
         /// Where records go; an empty list: nowhere, but `jackfield logs` shows them.
         pub sinks as "sinks": Vec<Sink> = list(nested()), default(json!([{"type": "terminal"}]), vec![Sink::Terminal(TerminalSink::default())]);
+        /// How long the end of the node waits, in seconds, for sinks that go on writing what waits; one that has written
+        /// nothing for 2 s is not waited for.
+        pub flush_timeout as "flush_timeout": Duration = seconds(0.0..=3600.0), default(json!(30), Duration::from_secs(30));
     }
     absent default;
 }

@@ -10,7 +10,7 @@ use rustix::fs::OFlags;
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -28,8 +28,8 @@ pub(super) struct LogFile {
     /// Lines that are being written, and how much of them is.
     text: Vec<u8>,
     written: usize,
-    /// How many records these lines are.
-    pending: usize,
+    /// The records that these lines are, and where in the text each ends.
+    pending: VecDeque<(usize, Arc<Record>)>,
     remark: Option<String>,
 }
 
@@ -53,7 +53,7 @@ impl LogFile {
             open: None,
             text: Vec::new(),
             written: 0,
-            pending: 0,
+            pending: VecDeque::new(),
             remark: None,
         }
     }
@@ -94,8 +94,12 @@ impl LogFile {
             fs::create_dir_all(directory).map_err(named)?;
         }
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND;
-        let file = Entry::at(&self.path).and_then(|entry| entry.open(flags, self.mode)).map_err(named)?;
+        let entry = Entry::at(&self.path).map_err(named)?;
+        let file = entry.open(flags, self.mode).map_err(named)?;
         let there = file.metadata()?;
+        if is_torn(&entry, there.len()) {
+            (&file).write_all(b"\n")?;
+        }
         let since = if there.len() > 0 { there.modified()? } else { SystemTime::now() };
         self.open = Some(Open { file, identity: (there.dev(), there.ino()), size: there.len(), since });
         Ok(())
@@ -107,8 +111,14 @@ impl LogFile {
         while self.text.len() < CHUNK && !self.rotation.is_full(size + self.text.len() as u64) {
             let Some(record) = records.pop_front() else { break };
             self.format.render(&record, false, &mut self.text);
-            self.pending += 1;
+            self.pending.push_back((self.text.len(), record));
         }
+    }
+
+    fn forget(&mut self) {
+        self.text.clear();
+        self.pending.clear();
+        self.written = 0;
     }
 
     fn write_text(&mut self) -> io::Result<()> {
@@ -124,10 +134,16 @@ impl LogFile {
                 Err(e) => return Err(e),
             }
         }
-        self.text.clear();
-        (self.written, self.pending) = (0, 0);
+        self.forget();
         Ok(())
     }
+}
+
+/// Whether the last line of a file is not whole: what has written it was killed, or its disk was full.
+fn is_torn(entry: &Entry, size: u64) -> bool {
+    let mut last = [b'\n'];
+    let there = size.checked_sub(1).zip(entry.open(OFlags::RDONLY, 0).ok());
+    there.is_some_and(|(at, file)| file.read_exact_at(&mut last, at).is_ok() && last != [b'\n'])
 }
 
 impl Writer for LogFile {
@@ -148,7 +164,15 @@ impl Writer for LogFile {
     }
 
     fn pending(&self) -> usize {
-        self.pending
+        self.pending.len()
+    }
+
+    fn unwritten(&mut self) -> VecDeque<Arc<Record>> {
+        let written = self.written;
+        let left = self.pending.drain(..).filter(|(end, _)| *end > written);
+        let left = left.map(|(_, record)| record).collect();
+        self.forget();
+        left
     }
 
     fn remark(&mut self) -> Option<String> {
@@ -235,6 +259,30 @@ mod tests {
             let size = fs::metadata(moved(&path, n)).unwrap().len();
             assert!((4096..4096 + 200).contains(&size), "{n}: {size}");
         }
+    }
+
+    #[test]
+    fn a_line_that_another_has_not_ended_does_not_spoil_the_next() {
+        let temp = TempDir::new();
+        let path = temp.path().join("node.log");
+        fs::write(&path, "whole\ntorn in the mid").unwrap();
+        LogFile::new(&sink(path.clone())).write(&mut records(0..2)).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let (torn, rest) = text.split_once("torn in the mid\n").expect("a line of its own");
+        assert_eq!((torn, rest.lines().count()), ("whole\n", 2));
+        assert!(rest.lines().all(|line| serde_json::from_str::<Record>(line).is_ok()), "{rest}");
+    }
+
+    #[test]
+    fn what_can_not_be_written_is_given_back() {
+        let full = PathBuf::from("/dev/full");
+        let mut file = LogFile::new(&sink(full));
+        let mut waiting = records(0..3);
+        file.write(&mut waiting).unwrap_err();
+        assert_eq!((waiting.len(), file.pending()), (0, 3));
+        let messages: Vec<_> = file.unwritten().iter().map(|record| record.message.clone()).collect();
+        assert_eq!(messages, ["line 0", "line 1", "line 2"]);
+        assert_eq!(file.pending(), 0);
     }
 
     #[test]

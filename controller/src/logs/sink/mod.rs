@@ -17,12 +17,12 @@ use queue::Queue;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc};
 
-/// How long the end of the controller, or of a sink, waits for what is not written.
+/// How long a sink that follows another on the same file, and the next image of the executable, wait for what is not
+/// written: the end of the node waits as long as it is configured to.
 pub(super) const FLUSH_TIME: Duration = Duration::from_secs(2);
 
 /// What sinks share: how they tell of their troubles, and that there is room again.
@@ -42,15 +42,15 @@ pub(super) struct Sink {
     kind: &'static str,
     target: String,
     queue: Arc<Queue>,
-    finished: Receiver<()>,
 }
 
 impl Sink {
-    /// Starts the sink that the configuration describes.
+    /// Starts the sink that the configuration describes. One that takes the place of another on the same target begins
+    /// when that one has ended, with what that one could not write.
     ///
     /// # Errors
     /// When no thread can be started.
-    pub(super) fn start(sink: &config::Sink, common: &Common) -> io::Result<Self> {
+    pub(super) fn start(sink: &config::Sink, common: &Common, former: Option<&Self>) -> io::Result<Self> {
         let (kind, target, writer): (_, _, Box<dyn writer::Writer>) = match sink {
             config::Sink::Terminal(sink) => {
                 ("terminal", String::new(), Box::new(terminal::Terminal::new(sink)))
@@ -67,13 +67,29 @@ impl Sink {
         };
         let name = if target.is_empty() { kind.to_owned() } else { format!("{kind} {target}") };
         let queue = Arc::new(Queue::new(name, common.clone()));
-        let (done, finished) = sync_channel(1);
         let ours = Arc::clone(&queue);
+        let former = former.map(|former| Arc::clone(&former.queue));
         thread::Builder::new().name(format!("log {kind}")).spawn(move || {
+            if let Some(former) = former {
+                former.await_end(Instant::now() + FLUSH_TIME);
+                ours.put_first(former.take_left().into_iter());
+            }
             writer::run(&ours, writer);
-            let _ = done.send(());
+            ours.ends();
         })?;
-        Ok(Self { config: sink.clone(), kind, target, queue, finished })
+        Ok(Self { config: sink.clone(), kind, target, queue })
+    }
+
+    /// Whether this one of the configuration writes to the same target.
+    pub(super) fn is_succeeded_by(&self, sink: &config::Sink) -> bool {
+        use config::Sink::{File, Journald, Syslog, Terminal};
+        match (&self.config, sink) {
+            (Terminal(_), Terminal(_)) => true,
+            (File(ours), File(theirs)) => ours.path == theirs.path,
+            (Journald(ours), Journald(theirs)) => ours.socket == theirs.socket,
+            (Syslog(ours), Syslog(theirs)) => ours.address == theirs.address,
+            (Terminal(_) | File(_) | Journald(_) | Syslog(_), _) => false,
+        }
     }
 
     /// Whether it writes to the terminal.
@@ -112,15 +128,29 @@ impl Sink {
         self.queue.close();
     }
 
-    /// Waits for the end of the thread, but not for ever. Returns how many records could not be written, if there are
-    /// any.
-    pub(super) fn finish(self, until: Instant) -> Option<u64> {
+    /// Puts in records before all others.
+    pub(super) fn put_first(&self, records: Vec<Arc<Record>>) {
+        self.queue.put_first(records.into_iter());
+    }
+
+    /// Waits for the end of its thread, for as long as that goes on writing.
+    pub(super) fn await_end(&self, until: Instant) {
+        self.queue.await_end(until);
+    }
+
+    /// Whether its thread has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.queue.has_ended()
+    }
+
+    /// Waits for the end of the thread: for as long as it goes on writing, and not longer than until then. Returns what
+    /// could not be written, and how many records more were on their way when that took too long.
+    pub(super) fn finish(&self, until: Instant) -> (Vec<Arc<Record>>, u64) {
         self.close();
-        let time = until.saturating_duration_since(Instant::now());
-        if self.finished.recv_timeout(time) == Err(RecvTimeoutError::Timeout) {
-            return Some(self.queue.status(self.kind, &self.target).waiting.max(1));
-        }
-        Some(self.queue.left()).filter(|count| *count > 0)
+        let has_ended = self.queue.await_end(until);
+        let left = self.queue.take_left();
+        let on_their_way = if has_ended { 0 } else { self.status().waiting };
+        (left, on_their_way)
     }
 }
 

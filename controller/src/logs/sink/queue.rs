@@ -5,7 +5,7 @@ use jackfield_shared::log::{Level, Record};
 use jackfield_shared::status::LogSink;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Most octets that wait.
 const MAX_OCTETS: usize = 16 << 20;
@@ -17,6 +17,8 @@ const CAUGHT_UP: usize = BEHIND - (1 << 20);
 const BATCH: usize = 256 << 10;
 /// How long to wait before a sink that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+/// A sink that has taken nothing for so long is not waited for when it is to end.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// What is taken from the queue.
 #[derive(Debug)]
@@ -40,6 +42,8 @@ pub(super) struct Queue {
     common: Common,
     state: Mutex<State>,
     more: Condvar,
+    /// Notified at the end of the thread.
+    end: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -55,6 +59,10 @@ struct State {
     is_behind: bool,
     was_given_up: bool,
     closed: bool,
+    /// Counts what the thread has taken: whether it goes on.
+    steps: u64,
+    /// Whether the thread has ended.
+    ended: bool,
 }
 
 fn size(record: &Record) -> usize {
@@ -64,7 +72,7 @@ fn size(record: &Record) -> usize {
 impl Queue {
     /// An empty queue to the sink of this name.
     pub(super) fn new(name: String, common: Common) -> Self {
-        Self { name, common, state: Mutex::default(), more: Condvar::new() }
+        Self { name, common, state: Mutex::default(), more: Condvar::new(), end: Condvar::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -133,15 +141,66 @@ impl Queue {
         }
     }
 
-    /// Records that were never written, after the end of the thread.
-    pub(super) fn left(&self) -> u64 {
-        self.status("", "").waiting
+    /// The thread has ended.
+    pub(super) fn ends(&self) {
+        self.state().ended = true;
+        self.end.notify_all();
+    }
+
+    /// Whether the thread has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.state().ended
+    }
+
+    /// Waits for the end of the thread, for as long as that goes on; whether it has ended.
+    pub(super) fn await_end(&self, until: Instant) -> bool {
+        let mut state = self.state();
+        let (mut steps, mut quiet) = (state.steps, Instant::now() + QUIET);
+        while !state.ended {
+            let now = Instant::now();
+            if state.steps != steps {
+                (steps, quiet) = (state.steps, now + QUIET);
+            }
+            let left = until.min(quiet).saturating_duration_since(now);
+            if left.is_zero() {
+                return false;
+            }
+            state = self.end.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    /// Puts in records before all others, in order.
+    pub(super) fn put_first(&self, records: impl DoubleEndedIterator<Item = Arc<Record>>) {
+        let mut state = self.state();
+        for record in records.rev() {
+            state.octets += size(&record);
+            state.items.push_front(Item::Record(record));
+        }
+    }
+
+    /// Puts back what was taken and could not be written.
+    pub(super) fn put_back(&self, records: impl DoubleEndedIterator<Item = Arc<Record>>) {
+        self.put_first(records);
+        self.state().taken = 0;
+    }
+
+    /// Takes out all records that wait.
+    pub(super) fn take_left(&self) -> Vec<Arc<Record>> {
+        let mut state = self.state();
+        state.octets = 0;
+        let record = |item| match item {
+            Item::Record(record) => Some(record),
+            Item::Results(_) => None,
+        };
+        state.items.drain(..).filter_map(record).collect()
     }
 
     /// Waits for something to do; `None` when nothing more will come.
     pub(super) fn take(&self) -> Option<Taken> {
         let mut state = self.state();
         state.taken = 0;
+        state.steps += 1;
         while state.items.is_empty() {
             if state.closed {
                 return None;

@@ -16,8 +16,8 @@ pub(super) struct Terminal {
     /// What is being written, and how much of it is.
     text: Vec<u8>,
     written: usize,
-    /// How many records it is.
-    pending: usize,
+    /// The records that it is, and where in the text each ends.
+    pending: VecDeque<(usize, Arc<Record>)>,
 }
 
 impl Terminal {
@@ -28,15 +28,15 @@ impl Terminal {
             Color::Always => true,
             Color::Never => false,
         };
-        Self { format: sink.format.into(), color, text: Vec::new(), written: 0, pending: 0 }
+        Self { format: sink.format.into(), color, text: Vec::new(), written: 0, pending: VecDeque::new() }
     }
 }
 
 impl Writer for Terminal {
     fn write(&mut self, records: &mut VecDeque<Arc<Record>>) -> io::Result<()> {
-        self.pending += records.len();
         for record in records.drain(..) {
             self.format.render(&record, self.color, &mut self.text);
+            self.pending.push_back((self.text.len(), record));
         }
         let mut stderr = io::stderr();
         while self.written < self.text.len() {
@@ -48,12 +48,20 @@ impl Writer for Terminal {
             }
         }
         self.text.clear();
-        (self.written, self.pending) = (0, 0);
+        self.pending.clear();
+        self.written = 0;
         Ok(())
     }
 
     fn pending(&self) -> usize {
-        self.pending
+        self.pending.len()
+    }
+
+    fn unwritten(&mut self) -> VecDeque<Arc<Record>> {
+        let written = std::mem::take(&mut self.written);
+        self.text.clear();
+        let left = self.pending.drain(..).filter(|(end, _)| *end > written);
+        left.map(|(_, record)| record).collect()
     }
 
     fn results(&mut self, text: &str) {

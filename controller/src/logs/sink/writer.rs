@@ -19,6 +19,11 @@ pub(super) trait Writer: Send {
         0
     }
 
+    /// Takes those out again.
+    fn unwritten(&mut self) -> VecDeque<Arc<Record>> {
+        VecDeque::new()
+    }
+
     /// Prints on standard output, if the sink is the terminal.
     fn results(&mut self, _text: &str) {}
 
@@ -42,6 +47,9 @@ pub(super) fn run(queue: &Queue, mut writer: Box<dyn Writer>) {
                         _ => e.to_string(),
                     };
                     if queue.fails(&reason) {
+                        let mut left = writer.unwritten();
+                        left.append(&mut records);
+                        queue.put_back(left.into_iter());
                         return;
                     }
                 }

@@ -55,6 +55,7 @@ pub(in super::super) fn attend_guest(
         attendance.add(feed(stdin, pause));
     }
     let (group, source, events) = (Rc::clone(group), Arc::clone(source), events.clone());
+    let end = attendance.end();
     attendance.wait(async move {
         let status = reap(children, &group).await;
         let program = status_of_program(&socket);
@@ -62,7 +63,7 @@ pub(in super::super) fn attend_guest(
             let _ = events.send(Event::KeeperGone).await;
         }
         let status = program.or(status);
-        all_said(tasks.take(), last_words).await;
+        all_said(tasks.take(), last_words, &end).await;
         let _ = events.send(Event::Exited(source, status)).await;
     });
     attendance
@@ -77,8 +78,12 @@ async fn started(
     mut pause: Pause,
 ) -> Option<Piece> {
     let mut said = Vec::new();
+    let mut over = pause.clone();
     // It ends with the exec, or with the process.
-    let _ = report.read_to_end(&mut said).await;
+    tokio::select! {
+        _ = report.read_to_end(&mut said) => {}
+        () = over.over() => return None,
+    }
     let said = String::from_utf8_lossy(&said);
     let (pid, reason) = said.split_once('\n')?;
     if let Ok(pid) = pid.parse() {
@@ -90,6 +95,7 @@ async fn started(
             tokio::select! {
                 () = is_ready(ready) => FromWorker::Ready,
                 () = pause.wanted() => return None,
+                () = over.over() => return None,
             }
         }
         (reason, _) => FromWorker::Failed { reason: reason.to_owned() },

@@ -11,17 +11,46 @@ use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinHandle, spawn_local};
 
-/// Tells a task that it is to pause.
+/// What a task is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    GoOn,
+    Pause,
+    /// The process has ended: nothing is waited for any longer.
+    End,
+}
+
+/// Tells a task that it is to pause, or to end.
 #[derive(Clone, Debug)]
-pub(in super::super) struct Pause(watch::Receiver<bool>);
+pub(in super::super) struct Pause(watch::Receiver<Wish>);
 
 impl Pause {
     /// Completes when the task is to pause.
     pub(in super::super) async fn wanted(&mut self) {
+        self.is(Wish::Pause).await;
+    }
+
+    /// Completes when the process has ended and was waited for: what has come is taken still, and nothing more.
+    pub(in super::super) async fn over(&mut self) {
+        self.is(Wish::End).await;
+    }
+
+    async fn is(&mut self, wish: Wish) {
         // Nobody who could want it is left when the sender is gone.
-        if self.0.wait_for(|wanted| *wanted).await.is_err() {
+        if self.0.wait_for(|now| *now == wish).await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+}
+
+/// Ends the tasks around a process that has ended.
+#[derive(Debug)]
+pub(in super::super) struct End(watch::Sender<Wish>);
+
+impl End {
+    /// Tells them that nothing is waited for any longer.
+    pub(in super::super) fn tell(&self) {
+        self.0.send_replace(Wish::End);
     }
 }
 
@@ -58,7 +87,7 @@ type Tasks = Rc<RefCell<Vec<JoinHandle<Option<Piece>>>>>;
 /// The tasks around a process.
 #[derive(Debug)]
 pub(in super::super) struct Attendance {
-    pause: watch::Sender<bool>,
+    pause: watch::Sender<Wish>,
     tasks: Tasks,
     /// Waits for the process's end, and then for these tasks.
     exit: Option<AbortHandle>,
@@ -66,7 +95,7 @@ pub(in super::super) struct Attendance {
 
 /// Begins to attend; the second is for the tasks, the third for the one that waits for the end.
 pub(in super::super) fn attended() -> (Attendance, Pause, Tasks) {
-    let (pause, wanted) = watch::channel(false);
+    let (pause, wanted) = watch::channel(Wish::GoOn);
     let tasks = Tasks::default();
     (Attendance { pause, tasks: Rc::clone(&tasks), exit: None }, Pause(wanted), tasks)
 }
@@ -75,6 +104,11 @@ impl Attendance {
     /// Starts a task.
     pub(in super::super) fn add(&self, task: impl Future<Output = Option<Piece>> + 'static) {
         self.tasks.borrow_mut().push(spawn_local(task));
+    }
+
+    /// What ends the tasks.
+    pub(in super::super) fn end(&self) -> End {
+        End(self.pause.clone())
     }
 
     /// Starts the one that waits for the end.
@@ -87,7 +121,7 @@ impl Attendance {
         if let Some(exit) = self.exit.take() {
             exit.abort();
         }
-        self.pause.send_replace(true);
+        self.pause.send_replace(Wish::Pause);
         self.tasks.take()
     }
 

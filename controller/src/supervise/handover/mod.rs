@@ -7,6 +7,6 @@ mod restore;
 mod save;
 mod upgrade;
 
-pub(super) use freeze::{Attendance, Feed, Pause, Piece, attended};
+pub(super) use freeze::{Attendance, End, Feed, Pause, Piece, attended};
 pub(crate) use restore::Takeover;
 pub(super) use upgrade::{Handover, Upgraded};
