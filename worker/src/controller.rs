@@ -1,7 +1,7 @@
 //! The process's words to its controller. Control messages are never dropped and go before log records.
 
+use crate::log::Queued;
 use jackfield_shared::ipc::{self, FromWorker};
-use jackfield_shared::log::Record;
 use jackfield_shared::status::Status;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -34,7 +34,7 @@ struct Question {
 
 impl Controller {
     /// The handle, and the queue that [`Outbox::run`] empties.
-    pub(crate) fn new(records: mpsc::Receiver<Record>) -> (Rc<Self>, Outbox) {
+    pub(crate) fn new(records: mpsc::Receiver<Queued>) -> (Rc<Self>, Outbox) {
         let (outbox, messages) = mpsc::unbounded_channel();
         let controller = Self { outbox, question: RefCell::default(), seq: Cell::new(0) };
         (Rc::new(controller), Outbox { messages, records })
@@ -85,7 +85,7 @@ impl Controller {
 /// What waits to be sent.
 pub(crate) struct Outbox {
     messages: mpsc::UnboundedReceiver<Outgoing>,
-    records: mpsc::Receiver<Record>,
+    records: mpsc::Receiver<Queued>,
 }
 
 impl Outbox {
@@ -97,14 +97,20 @@ impl Outbox {
                 message = self.messages.recv() => match message {
                     Some(Outgoing::Message(message)) => sender.send(&message, &[]).await?,
                     Some(Outgoing::Flush(done)) => {
-                        while let Ok(record) = self.records.try_recv() {
-                            sender.send(&FromWorker::Log(record), &[]).await?;
+                        while let Ok(queued) = self.records.try_recv() {
+                            for record in queued.records() {
+                                sender.send(&FromWorker::Log(record), &[]).await?;
+                            }
                         }
                         let _ = done.send(());
                     }
                     None => return Ok(()),
                 },
-                Some(record) = self.records.recv() => sender.send(&FromWorker::Log(record), &[]).await?,
+                Some(queued) = self.records.recv() => {
+                    for record in queued.records() {
+                        sender.send(&FromWorker::Log(record), &[]).await?;
+                    }
+                }
             }
         }
     }
@@ -114,7 +120,7 @@ impl Outbox {
 mod tests {
     use super::*;
     use jackfield_shared::ipc::ToWorker;
-    use jackfield_shared::log::Level;
+    use jackfield_shared::log::{Level, Record};
     use jackfield_shared::status::{Logs, Node};
 
     fn status() -> Status {
@@ -130,7 +136,7 @@ mod tests {
         Status { node, workers: vec![], endpoints: vec![], logs: Logs::default(), realms: vec![] }
     }
 
-    fn start() -> (Rc<Controller>, mpsc::Sender<Record>, Outbox) {
+    fn start() -> (Rc<Controller>, mpsc::Sender<Queued>, Outbox) {
         let (log, records) = mpsc::channel(8);
         let (controller, outbox) = Controller::new(records);
         (controller, log, outbox)
@@ -142,7 +148,7 @@ mod tests {
         let (ours, theirs) = ipc::pair().unwrap();
         let (sender, _) = ipc::split::<FromWorker, ToWorker>(ours).unwrap();
         let (_, mut receiver) = ipc::split::<ToWorker, FromWorker>(theirs).unwrap();
-        log.try_send(Record::now(Level::Info, "one")).unwrap();
+        log.try_send(Queued::alone(Record::now(Level::Info, "one"))).unwrap();
         controller.send(FromWorker::Ready);
         tokio::select! {
             _ = outbox.run(sender) => unreachable!("the controller is there"),

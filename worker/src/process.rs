@@ -3,13 +3,13 @@
 use crate::controller::Controller;
 use crate::drain::Drainer;
 use crate::launcher::Started;
-use crate::log::{Log, missing_text};
+use crate::log::{Log, Queued};
 use crate::net::pressure::raise_file_limit;
 use crate::sandbox::{Needs, confine};
 use crate::serving::Serving;
 use jackfield_shared::config::Sandbox;
 use jackfield_shared::ipc::{self, Counters, FromWorker, Publications, Slot, ToWorker};
-use jackfield_shared::log::{Level, Record};
+use jackfield_shared::log::Level;
 use std::future::pending;
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
@@ -24,7 +24,7 @@ use tracing::{debug, error, info, warn};
 const CLOSING: Duration = Duration::from_secs(1);
 
 /// Runs the process to its end. Must be called within a local runtime.
-pub(crate) async fn live(ipc: OwnedFd, log: Log, records: mpsc::Receiver<Record>) -> ExitCode {
+pub(crate) async fn live(ipc: OwnedFd, log: Log, records: mpsc::Receiver<Queued>) -> ExitCode {
     let (sender, mut receiver) = match ipc::split::<FromWorker, ToWorker>(ipc) {
         Ok(halves) => halves,
         Err(e) => {
@@ -190,10 +190,7 @@ impl Life {
     }
 
     fn counters(&self) -> Counters {
-        let missing = self.log.missing();
-        if missing > 0 {
-            warn!("{}", missing_text(missing));
-        }
+        self.log.tell_missing();
         let listeners = self.serving.as_ref().map_or_else(Vec::new, Serving::counters);
         let realms = self.serving.as_ref().map_or_else(Vec::new, Serving::realms);
         Counters { listeners, logs_dropped: self.log.dropped(), realms }

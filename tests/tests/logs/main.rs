@@ -3,6 +3,7 @@
 mod files;
 mod levels;
 mod lines;
+mod missing;
 mod servers;
 mod terminal;
 

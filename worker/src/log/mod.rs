@@ -25,11 +25,11 @@ use tracing::{Event, Metadata, Subscriber, span};
 /// Records that wait for the controller; more are dropped.
 const QUEUE: usize = 1024;
 
-/// Of records that were left out it is told once so much of the queue is free again.
-const ROOM: usize = QUEUE / 4;
-
 /// The target of events of which all are wanted, however many there are: what scripts say.
 pub(crate) const SCRIPT: &str = "jackfield::script";
+
+/// The target of an event that stands for no record but for those that are missing, if there are some.
+const MISSING: &str = "jackfield::missing";
 
 /// Whose events are records at every level; other crates are heard from [`Level::Warn`] up.
 const OWN: &str = "jackfield";
@@ -42,13 +42,44 @@ struct Shared {
     missing: AtomicU64,
 }
 
+/// A record that waits for the controller.
+#[derive(Debug)]
+pub(crate) struct Queued {
+    /// How many before it had no room.
+    missing: u64,
+    record: Record,
+}
+
+impl Queued {
+    /// The record, and one before it that says where records are missing.
+    pub(crate) fn records(self) -> impl Iterator<Item = Record> {
+        let Self { missing, record } = self;
+        let note = (missing > 0).then(|| missing_record(missing, &record));
+        note.into_iter().chain([record])
+    }
+
+    /// One after which none is missing.
+    #[cfg(test)]
+    pub(crate) fn alone(record: Record) -> Self {
+        Self { missing: 0, record }
+    }
+}
+
+/// Says where records are missing: before this one.
+fn missing_record(count: u64, before: &Record) -> Record {
+    let message = format!(
+        "{count} records of this process are missing before this one: they came faster than they could be sent"
+    );
+    Record { level: Level::Warn, message, ..before.clone() }
+}
+
 /// Governs the records of this process.
 #[derive(Clone, Debug)]
 pub(crate) struct Log(Arc<Shared>);
 
 impl Log {
     /// A log, the subscriber that feeds it and the queue it fills.
-    pub(crate) fn new(level: Level) -> (Self, Forwarder, mpsc::Receiver<Record>) {
+    pub(crate) fn new(level: Level) -> (Self, Forwarder, mpsc::Receiver<Queued>) {
         let (queue, records) = mpsc::channel(QUEUE);
         let shared = Arc::new(Shared {
             level: AtomicU8::new(level as u8),
@@ -65,9 +96,11 @@ impl Log {
         tracing::callsite::rebuild_interest_cache();
     }
 
-    /// How many of those that were dropped nobody was told of; whoever asks is to tell.
-    pub(crate) fn missing(&self) -> u64 {
-        self.0.missing.swap(0, Ordering::Relaxed)
+    /// Says that records are missing, if there are some and none has come after them.
+    pub(crate) fn tell_missing(&self) {
+        if self.0.missing.load(Ordering::Relaxed) > 0 {
+            tracing::warn!(target: MISSING, "");
+        }
     }
 
     /// How many records were dropped because the queue was full.
@@ -80,24 +113,31 @@ impl Log {
 #[derive(Debug)]
 pub(crate) struct Forwarder {
     shared: Arc<Shared>,
-    queue: mpsc::Sender<Record>,
+    queue: mpsc::Sender<Queued>,
     flood: Flood,
 }
 
 impl Forwarder {
     fn send(&self, level: Level, text: String) {
-        if self.queue.try_send(Record::now(level, text)).is_err() {
-            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
-            self.shared.missing.fetch_add(1, Ordering::Relaxed);
+        let Shared { dropped, missing, .. } = &*self.shared;
+        match self.queue.try_reserve() {
+            Ok(room) => {
+                let missing = missing.swap(0, Ordering::Relaxed);
+                room.send(Queued { missing, record: Record::now(level, text) });
+            }
+            Err(_) => {
+                dropped.fetch_add(1, Ordering::Relaxed);
+                missing.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
-}
 
-/// Says where records are missing.
-pub(crate) fn missing_text(count: u64) -> String {
-    format!(
-        "{count} records of this process are missing before this one: they came faster than they could be sent"
-    )
+    fn tell_missing(&self) {
+        if let Ok(room) = self.queue.try_reserve() {
+            let count = self.shared.missing.swap(0, Ordering::Relaxed);
+            room.send(Queued { missing: 0, record: missing_record(count, &Record::now(Level::Warn, "")) });
+        }
+    }
 }
 
 /// What an event weighs as a record. Arti warns of much that is of no use to people who run something else: what
@@ -140,6 +180,9 @@ impl Subscriber for Forwarder {
 
     fn event(&self, event: &Event<'_>) {
         let metadata = event.metadata();
+        if metadata.target() == MISSING {
+            return self.tell_missing();
+        }
         let held_back = if *metadata.level() <= tracing::Level::WARN && metadata.target() != SCRIPT {
             match self.flood.pass(metadata, metadata.target().starts_with(OWN), Instant::now()) {
                 Some(held_back) => held_back,
@@ -148,10 +191,6 @@ impl Subscriber for Forwarder {
         } else {
             0
         };
-        if self.shared.missing.load(Ordering::Relaxed) > 0 && self.queue.capacity() >= ROOM {
-            let missing = self.shared.missing.swap(0, Ordering::Relaxed);
-            self.send(Level::Warn, missing_text(missing));
-        }
         let mut text = text::of(event);
         if held_back > 0 {
             text.push_str(&format!(" ({held_back} more like this were left out)"));
@@ -174,6 +213,10 @@ mod tests {
     use super::*;
     use tracing::{debug, error, info, trace, warn};
 
+    fn all(records: &mut mpsc::Receiver<Queued>) -> Vec<Record> {
+        std::iter::from_fn(|| records.try_recv().ok()).flat_map(Queued::records).collect()
+    }
+
     #[test]
     fn events_become_records_of_their_level() {
         let (_log, forwarder, mut records) = Log::new(Level::Info);
@@ -184,7 +227,7 @@ mod tests {
             info!(target: "hyper::proto", "chatter of another crate");
             warn!(target: "tor_guardmgr::sample", "chatter of Arti");
         });
-        let got: Vec<_> = std::iter::from_fn(|| records.try_recv().ok()).collect();
+        let got: Vec<_> = all(&mut records);
         let seen: Vec<_> = got.iter().map(|r| (r.level, r.message.as_str())).collect();
         assert_eq!(
             seen,
@@ -204,7 +247,7 @@ mod tests {
             log.set_level(Level::Warn);
             write();
         });
-        assert_eq!(records.try_recv().unwrap().message, "step");
+        assert_eq!(records.try_recv().unwrap().record.message, "step");
         assert!(records.try_recv().is_err());
     }
 
@@ -217,7 +260,7 @@ mod tests {
             }
         });
         assert_eq!(log.dropped(), 3);
-        assert_eq!(records.try_recv().unwrap().message, "0");
+        assert_eq!(records.try_recv().unwrap().record.message, "0");
     }
 
     #[test]
@@ -227,14 +270,22 @@ mod tests {
             for i in 0..QUEUE + 3 {
                 info!("{i}");
             }
-            assert!((0..ROOM).all(|_| records.try_recv().is_ok()));
+            let first = records.try_recv().unwrap();
+            assert_eq!((first.missing, &*first.record.message), (0, "0"));
             info!("next");
-            let rest: Vec<_> = std::iter::from_fn(|| records.try_recv().ok()).collect();
+            info!("lost, too");
+            let rest = all(&mut records);
             let [.., notice, last] = &rest[..] else { panic!("{rest:?}") };
             assert!(notice.message.starts_with("3 records of this process are missing"), "{notice:?}");
             assert_eq!(last.message, "next");
+            // Nothing comes after it: it is said when somebody asks how the process is.
+            log.tell_missing();
+            log.tell_missing();
+            let rest = all(&mut records);
+            assert_eq!(rest.len(), 1);
+            assert!(rest[0].message.starts_with("1 records of this process"), "{rest:?}");
         });
-        assert_eq!((log.dropped(), log.missing()), (3, 0));
+        assert_eq!(log.dropped(), 4);
     }
 
     #[test]
@@ -247,7 +298,7 @@ mod tests {
                 warn!(target: SCRIPT, "of a script {i}");
             }
         });
-        let got: Vec<_> = std::iter::from_fn(|| records.try_recv().ok()).collect();
+        let got: Vec<_> = all(&mut records);
         let count = |text: &str| got.iter().filter(|record| record.message.starts_with(text)).count();
         assert_eq!((count("of ours"), count("of another"), count("of a script")), (20, 1, 500));
         assert_eq!(log.dropped(), 0, "they are no losses");
