@@ -10,7 +10,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// How long a lock that is held briefly is waited for.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 const STEP: Duration = Duration::from_millis(1);
 
 /// A lock that is held. Dropping it removes the file.
@@ -43,18 +43,17 @@ impl LockFile {
         }
     }
 
-    /// Takes the lock, after those who hold it. Only for locks that nobody holds for long, and only for a
-    /// while: in a directory that others may write to, anybody may hold it.
+    /// Takes the lock, after those who hold it. Blocks, but not for ever: in a directory that others may write to, anybody
+    /// may hold it.
     ///
     /// # Errors
     /// As [`Self::try_take`], and when somebody holds it for too long.
-    pub(crate) fn take(path: &Path) -> io::Result<Self> {
-        let deadline = Instant::now() + PATIENCE;
+    pub(crate) fn take(path: &Path, until: Instant) -> io::Result<Self> {
         loop {
             if let Some(taken) = Self::try_take(path)? {
                 return Ok(taken);
             }
-            if Instant::now() >= deadline {
+            if Instant::now() >= until {
                 let text = format!("another process holds the lock {}", path.display());
                 return Err(io::Error::new(io::ErrorKind::WouldBlock, text));
             }
@@ -122,7 +121,7 @@ mod tests {
                 let (path, counter) = (path.clone(), temp.path().join("counter"));
                 std::thread::spawn(move || {
                     for _ in 0..50 {
-                        let held = LockFile::take(&path).unwrap();
+                        let held = LockFile::take(&path, Instant::now() + 10 * PATIENCE).unwrap();
                         let count = std::fs::read(&counter).map_or(0, |octets| octets.len());
                         std::fs::write(&counter, vec![0; count + 1]).unwrap();
                         drop(held);

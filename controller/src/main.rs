@@ -1,5 +1,6 @@
 //! The `jackfield` executable: command line, controller, and the stages that make a process a worker.
 
+mod accounts;
 mod allowance;
 mod archives;
 mod cgroup;
@@ -10,6 +11,7 @@ mod entry;
 mod guest;
 mod lock_file;
 mod logs;
+mod lookup;
 mod names;
 mod node;
 mod onion;

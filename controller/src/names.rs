@@ -1,61 +1,37 @@
-//! The names that stand for addresses of this machine (`interface`), looked up before anybody waits for it: a name server
-//! that does not answer holds up nobody.
+//! The names that stand for addresses of this machine (`interface`), and for users and groups, looked up before anybody
+//! waits for it: a server that does not answer holds up nobody.
 
+use crate::accounts::Accounts;
+use crate::lookup::{Answers, ask};
 use jackfield_shared::config::{
     Endpoint, ListeningEndpoint, Node, Path, Severity, TcpListening, endpoints_of_node,
 };
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use socket2::{Domain, Socket, Type};
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use std::path::Path as FsPath;
-use std::sync::mpsc;
-use std::thread;
-use std::time::{Duration, Instant};
-
-/// How long all lookups together may take.
-const TIME: Duration = Duration::from_secs(5);
 
 /// What each name stands for, or why it stands for nothing.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Names(BTreeMap<String, Result<Vec<SocketAddr>, String>>);
+pub(crate) struct Names {
+    addresses: Answers<String, Vec<SocketAddr>>,
+    /// Those of users and groups.
+    #[serde(default)]
+    pub accounts: Accounts,
+}
 
 impl Names {
-    /// Looks up the names that a node listens at. Blocks, but not for long.
+    /// Looks up the names in a node. Blocks, for `controller.options.lookup_timeout` at most.
     pub(crate) fn of(node: &Node) -> Self {
+        let limit = node.controller.options.lookup_timeout;
         let endpoints = listening(node);
-        let names = endpoints.iter().map(|(_, tcp)| tcp.interface.as_str()).filter(|name| !is_address(name));
-        Self::look_up(names, TIME, |name| {
-            (name, 0).to_socket_addrs().map(Iterator::collect).map_err(|e| e.to_string())
-        })
-    }
-
-    fn look_up<'a>(
-        names: impl Iterator<Item = &'a str>,
-        time: Duration,
-        ask: impl Fn(&str) -> Result<Vec<SocketAddr>, String> + Send + Copy + 'static,
-    ) -> Self {
-        let until = Instant::now() + time;
-        let late = || Err(format!("no name server has answered within {} s", time.as_secs_f64()));
-        let (answers, answered) = mpsc::channel();
-        let mut found = BTreeMap::new();
-        for name in names.map(str::to_owned) {
-            if found.insert(name.clone(), late()).is_none() {
-                let answers = answers.clone();
-                // One that gets no answer ends some time, and nobody minds.
-                let asking = move || drop(answers.send((name.clone(), ask(&name))));
-                if let Err(e) = thread::Builder::new().name("lookup".into()).spawn(asking) {
-                    return Self(found.into_keys().map(|name| (name, Err(e.to_string()))).collect());
-                }
-            }
-        }
-        drop(answers);
-        while let Ok((name, answer)) = answered.recv_timeout(until.saturating_duration_since(Instant::now()))
-        {
-            found.insert(name, answer);
-        }
-        Self(found)
+        let names = endpoints.iter().map(|(_, tcp)| tcp.interface.clone()).filter(|name| !is_address(name));
+        let addresses = ask(names, limit, |name| {
+            (name.as_str(), 0).to_socket_addrs().map(Iterator::collect).map_err(|e| e.to_string())
+        });
+        let accounts = Accounts::ask(node, limit);
+        Self { addresses: addresses.answers(), accounts: accounts.answers() }
     }
 
     /// The addresses that a name stands for, or that it is; port 0.
@@ -66,7 +42,7 @@ impl Names {
         if let Ok(ip) = name.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(ip, 0)]);
         }
-        match self.0.get(name) {
+        match self.addresses.get(name) {
             Some(answer) => answer.clone(),
             None => Err("it was not looked up".into()),
         }
@@ -76,7 +52,8 @@ impl Names {
     #[cfg(test)]
     pub(crate) fn known(names: &[(&str, &[&str])]) -> Self {
         let addresses = |all: &[&str]| all.iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), 0)).collect();
-        Self(names.iter().map(|(name, all)| ((*name).to_owned(), Ok(addresses(all)))).collect())
+        let addresses = names.iter().map(|(name, all)| ((*name).to_owned(), Ok(addresses(all)))).collect();
+        Self { addresses, accounts: Accounts::default() }
     }
 
     /// What there is to say about the addresses that a node is to listen at.
@@ -151,28 +128,6 @@ fn is_here(at: SocketAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn who_does_not_answer_holds_up_nobody() {
-        let begin = Instant::now();
-        let names = Names::look_up(
-            ["slow", "quick", "wrong", "quick"].into_iter(),
-            Duration::from_millis(300),
-            |name| {
-                match name {
-                    "slow" => thread::sleep(Duration::from_secs(20)),
-                    "wrong" => return Err("no such name".into()),
-                    _ => {}
-                }
-                Ok(vec![SocketAddr::from(([127, 0, 0, 1], 0))])
-            },
-        );
-        assert!(begin.elapsed() < Duration::from_secs(10));
-        assert_eq!(names.addresses("quick"), Ok(vec![SocketAddr::from(([127, 0, 0, 1], 0))]));
-        assert_eq!(names.addresses("wrong"), Err("no such name".into()));
-        assert!(names.addresses("slow").unwrap_err().contains("within 0.3 s"));
-        assert!(names.addresses("127.0.0.2").is_ok() && names.addresses("another").is_err());
-    }
 
     #[test]
     fn each_mistake_has_its_hint() {

@@ -337,6 +337,37 @@ fn a_unix_socket_whose_name_was_removed_is_degraded_until_a_reload_makes_it_anew
 }
 
 #[test]
+fn somebody_who_holds_the_lock_of_a_socket_holds_up_nobody_else() {
+    let echo = json!({"type": "router", "id": "echo", "transports": [{"type": "stream.testee",
+        "endpoint": {"type": "unix", "path": "echo.sock"}}]});
+    let node = Node::start(&node_of(&[site("site", 8080, "x")]));
+    let lock = std::fs::File::create(node.dir.path().join(".jackfield/echo.sock.lock")).unwrap();
+    lock.lock().unwrap();
+    node.dir.write(
+        ".jackfield/config.json",
+        node_of(&[site("site", 8080, "x"), echo]).replace("ADDR", &node.addr.to_string()),
+    );
+    let (answered, refusal) = std::thread::scope(|scope| {
+        let reload = scope.spawn(|| node.run(&["reload"]));
+        let mut answered = 0;
+        while !reload.is_finished() {
+            assert!(node.run(&["status"]).status.success());
+            answered += 1;
+        }
+        (answered, reload.join().unwrap())
+    });
+    let said = text(&refusal);
+    assert!(!refusal.status.success() && said.contains("echo.sock.lock"), "{said}");
+    // It was waited for during two seconds, beside the loop: commands are answered in a small part of that.
+    assert!(answered > 4, "{answered} commands answered meanwhile");
+    drop(lock);
+    let output = node.run(&["reload"]);
+    assert!(output.status.success(), "{}", text(&output));
+    assert!(std::os::unix::net::UnixStream::connect(node.dir.path().join(".jackfield/echo.sock")).is_ok());
+    node.stop();
+}
+
+#[test]
 fn a_configuration_that_has_gone_changes_nothing() {
     let node = Node::start(&node_of(&[site("first", 8080, "one")]));
     std::fs::remove_file(node.dir.path().join(".jackfield/config.json")).unwrap();

@@ -102,6 +102,8 @@ fn table(status: &status::Status) -> String {
             let Process { index, state, uptime_s, restarts, connections, rss_bytes, cpu_s, .. } = process;
             let runs = process.pid.is_some();
             let if_runs = |text: String| if runs { text } else { "-".into() };
+            // Guests accept themselves, and tell nobody.
+            let open = if worker.kind == "guest" { "-".into() } else { connections.to_string() };
             table.row([
                 worker.id.clone(),
                 worker.kind.clone(),
@@ -110,7 +112,7 @@ fn table(status: &status::Status) -> String {
                 state.to_string(),
                 if_runs(duration(*uptime_s)),
                 restarts.to_string(),
-                if_runs(connections.to_string()),
+                if_runs(open),
                 if_runs(octets(*rss_bytes)),
                 if_runs(format!("{cpu_s:.2}s")),
                 why(worker, process),

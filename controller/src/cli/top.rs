@@ -102,6 +102,11 @@ fn screen(status: &Status, rates: &Rates) -> String {
     processes.sort_by(|(_, a), (_, b)| share(b).total_cmp(&share(a)));
     let mut table =
         Table::new(["WORKER", "PROCESS", "PID", "STATE", "CPU%", "MEMORY", "OPEN", "RESTARTS", "SAYS"]);
+    // Guests accept themselves, and tell nobody.
+    let told = |worker: &str, count: String| {
+        let is_guest = status.workers.iter().any(|of| of.id == worker && of.kind == "guest");
+        if is_guest { "-".to_owned() } else { count }
+    };
     for (worker, process) in processes {
         table.row([
             worker.id.clone(),
@@ -110,7 +115,7 @@ fn screen(status: &Status, rates: &Rates) -> String {
             process.state.to_string(),
             format!("{:.0}", share(process) * 100.0),
             octets(process.rss_bytes),
-            process.connections.to_string(),
+            told(&worker.id, process.connections.to_string()),
             process.restarts.to_string(),
             process.status.clone().unwrap_or_default(),
         ]);
@@ -134,10 +139,10 @@ fn screen(status: &Status, rates: &Rates) -> String {
                 endpoint.worker.clone(),
                 endpoint.transport.clone(),
                 endpoint.state.to_string(),
-                endpoint.connections.open.to_string(),
-                format!("{rate:.1}"),
-                endpoint.connections.refused.to_string(),
-                endpoint.connections.failed.to_string(),
+                told(&endpoint.worker, endpoint.connections.open.to_string()),
+                told(&endpoint.worker, format!("{rate:.1}")),
+                told(&endpoint.worker, endpoint.connections.refused.to_string()),
+                told(&endpoint.worker, endpoint.connections.failed.to_string()),
             ]);
         }
         text.push('\n');

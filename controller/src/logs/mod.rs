@@ -354,7 +354,9 @@ impl Inner {
             self.dropped += dropped + left.len() as u64;
             if !left.is_empty() {
                 let count = left.len();
-                let text = format!("{count} log records could not be written to {kind} {target}, which is no sink any more");
+                let text = format!(
+                    "{count} log records could not be written to {kind} {target}, which is no sink any more"
+                );
                 let _ = self.common.news.send(Record::now(Level::Warn, text));
             }
         }

@@ -4,6 +4,7 @@ use super::review::review;
 use crate::archives::{self, Wanted};
 use crate::names::Names;
 use crate::onion;
+use crate::sockets::await_locks;
 use crate::tls::Store;
 use crate::upgrade::ConfigurationState;
 use jackfield_shared::config::{self, Diagnostic, Format, Loaded, Severity};
@@ -66,7 +67,8 @@ impl Configuration {
         let names = loaded.node.as_ref().map(Names::of).unwrap_or_default();
         let remarks = loaded.node.as_ref().map(|node| (onion::review(node), names.review(node)));
         let (of_onions, of_names) = remarks.unwrap_or_default();
-        let machine = loaded.node.as_ref().filter(|_| !is_builtin).map(|node| review(node, base));
+        let machine =
+            loaded.node.as_ref().filter(|_| !is_builtin).map(|node| review(node, base, &names.accounts));
         for (path, message) in machine.unwrap_or_default() {
             loaded.remark(Severity::Error, &path, message);
         }
@@ -78,6 +80,13 @@ impl Configuration {
             _ => loaded.file.clone(),
         };
         Self { loaded, is_builtin, tls, names, name }
+    }
+
+    /// Waits for what others are about to do with its Unix sockets. Blocks, but not for long.
+    pub(crate) fn await_locks(&self) {
+        if let Some(node) = self.loaded.node.as_ref().filter(|_| self.loaded.can_start()) {
+            await_locks(node);
+        }
     }
 
     /// Fetches the archives that it wants and that are missing; one that can't be had is an error of the configuration.

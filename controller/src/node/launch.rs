@@ -67,6 +67,7 @@ pub(crate) fn launch(
     let deadline = run_dir.was_killed.then(|| Instant::now() + TAKEOVER);
     let setting =
         Setting { base: &origin.base, machine: &machine, former: Vec::new(), given: &given, deadline };
+    configuration.await_locks();
     let Assembly { workers, remarks, .. } = assemble(&configuration, &setting)?;
     for bound in workers.iter().flat_map(|worker| &worker.bound) {
         bound.settle().map_err(|e| one(format!("{}: its options: {e}", bound.address)))?;

@@ -1,5 +1,6 @@
 //! What a configuration asks for and this machine, or this user, can't give: `check` says it as `start` does.
 
+use crate::accounts::Accounts;
 use crate::supervise::{Machine, set_up};
 use jackfield_shared::config::{
     Endpoint, ListeningEndpoint, Node, Path, Sink, Worker, WorkerKind, endpoints_of_node,
@@ -13,7 +14,7 @@ use std::path::{Path as FsPath, PathBuf};
 const ARGUMENTS: usize = 100 << 10;
 
 /// Each thing that can't be had, and where it is asked for.
-pub(super) fn review(node: &Node, base: &FsPath) -> Vec<(Path, String)> {
+pub(super) fn review(node: &Node, base: &FsPath, accounts: &Accounts) -> Vec<(Path, String)> {
     let machine = match Machine::look(None) {
         Ok(machine) => machine,
         Err(reason) => return vec![(Path::default(), reason)],
@@ -21,7 +22,7 @@ pub(super) fn review(node: &Node, base: &FsPath) -> Vec<(Path, String)> {
     let mut wrong = Vec::new();
     for (index, worker) in node.workers.iter().enumerate().filter(|(_, worker)| !worker.disabled()) {
         let at = Path::default().key("workers").index(index);
-        if let Err((key, reason)) = set_up(worker.clone(), base, &machine) {
+        if let Err((key, reason)) = set_up(worker.clone(), base, &machine, accounts) {
             wrong.push((at.key(key), reason));
         }
         wrong.extend(of_worker(worker, &at));

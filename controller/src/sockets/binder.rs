@@ -225,12 +225,13 @@ impl<'a> Binder<'a> {
         {
             // The name of one that somebody else has bound is theirs.
             if let Some(name) = &from.name {
-                self.adjustments.extend(unix::change(unix, name)?.map(Adjustment::Access));
+                self.adjustments
+                    .extend(unix::change(unix, name, &self.names.accounts)?.map(Adjustment::Access));
             }
             let name = from.name.clone();
             return Ok(Bound { name, ..self.bound(wanted, place, address, local, Vec::new(), vec![socket]) });
         }
-        let (socket, name) = unix::bind(unix)?;
+        let (socket, name) = unix::bind(unix, &self.names.accounts)?;
         let socket = Socket::new(socket).map_err(|e| BindError::new(&*address, e.to_string()))?;
         let bound = self.bound(wanted, place, address, local, Vec::new(), vec![socket]);
         Ok(Bound { name: Some(Rc::new(name)), ..bound })

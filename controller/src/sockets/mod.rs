@@ -16,13 +16,15 @@ pub(crate) use adjust::Adjustment;
 pub(crate) use binder::{Binder, Wanted};
 pub(crate) use error::BindError;
 pub(crate) use given::Given;
+pub(crate) use unix::await_locks;
 
+use crate::accounts::Accounts;
 use jackfield_shared::config::{ListeningEndpoint, OnionListening, TcpListening, UnixListening};
 use name::Name;
 use rustix::fs::{Mode, OFlags, open};
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -104,7 +106,7 @@ impl ArtiSocket {
     /// When it can't be had.
     pub(crate) fn bind(run_dir: &Path) -> Result<Self, BindError> {
         let endpoint = private_socket(run_dir.join("arti.sock"), 0o666);
-        let (listening, name) = unix::bind(&endpoint)?;
+        let (listening, name) = unix::bind(&endpoint, &Accounts::default())?;
         let place = open(&endpoint.path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
         let place = place.map_err(|e| BindError::new(unix::address(&endpoint.path), e.to_string()))?;
         Ok(Self { listening, place, name })
@@ -288,6 +290,23 @@ impl Bound {
             option.listen(tcp.backlog.try_into().unwrap_or(i32::MAX))?;
         }
         Ok(())
+    }
+
+    /// Lets connections go to the other sockets of a shared address: that of the process with this index does not listen
+    /// until that starts again, and who waits in its queue is refused. For one that nobody can accept from.
+    ///
+    /// # Errors
+    /// As shutdown(2).
+    pub(crate) fn rest(&self, process: usize) -> io::Result<()> {
+        let Some(socket) = self.own.get(process) else { return Ok(()) };
+        let option = SockRef::from(&socket.fd);
+        if option.is_listener()? { option.shutdown(Shutdown::Read) } else { Ok(()) }
+    }
+
+    /// Gives up the sockets that were those of single processes before and belong to all now: for processes that can't be
+    /// given any more.
+    pub(crate) fn give_up_queues_of(&mut self, former: &Self) {
+        self.common.retain(|socket| !former.own.iter().any(|own| own.inode == socket.inode));
     }
 
     /// To be called when the endpoint comes into effect: sockets beside others on their address begin to listen, and

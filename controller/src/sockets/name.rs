@@ -1,11 +1,13 @@
 //! Names of Unix sockets in the file system.
 
 use crate::entry::{Entry, Pinned};
-use crate::lock_file::LockFile;
+use crate::lock_file::{LockFile, PATIENCE};
 use std::cell::Cell;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Instant;
 
 /// A socket's name in the file system, removed when this value is dropped, if it is still this socket's.
 #[derive(Debug)]
@@ -63,14 +65,31 @@ impl Drop for Name {
         if !self.is_kept.get() {
             return;
         }
-        // Under the lock, so that nobody puts their own socket there between the look and the removal.
-        let Ok(_lock) = LockFile::take(&lock_path(&self.path)) else { return };
-        if let Ok(entry) = Entry::at(&self.path)
-            && entry.is(self.file())
-        {
-            // A name that stays is found dead by the next start.
-            let _ = entry.remove();
+        let (path, file) = (self.path.clone(), self.file());
+        match LockFile::try_take(&lock_path(&path)) {
+            Ok(Some(lock)) => remove(&path, file, &lock),
+            // Whoever holds it is waited for by somebody else.
+            Ok(None) => {
+                let remove_later = move || {
+                    if let Ok(lock) = LockFile::take(&lock_path(&path), Instant::now() + PATIENCE) {
+                        remove(&path, file, &lock);
+                    }
+                };
+                let _ = thread::Builder::new().name("unlink".into()).spawn(remove_later);
+            }
+            Err(_) => {}
         }
+    }
+}
+
+/// Removes a name if it is still that of this file: under the lock, so that nobody puts their own socket there between
+/// the look and the removal.
+fn remove(path: &Path, file: (u64, u64), _lock: &LockFile) {
+    if let Ok(entry) = Entry::at(path)
+        && entry.is(file)
+    {
+        // A name that stays is found dead by the next start.
+        let _ = entry.remove();
     }
 }
 

@@ -3,11 +3,11 @@
 use super::BindError;
 use super::name::{Name, lock_path};
 
+use crate::accounts::Accounts;
 use crate::entry::{Entry, Pinned, identity};
-use crate::lock_file::LockFile;
-use jackfield_shared::config::UnixListening;
+use crate::lock_file::{LockFile, PATIENCE};
+use jackfield_shared::config::{Endpoint, ListeningEndpoint, Node, UnixListening, endpoints_of_node};
 use jackfield_shared::short_path::ShortPath;
-use nix::unistd::{Group, User};
 use rustix::fs::{FileType, Gid, Mode, Stat, Uid};
 use rustix::io::Errno;
 use rustix::net::sockopt::socket_peercred;
@@ -19,6 +19,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::rc::Rc;
+use std::time::Instant;
 
 /// The address as text: `unix:///run/x.sock`.
 pub(super) fn address(path: &Path) -> String {
@@ -26,17 +27,23 @@ pub(super) fn address(path: &Path) -> String {
 }
 
 /// Binds the endpoint's socket and listens.
-pub(super) fn bind(unix: &UnixListening) -> Result<(OwnedFd, Name), BindError> {
+pub(super) fn bind(unix: &UnixListening, accounts: &Accounts) -> Result<(OwnedFd, Name), BindError> {
     let path = unix.path.as_path();
     let error = |reason: String| BindError::new(address(path), reason);
-    let owner = unix.owner.as_deref().map(user_id).transpose().map_err(error)?;
-    let group = unix.group.as_deref().map(group_id).transpose().map_err(error)?;
+    let (owner, group) = owner(unix, accounts).map_err(error)?;
     let in_directory = |e: io::Error| error(format!("{}: {e}", parent(path).display()));
     let entry = Entry::at(path).map_err(in_directory)?;
     let short = ShortPath::new(path).map_err(in_directory)?;
-    let _lock = LockFile::take(&lock_path(path)).map_err(|e| {
+    let lock = LockFile::try_take(&lock_path(path)).map_err(|e| {
         error(format!("{} must be a directory that the node may write: {e}", parent(path).display()))
     })?;
+    let Some(_lock) = lock else {
+        let reason = format!(
+            "another process holds the lock {}; is another node about to listen there?",
+            lock_path(path).display()
+        );
+        return Err(BindError { in_use: true, ..error(reason) });
+    };
     make_room(path, &entry, &short)?;
     let call = |what: &'static str| move |e: Errno| error(format!("{what}: {e}"));
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
@@ -76,7 +83,11 @@ pub(super) fn bind(unix: &UnixListening) -> Result<(OwnedFd, Name), BindError> {
 
 /// Gives a socket that listens already, and whose name is `name`, another mode, owner or group, as far as they differ;
 /// returns what they were before, if anything has changed.
-pub(super) fn change(unix: &UnixListening, name: &Name) -> Result<Option<Access>, BindError> {
+pub(super) fn change(
+    unix: &UnixListening,
+    name: &Name,
+    accounts: &Accounts,
+) -> Result<Option<Access>, BindError> {
     let error = |reason: String| BindError::new(address(&unix.path), reason);
     let there = Entry::at(name.path()).and_then(|entry| entry.pin());
     let there = there.ok().filter(|there| there.is_socket() && there.identity() == name.file());
@@ -84,8 +95,7 @@ pub(super) fn change(unix: &UnixListening, name: &Name) -> Result<Option<Access>
     let Stat { st_uid: uid, st_gid: gid, st_mode: mode, .. } = there.stat;
     let there = Rc::new(there);
     let before = Access { there: Rc::clone(&there), uid, gid, mode: mode & 0o777 };
-    let owner = unix.owner.as_deref().map(user_id).transpose().map_err(error)?;
-    let group = unix.group.as_deref().map(group_id).transpose().map_err(error)?;
+    let (owner, group) = owner(unix, accounts).map_err(error)?;
     let wanted = Access {
         there,
         uid: owner.map_or(geteuid().as_raw(), Uid::as_raw),
@@ -128,16 +138,25 @@ fn parent(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new("/"))
 }
 
-fn user_id(name: &str) -> Result<Uid, String> {
-    let number = name.parse().ok();
-    let id = number.or_else(|| User::from_name(name).ok().flatten().map(|user| user.uid.as_raw()));
-    id.map(Uid::from_raw).ok_or_else(|| format!("there is no user \"{name}\" on this machine"))
+/// Owner and group that it is to have.
+fn owner(unix: &UnixListening, accounts: &Accounts) -> Result<(Option<Uid>, Option<Gid>), String> {
+    let owner = unix.owner.as_deref().map(|name| accounts.user(name)).transpose()?;
+    let group = unix.group.as_deref().map(|name| accounts.group(name)).transpose()?;
+    Ok((owner.map(Uid::from_raw), group.map(Gid::from_raw)))
 }
 
-fn group_id(name: &str) -> Result<Gid, String> {
-    let number = name.parse().ok();
-    let id = number.or_else(|| Group::from_name(name).ok().flatten().map(|group| group.gid.as_raw()));
-    id.map(Gid::from_raw).ok_or_else(|| format!("there is no group \"{name}\" on this machine"))
+/// Waits until nobody is about to listen at one of a node's paths, but not for long: for who binds them next, and must
+/// not wait. Blocks.
+pub(crate) fn await_locks(node: &Node) {
+    let until = Instant::now() + PATIENCE;
+    for (_, endpoint) in endpoints_of_node(node) {
+        let Endpoint::Listening(ListeningEndpoint::Unix(unix), _) = endpoint else { continue };
+        let lock = lock_path(&unix.path);
+        if lock.exists() {
+            // One that is held for longer is an error of who binds.
+            let _ = LockFile::take(&lock, until);
+        }
+    }
 }
 
 /// Looks at what is at the path and removes a socket that is dead.
@@ -204,6 +223,10 @@ mod tests {
     use std::os::unix::fs::MetadataExt as _;
     use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 
+    fn bind(unix: &UnixListening) -> Result<(OwnedFd, Name), BindError> {
+        super::bind(unix, &Accounts::default())
+    }
+
     fn files(dir: &Path) -> Vec<String> {
         let mut names: Vec<_> =
             fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
@@ -225,15 +248,45 @@ mod tests {
     }
 
     #[test]
-    fn owner_and_group_by_name_or_number() {
+    fn the_owner_is_set_and_one_that_is_unknown_is_said() {
         let temp = TempDir::new();
         let uid = rustix::process::geteuid().as_raw();
         let unix = UnixListening { owner: Some(uid.to_string()), ..UnixListening::at(temp.path().join("s")) };
         bind(&unix).unwrap();
-        assert_eq!(user_id("root"), Ok(Uid::ROOT));
         let unix = UnixListening { group: Some("no such group".into()), ..unix };
         let error = bind(&unix).unwrap_err().to_string();
-        assert!(error.contains("no group \"no such group\""), "{error}");
+        assert!(error.contains("not looked up"), "{error}");
+    }
+
+    #[test]
+    fn a_lock_that_another_holds_is_not_waited_for_here() {
+        let temp = TempDir::new();
+        let unix = UnixListening::at(temp.path().join("s"));
+        let held = LockFile::try_take(&lock_path(&unix.path)).unwrap().unwrap();
+        let begin = Instant::now();
+        let error = bind(&unix).unwrap_err();
+        assert!(error.in_use && error.reason.contains("s.lock"), "{error}");
+        assert!(begin.elapsed() < PATIENCE);
+        drop(held);
+        bind(&unix).unwrap();
+    }
+
+    #[test]
+    fn a_name_is_removed_when_its_lock_is_free_and_nobody_waits_for_that() {
+        let temp = TempDir::new();
+        let unix = UnixListening::at(temp.path().join("s"));
+        let (_socket, name) = bind(&unix).unwrap();
+        let held = LockFile::try_take(&lock_path(&unix.path)).unwrap().unwrap();
+        let begin = Instant::now();
+        drop(name);
+        assert!(begin.elapsed() < PATIENCE);
+        assert_eq!(files(temp.path()), ["s", "s.lock"]);
+        drop(held);
+        let until = begin + PATIENCE * 10;
+        while temp.path().join("s").exists() {
+            assert!(Instant::now() < until);
+            std::thread::yield_now();
+        }
     }
 
     #[test]

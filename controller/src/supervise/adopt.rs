@@ -33,6 +33,18 @@ fn is_away(worker: &Worker) -> bool {
     !worker.arriving && !worker.active().any(|(_, slot)| is_there(slot.state()))
 }
 
+/// Of a guest whose processes have sockets of their own, those of places without a process: nobody can accept from them,
+/// so that clients are to get to the others.
+fn rest_idle(worker: &Worker) {
+    let rests = |state| matches!(state, State::Stopped | State::Failed);
+    for (place, _) in worker.active().filter(|(_, slot)| rests(slot.state()) && slot.is_empty()) {
+        for bound in &worker.bound {
+            // One that can't be changed is looked at again after the next change.
+            let _ = bound.rest(place);
+        }
+    }
+}
+
 /// Inodes of the sockets that each place's process is to accept from.
 type Assignment = BTreeMap<usize, BTreeSet<u64>>;
 
@@ -134,6 +146,8 @@ impl Supervisor {
             let is_idle = worker.active().all(|(_, slot)| rests(slot.state()) && slot.is_empty());
             if is_idle && !is_to_come {
                 self.close_addresses(key);
+            } else if matches!(worker.work, Work::Guest(_)) {
+                rest_idle(worker);
             }
         }
     }

@@ -156,7 +156,8 @@ impl Assembler<'_> {
                 self.failed(&path, format!("{listeners} listening sockets; a worker has {most} at most"));
                 continue;
             }
-            match set_up(config.clone(), self.setting.base, self.setting.machine) {
+            let accounts = &self.configuration.names.accounts;
+            match set_up(config.clone(), self.setting.base, self.setting.machine, accounts) {
                 Ok((mut worker, host)) => {
                     self.keep_scale(&mut worker, config);
                     worker.tls_files = worker.tls_files_of(&self.configuration.tls.files);

@@ -215,7 +215,8 @@ mod tests {
     fn behind(dir: &TempDir) -> Hub {
         let fifo = dir.path().join("fifo");
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        let text = format!(r#"{{"controller": {{"log": {{"sinks": [{{"type": "file", "path": {fifo:?}}}]}}}}}}"#);
+        let text =
+            format!(r#"{{"controller": {{"log": {{"sinks": [{{"type": "file", "path": {fifo:?}}}]}}}}}}"#);
         let loaded = config::parse(&text, config::Format::Json, "", "/".as_ref(), &|_| None);
         let hub = Hub::new(Settings::default(), &loaded.node.unwrap()).unwrap();
         (0..9).for_each(|_| hub.log(Level::Info, "x".repeat(1 << 20)));
@@ -234,7 +235,13 @@ mod tests {
         let said = LocalSet::new()
             .run_until(async {
                 let (attendance, pause, tasks) = attended();
-                attendance.add(read(lines, Output::Stdout, source, (hub.clone(), LastLines::default()), pause));
+                attendance.add(read(
+                    lines,
+                    Output::Stdout,
+                    source,
+                    (hub.clone(), LastLines::default()),
+                    pause,
+                ));
                 let end = attendance.end();
                 all_said(tasks.take(), 1, &end).await;
                 let (to, mut records) = mpsc::channel(4096);

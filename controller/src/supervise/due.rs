@@ -12,7 +12,7 @@ use jackfield_shared::status::State;
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
 
-/// How long a process may take to be ready.
+/// How long the new processes of a reload or a scale may take to be ready, if nobody says otherwise.
 pub(super) const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// Something to do. Each looks first whether it still has a meaning.
@@ -58,12 +58,14 @@ impl Supervisor {
     }
 
     fn start_limit(&mut self, key: Key) {
+        let Some(&(worker, _)) = self.places.get(&key) else { return };
+        let limit = self.workers[worker].common().restart.ready_timeout.as_secs_f64();
         let is_late = |process: &&mut Process| process.ready.is_none() && !process.prepared;
         let Some(process) = self.process_mut(key).filter(is_late) else { return };
         if let Some(until) = process.said.needs_until.filter(|until| *until > Instant::now()) {
             self.deadlines.push(until, Due::StartLimit(key));
         } else {
-            process.kill(format!("not ready after {} s", START_LIMIT.as_secs()));
+            process.kill(format!("not ready after {limit} s (\"restart.ready_timeout\")"));
         }
     }
 
@@ -90,12 +92,13 @@ impl Supervisor {
     pub(super) fn plan_for(&mut self, worker: WorkerKey, slot: usize) {
         let now = Instant::now();
         let interval = heartbeat::interval(self.workers[worker].common().watchdog);
+        let limit = self.workers[worker].common().restart.ready_timeout;
         let place = &self.workers[worker].slots[slot];
         for process in place.processes() {
             let (at, due) = match (process.leaves_by, process.ready) {
                 (Some(by), _) => (by, Due::Terminate(process.key())),
                 (None, Some(_)) => (now + interval, Due::Heartbeat(process.key())),
-                (None, None) => (now + START_LIMIT, Due::StartLimit(process.key())),
+                (None, None) => (now + limit, Due::StartLimit(process.key())),
             };
             self.deadlines.push(at, due);
         }

@@ -2,7 +2,7 @@
 
 use super::Supervisor;
 use super::attend::Parcel;
-use super::due::{Due, START_LIMIT};
+use super::due::Due;
 use super::event::{Event, Key, Source};
 use super::exit;
 use super::heartbeat;
@@ -72,7 +72,8 @@ impl Supervisor {
         self.next_key += 1;
         let process = self.spawn_process(key, worker, slot)?;
         self.places.insert(key, (worker, slot));
-        self.deadlines.push(Instant::now() + START_LIMIT, Due::StartLimit(key));
+        let limit = self.workers[worker].common().restart.ready_timeout;
+        self.deadlines.push(Instant::now() + limit, Due::StartLimit(key));
         self.hub.publish(process.source.record(Level::Debug, "spawned"));
         if let Some(shortfall) = self.workers[worker].launch.shortfall() {
             self.hub.publish(process.source.record(Level::Warn, shortfall));

@@ -3,6 +3,7 @@
 use super::guest::Guest;
 use super::launch::Launch;
 use super::worker::{Embedded, Publisher, Work, Worker};
+use crate::accounts::Accounts;
 use crate::cgroup::Cgroups;
 use crate::guest::{find, is_of_service_manager};
 use crate::node::RUN;
@@ -101,15 +102,17 @@ pub(crate) fn worker(
     mut config: config::Worker,
     directory: &Path,
     machine: &Machine,
+    accounts: &Accounts,
 ) -> Result<(Worker, Option<Worker>), Wrong> {
     let beside = python::separate(&mut config, directory, &directory.join(RUN))?;
-    let host = beside.map(|host| one(host.worker, Some(host.guest), directory, machine)).transpose()?;
+    let host =
+        beside.map(|host| one(host.worker, Some(host.guest), directory, (machine, accounts))).transpose()?;
     let program = match &config.kind {
         WorkerKind::Guest(program) => Some(program.clone()),
         WorkerKind::Container(container) => Some(python::of_container(&config, container, directory)?),
         WorkerKind::Router(_) | WorkerKind::WebsocketTestee(_) | WorkerKind::Proxy(_) => None,
     };
-    Ok((one(config, program, directory, machine)?, host))
+    Ok((one(config, program, directory, (machine, accounts))?, host))
 }
 
 /// A worker that runs this program, or ours.
@@ -117,10 +120,10 @@ fn one(
     mut config: config::Worker,
     program: Option<config::Guest>,
     directory: &Path,
-    machine: &Machine,
+    (machine, accounts): (&Machine, &Accounts),
 ) -> Result<Worker, Wrong> {
     let (user, group) = (config.common.user.as_deref(), config.common.group.as_deref());
-    let identity = Identity::of(user, group)?;
+    let identity = accounts.identity(user, group)?;
     let cpus = config.native_options().map(|options| machine.cpus.at(&options.cpu_affinity)).transpose();
     let cpus = cpus.map_err(|reason| ("options", reason))?.flatten();
     if let Some(program) = program {

@@ -7,6 +7,7 @@ use super::source::{Kind, Value};
 use super::transport::id;
 use super::worker::Manhole;
 use serde_json::json;
+use std::time::Duration;
 
 object! {
     /// The controller.
@@ -69,6 +70,9 @@ object! {
         /// (`status`, `top`, `logs`) the node's user and root always may. What the node has started itself, and what is
         /// confined, may neither.
         pub changes_by as "changes_by": ChangesBy = word(), default(json!("owner"), ChangesBy::Owner);
+        /// How long, in seconds, names are looked up at start and reload: those of interfaces by name servers, those of
+        /// users and groups by what nsswitch.conf(5) says. What is not known then is an error of the configuration.
+        pub lookup_timeout as "lookup_timeout": Duration = seconds(0.1..=300.0), default(json!(5), Duration::from_secs(5));
     }
     ignored {
         /// Starts workers at the same time, which Jackfield always does.

@@ -78,3 +78,81 @@ while True:
     }
     node.stop();
 }
+
+/// Serves its own number on its own socket; the second one ends at once if it is told so.
+const SERVER: &str = r#"
+import os, socket, sys
+listener = socket.socket(fileno=3)
+print("serving", os.environ["LISTEN_FDS"])
+while True:
+    connection, _ = listener.accept()
+    connection.recv(100)
+    connection.sendall(b"HTTP/1.1 200 OK\r\n\r\nhello %d" % os.getpid())
+    connection.close()
+"#;
+
+fn pair(policy: &str) -> Node {
+    python(
+        SERVER,
+        json!({"processes": 2, "restart": {"policy": policy}, "stop": {"drain_timeout": 1, "kill_timeout": 1}, "listen": [
+            {"name": "web", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8080, "shared": true}}]}),
+        json!({}),
+    )
+}
+
+/// Everybody who connects is served, by this process.
+fn all_reach(node: &Node, pid: u32) {
+    for _ in 0..60 {
+        let mut stream = TcpStream::connect((node.addr, 8080)).unwrap();
+        stream.set_read_timeout(Some(jackfield_tests::DEADLINE)).unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.ends_with(&format!("hello {pid}")), "whichever socket the kernel chooses: {answer}");
+    }
+}
+
+#[test]
+fn nobody_waits_at_the_socket_of_a_guest_that_was_scaled_away() {
+    let node = pair("always");
+    let before = node.ready();
+    let output = node.run(&["worker", "scale", "app", "1"]);
+    assert!(output.status.success(), "{}", text(&output));
+    all_reach(&node, pid(&before, 0));
+    let status = node.ready();
+    assert_eq!(status["endpoints"][0]["listeners"].as_array().unwrap().len(), 1, "{status:#}");
+    let output = node.run(&["worker", "scale", "app", "2"]);
+    assert!(output.status.success(), "{}", text(&output));
+    let second = pid(&node.ready(), 1);
+    jackfield_tests::until("an answer of the second", || {
+        get(node.addr).ok()?.ends_with(&format!("hello {second}")).then_some(())
+    });
+    node.stop();
+}
+
+#[test]
+fn nobody_waits_at_the_socket_of_a_guest_that_has_failed() {
+    let node = pair("never");
+    let before = node.ready();
+    signal_pid(pid(&before, 1), Signal::KILL);
+    node.until("the failure", |s| process(s, 1)["state"] == "failed");
+    all_reach(&node, pid(&before, 0));
+    // What is put into effect anew lets nobody wait there either.
+    let output = node.run(&["reload"]);
+    assert!(output.status.success(), "{}", text(&output));
+    all_reach(&node, pid(&before, 0));
+    assert!(node.run(&["worker", "start", "app"]).status.success());
+    let second = pid(&node.ready(), 1);
+    jackfield_tests::until("an answer of the second", || {
+        get(node.addr).ok()?.ends_with(&format!("hello {second}")).then_some(())
+    });
+    // Nobody can know how many a guest has open: it accepts itself.
+    for command in ["status", "endpoints"] {
+        let table = text(&node.run(&[command]));
+        let head = table.lines().find(|line| line.contains("OPEN")).unwrap();
+        let row = table.lines().find(|line| line.starts_with("app ") || line.contains(":8080")).unwrap();
+        let open = row[head.find("OPEN").unwrap()..].split_whitespace().next();
+        assert_eq!(open, Some("-"), "{table}");
+    }
+    node.stop();
+}

@@ -1,9 +1,9 @@
 //! Putting into effect what is ready.
 
-use super::super::due::{Due, START_LIMIT};
+use super::super::due::Due;
 use super::super::operation::{Caller, Kind, Operation};
 use super::super::stop::Phase;
-use super::super::worker::Worker;
+use super::super::worker::{Work, Worker};
 use super::{Kept, Next, Purpose, Supervisor};
 use crate::node::Configuration;
 use jackfield_shared::ipc::ToWorker;
@@ -22,7 +22,14 @@ impl Supervisor {
         }
         for Kept { key, next: wanted, before } in next.kept.drain(..) {
             let worker = &mut self.workers[key];
-            let wanted = *wanted;
+            let mut wanted = *wanted;
+            if matches!(worker.work, Work::Guest(_)) {
+                // Programs can't be given the queues of those that go: these end with them.
+                for bound in &mut wanted.bound {
+                    let former = worker.bound.iter().find(|former| former.transport == bound.transport);
+                    former.iter().for_each(|former| bound.give_up_queues_of(former));
+                }
+            }
             if wanted.slots.len() <= before {
                 worker.bound = wanted.bound;
             }
@@ -38,12 +45,13 @@ impl Supervisor {
             }
         }
         for &(worker, slot) in &next.arriving {
+            let limit = self.workers[worker].common().restart.ready_timeout;
             let slot = self.workers[worker].place(slot);
             slot.arriving = false;
             if let Some(process) = slot.current.as_mut().filter(|process| process.prepared) {
                 process.prepared = false;
                 process.tell(ToWorker::Accept);
-                self.deadlines.push(Instant::now() + START_LIMIT, Due::StartLimit(process.key()));
+                self.deadlines.push(Instant::now() + limit, Due::StartLimit(process.key()));
             }
         }
         self.listeners_changed = true;

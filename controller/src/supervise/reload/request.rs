@@ -72,11 +72,12 @@ impl Supervisor {
         let absent = if self.node.configuration.is_builtin { Absent::BuiltIn } else { Absent::Error };
         let (origin, events) = (self.node.origin.clone(), self.events.clone());
         spawn_local(async move {
-            // A disk may be slow, and a name server slower.
+            // A disk may be slow, a name server slower, and somebody may hold a lock.
             let read = spawn_blocking(move || {
                 let Origin { directory, base, file } = origin;
                 let mut configuration = Configuration::read(&directory, &base, file.as_deref(), absent);
                 configuration.fetch_archives(&wanted, drop);
+                configuration.await_locks();
                 configuration
             });
             if let Ok(configuration) = read.await {

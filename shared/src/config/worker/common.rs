@@ -86,6 +86,9 @@ object! {
         pub backoff as "backoff": Duration = seconds(0.0..=3600.0), default(json!(0.1), Duration::from_millis(100));
         /// Seconds it is never doubled beyond; absent: 2, and 30 for guests without `listen`; at least `backoff`.
         pub backoff_max as "backoff_max": Option<Duration> = seconds(0.0..=86400.0), optional;
+        /// Seconds a process may take to be ready; one that takes longer is ended, and that counts. A guest may ask for more
+        /// (`EXTEND_TIMEOUT_USEC`). Reloads have a limit of their own (`jackfield reload --timeout`).
+        pub ready_timeout as "ready_timeout": Duration = seconds(0.1..=86400.0), default(json!(60), Duration::from_secs(60));
     }
     check Restart::check;
     absent default;
