@@ -1,6 +1,6 @@
 //! The commands that need no running node.
 
-use jackfield_tests::{TempDir, run};
+use jackfield_tests::{TempDir, jackfield, run};
 use serde_json::Value;
 use std::process::Output;
 
@@ -166,6 +166,83 @@ fn check_refuses_what_start_refuses_and_what_would_fail_later() {
         let said = refused(&config);
         assert!(said.contains(expected) && said.contains("config.json:1:"), "{expected}: {said}");
     }
+}
+
+#[test]
+fn what_crossbar_has_and_has_no_effect_here_is_a_warning() {
+    let output = check(
+        r#"{"version": 2, "controller": {"fabric": {"transport": {}}, "options": {"reactor": {"linux": "epoll"}}}, "workers": [
+            {"type": "router", "transports": [{"type": "web", "endpoint": {"type": "tcp", "interface": "127.0.0.1", "port": 8080},
+                "options": {"debug": true}, "paths": {"/": {"type": "json", "value": 1}}}]},
+            {"type": "container", "components": [{"type": "class", "classname": "a.B", "realm": "realm1", "transport":
+                {"type": "rawsocket", "url": "ws://localhost:8080", "serializer": "json",
+                 "endpoint": {"type": "tcp", "host": "localhost", "port": 8080}}}]}]}"#,
+    );
+    let said = err(&output);
+    assert!(output.status.success(), "{said}");
+    for expected in [
+        "warning: controller.fabric: has no effect",
+        "warning: controller.options.reactor: has no effect",
+        "warning: workers[0].transports[0].options.debug: has no effect",
+        "warning: workers[1].components[0].transport.url: has no effect: it is an address of WebSocket",
+    ] {
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+}
+
+#[test]
+fn a_port_with_zeros_in_front_is_told_to_lose_them() {
+    let dir = TempDir::new();
+    dir.write(
+        ".jackfield/config.yaml",
+        "version: 2\nworkers:\n- type: router\n  transports:\n  - type: stream.testee\n    endpoint: {type: tcp, port: 08080}\n",
+    );
+    let output = run(dir.path(), &["check"]);
+    let said = err(&output);
+    assert_eq!(output.status.code(), Some(78), "{said}");
+    assert!(said.contains("config.yaml:6:") && said.contains("without zeros in front"), "{said}");
+    assert!(!said.contains("without quotes"), "{said}");
+}
+
+/// What `check` writes to a terminal.
+fn on_terminal(dir: &TempDir, env: &[(&str, &str)]) -> String {
+    const PTY: &str =
+        "import os, pty, sys\nstatus = pty.spawn(sys.argv[1:])\nsys.exit(os.waitstatus_to_exitcode(status))";
+    let output = std::process::Command::new("python3")
+        .args(["-c", PTY])
+        .arg(jackfield())
+        .arg("check")
+        .current_dir(dir.path())
+        .env("TERM", "xterm")
+        .env_remove("NO_COLOR")
+        .envs(env.iter().copied())
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    out(&output)
+}
+
+#[test]
+fn check_has_colours_on_a_terminal_and_nowhere_else() {
+    let dir = TempDir::new();
+    dir.write(
+        ".jackfield/config.yaml",
+        "version: 2\ncontroller: {fabric: {}}\nworkers: [{type: nonsense}]\n",
+    );
+    let coloured = on_terminal(&dir, &[]);
+    assert!(coloured.contains("\u{1b}["), "{coloured:?}");
+    let plain = on_terminal(&dir, &[("NO_COLOR", "1")]);
+    assert!(plain.contains("nonsense") && !plain.contains('\u{1b}'), "{plain:?}");
+    let piped = err(&run(dir.path(), &["check"]));
+    assert!(piped.contains("warning: controller.fabric") && !piped.contains('\u{1b}'), "{piped:?}");
+    let mut stripped = String::new();
+    let mut rest = coloured.as_str();
+    while let Some((before, after)) = rest.split_once('\u{1b}') {
+        stripped.push_str(before);
+        rest = after.split_once('m').expect("the end of a sequence").1;
+    }
+    stripped.push_str(rest);
+    assert_eq!(stripped, plain, "they differ in nothing else");
 }
 
 #[test]

@@ -3,7 +3,12 @@
 use jackfield_tests::{Node, TempDir, curl, jackfield, loopback, until};
 use rustix::process::geteuid;
 use serde_json::{Value, json};
+use std::io::Write;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixStream};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
@@ -130,4 +135,95 @@ fn an_operators_command_that_the_first_process_has_adopted_is_obeyed() {
     let said = std::fs::read_to_string(node.dir.path().join("out.txt")).unwrap();
     assert_eq!(code, "0\n", "{said}");
     inside(format!("cd {wd}; {jackfield} status >/dev/null"));
+}
+
+/// Processor time that a process has used, in seconds.
+fn used(pid: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<_> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    let ticks = |field: &str| field.parse::<f64>().unwrap();
+    (ticks(fields[11]) + ticks(fields[12])) / rustix::param::clock_ticks_per_second() as f64
+}
+
+/// Ends a flood, also when a test fails.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Runs commands on a node while others do this again and again; the part of a processor that the controller used.
+fn under_flood(node: &Node, flood: impl Fn() + Sync) -> f64 {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    flood();
+                }
+            });
+        }
+        let _stop = Stop(&stop);
+        // The first one may come while there is still an allowance.
+        assert!(node.run(&["status"]).status.success());
+        let (begin, before) = (Instant::now(), used(node.pid()));
+        let mut commands = 0;
+        while commands < 5 || begin.elapsed() < Duration::from_secs(2) {
+            let output = node.run(&["status"]);
+            assert!(output.status.success(), "{}", text(&output));
+            commands += 1;
+        }
+        (used(node.pid()) - before) / begin.elapsed().as_secs_f64()
+    })
+}
+
+#[test]
+fn a_flood_of_control_connections_locks_nobody_out_and_costs_little() {
+    let node = Node::start(&node_of(&[echo()], json!({})));
+    let path = node.dir.path().join(".jackfield/run/control.sock");
+    let silent: Vec<_> = (0..300).map(|_| UnixStream::connect(&path)).collect();
+    assert!(node.run(&["status"]).status.success(), "beside those that say nothing");
+    let part = under_flood(&node, || {
+        let mut garbage = [0; 512];
+        garbage[511] = b'\n';
+        if let Ok(mut stream) = UnixStream::connect(&path) {
+            let _ = stream.write_all(&garbage);
+        }
+    });
+    assert!(part < 0.7, "the controller used {part:.2} of a processor");
+    drop(silent);
+    node.stop();
+}
+
+#[test]
+fn a_flood_of_notifications_costs_little_and_keeps_the_node_from_nothing() {
+    let guest = json!({"type": "guest", "id": "app", "executable": "python3", "ready": "notify", "arguments": ["-c",
+        "import os, signal, socket; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); \
+         s.connect('\\0' + os.environ['NOTIFY_SOCKET'][1:]); s.send(b'READY=1'); signal.pause()"]});
+    let node = Node::start(&node_of(&[guest, echo()], json!({})));
+    // As anybody finds it.
+    let sockets = std::fs::read_to_string("/proc/net/unix").unwrap();
+    // Other tests have theirs, which do without the flood.
+    let inodes: Vec<_> = std::fs::read_dir(format!("/proc/{}/fd", node.pid()))
+        .unwrap()
+        .filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok()?.to_str().map(str::to_owned))
+        .collect();
+    let name = sockets.lines().find_map(|line| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        let name = fields.last()?.strip_prefix('@')?;
+        let is_ours = inodes.contains(&format!("socket:[{}]", fields[6]));
+        (is_ours && name.starts_with("jackfield-notify-")).then(|| name.to_owned())
+    });
+    let address = SocketAddr::from_abstract_name(name.unwrap()).unwrap();
+    let sender = UnixDatagram::unbound().unwrap();
+    // One that waits for room is a flood, too.
+    sender.set_write_timeout(Some(Duration::from_millis(100))).unwrap();
+    let part = under_flood(&node, || {
+        let _ = sender.send_to_addr(b"STATUS=flooded", &address);
+    });
+    assert!(part < 0.5, "the controller used {part:.2} of a processor");
+    assert_ne!(node.ready()["workers"][0]["processes"][0]["status"], "flooded", "a stranger is not heard");
+    node.stop();
 }

@@ -151,6 +151,23 @@ fn the_length_of_an_answer_is_the_one_that_counts() {
 }
 
 #[test]
+fn what_a_backend_says_before_its_answer_is_passed_over_and_the_answer_is_not() {
+    let addr = loopback();
+    let backend = TcpListener::bind((addr, 8000)).unwrap();
+    let node = node(addr);
+    let (answer, _) = exchange(
+        &node,
+        &backend,
+        &get(""),
+        "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n\
+         HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    );
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\nok"), "{answer}");
+    assert!(!answer.contains("a.css"), "{answer}");
+    node.stop();
+}
+
+#[test]
 fn a_backend_may_say_much_and_too_much_is_named() {
     let addr = loopback();
     let backend = TcpListener::bind((addr, 8000)).unwrap();

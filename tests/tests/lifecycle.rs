@@ -419,3 +419,33 @@ fn where_nobody_shares_it_the_address_of_a_stopped_worker_is_closed_until_its_st
     node.ready();
     node.stop();
 }
+
+/// Kills the only process of a worker with the policy `never`, and waits for its failure.
+fn fail(node: &Node, id: &str) {
+    let of = |s: &Value| s["workers"].as_array().unwrap().iter().find(|w| w["id"] == id).unwrap().clone();
+    let pid = of(&node.ready())["processes"][0]["pid"].as_u64().unwrap();
+    signal_pid(u32::try_from(pid).unwrap(), Signal::KILL);
+    node.until("the failure", |s| of(s)["state"] == "failed");
+}
+
+#[test]
+fn for_a_failed_worker_stands_in_who_shares_its_address_and_alone_it_is_closed() {
+    let config = SHARED.replace(r#""id":"#, r#""restart": {"policy": "never"}, "id":"#);
+    let node = Node::start(&config);
+    let get = || curl(&["--max-time", "5", &format!("http://{}:8080/", node.addr)]);
+    let tcp = || std::net::TcpStream::connect((node.addr, 8081));
+    fail(&node, "second");
+    for _ in 0..60 {
+        assert_eq!(get(), "\"first\"", "whichever socket the kernel chooses");
+    }
+    assert!(node.run(&["worker", "start", "second"]).status.success());
+    node.ready();
+    fail(&node, "alone");
+    node.until("the closed address", |_| tcp().is_err());
+    assert_eq!(tcp().unwrap_err().kind(), std::io::ErrorKind::ConnectionRefused);
+    assert!(!node.dir.path().join(".jackfield/alone.sock").exists());
+    assert!(node.run(&["worker", "start", "alone"]).status.success());
+    assert_eq!(curl(&[&format!("http://{}:8081/", node.addr)]), "\"alone\"");
+    node.ready();
+    node.stop();
+}

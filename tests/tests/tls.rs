@@ -1,8 +1,8 @@
 //! TLS on listening endpoints, against openssl and curl.
 
 use jackfield_tests::{
-    Authority, LOCALHOST, Node, SERVER, TempDir, Wish, argument, curl, loopback, new_key, openssl, prepared,
-    python_with, until, write_pair,
+    Authority, LOCALHOST, Node, SERVER, TempDir, Wish, argument, curl, loopback, new_key, openssl,
+    owner_only, prepared, python_with, until, write_pair,
 };
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -96,6 +96,34 @@ fn versions_keys_and_ciphers() {
     }
     let status = node.status().unwrap();
     assert!(status["endpoints"].as_array().unwrap().iter().all(|endpoint| endpoint["tls"] == true));
+    node.stop();
+}
+
+#[test]
+fn a_certificate_of_version_1_is_served_with_a_warning() {
+    let (dir, _) = prepared();
+    let [key, request, certificate] = ["v1.key", "v1.csr", "v1.crt"].map(|file| argument(&dir, file));
+    std::fs::write(&key, new_key(&rcgen::PKCS_ECDSA_P256_SHA256)).unwrap();
+    owner_only(key.as_ref());
+    openssl(&["req", "-new", "-key", &key, "-subj", "/CN=localhost", "-out", &request], b"");
+    openssl(&["x509", "-req", "-in", &request, "-signkey", &key, "-days", "2", "-out", &certificate], b"");
+    assert!(openssl(&["x509", "-in", &certificate, "-noout", "-text"], b"").contains("Version: 1"));
+    let node = Node::start_in(dir, &node(&[echo(8441, r#""key": "v1.key", "certificate": "v1.crt""#)], 1));
+    let (warning, _) = node.log.wait(0, "is of X.509 version 1");
+    assert!(warning.contains("v1.crt") && warning.contains("config.json:"), "{warning}");
+    for (version, name) in [("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")] {
+        let said = s_client(node.addr, 8441, &[version, "-CAfile", &certificate, "-verify_return_error"]);
+        assert!(said.contains(name) && said.contains("Verify return code: 0"), "{version}: {said}");
+    }
+    // A key that is another's is found out all the same.
+    node.dir.write(
+        ".jackfield/config.json",
+        self::node(&[echo(8441, r#""key": "server.key", "certificate": "v1.crt""#)], 1)
+            .replace("ADDR", &node.addr.to_string()),
+    );
+    let output = node.run(&["check"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("does not belong to the certificate"), "{said}");
     node.stop();
 }
 

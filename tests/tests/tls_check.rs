@@ -34,6 +34,22 @@ fn check_names_what_is_wrong() {
     // The same in PKCS #3, as `openssl dhparam` writes it.
     let pkcs3 = openssl(&["dhparam", "-in", &dhparam], b"");
     std::fs::write(&dhparam, pkcs3).unwrap();
+    // What OpenSSL 3 writes.
+    let x942 = argument(&dir, "x942.pem");
+    openssl(
+        &["genpkey", "-genparam", "-algorithm", "DHX", "-pkeyopt", "group:modp_2048", "-out", &x942],
+        b"",
+    );
+    assert!(std::fs::read_to_string(&x942).unwrap().starts_with("-----BEGIN X9.42 DH PARAMETERS-----"));
+    for (name, curve) in [("explicit", "prime256v1"), ("explicit-rare", "secp256k1")] {
+        let [key, certificate] = ["key", "crt"].map(|end| argument(&dir, &format!("{name}.{end}")));
+        openssl(
+            &["ecparam", "-name", curve, "-genkey", "-noout", "-param_enc", "explicit", "-out", &key],
+            b"",
+        );
+        openssl(&["req", "-x509", "-key", &key, "-subj", "/CN=localhost", "-out", &certificate], b"");
+        owner_only(key.as_ref());
+    }
     dir.write(".jackfield/readable.key", std::fs::read_to_string(&key).unwrap());
     let check = |tls: &str| {
         dir.write(".jackfield/config.json", config(tls));
@@ -52,6 +68,22 @@ fn check_names_what_is_wrong() {
             r#""key": "server.key", "certificate": "server.crt", "dhparam": "dhparam.pem""#,
             true,
             "has no effect",
+        ),
+        (r#""key": "server.key", "certificate": "server.crt", "dhparam": "x942.pem""#, true, "has no effect"),
+        (
+            r#""key": "explicit.key", "certificate": "explicit.crt""#,
+            false,
+            "explicit.crt can't be used: its curve is written out (explicit parameters) instead of named",
+        ),
+        (
+            r#""key": "explicit-rare.key", "certificate": "explicit-rare.crt""#,
+            false,
+            "explicit-rare.key can't be used: its curve is written out (explicit parameters) instead of named",
+        ),
+        (
+            r#""key": "explicit.key", "certificate": "server.crt""#,
+            false,
+            "does not belong to the certificate",
         ),
         (
             r#""key": "server.key", "certificate": "server.crt", "dhparam": "ca.crt""#,

@@ -203,3 +203,22 @@ fn a_reverse_proxy_passes_on_ends_and_names_what_fails() {
     testee.wait();
     node.stop();
 }
+
+#[test]
+fn little_that_becomes_much_is_not_kept() {
+    let node = Node::start(
+        r#"{"version": 2, "workers": [{"type": "websocket-testee", "transport": {"type": "websocket",
+            "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8080},
+            "options": {"compression": {"deflate": {}}}}}]}"#,
+    );
+    // 12 clients with 58 KiB each, which become 720 MiB.
+    let output = python("ws_inflate.py", &[&node.addr.to_string(), "8080", "12", "60", "1048576"]);
+    let status = node.status().unwrap();
+    let pid = status["workers"][0]["processes"][0]["pid"].as_u64().unwrap();
+    let proc_status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let most = proc_status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().trim();
+    let most: u64 = most.split(' ').next().unwrap().parse().unwrap();
+    println!("{output}: {} MiB at most", most >> 10);
+    assert!(most >> 10 < 200, "{} MiB were in memory", most >> 10);
+    node.stop();
+}

@@ -5,6 +5,7 @@ use super::output::{print, print_json, remark};
 use crate::node::{Absent, Configuration, Directory};
 use clap::Args;
 use jackfield_shared::config::Severity;
+use owo_colors::{OwoColorize as _, Style};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -42,7 +43,7 @@ impl Check {
 fn as_text(configuration: &Configuration) -> Result<(), Failure> {
     let loaded = &configuration.loaded;
     for diagnostic in &loaded.diagnostics {
-        remark(&configuration.render(diagnostic));
+        remark(&coloured(&configuration.render(diagnostic), diagnostic.severity));
     }
     let count = |severity| loaded.of(severity).count();
     let plural = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
@@ -59,6 +60,25 @@ fn as_text(configuration: &Configuration) -> Result<(), Failure> {
         verdict += &format!("; `start` would refuse it: {} not built yet", plural(missing, "feature"));
     }
     print(&(verdict + "\n"))
+}
+
+/// The text with the place of what is wrong in the colour of its weight; where there are no colours, they are left out when
+/// it is printed.
+fn coloured(text: &str, severity: Severity) -> String {
+    let style = match severity {
+        Severity::Error => Style::new().red().bold(),
+        Severity::NotBuilt => Style::new().magenta().bold(),
+        Severity::Warning => Style::new().yellow().bold(),
+    };
+    let (first, rest) = text.split_once('\n').map_or((text, None), |(first, rest)| (first, Some(rest)));
+    let (place, message) = first.split_once(": ").unwrap_or(("", first));
+    let mut coloured = format!("{}: {message}", place.style(style));
+    if let Some(rest) = rest {
+        // The line that is quoted, and what points to its place.
+        let (quoted, caret) = rest.rsplit_once('\n').unwrap_or(("", rest));
+        coloured.push_str(&format!("\n{quoted}\n{}", caret.style(style)));
+    }
+    coloured
 }
 
 fn as_json(configuration: &Configuration) -> Result<(), Failure> {

@@ -10,6 +10,7 @@ use interprocess::local_socket::ListenerOptions;
 use interprocess::local_socket::tokio::{Listener, Stream, prelude::*};
 use interprocess::os::unix::local_socket::ListenerOptionsExt as _;
 use interprocess::os::unix::uds_local_socket::tokio::Listener as UnixSocketListener;
+use rustix::net::listen;
 use rustix::process::geteuid;
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -32,6 +33,9 @@ const MAX_CLIENTS: usize = 64;
 const MAX_SILENT: usize = 64;
 /// Connections that are taken at once, and in a second: whoever makes them without end does not keep the node busy.
 const CONNECTIONS: (u32, u32) = (128, 256);
+/// Most connections that wait to be accepted. A short queue, so that a command waits behind few of somebody's who makes
+/// them without end; whoever finds it full waits for their turn in connect(2).
+const BACKLOG: i32 = 16;
 
 /// A request and where its responses go.
 #[derive(Debug)]
@@ -82,6 +86,8 @@ impl Server {
         let address = Address::new(run_dir)?;
         let options = ListenerOptions::new().name(address.name()?).mode(0o600).reclaim_name(false);
         let listener = options.create_tokio()?;
+        let Listener::UdSocket(socket) = &listener;
+        listen(socket.as_fd(), BACKLOG)?;
         Ok(Self { listener, path, _address: address })
     }
 

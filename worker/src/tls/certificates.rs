@@ -38,10 +38,7 @@ impl Review<'_> {
             Err(_) => {
                 let name = key.display();
                 let why = if explicit {
-                    format!(
-                        "its curve is written out (explicit parameters) instead of named; to name it: openssl ec -in \
-                         {name} -param_enc named_curve -out {name}.new, and make the certificate anew"
-                    )
+                    format!("its {}", curve_is_written_out(key))
                 } else {
                     "expected RSA of 2048 bits or more, ECDSA on P-256, P-384 or P-521, or Ed25519".into()
                 };
@@ -52,6 +49,16 @@ impl Review<'_> {
         let pair = CertifiedKey::new(certificates, signing);
         match matches(&pair) {
             Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Some(Arc::new(pair)),
+            Err(Error::InconsistentKeys(_))
+                if pair.cert.first().is_some_and(|c| has_explicit_parameters(c)) =>
+            {
+                let (name, why) = (certificate.display(), curve_is_written_out(key));
+                self.error(
+                    &at.key("certificate"),
+                    format!("the certificate in {name} can't be used: its {why}"),
+                );
+                None
+            }
             Err(Error::InconsistentKeys(_)) => {
                 let (key, certificate) = (key.display(), certificate.display());
                 self.error(
@@ -131,7 +138,16 @@ fn is_of_another_version(error: &Error) -> bool {
     matches!(other.0.downcast_ref(), Some(webpki::Error::UnsupportedCertVersion))
 }
 
-/// Whether a key writes its curve out: by the field it is over, prime (1.2.840.10045.1.1) or binary (1.2.840.10045.1.2).
+/// What to do about a key, in this file, or a certificate made for it, whose curve has no name in it.
+fn curve_is_written_out(key: &FsPath) -> String {
+    let key = key.display();
+    format!(
+        "curve is written out (explicit parameters) instead of named, which RFC 5480 forbids; to name it: openssl ec -in \
+         {key} -param_enc named_curve -out {key}.new, and make the certificate anew"
+    )
+}
+
+/// Whether a key or certificate writes its curve out: by the field it is over, prime (1.2.840.10045.1.1) or binary (1.2.840.10045.1.2).
 fn has_explicit_parameters(der: &[u8]) -> bool {
     const FIELD: [u8; 8] = [0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x01];
     der.windows(FIELD.len() + 1).any(|part| part.starts_with(&FIELD) && matches!(part[FIELD.len()], 1 | 2))

@@ -5,6 +5,7 @@ use super::writer::Writer;
 use crate::logs::time::rfc3339;
 use jackfield_shared::config::JournaldSink;
 use jackfield_shared::log::{Level, Record};
+use jackfield_shared::short_path::ShortPath;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::io::Errno;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
@@ -39,7 +40,7 @@ impl Journald {
             Some(socket) => socket,
             None => {
                 let socket = UnixDatagram::unbound()?;
-                socket.connect(&self.path)?;
+                socket.connect(ShortPath::new(&self.path)?.as_path())?;
                 socket.set_write_timeout(Some(PATIENCE))?;
                 socket
             }

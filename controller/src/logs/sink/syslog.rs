@@ -7,6 +7,7 @@ use crate::logs::format::source;
 use crate::logs::time::rfc3339;
 use jackfield_shared::config::{Facility, SyslogAddress, SyslogSink};
 use jackfield_shared::log::Record;
+use jackfield_shared::short_path::ShortPath;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Write as _};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _, UdpSocket};
@@ -68,7 +69,7 @@ impl Syslog {
         self.connection = Some(match &self.address {
             SyslogAddress::Unix(path) => {
                 let socket = UnixDatagram::unbound()?;
-                socket.connect(path)?;
+                socket.connect(ShortPath::new(path)?.as_path())?;
                 socket.set_write_timeout(Some(PATIENCE))?;
                 Connection::Unix(socket)
             }
@@ -218,6 +219,7 @@ fn first<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::TempDir;
     use jackfield_shared::log::Level;
 
     fn record(message: &str) -> Record {
@@ -251,6 +253,22 @@ mod tests {
         let framed = messages(&record("x y"), 3, "host", "jackfield", true);
         assert_eq!(framed[0], [format!("{} ", sent[0].len()).into_bytes(), sent[0].clone()].concat());
         assert_eq!(messages(&record(""), 3, "host", "jackfield", false).len(), 1);
+    }
+
+    #[test]
+    fn a_server_is_reached_at_a_path_of_any_length() {
+        let temp = TempDir::new();
+        let path = temp.path().join("d".repeat(150));
+        std::fs::create_dir(&path).unwrap();
+        let path = path.join("log");
+        let socket = UnixDatagram::bind(ShortPath::new(&path).unwrap().as_path()).unwrap();
+        let address = SyslogAddress::Unix(path);
+        let (level, facility, identifier) = (Level::Trace, Facility::Daemon, "jackfield".into());
+        let mut syslog = Syslog::new(&SyslogSink { level, address, facility, identifier });
+        syslog.write(&mut VecDeque::from([Arc::new(record("here"))])).unwrap();
+        let mut got = [0; 512];
+        let count = socket.recv(&mut got).unwrap();
+        assert!(got[..count].ends_with(b" here"), "{}", String::from_utf8_lossy(&got[..count]));
     }
 
     #[test]
