@@ -3,7 +3,7 @@
 
 use crate::lookup::{Answers, Asked, ask};
 use crate::stage::Identity;
-use jackfield_shared::config::{Endpoint, ListeningEndpoint, Node, UnixListening, endpoints_of_node};
+use jackfield_shared::config::{Endpoint, ListeningEndpoint, Node, Path, UnixListening, endpoints_of_node};
 use nix::unistd::{Group, User};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -40,10 +40,10 @@ impl Accounts {
         let workers = node.workers.iter().filter(|worker| !worker.disabled());
         let names = workers.map(|worker| (worker.common.user.clone(), worker.common.group.clone()));
         let names = names.filter(|(user, group)| user.is_some() || group.is_some());
-        let sockets: Vec<_> = endpoints_of_node(node).filter_map(|(_, endpoint)| socket(endpoint)).collect();
+        let sockets = sockets(node);
         let named = |name: &Option<String>| name.clone().filter(|name| number(name).is_none());
-        let owners: Vec<_> = sockets.iter().filter_map(|socket| named(&socket.owner)).collect();
-        let groups: Vec<_> = sockets.iter().filter_map(|socket| named(&socket.group)).collect();
+        let owners: Vec<_> = sockets.iter().filter_map(|(_, socket)| named(&socket.owner)).collect();
+        let groups: Vec<_> = sockets.iter().filter_map(|(_, socket)| named(&socket.group)).collect();
         Asking {
             identities: ask(names, limit, |(user, group)| {
                 Ok(Identity::of(user.as_deref(), group.as_deref()))
@@ -67,6 +67,18 @@ impl Accounts {
             Some(Err(reason)) => Err((key, reason.clone())),
             None => Err((key, "it was not looked up".into())),
         }
+    }
+
+    /// What there is to say about the owners and groups that Unix sockets are to have.
+    pub(crate) fn review(&self, node: &Node) -> Vec<(Path, String)> {
+        let mut wrong = Vec::new();
+        for (at, unix) in sockets(node) {
+            let owner = unix.owner.as_deref().and_then(|name| self.user(name).err());
+            let group = unix.group.as_deref().and_then(|name| self.group(name).err());
+            wrong.extend(owner.map(|reason| (at.key("owner"), reason)));
+            wrong.extend(group.map(|reason| (at.key("group"), reason)));
+        }
+        wrong
     }
 
     /// The id of the user with this name or number.
@@ -103,12 +115,16 @@ fn number(name: &str) -> Option<u32> {
     name.parse().ok()
 }
 
-/// The Unix socket that an endpoint listens on.
-fn socket(endpoint: Endpoint<'_>) -> Option<&UnixListening> {
+/// The Unix sockets that a node listens on, and where they stand.
+fn sockets(node: &Node) -> Vec<(Path, &UnixListening)> {
+    endpoints_of_node(node).filter_map(|(at, endpoint)| socket(at, endpoint)).collect()
+}
+
+fn socket(at: Path, endpoint: Endpoint<'_>) -> Option<(Path, &UnixListening)> {
     match endpoint {
-        Endpoint::Listening(ListeningEndpoint::Unix(unix), _) => Some(unix),
+        Endpoint::Listening(ListeningEndpoint::Unix(unix), _) => Some((at, unix)),
         Endpoint::Listening(ListeningEndpoint::Onion(onion), _) => match onion.target.as_deref() {
-            Some(ListeningEndpoint::Unix(unix)) => Some(unix),
+            Some(ListeningEndpoint::Unix(unix)) => Some((at.key("target"), unix)),
             _ => None,
         },
         _ => None,
@@ -144,6 +160,9 @@ mod tests {
         assert_eq!((accounts.user("root"), accounts.user("12")), (Ok(0), Ok(12)));
         assert_eq!(accounts.group("root"), Ok(0));
         assert!(accounts.group("no such group").unwrap_err().contains("no group \"no such group\""));
+        let wrong = accounts.review(&node);
+        assert_eq!(wrong.len(), 1, "{wrong:?}");
+        assert_eq!(wrong[0].0.to_string(), "workers[0].transports[0].endpoint.group");
         assert!(accounts.user("somebody").unwrap_err().contains("not looked up"));
         assert!(accounts.identity(Some("root"), None).is_ok());
         assert_eq!(accounts.identity(None, None), Ok(None));

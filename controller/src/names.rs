@@ -62,7 +62,9 @@ impl Names {
             let reason = self.wrong(&tcp.interface)?;
             Some((Severity::Error, at.key("interface"), reason))
         };
-        listening(node).into_iter().filter_map(wrong).collect()
+        let accounts =
+            self.accounts.review(node).into_iter().map(|(at, reason)| (Severity::Error, at, reason));
+        listening(node).into_iter().filter_map(wrong).chain(accounts).collect()
     }
 
     fn wrong(&self, name: &str) -> Option<String> {

@@ -148,6 +148,14 @@ fn check_refuses_what_start_refuses_and_what_would_fail_later() {
     for (config, expected) in [
         (echo(tcp, r#""user": "no such user","#), "workers[0].user: there is no user"),
         (echo(tcp, r#""group": "no such group","#), "workers[0].group: there is no group"),
+        (
+            echo(r#"{"type": "unix", "path": "s", "owner": "no such user"}"#, ""),
+            "workers[0].transports[0].endpoint.owner: there is no user",
+        ),
+        (
+            echo(r#"{"type": "unix", "path": "s", "group": "no such group"}"#, ""),
+            "workers[0].transports[0].endpoint.group: there is no group",
+        ),
         (echo(tcp, r#""limits": {"nofile": 1073741816},"#), "workers[0].limits.nofile: found 1073741816"),
         (echo(tcp, r#""after": ["nobody"],"#), "workers[0].after[0]: found \"nobody\""),
         (sinks("./x.log"), "sinks[1].path: "),
