@@ -72,3 +72,15 @@ fn a_guest_that_has_begun_to_say_that_it_is_alive_is_replaced_when_it_stops() {
     node.until("the third", |s| process(s, 0)["restarts"] == 2);
     node.stop();
 }
+
+#[test]
+fn a_guest_that_is_not_ready_in_its_time_is_replaced() {
+    let node = spawn_python(
+        "import signal; signal.pause()",
+        json!({"ready": "notify", "restart": {"ready_timeout": 0.2, "backoff": 0.01}}),
+        json!({}),
+    );
+    let (_, seen) = node.log.wait(0, "not ready after 0.2 s (\"restart.ready_timeout\")");
+    node.log.wait(seen, "not ready after 0.2 s");
+    node.stop();
+}

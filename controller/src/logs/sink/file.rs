@@ -141,9 +141,10 @@ impl LogFile {
 
 /// Whether the last line of a file is not whole: what has written it was killed, or its disk was full.
 fn is_torn(entry: &Entry, size: u64) -> bool {
+    let Some(at) = size.checked_sub(1) else { return false };
     let mut last = [b'\n'];
-    let there = size.checked_sub(1).zip(entry.open(OFlags::RDONLY, 0).ok());
-    there.is_some_and(|(at, file)| file.read_exact_at(&mut last, at).is_ok() && last != [b'\n'])
+    let there = entry.open(OFlags::RDONLY, 0).is_ok_and(|file| file.read_exact_at(&mut last, at).is_ok());
+    there && last != [b'\n']
 }
 
 impl Writer for LogFile {

@@ -264,3 +264,55 @@ impl Queue {
         let _ = self.common.news.send(Record::now(level, format!("log sink {}: {text}", self.name)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::{Notify, mpsc};
+
+    fn queue(records: u32) -> Arc<Queue> {
+        let common = Common { news: mpsc::unbounded_channel().0, room: Arc::new(Notify::new()) };
+        let queue = Queue::new("test".into(), common);
+        // As much as is taken at once.
+        let record = || Arc::new(Record::now(Level::Info, "x".repeat(BATCH)));
+        queue.log((0..records).map(|_| record()).collect::<Vec<_>>().iter());
+        queue.close();
+        Arc::new(queue)
+    }
+
+    #[test]
+    fn the_end_of_a_sink_that_goes_on_is_waited_for_and_not_that_of_one_that_stands_still() {
+        let slow = queue(6);
+        let sink = Arc::clone(&slow);
+        let writing = std::thread::spawn(move || {
+            // A slow disk: all of it takes longer than one may stand still.
+            while sink.take().is_some() {
+                std::thread::sleep(QUIET / 4);
+            }
+            sink.ends();
+        });
+        let begin = Instant::now();
+        assert!(slow.await_end(begin + QUIET * 20));
+        assert!(begin.elapsed() > QUIET);
+        assert_eq!(slow.status("", "").waiting, 0);
+        writing.join().unwrap();
+
+        let stuck = queue(3);
+        assert!(stuck.take().is_some());
+        let begin = Instant::now();
+        assert!(!stuck.await_end(begin + QUIET * 20));
+        assert!(begin.elapsed() < QUIET * 10);
+        assert!(!queue(1).await_end(Instant::now()), "there is a limit for all of it");
+        assert_eq!(stuck.take_left().len(), 2);
+    }
+
+    #[test]
+    fn what_could_not_be_written_comes_before_everything_else() {
+        let queue = queue(0);
+        let records: Vec<_> = ["a", "b", "c"].map(|text| Arc::new(Record::now(Level::Info, text))).to_vec();
+        queue.log(records[2..].iter());
+        queue.put_back(records[..2].iter().cloned());
+        let texts: Vec<_> = queue.take_left().iter().map(|record| record.message.clone()).collect();
+        assert_eq!(texts, ["a", "b", "c"]);
+    }
+}
