@@ -1,6 +1,7 @@
 //! The answer to `jackfield status --json`: a contract (spec: command line and control API). Fields may be
 //! added here, never renamed or removed.
 
+use crate::ipc::RealmCounters;
 use crate::log::Level;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -24,36 +25,15 @@ pub struct Status {
 /// A realm.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Realm {
-    /// Its name.
-    pub name: String,
     /// Id of the worker that routes it.
     pub worker: String,
-    /// Counts the processes that have routed it one after the other, from 1.
-    pub epoch: u64,
     /// How often a process has taken it over from one that had died.
     pub takeovers: u64,
     /// How long the last time took, in milliseconds; absent: there was none.
     pub last_takeover_ms: Option<u64>,
-    /// Sessions in it.
-    pub sessions: u64,
-    /// Subscriptions; any number of sessions share one.
-    pub subscriptions: u64,
-    /// Registrations; several sessions may share one.
-    pub registrations: u64,
-    /// Calls that are not answered yet.
-    pub calls: u64,
-    /// Messages of clients so far.
-    pub messages: u64,
-    /// Events to clients so far.
-    pub events: u64,
-    /// Bytes that wait for clients.
-    pub queued_bytes: u64,
-    /// Events that were dropped, because their clients did not take them.
-    pub events_dropped: u64,
-    /// Bytes of retained events and of the event history.
-    pub kept_bytes: u64,
-    /// What does not work, such as an authorizer that does not answer.
-    pub troubles: Vec<String>,
+    /// What the process that routes it has told.
+    #[serde(flatten)]
+    pub told: RealmCounters,
 }
 
 impl Status {
@@ -80,7 +60,7 @@ impl Status {
             }
         }
         for realm in &mut self.realms {
-            realm.troubles.clear();
+            realm.told.troubles.clear();
         }
         for sink in &mut self.logs.sinks {
             sink.target.clear();

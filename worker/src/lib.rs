@@ -32,6 +32,7 @@ mod websocket;
 #[cfg(feature = "arti")]
 pub use jackfield_arti::check as check_arti;
 pub use launcher::{LAUNCHER, run as run_launcher};
+pub use wamp::client;
 pub use web::{FETCHER, Order, run_fetcher};
 
 use jackfield_shared::log::Level;

@@ -4,6 +4,8 @@ use std::io;
 
 /// Failed.
 const FAILED: u8 = 1;
+/// The command was typed wrong, as clap says it.
+const USAGE: u8 = 2;
 /// EX_UNAVAILABLE of sysexits.h: no node runs there.
 const NO_NODE: u8 = 69;
 
@@ -33,6 +35,11 @@ impl Failure {
     /// The configuration is wrong, for these reasons, written as they are.
     pub(super) fn of_configuration(messages: Vec<String>) -> Self {
         Self { code: CONFIGURATION, messages }
+    }
+
+    /// It was typed wrong.
+    pub(super) fn usage(message: &str) -> Self {
+        Self { code: USAGE, messages: vec![from_us(message)] }
     }
 
     /// It failed, and why has been said already.

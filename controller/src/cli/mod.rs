@@ -19,6 +19,7 @@ mod table;
 mod top;
 mod upgrade;
 mod version;
+mod wamp;
 mod worker;
 
 use crate::node::Directory;
@@ -54,6 +55,7 @@ enum Command {
     Top(top::Top),
     Endpoints(endpoints::Endpoints),
     Logs(logs::Logs),
+    Wamp(Box<wamp::Wamp>),
     Init(init::Init),
     Convert(convert::Convert),
     Schema(schema::Schema),
@@ -91,6 +93,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Top(top) => top.run(&directory),
         Command::Endpoints(endpoints) => endpoints.run(&directory),
         Command::Logs(logs) => logs.run(&directory),
+        Command::Wamp(wamp) => wamp.run(),
         Command::Init(init) => init.run(&directory),
         Command::Convert(convert) => convert.run(),
         Command::Schema(schema) => schema.run(),

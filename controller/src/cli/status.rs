@@ -133,20 +133,20 @@ fn table(status: &status::Status) -> String {
         ]);
         for realm in &status.realms {
             table.row([
-                realm.name.clone(),
+                realm.told.name.clone(),
                 realm.worker.clone(),
-                realm.sessions.to_string(),
-                realm.subscriptions.to_string(),
-                realm.registrations.to_string(),
-                realm.calls.to_string(),
-                octets(realm.queued_bytes),
-                realm.events_dropped.to_string(),
+                realm.told.sessions.to_string(),
+                realm.told.subscriptions.to_string(),
+                realm.told.registrations.to_string(),
+                realm.told.calls.to_string(),
+                octets(realm.told.queued_bytes),
+                realm.told.events_dropped.to_string(),
             ]);
         }
         text += &format!("\n{}", table.render());
         for realm in &status.realms {
-            for trouble in &realm.troubles {
-                text += &format!("\nrealm {}: {trouble}\n", realm.name);
+            for trouble in &realm.told.troubles {
+                text += &format!("\nrealm {}: {trouble}\n", realm.told.name);
             }
         }
     }

@@ -6,7 +6,7 @@ use super::output::print;
 use super::table::{Table, duration, octets};
 use crate::node::Directory;
 use clap::Args;
-use jackfield_shared::status::{Endpoint, Process, Status};
+use jackfield_shared::status::{Endpoint, Process, Realm, Status};
 use std::collections::HashMap;
 use std::io::{self, IsTerminal as _};
 use std::thread::sleep;
@@ -52,6 +52,8 @@ struct Rates {
     cpu: HashMap<u32, f64>,
     /// Accepted connections, by worker and transport.
     accepted: HashMap<(String, String), f64>,
+    /// Messages of clients and events to them, by worker and realm.
+    routed: HashMap<(String, String), [f64; 2]>,
 }
 
 impl Rates {
@@ -65,6 +67,20 @@ impl Rates {
             status.endpoints.iter().map(|e| (name(e), e.connections.accepted)).collect()
         };
         let (cpu_before, accepted_before) = (cpu(before), accepted(before));
+        let routed = |status: &Status| -> HashMap<(String, String), [u64; 2]> {
+            status
+                .realms
+                .iter()
+                .map(|realm| (realm_name(realm), [realm.told.messages, realm.told.events]))
+                .collect()
+        };
+        let routed_before = routed(before);
+        let both = |(name, now): ((String, String), [u64; 2])| {
+            // Another process counts anew.
+            let before = routed_before.get(&name).copied().unwrap_or(now);
+            let rate = |index: usize| now[index].saturating_sub(before[index]) as f64 / seconds;
+            (name, [rate(0), rate(1)])
+        };
         let share = |(pid, now): (u32, f64)| {
             // One that is new has used all of it since.
             let used = now - cpu_before.get(&pid).copied().unwrap_or_default();
@@ -77,12 +93,17 @@ impl Rates {
         Self {
             cpu: cpu(now).into_iter().map(share).collect(),
             accepted: accepted(now).into_iter().map(rate).collect(),
+            routed: routed(now).into_iter().map(both).collect(),
         }
     }
 }
 
 fn name(endpoint: &Endpoint) -> (String, String) {
     (endpoint.worker.clone(), endpoint.transport.clone())
+}
+
+fn realm_name(realm: &Realm) -> (String, String) {
+    (realm.worker.clone(), realm.told.name.clone())
 }
 
 fn screen(status: &Status, rates: &Rates) -> String {
@@ -148,7 +169,43 @@ fn screen(status: &Status, rates: &Rates) -> String {
         text.push('\n');
         text += &table.render();
     }
+    if !status.realms.is_empty() {
+        text.push('\n');
+        text += &realms(status, rates);
+    }
     text
+}
+
+fn realms(status: &Status, rates: &Rates) -> String {
+    let mut table = Table::new([
+        "REALM",
+        "WORKER",
+        "SESSIONS",
+        "SUBSCRIPTIONS",
+        "REGISTRATIONS",
+        "CALLS",
+        "MESSAGES/S",
+        "EVENTS/S",
+        "QUEUED",
+        "DROPPED",
+    ]);
+    for realm in &status.realms {
+        let [messages, events] = rates.routed.get(&realm_name(realm)).copied().unwrap_or_default();
+        let told = &realm.told;
+        table.row([
+            told.name.clone(),
+            realm.worker.clone(),
+            told.sessions.to_string(),
+            told.subscriptions.to_string(),
+            told.registrations.to_string(),
+            told.calls.to_string(),
+            format!("{messages:.1}"),
+            format!("{events:.1}"),
+            octets(told.queued_bytes),
+            told.events_dropped.to_string(),
+        ]);
+    }
+    table.render()
 }
 
 #[cfg(test)]
@@ -156,7 +213,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn status(cpu_s: f64, accepted: u64) -> Status {
+    fn status(cpu_s: f64, accepted: u64, messages: u64) -> Status {
         let process = json!({"index": 0, "pid": 7, "state": "ready", "generation": 1, "uptime_s": 1.0, "restarts": 0,
             "rss_bytes": 1 << 20, "cpu_s": cpu_s, "connections": 3, "last_exit": null});
         serde_json::from_value(json!({
@@ -165,14 +222,17 @@ mod tests {
             "endpoints": [{"worker": "w", "transport": "t", "kind": "web", "address": "tcp://127.0.0.1:1", "onion": null,
                 "state": "bound", "shared": false, "tls": false, "listeners": [],
                 "connections": {"open": 3, "accepted": accepted, "refused": 0}}],
-            "logs": {"dropped": 5}
+            "logs": {"dropped": 5},
+            "realms": [{"worker": "w", "takeovers": 0, "last_takeover_ms": null, "name": "realm1", "epoch": 1, "sessions": 4,
+                "subscriptions": 5, "registrations": 6, "calls": 7, "messages": messages, "events": 2 * messages,
+                "queued_bytes": 2048, "events_dropped": 8, "kept_bytes": 0, "troubles": []}]
         }))
         .unwrap()
     }
 
     #[test]
     fn rates_are_those_of_a_second() {
-        let (before, now) = (status(1.0, 100), status(1.5, 300));
+        let (before, now) = (status(1.0, 100, 50), status(1.5, 300, 70));
         let rates = Rates::between(&before, &now, 2.0);
         let screen = anstream::adapter::strip_str(&screen(&now, &rates)).to_string();
         assert!(
@@ -185,5 +245,6 @@ mod tests {
         };
         assert_eq!(row("w "), ["w", "0", "7", "ready", "25", "1.0", "MiB", "3", "0"]);
         assert_eq!(row("tcp:"), ["tcp://127.0.0.1:1", "w", "t", "bound", "3", "100.0", "0", "0"]);
+        assert_eq!(row("realm1"), ["realm1", "w", "4", "5", "6", "7", "10.0", "20.0", "2.0", "KiB", "8"]);
     }
 }

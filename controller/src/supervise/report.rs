@@ -102,28 +102,11 @@ impl Supervisor {
 fn realms_status(worker: &Worker) -> Vec<status::Realm> {
     let current = worker.slots.iter().filter_map(|slot| slot.current.as_ref());
     let told = current.flat_map(|process| &process.counters.realms);
-    let realm = |realm: &RealmCounters| {
-        let RealmCounters { name, sessions, subscriptions, registrations, calls, .. } = realm.clone();
-        let RealmCounters { messages, events, queued_bytes, events_dropped, kept_bytes, troubles, .. } =
-            realm.clone();
-        let restarts: u64 = worker.slots.iter().map(|slot| slot.restarts).sum();
-        status::Realm {
-            name,
-            worker: worker.id().to_owned(),
-            epoch: restarts + 1,
-            takeovers: 0,
-            last_takeover_ms: None,
-            sessions,
-            subscriptions,
-            registrations,
-            calls,
-            messages,
-            events,
-            queued_bytes,
-            events_dropped,
-            kept_bytes,
-            troubles,
-        }
+    let realm = |told: &RealmCounters| status::Realm {
+        worker: worker.id().to_owned(),
+        takeovers: 0,
+        last_takeover_ms: None,
+        told: told.clone(),
     };
     told.map(realm).collect()
 }

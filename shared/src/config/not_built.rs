@@ -9,7 +9,7 @@ use super::service::{PathService, UploadService};
 use super::transport::{
     RawsocketSection, Serializer, Transport, TransportKind, Universal, Web, WebsocketPath, WebsocketSection,
 };
-use super::wamp::{Auth, CookieStore, CryptosignAuth, CryptosignStatic, Realm};
+use super::wamp::{Auth, CryptosignAuth, CryptosignStatic, Realm};
 use super::worker::{Container, Processes, Proxy, Router, Worker, WorkerKind};
 
 /// One remark: a feature that is not built, or a warning that depends on that.
@@ -50,7 +50,8 @@ impl Remarks {
         match &worker.kind {
             WorkerKind::Router(router) => {
                 self.router(router, at);
-                let routes = !router.realms.is_empty() && router.transports.iter().any(speaks_wamp);
+                let routes =
+                    !router.realms.is_empty() && router.transports.iter().any(Transport::speaks_wamp);
                 let message = "one process routes WAMP for all of a worker's realms; more are not built yet";
                 self.missing_if(
                     routes && worker.common.processes != Processes::Count(1),
@@ -77,7 +78,7 @@ impl Remarks {
         for (index, transport) in router.transports.iter().enumerate() {
             self.transport(transport, &at.key("transports").index(index));
         }
-        if !router.realms.is_empty() && !router.transports.iter().any(speaks_wamp) {
+        if !router.realms.is_empty() && !router.transports.iter().any(Transport::speaks_wamp) {
             let message = "has no effect: no transport of this worker speaks WAMP";
             self.0.push((Severity::Warning, at.key("realms"), message.into()));
         }
@@ -101,7 +102,7 @@ impl Remarks {
         self.missing_if(!proxy.routes.is_empty(), at.key("routes"), message);
         for (index, transport) in proxy.transports.iter().enumerate() {
             let at = at.key("transports").index(index);
-            self.missing_if(speaks_wamp(transport), at.key("type"), message);
+            self.missing_if(transport.speaks_wamp(), at.key("type"), message);
             self.transport(transport, &at);
         }
     }
@@ -145,12 +146,6 @@ impl Remarks {
 
     fn websocket(&mut self, section: &WebsocketSection, at: &Path) {
         self.wamp(section.serializers.as_deref(), section.auth.as_ref(), at);
-        if let Some(cookie) = &section.cookie
-            && !matches!(cookie.store, CookieStore::Memory(_))
-        {
-            let at = at.key("cookie").key("store").key("type");
-            self.missing(at, "this store of cookies is not built yet; \"memory\" is");
-        }
     }
 
     fn wamp(&mut self, serializers: Option<&[Serializer]>, auth: Option<&Auth>, at: &Path) {
@@ -213,8 +208,10 @@ impl Remarks {
             | PathService::Resource(_)
             | PathService::Publisher(_)
             | PathService::Caller(_)
-            | PathService::Webhook(_)
-            | PathService::Longpoll(_) => {}
+            | PathService::Webhook(_) => {}
+            PathService::Longpoll(service) => {
+                self.wamp(service.serializers.as_deref(), service.auth.as_ref(), at);
+            }
             PathService::Upload(upload) => self.upload(upload, at),
             PathService::Path(nested) => {
                 for (path, service) in &nested.paths {
@@ -271,36 +268,5 @@ impl Remarks {
                 self.missing(at.key("type"), "this kind of Twisted endpoint is not built yet");
             }
         }
-    }
-}
-
-fn speaks_wamp(transport: &Transport) -> bool {
-    match &transport.kind {
-        TransportKind::Websocket(_) | TransportKind::Rawsocket(_) | TransportKind::Mqtt(_) => true,
-        TransportKind::Universal(universal) => {
-            universal.mqtt.is_some()
-                || matches!(universal.rawsocket, Some(RawsocketSection::Rawsocket(_)))
-                || universal
-                    .websocket
-                    .iter()
-                    .flatten()
-                    .any(|(_, path)| matches!(path, WebsocketPath::Websocket(_)))
-                || universal.web.iter().any(|web| web.paths.values().any(serves_wamp))
-        }
-        TransportKind::Web(web) => web.paths.values().any(serves_wamp),
-        _ => false,
-    }
-}
-
-fn serves_wamp(service: &PathService) -> bool {
-    match service {
-        PathService::Path(nested) => nested.paths.values().any(serves_wamp),
-        PathService::Websocket(_)
-        | PathService::Longpoll(_)
-        | PathService::Publisher(_)
-        | PathService::Caller(_)
-        | PathService::Webhook(_)
-        | PathService::Wap(_) => true,
-        _ => false,
     }
 }

@@ -224,6 +224,9 @@ pub struct Counters {
 pub struct RealmCounters {
     /// Its name.
     pub name: String,
+    /// Counts the processes that have routed it one after the other, from 1.
+    #[serde(default)]
+    pub epoch: u64,
     /// Sessions in it.
     pub sessions: u64,
     /// Subscriptions; any number of sessions share one.

@@ -1,6 +1,7 @@
 //! A connection, whatever it runs on.
 
 use super::tls::Tls;
+use crate::tls::Facts;
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::net::{RecvFlags, getpeername, getsockname, recv};
 use socket2::SockRef;
@@ -8,6 +9,7 @@ use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
@@ -114,6 +116,22 @@ impl Stream {
     pub(crate) fn protocol(&self) -> Option<&[u8]> {
         match self {
             Self::Tls(stream) => stream.protocol(),
+            Self::Tcp(_) | Self::Unix(_) => None,
+        }
+    }
+
+    /// What TLS tells of the client of a connection that was accepted; absent: there is none.
+    pub(crate) fn facts(&self) -> Option<Arc<Facts>> {
+        match self {
+            Self::Tls(stream) => stream.facts().cloned(),
+            Self::Tcp(_) | Self::Unix(_) => None,
+        }
+    }
+
+    /// What only the two ends of a TLS connection know (`tls-exporter`); absent: there is none to be relied on.
+    pub(crate) fn exporter(&self) -> Option<[u8; 32]> {
+        match self {
+            Self::Tls(stream) => stream.exporter(),
             Self::Tcp(_) | Self::Unix(_) => None,
         }
     }

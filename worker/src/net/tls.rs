@@ -2,7 +2,9 @@
 
 use super::stream::Stream;
 use crate::drain::Drain;
+use crate::tls::{self, Facts};
 use std::io;
+use std::sync::Arc;
 use tokio::io::Interest;
 use tokio_rustls::{TlsStream, client, server};
 
@@ -11,18 +13,25 @@ use tokio_rustls::{TlsStream, client, server};
 pub(crate) struct Tls {
     stream: TlsStream<Stream>,
     /// Of a connection that was accepted.
-    drain: Option<Drain>,
+    accepted: Option<Accepted>,
+}
+
+#[derive(Debug)]
+struct Accepted {
+    drain: Drain,
+    facts: Arc<Facts>,
 }
 
 impl Tls {
     /// A connection that we have accepted.
-    pub(crate) fn accepted(stream: server::TlsStream<Stream>, drain: Drain) -> Self {
-        Self { stream: TlsStream::Server(stream), drain: Some(drain) }
+    pub(crate) fn accepted(stream: server::TlsStream<Stream>, facts: Facts, drain: Drain) -> Self {
+        let accepted = Accepted { drain, facts: Arc::new(facts) };
+        Self { stream: TlsStream::Server(stream), accepted: Some(accepted) }
     }
 
     /// A connection that we have made.
     pub(crate) fn connected(stream: client::TlsStream<Stream>) -> Self {
-        Self { stream: TlsStream::Client(stream), drain: None }
+        Self { stream: TlsStream::Client(stream), accepted: None }
     }
 
     /// What is said.
@@ -33,6 +42,19 @@ impl Tls {
     /// What it is said on.
     pub(crate) fn below(&self) -> &Stream {
         self.stream.get_ref().0
+    }
+
+    /// What it tells of the client of a connection that was accepted.
+    pub(crate) fn facts(&self) -> Option<&Arc<Facts>> {
+        self.accepted.as_ref().map(|accepted| &accepted.facts)
+    }
+
+    /// What only the two ends know (`tls-exporter`).
+    pub(crate) fn exporter(&self) -> Option<[u8; 32]> {
+        match &self.stream {
+            TlsStream::Server(stream) => tls::exporter(stream.get_ref().1),
+            TlsStream::Client(stream) => tls::exporter(stream.get_ref().1),
+        }
     }
 
     /// The protocol that was negotiated by ALPN.
@@ -58,7 +80,7 @@ impl Tls {
 impl Drop for Tls {
     fn drop(&mut self) {
         // Only where the end is our decision: after a fault the client had better see that something is missing.
-        if self.drain.as_ref().is_some_and(Drain::is_closing) {
+        if self.accepted.as_ref().is_some_and(|accepted| accepted.drain.is_closing()) {
             let _ = self.say_goodbye();
         }
     }

@@ -59,6 +59,43 @@ impl fmt::Display for Refusal {
     }
 }
 
+/// What a server answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reply {
+    /// It takes messages of up to so many bytes.
+    Accepted(usize),
+    /// It does not, for this reason.
+    Refused(&'static str),
+    /// It does not speak RawSocket.
+    Malformed,
+}
+
+impl Reply {
+    /// What a client says first, and takes messages of 16 MiB.
+    pub(crate) fn request(serializer: &str) -> [u8; 4] {
+        let number =
+            SERIALIZERS.iter().find(|(_, name)| *name == serializer).map_or(0, |(number, _)| *number);
+        [MAGIC, 0xF0 | number, 0, 0]
+    }
+
+    /// Reads the answer to that.
+    pub(crate) fn parse(request: [u8; 4], reply: [u8; 4]) -> Self {
+        match reply {
+            [MAGIC, nibbles, 0, 0] if nibbles & 0x0F == 0 => Self::Refused(match nibbles >> 4 {
+                1 => "it does not speak this serializer",
+                2 => "it takes no messages as long as ours",
+                3 => "it finds reserved bits in our handshake",
+                4 => "it has as many connections as it may have",
+                _ => "it gives a reason that the specification does not know",
+            }),
+            [MAGIC, nibbles, 0, 0] if nibbles & 0x0F == request[1] & 0x0F => {
+                Self::Accepted(1 << (u32::from(nibbles >> 4) + LEAST_EXPONENT))
+            }
+            _ => Self::Malformed,
+        }
+    }
+}
+
 impl Request {
     /// Reads what follows [`MAGIC`].
     pub(crate) fn parse([nibbles, reserved @ ..]: [u8; 3]) -> Result<Self, Refusal> {
@@ -107,6 +144,17 @@ mod tests {
         let request = Request::parse([0xF2, 0, 0]).unwrap();
         for (most, nibble) in [(512, 0x02), (1000, 0x02), (1024, 0x12), (65536, 0x72), (16 << 20, 0xF2)] {
             assert_eq!(request.reply(most), [0x7F, nibble, 0, 0], "{most}");
+        }
+    }
+
+    #[test]
+    fn a_client_reads_what_servers_answer() {
+        let asked = Reply::request("msgpack");
+        assert_eq!(asked, [0x7F, 0xF2, 0, 0]);
+        assert_eq!(Reply::parse(asked, [0x7F, 0x12, 0, 0]), Reply::Accepted(1024));
+        assert!(matches!(Reply::parse(asked, [0x7F, 0x10, 0, 0]), Reply::Refused(_)));
+        for wrong in [[0x7F, 0xF1, 0, 0], *b"HTTP", [0x7F, 0xF2, 1, 0]] {
+            assert_eq!(Reply::parse(asked, wrong), Reply::Malformed);
         }
     }
 

@@ -5,6 +5,6 @@ mod handshake;
 mod serve;
 mod service;
 
-pub(crate) use handshake::MAGIC;
-pub(crate) use serve::{Error, refuse};
+pub(crate) use handshake::{MAGIC, Reply};
+pub(crate) use serve::{Error, exchange, refuse};
 pub(crate) use service::Service;

@@ -104,12 +104,27 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin, H: Handler>(
     if terms.debug {
         info!("{peer}: RawSocket with {}, messages of up to {} octets", request.serializer(), request.most);
     }
-    let mut decoder = Decoder::new(most as usize);
+    let handler = open(&request);
+    let debug = terms.debug.then_some(peer);
+    exchange(stream, terms.options, request.most, debug, scratch, budget, handler).await
+}
+
+/// Hands messages to the handler until one side ends; the peer takes messages of up to `longest` bytes. Those of `debug` are
+/// logged.
+pub(crate) async fn exchange<S: AsyncRead + AsyncWrite + Unpin, H: Handler>(
+    mut stream: S,
+    options: &RawsocketOptions,
+    longest: usize,
+    debug: Option<Peer>,
+    scratch: &Scratch,
+    budget: &Rc<Budget>,
+    mut handler: H,
+) -> Result<(), Error> {
+    let mut decoder = Decoder::new(options.max_message_size as usize);
     let mut backlog = Backlog::EMPTY;
     let mut fault = None;
     let mut ending = false;
-    let limits = Limits { message: terms.options.message_timeout, send: terms.options.send_timeout };
-    let mut handler = open(&request);
+    let limits = Limits { message: options.message_timeout, send: options.send_timeout };
     let mut patience = Patience::new(limits);
     let mut share = budget.share();
     poll_fn(|cx| {
@@ -117,7 +132,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin, H: Handler>(
         loop {
             if fault.is_none() && !ending {
                 if backlog.waiting() < HIGH_WATER {
-                    let mut frames = Frames { out: backlog.tail(), most: request.most, fault: &mut fault };
+                    let mut frames = Frames { out: backlog.tail(), most: longest, fault: &mut fault };
                     handler.outgoing(cx, &mut frames);
                 }
                 ending = handler.ending().is_some();
@@ -151,9 +166,9 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin, H: Handler>(
             }
             // All answers to what came at once go out at once.
             let mut late_fault = None;
-            let mut frames = Frames { out: backlog.tail(), most: request.most, fault: &mut late_fault };
+            let mut frames = Frames { out: backlog.tail(), most: longest, fault: &mut late_fault };
             let fed = decoder.feed(&scratch[..count], |kind, payload| {
-                if terms.debug {
+                if let Some(peer) = debug {
                     info!("{peer}: received {kind:?} of {} octets: {}", payload.len(), Preview(payload));
                 }
                 match kind {
@@ -162,7 +177,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin, H: Handler>(
                         let _ = handler.message(messages::Kind::Binary, payload, &mut frames);
                         frames.fault.take().map_or(Ok(()), Err)
                     }
-                    Kind::Ping => encode(Kind::Pong, payload, request.most, frames.out),
+                    Kind::Ping => encode(Kind::Pong, payload, longest, frames.out),
                     Kind::Pong => Ok(()),
                 }
             });

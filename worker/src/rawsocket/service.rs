@@ -3,9 +3,8 @@
 use super::serve::{Error, Terms, serve};
 use crate::connect::Means;
 use crate::context::Context;
-use crate::net::stream::Peer;
 use crate::testee::Echo;
-use crate::wamp;
+use crate::wamp::{self, Who};
 use jackfield_shared::config::{RawsocketEcho, RawsocketOptions, RawsocketWamp, Serializer};
 use std::rc::Rc;
 use std::time::Duration;
@@ -46,8 +45,7 @@ impl Service {
     pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         stream: S,
-        peer: Peer,
-        secure: bool,
+        who: Who,
         limit: Duration,
         context: &Context,
     ) -> Result<(), Error> {
@@ -58,10 +56,10 @@ impl Service {
             handshake_timeout: limit,
         };
         let Context { scratch, budget, .. } = context;
+        let peer = who.peer;
         match &self.kind {
             Kind::Echo => serve(stream, peer, terms, scratch, budget, |_| Echo).await,
             Kind::Wamp(endpoint) => {
-                let who = wamp::Who { peer, secure };
                 serve(stream, peer, terms, scratch, budget, |request| {
                     endpoint.open_rawsocket(request.serializer(), request.most, who)
                 })

@@ -66,7 +66,7 @@ fn rules(needs: &Needs) -> Result<RulesetCreated, RulesetError> {
             ruleset = ruleset.add_rule(PathBeneath::new(fd, read))?;
         }
     }
-    for path in &needs.write {
+    for path in needs.write.iter().chain(needs.kept.iter().map(|place| &place.path)) {
         if let Ok(fd) = PathFd::new(path) {
             ruleset =
                 ruleset.add_rule(PathBeneath::new(fd, AccessFs::from_all(VERSION) & !AccessFs::Execute))?;

@@ -13,6 +13,7 @@ mod tests;
 
 pub(crate) use needs::Needs;
 
+use crate::wamp::CookiePlace;
 use jackfield_shared::config::Sandbox;
 use tracing::{debug, info};
 
@@ -22,6 +23,7 @@ use tracing::{debug, info};
 /// With [`Sandbox::On`], where the kernel lacks a part of it; with [`Sandbox::Auto`] the rest is done, and the log
 /// says what is missing.
 pub(crate) fn confine(sandbox: Sandbox, needs: &Needs) -> Result<(), String> {
+    needs.kept.iter().for_each(CookiePlace::prepare);
     if sandbox == Sandbox::Off {
         return Ok(());
     }

@@ -1,8 +1,9 @@
 //! What a process needs, told by its part of the configuration.
 
+use crate::wamp::CookiePlace;
 use jackfield_shared::config::{
-    ConnectingEndpoint, Path, PathService, Templates, TlsConnecting, Tor, Transport, TransportKind, Web,
-    Worker,
+    ConnectingEndpoint, Cookie, Path, PathService, Templates, TlsConnecting, Tor, Transport, TransportKind, Web,
+    WebsocketPath, Worker,
 };
 use jackfield_shared::ipc::DaemonService;
 use std::collections::BTreeSet;
@@ -31,6 +32,8 @@ pub(crate) struct Needs {
     pub(super) read: Read,
     /// Directories in which files are made and changed.
     pub(super) write: BTreeSet<PathBuf>,
+    /// Files that cookies are kept in.
+    pub(super) kept: Vec<CookiePlace>,
     /// The TCP ports that may be connected to.
     pub(super) connect: Connect,
     /// It looks up names.
@@ -51,6 +54,7 @@ impl Needs {
         Self {
             read: Read::Only(BTreeSet::new()),
             write: BTreeSet::new(),
+            kept: Vec::new(),
             connect: Connect::Only(BTreeSet::new()),
             names: false,
             trust: false,
@@ -98,8 +102,16 @@ impl Needs {
 
     fn transport(&mut self, transport: &Transport) {
         match &transport.kind {
-            TransportKind::Universal(universal) => universal.web.iter().for_each(|web| self.web(web)),
+            TransportKind::Universal(universal) => {
+                universal.web.iter().for_each(|web| self.web(web));
+                for (_, section) in universal.websocket.iter().flatten() {
+                    if let WebsocketPath::Websocket(section) = section {
+                        self.cookies(section.cookie.as_ref());
+                    }
+                }
+            }
             TransportKind::Web(web) => self.web(web),
+            TransportKind::Websocket(section) => self.cookies(section.cookie.as_ref()),
             _ => {}
         }
         let connections = transport.connections(&Path::default());
@@ -126,6 +138,8 @@ impl Needs {
             PathService::Upload(upload) => {
                 self.write.extend([upload.directory.clone(), upload.temp_directory.clone()]);
             }
+            PathService::Websocket(section) => self.cookies(section.cookie.as_ref()),
+            PathService::Longpoll(service) => self.cookies(service.cookie.as_ref()),
             PathService::Path(nested) => nested.paths.values().for_each(|service| self.service(service)),
             PathService::Json(_)
             | PathService::Redirect(_)
@@ -134,8 +148,6 @@ impl Needs {
             | PathService::WebsocketTestee(_)
             | PathService::Wsgi(_)
             | PathService::Resource(_)
-            | PathService::Websocket(_)
-            | PathService::Longpoll(_)
             | PathService::Publisher(_)
             | PathService::Caller(_)
             | PathService::Webhook(_)
@@ -143,6 +155,11 @@ impl Needs {
             | PathService::WebsocketReverseproxy(_)
             | PathService::Catalog(_) => {}
         }
+    }
+
+    /// A store of cookies is opened by the confined process; the file has to be there before.
+    fn cookies(&mut self, cookie: Option<&Cookie>) {
+        self.kept.extend(cookie.and_then(|cookie| CookiePlace::of(&cookie.store)));
     }
 
     fn connecting(&mut self, endpoint: &ConnectingEndpoint) {

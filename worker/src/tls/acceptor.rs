@@ -1,6 +1,6 @@
 //! TLS on accepted connections.
 
-use super::{Review, Tickets, server};
+use super::{Facts, Review, Tickets, server};
 use crate::drain::Drain;
 use crate::net::stream::Stream;
 use crate::net::tls::Tls;
@@ -61,7 +61,8 @@ impl Acceptor {
             !offered.any(|name| full.alpn_protocols.iter().any(|known| known == name))
         });
         let stream = start.into_stream(if knows_none { without_alpn } else { full }).await?;
-        Ok(Stream::Tls(Box::new(Tls::accepted(stream, drain.clone()))))
+        let facts = Facts::of(&stream);
+        Ok(Stream::Tls(Box::new(Tls::accepted(stream, facts, drain.clone()))))
     }
 }
 

@@ -13,6 +13,7 @@ use crate::net::accept::Open;
 use crate::net::stream::{Peer, Stream};
 use crate::rawsocket;
 use crate::testee::echo_stream;
+use crate::wamp::Who;
 use crate::web::{Client, Websocket};
 use jackfield_shared::config::{self, TransportKind};
 use jackfield_shared::tls::Files;
@@ -116,10 +117,10 @@ impl Service {
             }
             Self::Rawsocket(service, limit) => {
                 let (service, limit) = (Rc::clone(service), *limit);
-                let secure = !stream.is_plain();
+                let who = Who { peer, tls: stream.facts() };
                 task(peer, drain, open, async move {
                     let mut stream = stream;
-                    let served = service.serve(&mut stream, peer, secure, limit, &context).await;
+                    let served = service.serve(&mut stream, who, limit, &context).await;
                     if served.as_ref().is_err_and(rawsocket::Error::is_left_behind) {
                         stream.reset_when_closed();
                     }
@@ -132,7 +133,7 @@ impl Service {
                     site: Rc::clone(&universal.site),
                     context,
                     peer,
-                    secure: !stream.is_plain(),
+                    tls: stream.facts(),
                     drain: drain.clone(),
                     open: Rc::clone(&open),
                 };

@@ -101,8 +101,7 @@ impl Universal {
             (Protocol::Http1, _) => Box::pin(web::serve(stream, Http::One, client, limit)).await?,
             (Protocol::Http2, _) => Box::pin(web::serve(stream, Http::Two, client, limit)).await?,
             (Protocol::Rawsocket, Some(service)) => {
-                let Client { peer, secure, context, .. } = &client;
-                let served = service.serve(&mut stream, *peer, *secure, limit, context).await;
+                let served = service.serve(&mut stream, client.who(), limit, &client.context).await;
                 if served.as_ref().is_err_and(rawsocket::Error::is_left_behind) {
                     // What waits in the socket would keep it for many minutes more.
                     stream.get_ref().reset_when_closed();

@@ -9,7 +9,7 @@ use jackfield_shared::ipc::NodeInfo;
 use jackfield_wamp::auth::{
     Anonymous, Dynamic, Methods, Principal, Secret, Source, Ticket, cryptosign, scram, wampcra,
 };
-use jackfield_wamp::realm::{Access, Allow, Config, Kept, Realm, Role, Rule, Store, TimeoutUnit};
+use jackfield_wamp::realm::{Access, Allow, Bounds, Config, Kept, Realm, Role, Rule, Store, TimeoutUnit};
 use jackfield_wamp::{Dict, Ids, Serializer, uri};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -56,9 +56,26 @@ fn realm(realm: &config::Realm) -> Result<Config, String> {
             config::TimeoutUnit::Seconds => TimeoutUnit::Seconds,
         },
         authorizer_timeout: realm.options.authorizer_timeout,
+        authenticator_timeout: realm.options.authenticator_timeout,
+        kill_timeout: realm.options.kill_timeout,
+        bounds: bounds(&realm.options.limits),
         store,
         ..Config::new(name)
     })
+}
+
+fn bounds(limits: &config::RealmLimits) -> Bounds {
+    let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+    Bounds {
+        subscriptions: limits.subscriptions as usize,
+        registrations: limits.registrations as usize,
+        calls: limits.calls as usize,
+        queued_bytes: bytes(limits.queued_calls_size),
+        testaments: limits.testaments as usize,
+        retained_bytes: bytes(limits.retained_size),
+        history_bytes: bytes(limits.history_size),
+        ..Bounds::default()
+    }
 }
 
 fn role(role: &config::Role) -> Result<Role, String> {

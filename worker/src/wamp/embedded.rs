@@ -167,8 +167,8 @@ impl Embedded {
             connection,
             outbox: Rc::clone(&outbox),
             methods: Rc::new(methods),
-            rawsocket: false,
             cookie: None,
+            guard: None,
         });
         let features = Dict::new().with("call_canceling", true);
         let caller = Dict::new().with("features", Value::from(features));

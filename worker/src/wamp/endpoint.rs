@@ -2,19 +2,22 @@
 
 use super::build;
 use super::cookies::Cookies;
+use super::guard::Guard;
 use super::longpoll::Polled;
 use super::outbox::Outbox;
 use super::peer::{OPENING, Peer};
 use super::router::{Connecting, Router};
 use super::subprotocol::Subprotocol;
 use crate::net::stream;
+use crate::tls;
 use hyper::header::{HeaderMap, HeaderValue};
-use jackfield_shared::config::{Queue, RawsocketWamp, WebsocketSection};
+use jackfield_shared::config::{self, Auth, Cookie, LongpollService, Queue, RawsocketWamp, WebsocketSection};
 use jackfield_wamp::auth::{Connection, Methods};
 use jackfield_wamp::codec::Batch;
-use jackfield_wamp::{Dict, Id, Serializer};
+use jackfield_wamp::{Dict, Id, Serializer, Value};
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Where WAMP clients connect.
@@ -23,6 +26,7 @@ pub(crate) struct Endpoint {
     methods: Rc<Methods>,
     serializers: Vec<Serializer>,
     cookies: Option<Rc<Cookies>>,
+    guard: Option<Rc<Guard>>,
     queue: Queue,
     /// The longest message that is sent to a WebSocket client.
     longest: usize,
@@ -32,11 +36,11 @@ pub(crate) struct Endpoint {
 }
 
 /// Who connects.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Who {
     pub(crate) peer: stream::Peer,
-    /// Whether the connection is encrypted.
-    pub(crate) secure: bool,
+    /// What TLS tells of the client; absent: the connection is not encrypted.
+    pub(crate) tls: Option<Arc<tls::Facts>>,
 }
 
 /// What is agreed on with a WebSocket client.
@@ -57,30 +61,49 @@ impl fmt::Debug for Endpoint {
 }
 
 impl Endpoint {
+    /// What all have in common; the error says what is not built, or is wrong.
+    fn new(
+        router: Option<&Rc<Router>>,
+        auth: Option<&Auth>,
+        serializers: Option<&[config::Serializer]>,
+        cookie: Option<&Cookie>,
+        queue: Queue,
+    ) -> Result<Self, String> {
+        let router = router.cloned().ok_or("WAMP is routed by router workers only")?;
+        let cookies = cookie.map(|cookie| Cookies::new(cookie, &mut router.stores().borrow_mut()));
+        Ok(Self {
+            methods: Rc::new(build::methods(auth)?),
+            serializers: build::serializers(serializers)?,
+            cookies: cookies.transpose()?.map(Rc::new),
+            guard: auth.and_then(|auth| Guard::new(&auth.failed_logins)).map(Rc::new),
+            queue,
+            longest: usize::MAX,
+            opening: OPENING,
+            required: true,
+            router,
+        })
+    }
+
     /// WAMP over WebSocket; the error says what is not built, or is wrong.
     pub(crate) fn websocket(
         section: &WebsocketSection,
         router: Option<&Rc<Router>>,
     ) -> Result<Rc<Self>, String> {
-        let cookies = section.cookie.as_ref().map(Cookies::new).transpose()?;
-        let options = &section.options;
-        let longest = match options.max_message_size {
-            0 => usize::MAX,
-            most => most as usize,
-        };
+        let WebsocketSection { options, auth, serializers, cookie, queue, .. } = section;
+        let common =
+            Self::new(router, auth.as_ref(), serializers.as_deref(), cookie.as_ref(), queue.clone())?;
         Ok(Rc::new(Self {
-            router: router.cloned().ok_or("WAMP is routed by router workers only")?,
-            methods: Rc::new(build::methods(section.auth.as_ref())?),
-            serializers: build::serializers(section.serializers.as_deref())?,
-            cookies: cookies.map(Rc::new),
-            queue: section.queue.clone(),
-            longest,
+            longest: match options.max_message_size {
+                0 => usize::MAX,
+                most => most as usize,
+            },
             opening: if options.open_handshake_timeout.is_zero() {
                 OPENING
             } else {
                 options.open_handshake_timeout
             },
             required: options.require_websocket_subprotocol,
+            ..common
         }))
     }
 
@@ -89,30 +112,18 @@ impl Endpoint {
         section: &RawsocketWamp,
         router: Option<&Rc<Router>>,
     ) -> Result<Rc<Self>, String> {
-        Ok(Rc::new(Self {
-            router: router.cloned().ok_or("WAMP is routed by router workers only")?,
-            methods: Rc::new(build::methods(section.auth.as_ref())?),
-            serializers: build::serializers(section.serializers.as_deref())?,
-            cookies: None,
-            queue: section.queue.clone(),
-            longest: usize::MAX,
-            opening: OPENING,
-            required: true,
-        }))
+        let RawsocketWamp { auth, serializers, queue, .. } = section;
+        Self::new(router, auth.as_ref(), serializers.as_deref(), None, queue.clone()).map(Rc::new)
     }
 
     /// WAMP over HTTP long-polling, with `queue` for each client; the error says what is wrong.
-    pub(super) fn longpoll(queue: Queue, router: Option<&Rc<Router>>) -> Result<Self, String> {
-        Ok(Self {
-            router: router.cloned().ok_or("WAMP is routed by router workers only")?,
-            methods: Rc::new(build::methods(None)?),
-            serializers: build::serializers(None)?,
-            cookies: None,
-            queue,
-            longest: usize::MAX,
-            opening: OPENING,
-            required: true,
-        })
+    pub(super) fn longpoll(
+        service: &LongpollService,
+        queue: Queue,
+        router: Option<&Rc<Router>>,
+    ) -> Result<Self, String> {
+        let LongpollService { auth, serializers, cookie, .. } = service;
+        Self::new(router, auth.as_ref(), serializers.as_deref(), cookie.as_ref(), queue)
     }
 
     /// Agrees with a WebSocket client on what is spoken; absent: on nothing.
@@ -125,11 +136,16 @@ impl Endpoint {
                 (Subprotocol { serializer, batched: false }, None)
             }
         };
-        let (cookie, set_cookie) = match self.cookies.as_ref().map(|cookies| cookies.of(headers)) {
+        let (cookie, set_cookie) = self.cookie(headers);
+        Some(Handshake { subprotocol, protocol, cookie, set_cookie })
+    }
+
+    /// The client's cookie, and what sets it if it is new.
+    fn cookie(&self, headers: &HeaderMap) -> (Option<String>, Option<HeaderValue>) {
+        match self.cookies.as_ref().map(|cookies| cookies.of(headers)) {
             Some((cookie, set_cookie)) => (Some(cookie), set_cookie),
             None => (None, None),
-        };
-        Some(Handshake { subprotocol, protocol, cookie, set_cookie })
+        }
     }
 
     /// Serves the messages of a WebSocket client.
@@ -150,12 +166,14 @@ impl Endpoint {
     pub(super) fn open_longpoll<'a>(
         &self,
         names: impl Iterator<Item = &'a str>,
+        headers: &HeaderMap,
         who: Who,
-    ) -> Option<(Polled, &'a str)> {
+    ) -> Option<(Polled, &'a str, Option<HeaderValue>)> {
         let (Subprotocol { serializer, batched }, name) = Subprotocol::of_names(names, &self.serializers)?;
-        let (id, outbox) = self.connect(serializer, self.longest, None, "longpoll", who);
+        let (cookie, set_cookie) = self.cookie(headers);
+        let (id, outbox) = self.connect(serializer, self.longest, cookie, "longpoll", who);
         let batch = batched.then(|| Batch::of(serializer));
-        Some((Polled::new(id, Rc::clone(&self.router), outbox, batch), name))
+        Some((Polled::new(id, Rc::clone(&self.router), outbox, batch), name, set_cookie))
     }
 
     fn open(
@@ -168,7 +186,7 @@ impl Endpoint {
         who: Who,
     ) -> Peer {
         let (id, outbox) = self.connect(serializer, longest, cookie, framing, who);
-        Peer::new(id, Rc::clone(&self.router), outbox, batch, self.opening)
+        Peer::new(id, Rc::clone(&self.router), outbox, batch, framing == "rawsocket", self.opening)
     }
 
     fn connect(
@@ -180,12 +198,17 @@ impl Endpoint {
         who: Who,
     ) -> (Id, Rc<Outbox>) {
         let peer = who.peer.to_string();
-        let transport = Dict::new()
-            .with("channel_type", if who.secure { "tls" } else { "tcp" })
+        let secure = who.tls.is_some();
+        let certificate = who.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
+        let mut transport = Dict::new()
+            .with("channel_type", if secure { "tls" } else { "tcp" })
             .with("channel_framing", framing)
             .with("channel_serializer", serializer.name())
             .with("peer", peer.as_str())
-            .with("is_secure", who.secure);
+            .with("is_secure", secure);
+        if let Some(certificate) = certificate {
+            transport.push("peer_cert", described(certificate));
+        }
         let cookies = self.cookies.as_ref();
         let connection = Connection {
             serializer,
@@ -193,17 +216,35 @@ impl Endpoint {
             node: self.router.told().clone().with("x_cb_peer", peer),
             cookie: cookies.zip(cookie.as_ref()).and_then(|(cookies, value)| cookies.stands_for(value)),
             cookie_value: None,
-            certificate: None,
-            channel: None,
+            certificate: certificate.map(|certificate| certificate.sha1.clone()),
+            channel: who.tls.as_ref().and_then(|tls| tls.exporter),
         };
         let outbox = Outbox::new(serializer, longest, self.queue.clone());
+        let guard = self.guard.as_ref().and_then(|guard| Some((Rc::clone(guard), guard.counts(who.peer)?)));
         let id = self.router.connected(Connecting {
             connection,
             outbox: Rc::clone(&outbox),
             methods: Rc::clone(&self.methods),
-            rawsocket: framing == "rawsocket",
             cookie: cookies.cloned().zip(cookie),
+            guard,
         });
         (id, outbox)
     }
+}
+
+/// A client's certificate as authenticators are told of it, with the keys that Crossbar.io's are.
+fn described(certificate: &tls::Shown) -> Dict {
+    let name = |parts: &[(String, String)]| {
+        let parts =
+            parts.iter().fold(Dict::new(), |dict, (key, value)| dict.with(key.as_str(), value.as_str()));
+        Value::from(parts)
+    };
+    Dict::new()
+        .with("sha1", certificate.sha1.as_str())
+        .with("sha256", certificate.sha256.as_str())
+        .with("serial", certificate.serial.as_str())
+        .with("not_before", certificate.not_before.as_str())
+        .with("not_after", certificate.not_after.as_str())
+        .with("subject", name(&certificate.subject))
+        .with("issuer", name(&certificate.issuer))
 }

@@ -6,7 +6,8 @@ use super::outbox::Outbox;
 use super::peer::OPENING;
 use super::router::Router;
 use bytes::Bytes;
-use jackfield_shared::config::{LongpollOptions, Queue, QueuePolicy};
+use hyper::header::{HeaderMap, HeaderValue};
+use jackfield_shared::config::{LongpollOptions, LongpollService, Queue, QueuePolicy};
 use jackfield_wamp::codec::{Batch, Unbatched, append_to_batch};
 use jackfield_wamp::{Id, Serializer};
 use std::cell::{Cell, RefCell};
@@ -41,8 +42,14 @@ pub(crate) struct Longpoll {
 
 /// What came of opening a transport.
 pub(crate) enum Opening<'a> {
-    /// Its name, and the subprotocol.
-    Opened(String, &'a str),
+    /// It is open.
+    Opened {
+        name: String,
+        /// The subprotocol.
+        protocol: &'a str,
+        /// Sets a new cookie.
+        set_cookie: Option<HeaderValue>,
+    },
     /// None of the client's subprotocols is spoken.
     Unspoken,
     /// There are as many clients as may be.
@@ -57,11 +64,12 @@ impl fmt::Debug for Longpoll {
 
 impl Longpoll {
     /// Without clients yet; the error says what is wrong.
-    pub(crate) fn new(options: &LongpollOptions, router: Option<&Rc<Router>>) -> Result<Rc<Self>, String> {
+    pub(crate) fn new(config: &LongpollService, router: Option<&Rc<Router>>) -> Result<Rc<Self>, String> {
+        let options = &config.options;
         let max_size = u64::try_from(options.queue_limit_bytes).ok().filter(|most| *most > 0);
         let queue = Queue { max_size: max_size.unwrap_or(u64::MAX), policy: QueuePolicy::Close };
         Ok(Rc::new(Self {
-            endpoint: Endpoint::longpoll(queue, router)?,
+            endpoint: Endpoint::longpoll(config, queue, router)?,
             options: options.clone(),
             polled: RefCell::default(),
             sweeping: Cell::new(false),
@@ -69,11 +77,16 @@ impl Longpoll {
     }
 
     /// Opens a transport for a client that speaks one of these subprotocols.
-    pub(crate) fn open<'a>(self: &Rc<Self>, names: impl Iterator<Item = &'a str>, who: Who) -> Opening<'a> {
+    pub(crate) fn open<'a>(
+        self: &Rc<Self>,
+        names: impl Iterator<Item = &'a str>,
+        headers: &HeaderMap,
+        who: Who,
+    ) -> Opening<'a> {
         if self.polled.borrow().len() >= self.options.max_sessions as usize {
             return Opening::Full;
         }
-        let Some((polled, protocol)) = self.endpoint.open_longpoll(names, who) else {
+        let Some((polled, protocol, set_cookie)) = self.endpoint.open_longpoll(names, headers, who) else {
             return Opening::Unspoken;
         };
         if let Some(most) = usize::try_from(self.options.queue_limit_messages).ok().filter(|most| *most > 0) {
@@ -87,7 +100,7 @@ impl Longpoll {
         if !self.sweeping.replace(true) {
             spawn_local(Rc::clone(self).sweep());
         }
-        Opening::Opened(name, protocol)
+        Opening::Opened { name, protocol, set_cookie }
     }
 
     /// The client whose transport has this name.
@@ -230,7 +243,7 @@ impl Polled {
     }
 
     fn stays(&self, limit: Option<Duration>) -> bool {
-        if self.router.is_open(self.id) {
+        if self.outbox.is_in_realm() {
             self.in_realm.set(Instant::now());
         }
         let idle = self.waiting.get() == 0 && limit.is_some_and(|limit| self.last.get().elapsed() >= limit);

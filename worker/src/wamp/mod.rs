@@ -3,10 +3,14 @@
 //! What is decided is decided in the crate `jackfield-wamp`, without I/O. Here is the rest: messages of connections go
 //! to the [`Router`], what comes of them goes to the [`Outbox`]es of those who get it.
 
+mod ask;
 mod build;
+pub mod client;
 mod cookies;
 mod embedded;
 mod endpoint;
+mod guard;
+mod inner;
 mod longpoll;
 mod outbox;
 mod peer;
@@ -14,6 +18,7 @@ mod router;
 mod subprotocol;
 mod turn;
 
+pub(crate) use cookies::Place as CookiePlace;
 pub(crate) use embedded::{Embedded, Failure, Reply};
 pub(crate) use endpoint::{Endpoint, Handshake, Who};
 pub(crate) use longpoll::{Longpoll, Opening};
@@ -38,7 +43,7 @@ pub(crate) fn begin(router: &Rc<Router>, turn: &Rc<Turn>, drain: Drain) {
     spawn_local(async move {
         tokio::select! {
             () = async {
-                turn.take().await;
+                router.set_epoch(turn.take().await);
                 Rc::clone(&router).run().await;
             } => {}
             () = drain.begun() => {

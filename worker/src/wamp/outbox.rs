@@ -23,6 +23,8 @@ pub(crate) struct Outbox {
     ending: RefCell<Option<Ending>>,
     /// Events that were dropped because the client did not take them.
     dropped: Cell<u64>,
+    /// Whether the client is in a realm.
+    in_realm: Cell<bool>,
 }
 
 /// What became of a message.
@@ -50,12 +52,22 @@ impl Outbox {
             waker: RefCell::new(None),
             ending: RefCell::new(None),
             dropped: Cell::new(0),
+            in_realm: Cell::new(false),
         })
     }
 
     /// Lets so many messages wait at most; one more ends the connection.
     pub(super) fn limit_messages(&self, most: usize) {
         self.most.set(most);
+    }
+
+    /// Whether the client is in a realm.
+    pub(super) fn is_in_realm(&self) -> bool {
+        self.in_realm.get()
+    }
+
+    pub(super) fn set_in_realm(&self, in_realm: bool) {
+        self.in_realm.set(in_realm);
     }
 
     /// Queues a message.

@@ -26,6 +26,8 @@ pub(crate) struct Peer {
     router: Rc<Router>,
     outbox: Rc<Outbox>,
     batch: Option<Batch>,
+    /// RawSocket has one kind of messages alone.
+    text_as_bytes: bool,
     opening: Duration,
     /// Runs while the client is in no realm.
     timer: Option<Pin<Box<Sleep>>>,
@@ -37,14 +39,15 @@ impl Peer {
         router: Rc<Router>,
         outbox: Rc<Outbox>,
         batch: Option<Batch>,
+        text_as_bytes: bool,
         opening: Duration,
     ) -> Self {
-        Self { id, router, outbox, batch, opening, timer: None }
+        Self { id, router, outbox, batch, text_as_bytes, opening, timer: None }
     }
 
     /// Ends the connection of a client that has been in no realm for too long.
     fn look_at_the_clock(&mut self, cx: &mut Context<'_>) {
-        if self.router.is_open(self.id) {
+        if self.outbox.is_in_realm() {
             self.timer = None;
             return;
         }
@@ -64,9 +67,8 @@ const fn kind(serializer: Serializer) -> Kind {
 impl Handler for Peer {
     fn message(&mut self, found: Kind, payload: &[u8], _: &mut dyn Sender) -> ControlFlow<()> {
         let bytes = Bytes::copy_from_slice(payload);
-        // RawSocket has one kind of messages alone.
-        let text_as_bytes = found == Kind::Binary && self.router.is_rawsocket(self.id);
-        if found != kind(self.outbox.serializer()) && !text_as_bytes {
+        let fits = found == kind(self.outbox.serializer()) || (self.text_as_bytes && found == Kind::Binary);
+        if !fits {
             self.router
                 .violated(self.id, "the message has the wrong type, text or binary, for its serializer");
             return Break(());

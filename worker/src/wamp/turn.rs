@@ -4,7 +4,7 @@
 //! has its lock routes. The kernel gives the lock back when a process ends, however it ends.
 
 use rustix::fs::{FlockOperation, fcntl_lock};
-use rustix::io::Errno;
+use rustix::io::{Errno, pread, pwrite};
 use std::cell::{Cell, RefCell};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -33,8 +33,8 @@ impl Turn {
         Rc::new(Self { lock: RefCell::new(lock), has_come, changed: Notify::new() })
     }
 
-    /// Takes the lock as soon as it is free.
-    pub(crate) async fn take(&self) {
+    /// Takes the lock as soon as it is free; says how many processes have had it by then.
+    pub(crate) async fn take(&self) -> u64 {
         let mut said = Instant::now();
         while !self.has_come.get() {
             let Some(result) = self
@@ -43,7 +43,7 @@ impl Turn {
                 .as_ref()
                 .map(|lock| fcntl_lock(lock, FlockOperation::NonBlockingLockExclusive))
             else {
-                return;
+                return 1;
             };
             match result {
                 Ok(()) => self.has_come.set(true),
@@ -65,6 +65,7 @@ impl Turn {
             }
         }
         self.changed.notify_waiters();
+        self.lock.borrow().as_ref().and_then(count).unwrap_or(1)
     }
 
     /// Completes when it is our turn.
@@ -83,4 +84,14 @@ impl Turn {
         // Closing a descriptor of the file gives the lock back.
         self.lock.borrow_mut().take();
     }
+}
+
+/// Counts a holder of the lock, in the file itself.
+fn count(lock: &OwnedFd) -> Option<u64> {
+    let mut digits = [0; 20];
+    let length = pread(lock, &mut digits, 0).ok()?;
+    let before = std::str::from_utf8(&digits[..length]).ok().and_then(|text| text.parse().ok());
+    let number = before.unwrap_or(0_u64).saturating_add(1);
+    pwrite(lock, number.to_string().as_bytes(), 0).ok()?;
+    Some(number)
 }

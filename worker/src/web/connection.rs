@@ -16,6 +16,8 @@ use crate::drain::{Drain, LAST_WORD};
 use crate::net::accept::Open;
 use crate::net::prefixed::Prefixed;
 use crate::net::stream::{Peer, Stream};
+use crate::tls::Facts;
+use crate::wamp::Who;
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderValue};
@@ -51,11 +53,23 @@ pub(crate) struct Client {
     pub(crate) site: Rc<Site>,
     pub(crate) context: Rc<Context>,
     pub(crate) peer: Peer,
-    /// Whether the connection is encrypted.
-    pub(crate) secure: bool,
+    /// What TLS tells of the client; absent: the connection is not encrypted.
+    pub(crate) tls: Option<Arc<Facts>>,
     pub(crate) drain: Drain,
     /// Counts the connection, also when it goes on as another protocol.
     pub(crate) open: Rc<Open>,
+}
+
+impl Client {
+    /// Whether the connection is encrypted.
+    pub(crate) const fn is_secure(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Who it is, for WAMP.
+    pub(crate) fn who(&self) -> Who {
+        Who { peer: self.peer, tls: self.tls.clone() }
+    }
 }
 
 /// Why a connection ended before its time.

@@ -8,9 +8,9 @@ use super::content::{Failure, limit, read};
 use super::cors;
 use super::json::JSON;
 use super::router::Rest;
-use crate::wamp::{self, Opening, Router, Who};
+use crate::wamp::{self, Opening, Router};
 use bytes::Bytes;
-use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, SET_COOKIE};
 use hyper::{HeaderMap, Method, Response, StatusCode, Version};
 use jackfield_shared::config::LongpollService;
 use jackfield_wamp::Serializer;
@@ -32,8 +32,7 @@ pub(crate) struct Longpoll {
 
 impl Longpoll {
     pub(crate) fn new(config: &LongpollService, router: Option<&Rc<Router>>) -> Result<Self, String> {
-        let options = &config.options;
-        Ok(Self { clients: wamp::Longpoll::new(options, router)?, debug: options.debug })
+        Ok(Self { clients: wamp::Longpoll::new(config, router)?, debug: config.options.debug })
     }
 
     pub(crate) async fn answer(&self, request: &mut Asked, rest: Rest<'_>, client: &Client) -> Answer {
@@ -99,10 +98,14 @@ impl Longpoll {
             let text = "A session is opened by JSON like {\"protocols\": [\"wamp.2.json\"]}.";
             return Err(failure(request.headers(), StatusCode::BAD_REQUEST, text));
         };
-        let who = Who { peer: client.peer, secure: client.secure };
-        match self.clients.open(protocols.iter().filter_map(Value::as_str), who) {
-            Opening::Opened(name, protocol) => {
-                Ok(content(JSON, json!({"transport": name, "protocol": protocol}).to_string()))
+        let protocols = protocols.iter().filter_map(Value::as_str);
+        match self.clients.open(protocols, request.headers(), client.who()) {
+            Opening::Opened { name, protocol, set_cookie } => {
+                let mut answer = content(JSON, json!({"transport": name, "protocol": protocol}).to_string());
+                if let Some(cookie) = set_cookie {
+                    answer.headers_mut().insert(SET_COOKIE, cookie);
+                }
+                Ok(answer)
             }
             Opening::Unspoken => {
                 let text = "None of these protocols is spoken here; wamp.2.json, wamp.2.msgpack and wamp.2.cbor are, \

@@ -59,7 +59,7 @@ impl Site {
             None => not_found(request.headers()),
         };
         // RFC 6797, section 7.2: only over TLS.
-        if let Some(hsts) = self.hsts.as_ref().filter(|_| client.secure) {
+        if let Some(hsts) = self.hsts.as_ref().filter(|_| client.is_secure()) {
             answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
         }
         answer

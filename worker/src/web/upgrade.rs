@@ -79,14 +79,14 @@ impl Websocket {
         let (mut response, compression) = match websocket::handshake(request, &self.options, protocol) {
             Ok(accepted) => accepted,
             Err(refusal) => {
-                return refuse(request, refusal, client.secure, &self.options, self.url.as_deref());
+                return refuse(request, refusal, client.is_secure(), &self.options, self.url.as_deref());
             }
         };
         if agreed.is_none() && matches!(self.service, Service::Wamp(_)) {
             let why = Refusal::Malformed(
                 "it offers no subprotocol of WAMP that is spoken here, such as wamp.2.json",
             );
-            return refuse(request, why, client.secure, &self.options, self.url.as_deref());
+            return refuse(request, why, client.is_secure(), &self.options, self.url.as_deref());
         }
         if let Some(cookie) = agreed.as_ref().and_then(|agreed| agreed.set_cookie.clone()) {
             response.headers_mut().insert(SET_COOKIE, cookie);
@@ -139,8 +139,7 @@ impl Websocket {
         let terms = websocket::Terms { options: &self.options, compression, debug };
         match (&self.service, agreed) {
             (Service::Wamp(endpoint), Some(agreed)) => {
-                let who = wamp::Who { peer: client.peer, secure: client.secure };
-                let mut peer = endpoint.open_websocket(agreed, who);
+                let mut peer = endpoint.open_websocket(agreed, client.who());
                 websocket::serve(stream, terms, &mut peer, &client.drain, scratch, budget).await
             }
             _ => websocket::serve(stream, terms, &mut Echo, &client.drain, scratch, budget).await,

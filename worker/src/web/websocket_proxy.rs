@@ -72,7 +72,7 @@ impl WebsocketProxy {
         let (mut response, compression) = match websocket::handshake(request, options, None) {
             Ok(accepted) => accepted,
             Err(refusal) => {
-                return refuse(request, refusal, client.secure, options, self.config.url.as_deref());
+                return refuse(request, refusal, client.is_secure(), options, self.config.url.as_deref());
             }
         };
         if goes_round(request.headers()) {

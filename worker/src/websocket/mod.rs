@@ -21,4 +21,4 @@ pub(crate) use client::{Backend, BackendError};
 pub(crate) use extension::Agreement;
 pub(crate) use handshake::{Refusal, accept_key, external, handshake, is_extended_connect, versions};
 pub(crate) use relay::{End, relay};
-pub(crate) use serve::{Terms, serve};
+pub(crate) use serve::{Terms, serve, speak};

@@ -10,7 +10,7 @@ use crate::net::backlog::Scratch;
 use crate::net::budget::Budget;
 use crate::net::stream::Peer;
 use jackfield_shared::config::WebsocketOptions;
-use std::future::poll_fn;
+use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::ops::ControlFlow;
 use std::rc::Rc;
@@ -43,13 +43,28 @@ impl Sender for Frames<'_> {
     }
 }
 
+/// The client's side of [`serve`]: nobody drains it.
+pub(crate) async fn speak<S>(
+    io: S,
+    terms: Terms<'_>,
+    handler: &mut impl Handler,
+    scratch: &Scratch,
+    budget: &Rc<Budget>,
+) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let session = Session::new(Side::Client, terms.options, terms.compression, terms.debug, budget);
+    exchange(io, session, handler, pending(), scratch).await
+}
+
 /// Hands messages to `handler` until one side closes. Every ping is answered; at the deadline of `drain` the client is
 /// told with close code 1012.
 ///
 /// # Errors
 /// When the connection fails or the client does not answer automatic pings in time.
 pub(crate) async fn serve<S>(
-    mut io: S,
+    io: S,
     terms: Terms<'_>,
     handler: &mut impl Handler,
     drain: &Drain,
@@ -59,8 +74,21 @@ pub(crate) async fn serve<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut session = Session::new(Side::Server, terms.options, terms.compression, terms.debug, budget);
-    let mut closing = std::pin::pin!(drain.closing());
+    let session = Session::new(Side::Server, terms.options, terms.compression, terms.debug, budget);
+    exchange(io, session, handler, drain.closing(), scratch).await
+}
+
+async fn exchange<S>(
+    mut io: S,
+    mut session: Session,
+    handler: &mut impl Handler,
+    closing: impl Future<Output = ()>,
+    scratch: &Scratch,
+) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut closing = std::pin::pin!(closing);
     while session.open {
         tokio::select! {
             result = poll_fn(|cx| {

@@ -254,8 +254,10 @@ impl Session {
         let out = self.out.tail();
         match &self.closed {
             Some((Some(code), reason)) if self.echo_close => self.encoder.close(Some(*code), reason, out),
-            Some((Some(_), _)) => self.encoder.close(Some(NORMAL), "", out),
-            Some((None, _)) | None => self.encoder.close(None, "", out),
+            // Also of one without a code (RFC 6455 sections 5.5.1 and 7.1.5 leave that open): clients in Node.js take an answer
+            // without one for a loss.
+            Some(_) => self.encoder.close(Some(NORMAL), "", out),
+            None => self.encoder.close(None, "", out),
         }
     }
 

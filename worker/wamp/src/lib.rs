@@ -21,7 +21,7 @@ pub use message::{Message, kind};
 pub use outgoing::Outgoing;
 pub use payload::Payload;
 pub use serializer::Serializer;
-pub use time::parse as parse_time;
+pub use time::{parse as parse_time, rfc3339 as time_text};
 pub use value::{Dict, Value};
 
 use std::time::Duration;

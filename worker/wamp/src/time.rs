@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use std::time::Duration;
 
 /// A moment since 1970-01-01 UTC as RFC 3339 writes it, with milliseconds.
-pub(crate) fn rfc3339(wall: Duration) -> String {
+#[must_use]
+pub fn rfc3339(wall: Duration) -> String {
     let millis = i64::try_from(wall.as_millis()).unwrap_or(i64::MAX);
     let moment = Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX);
     moment.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()

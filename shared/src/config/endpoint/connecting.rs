@@ -103,6 +103,12 @@ object! {
 }
 
 impl UnixConnecting {
+    /// A connection to this socket, all else at its default.
+    #[must_use]
+    pub fn to(path: PathBuf) -> Self {
+        Self { path, timeout: Duration::from_secs(10), proxy_protocol: None, tls: None }
+    }
+
     fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
         if self.tls.as_ref().is_some_and(|tls| tls.hostname.is_none()) {
             let span = fields.span_of("tls");

@@ -51,11 +51,12 @@ object! {
         /// programs of the same user may listen on the same port.
         pub shared as "shared": bool = boolean(), default(false);
         /// Milliseconds that sent data may stay unacknowledged before the connection is closed (TCP_USER_TIMEOUT);
-        /// absent or 0: as the kernel does.
+        /// 0: as the kernel does. Absent: 60000 where WAMP is spoken, so that a client that is gone without a word does not keep its
+        /// names; else as the kernel does.
         pub user_timeout as "user_timeout": Option<Duration> = millis(0..=65535), optional;
         /// Connections open at a time through this endpoint, in each process; the transport's, if absent.
         pub max_connections as "max_connections": Option<u32> = int(1..=4294967295), optional;
-        /// Probes idle connections after so many seconds; 0 or absent: off.
+        /// Probes idle connections after so many seconds; 0: off. Absent: 30 where WAMP is spoken, else off.
         pub keepalive as "keepalive": Option<Duration> = whole_seconds(0..=86400), optional;
         /// Sends small writes at once (TCP_NODELAY).
         pub nodelay as "nodelay": bool = boolean(), default(true);

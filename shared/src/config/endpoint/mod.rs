@@ -144,11 +144,11 @@ pub(crate) fn proxy_protocol(fields: &mut Fields<'_>, cx: &mut Context<'_>) -> O
 }
 
 pub(crate) fn trusted() -> impl Rule<Out = Vec<String>> {
-    super::decode::some(super::decode::matching(
-        "an IP address or a network like 10.0.0.0/8",
-        None,
-        is_network,
-    ))
+    super::decode::some(one_network())
+}
+
+pub(crate) fn one_network() -> super::decode::Text {
+    super::decode::matching("an IP address or a network like 10.0.0.0/8", None, is_network)
 }
 
 /// What a listening endpoint occupies; two of the same are a conflict unless both may be shared.

@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::super::decode::*;
 use super::super::endpoint::is_network;
-use super::super::wamp::realm_name_loose;
+use super::super::transport::Serializer;
+use super::super::wamp::{Auth, Cookie, realm_name_loose};
 
 const MIB: i128 = 1024 * 1024;
 const YEAR: f64 = 31_536_000.0;
@@ -104,6 +105,12 @@ object! {
     pub struct LongpollService as "a long-poll service" {
         /// How it is spoken.
         pub options as "options": LongpollOptions = nested(), defaulted;
+        /// The serializers offered; absent: every one.
+        pub serializers as "serializers": Option<Vec<Serializer>> = list(word()), optional;
+        /// How clients authenticate; absent: anonymously.
+        pub auth as "auth": Option<Auth> = nested(), optional;
+        /// A cookie by which a browser is known again.
+        pub cookie as "cookie": Option<Cookie> = nested(), optional;
     }
 }
 

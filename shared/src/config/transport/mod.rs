@@ -20,6 +20,8 @@ pub use web::*;
 pub use websocket::*;
 pub use websocket_options::*;
 
+use std::time::Duration;
+
 use super::decode::*;
 use super::endpoint::ListeningEndpoint;
 
@@ -83,8 +85,16 @@ impl Transport {
         }
     }
 
-    /// Gives the transport the limit of its endpoint, if that has one.
+    /// Gives the transport the limit of its endpoint, if that has one, and the endpoint what WAMP wants of it.
     pub(super) fn settle(&mut self) {
+        let wamp = self.speaks_wamp();
+        if let ListeningEndpoint::Tcp(tcp) = &mut self.endpoint
+            && wamp
+        {
+            // RawSocket's own pings end the connections of Autobahn|Python.
+            tcp.keepalive.get_or_insert(WAMP_KEEPALIVE);
+            tcp.user_timeout.get_or_insert(WAMP_USER_TIMEOUT);
+        }
         let limit = match &self.endpoint {
             ListeningEndpoint::Tcp(tcp) => tcp.max_connections,
             ListeningEndpoint::Unix(unix) => unix.max_connections,
@@ -94,6 +104,10 @@ impl Transport {
         self.max_connections = limit.unwrap_or(self.max_connections);
     }
 }
+
+/// Of endpoints where WAMP is spoken, so that a client that is gone without a word does not keep its names.
+const WAMP_KEEPALIVE: Duration = Duration::from_secs(30);
+const WAMP_USER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Says that a `type` other than `name` is passed over, where Crossbar.io does not look at it.
 pub(crate) fn tell_type(fields: &mut Fields<'_>, name: &str, cx: &mut Context<'_>) {

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
 use super::super::decode::*;
+use super::super::endpoint::one_network;
 use super::uri;
 
 object! {
@@ -29,7 +31,24 @@ object! {
         pub cryptosign_proxy as "cryptosign-proxy": Option<CryptosignAuth> = nested(), optional;
         /// What a proxy says about a client without proof.
         pub anonymous_proxy as "anonymous-proxy": Option<AnonymousAuth> = nested(), optional;
+        /// How many proofs of one address may be wrong.
+        pub failed_logins as "failed_logins": FailedLogins = nested(), defaulted;
     }
+}
+
+object! {
+    /// How many proofs of one address may be wrong, in each process. Who has spent them is refused until some are left again;
+    /// clients who are anonymous need none.
+    pub struct FailedLogins as "a limit of failed logins" {
+        /// Wrong proofs that one IPv4 address, or one IPv6 network of 64 bits, may send within `period`; 0: any.
+        pub limit as "limit": u32 = int(0..=1_000_000), default(20);
+        /// Seconds after which all of them may be sent again.
+        pub period as "period": Duration = seconds(1.0..=86400.0), default(json!(60), Duration::from_secs(60));
+        /// Addresses and networks whose proofs are not counted: proxies that do not tell for whom they speak. Clients of Unix
+        /// sockets and onion services have no address, and are not counted either.
+        pub exempt as "exempt": Vec<String> = list(one_network()), default(json!(["127.0.0.0/8", "::1"]), vec!["127.0.0.0/8".to_owned(), "::1".to_owned()]);
+    }
+    absent default;
 }
 
 object! {

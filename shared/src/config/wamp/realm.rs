@@ -69,8 +69,35 @@ object! {
         pub call_timeout_unit as "call_timeout_unit": TimeoutUnit = word(), default(json!("ms"), TimeoutUnit::Milliseconds);
         /// Seconds that a dynamic authorizer may take.
         pub authorizer_timeout as "authorizer_timeout": Duration = seconds(0.1..=60.0), default(json!(5), Duration::from_secs(5));
+        /// Seconds that a dynamic authenticator, which is called in this realm, may take.
+        pub authenticator_timeout as "authenticator_timeout": Duration = seconds(0.1..=60.0), default(json!(5), Duration::from_secs(5));
+        /// Seconds that a callee may take to answer a call that was cancelled by `kill`; then the caller is told without it.
+        pub kill_timeout as "kill_timeout": Duration = seconds(0.1..=3600.0), default(json!(60), Duration::from_secs(60));
+        /// What may grow in the realm, and how far. What goes beyond it is refused with `jackfield.error.limit_reached`.
+        pub limits as "limits": RealmLimits = nested(), defaulted;
         /// Passes the meta API on to other nodes.
         pub bridge_meta_api as "bridge_meta_api": bool = boolean(), default(false);
+    }
+    absent default;
+}
+
+object! {
+    /// What may grow in a realm, and how far.
+    pub struct RealmLimits as "the limits of a realm" {
+        /// Subscriptions of a session.
+        pub subscriptions as "subscriptions": u32 = int(1..=10_000_000), default(10000);
+        /// Registrations of a session.
+        pub registrations as "registrations": u32 = int(1..=10_000_000), default(10000);
+        /// Calls of a session that are not answered yet.
+        pub calls as "calls": u32 = int(1..=10_000_000), default(16384);
+        /// Bytes of the arguments of all calls that wait for a callee at its limit (`concurrency`).
+        pub queued_calls_size as "queued_calls_size": u64 = int(0..=1_099_511_627_776), default(67108864);
+        /// Testaments of a session.
+        pub testaments as "testaments": u32 = int(0..=1_000_000), default(100);
+        /// Bytes of all retained events, with their topics.
+        pub retained_size as "retained_size": u64 = int(0..=1_099_511_627_776), default(67108864);
+        /// Bytes of the event history.
+        pub history_size as "history_size": u64 = int(0..=1_099_511_627_776), default(67108864);
     }
     absent default;
 }

@@ -61,7 +61,7 @@ impl Checks {
 
     /// Takes the content of a request, if it passes.
     pub(super) async fn take(&self, request: &mut Asked, client: &Client) -> Result<Bytes, Denial> {
-        self.check_sender(client.peer, client.secure)?;
+        self.check_sender(client.peer, client.is_secure())?;
         check_type(request.headers(), self.any_type)?;
         let longest = limit([self.longest, client.site.options.max_body_size]);
         let content = read(request, longest).await.map_err(denial)?;

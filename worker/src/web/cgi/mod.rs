@@ -175,7 +175,7 @@ impl Cgi {
             program: self.config.processor.as_ref(),
             arguments: &[script.file.as_os_str()],
             directory: script.file.parent().unwrap_or(Path::new("/")).as_os_str(),
-            environment: environment::of(request, script, &self.config, client.peer, client.secure),
+            environment: environment::of(request, script, &self.config, client.peer, client.is_secure()),
         };
         let program = launcher.start(order, [theirs_in, theirs_out, theirs_errors]);
         let activity = Rc::new(Activity::new());

@@ -79,14 +79,14 @@ impl Display for Main<'_> {
                 <th class=\"number\">messages</th><th class=\"number\">events</th></tr></thead>\n<tbody>\n",
             )?;
             for realm in realms {
-                let (name, worker) = (Escaped(&realm.name), Escaped(&realm.worker));
+                let (name, worker) = (Escaped(&realm.told.name), Escaped(&realm.worker));
                 write!(f, "<tr><td class=\"address\">{name} <span class=\"quiet\">{worker}</span></td>")?;
-                number(f, "sessions", realm.sessions)?;
-                number(f, "subscriptions", realm.subscriptions)?;
-                number(f, "registrations", realm.registrations)?;
-                number(f, "calls", realm.calls)?;
-                number(f, "messages", realm.messages)?;
-                number(f, "events", realm.events)?;
+                number(f, "sessions", realm.told.sessions)?;
+                number(f, "subscriptions", realm.told.subscriptions)?;
+                number(f, "registrations", realm.told.registrations)?;
+                number(f, "calls", realm.told.calls)?;
+                number(f, "messages", realm.told.messages)?;
+                number(f, "events", realm.told.events)?;
                 f.write_str("</tr>\n")?;
             }
             f.write_str("</tbody></table></div>\n")?;

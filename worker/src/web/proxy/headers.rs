@@ -106,7 +106,7 @@ impl Outgoing<'_> {
         let scheme = match self.config.forwarded_proto {
             Some(config::Scheme::Https) => "https",
             Some(config::Scheme::Http) => "http",
-            None if self.client.secure => "https",
+            None if self.client.is_secure() => "https",
             None => "http",
         };
         let port = self.config.forwarded_port.unwrap_or_else(|| {

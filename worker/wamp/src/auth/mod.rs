@@ -1,6 +1,7 @@
 //! Authentication: what a transport accepts as proof of who a client is.
 
 mod challenge;
+pub mod client;
 pub mod cryptosign;
 mod principal;
 pub mod scram;

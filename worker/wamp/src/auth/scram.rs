@@ -131,6 +131,24 @@ impl Exchange {
     }
 }
 
+/// The stored key and the server key that a derived password stands for.
+#[cfg(test)]
+pub(crate) fn keys_of(salted: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let client_key = mac(salted, b"Client Key");
+    let stored = digest::digest(&digest::SHA256, client_key.as_ref());
+    (stored.as_ref().to_vec(), mac(salted, b"Server Key").as_ref().to_vec())
+}
+
+/// The proof of whoever knows the derived password, and the one that the router has to give; in base64.
+pub(crate) fn client_proof(salted: &[u8], message: &str) -> (String, String) {
+    let client_key = mac(salted, b"Client Key");
+    let stored = digest::digest(&digest::SHA256, client_key.as_ref());
+    let signature = mac(stored.as_ref(), message.as_bytes());
+    let proof: Vec<u8> = client_key.as_ref().iter().zip(signature.as_ref()).map(|(a, b)| a ^ b).collect();
+    let server = mac(mac(salted, b"Server Key").as_ref(), message.as_bytes());
+    (STANDARD.encode(proof), STANDARD.encode(server))
+}
+
 fn mac(key: &[u8], message: &[u8]) -> hmac::Tag {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), message)
 }

@@ -14,7 +14,7 @@ pub use batch::{Batch, Unbatched, append as append_to_batch};
 pub use message::{decode, encode};
 pub use transcode::decode_value;
 
-use crate::Value;
+use crate::{Serializer, Value};
 use std::fmt;
 use std::ops::Range;
 
@@ -114,8 +114,18 @@ pub(crate) trait Write {
     fn uint(&mut self, number: u64, out: &mut Vec<u8>);
 }
 
+/// Appends one value.
+pub fn encode_value(serializer: Serializer, value: &Value, out: &mut Vec<u8>) {
+    match serializer {
+        Serializer::Json => json::Writer::default().value(value, out),
+        Serializer::Msgpack => msgpack::Writer.value(value, out),
+        Serializer::Cbor => cbor::Writer.value(value, out),
+    }
+}
+
 /// A value as a text of JSON.
-pub(crate) fn json_text(value: &Value) -> String {
+#[must_use]
+pub fn json_text(value: &Value) -> String {
     let mut text = Vec::new();
     json::Writer::default().value(value, &mut text);
     String::from_utf8(text).unwrap_or_default()

@@ -19,6 +19,8 @@ pub struct Config {
     pub call_timeout_unit: TimeoutUnit,
     /// How long an authorizer may take.
     pub authorizer_timeout: Duration,
+    /// How long an authenticator may take.
+    pub authenticator_timeout: Duration,
     /// How long a callee may take to answer a call that was cancelled by `kill`.
     pub kill_timeout: Duration,
     /// What may grow.
@@ -35,6 +37,7 @@ impl Config {
             name: name.into(),
             meta_api: true,
             authorizer_timeout: Duration::from_secs(5),
+            authenticator_timeout: Duration::from_secs(5),
             kill_timeout: Duration::from_secs(60),
             ..Self::default()
         }

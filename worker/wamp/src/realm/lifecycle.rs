@@ -1,7 +1,7 @@
 //! How sessions come and go.
 
 use super::session::{Session, in_order};
-use super::{Effect, Effects, Joining, Leaving, Realm};
+use super::{Effect, Effects, Joining, Realm};
 use crate::{Id, Now};
 
 impl Realm {
@@ -18,7 +18,7 @@ impl Realm {
     }
 
     /// Lets a session go, with all that it had. Nothing: there is none with this id.
-    pub fn leave(&mut self, now: Now, session: Id, _how: Leaving, out: &mut Vec<Effect>) {
+    pub fn leave(&mut self, now: Now, session: Id, out: &mut Vec<Effect>) {
         self.remove(now, session, out);
         self.settle(now, out);
     }

@@ -278,6 +278,12 @@ impl Realm {
         self.settle(now, out);
     }
 
+    /// How long an authenticator that is called here may take.
+    #[must_use]
+    pub const fn authenticator_timeout(&self) -> Duration {
+        self.config.authenticator_timeout
+    }
+
     /// When there is something to be done next, by the clock of [`Now`].
     #[must_use]
     pub fn next_expiry(&self) -> Option<Duration> {

@@ -115,12 +115,3 @@ pub enum Effect {
         answer: Result<Payload, (String, Payload)>,
     },
 }
-
-/// How a session ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Leaving {
-    /// By GOODBYE.
-    Goodbye,
-    /// The connection is gone, or was closed by the router.
-    Lost,
-}

@@ -373,8 +373,7 @@ impl Session {
 
     fn judged(&mut self, now: Now, asking: Asking, answer: Answer, terms: Terms<'_>, ids: &mut Ids) -> Tried {
         let Asking { hello, grant, next } = asking;
-        let failed =
-            |text: String| Refusal { failed: true, ..Refusal::new("wamp.error.authentication_failed", text) };
+        let failed = |text: String| Refusal::new("wamp.error.authentication_failed", text);
         let answer = answer.map_err(|(uri, payload)| Refusal::of_authenticator(uri, &payload))?;
         let principal = Principal::of(&answer).map_err(failed)?;
         let grant = grant.assign(&principal, terms.realms)?;

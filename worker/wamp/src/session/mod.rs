@@ -150,7 +150,12 @@ impl Refusal {
             };
             Some(text.lines().next().unwrap_or_default().chars().take(LONGEST_TEXT).collect())
         });
-        Self { reason, text, failed: true }
+        // One that is gone or silent says nothing about the client.
+        let failed = !matches!(
+            reason.as_str(),
+            "wamp.error.no_such_procedure" | "wamp.error.timeout" | "wamp.error.canceled"
+        );
+        Self { reason, text, failed }
     }
 
     fn not_authorized(text: impl Into<String>) -> Self {
@@ -243,6 +248,15 @@ impl Session {
             (State::Challenged(_) | State::Asking(_), message) => {
                 self.unexpected(&message, "during authentication")
             }
+        }
+    }
+
+    /// Refuses a client whose address has sent too many wrong proofs.
+    pub fn too_many_failures(&mut self) -> Output {
+        let text = "too many wrong proofs came from this address; try again later";
+        match self.refuse(Refusal::new("wamp.error.authentication_failed", text)) {
+            Output::Abort { message, .. } => Output::Abort { message, close: true, failed: false },
+            output => output,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::world::{FEATURES, config, everything};
 use jackfield_wamp::realm::{
-    Access, ClientFeatures, Disclose, Effect, Joining, Kept, Leaving, Realm, Role, Status, Store,
+    Access, ClientFeatures, Disclose, Effect, Joining, Kept, Realm, Role, Status, Store,
 };
 use jackfield_wamp::uri::Match;
 use jackfield_wamp::{Dict, Id, Ids, MAX_ID, Message, Now, Payload, Serializer, Value, kind};
@@ -204,7 +204,7 @@ fn run(seed: u64) {
         realm.receive(now, session, fuzz.message(), &mut out);
         realm.expire(now, &mut out);
         for session in fuzz.take(out) {
-            realm.leave(now, session, Leaving::Lost, &mut Vec::new());
+            realm.leave(now, session, &mut Vec::new());
             sessions.retain(|other| *other != session);
         }
         if let Some(problem) = realm.inconsistency() {
@@ -212,7 +212,7 @@ fn run(seed: u64) {
         }
     }
     for session in sessions {
-        realm.leave(now, session, Leaving::Lost, &mut Vec::new());
+        realm.leave(now, session, &mut Vec::new());
     }
     let status = realm.status();
     let Status { retained_topics, retained_bytes, history_bytes, .. } = status;

@@ -1,7 +1,7 @@
 //! A realm with clients, for tests: messages go in and come out as JSON.
 
 use jackfield_wamp::realm::{
-    Access, Allow, ClientFeatures, Config, Disclose, Effect, Joining, Leaving, Realm, Role, Rule,
+    Access, Allow, ClientFeatures, Config, Disclose, Effect, Joining, Realm, Role, Rule,
 };
 use jackfield_wamp::uri::Match;
 use jackfield_wamp::{Dict, Id, Ids, Message, Now, Payload, Value, kind};
@@ -86,7 +86,7 @@ impl World {
     }
 
     pub(crate) fn leave(&mut self, session: Id) {
-        self.step(|realm, now, out| realm.leave(now, session, Leaving::Lost, out));
+        self.step(|realm, now, out| realm.leave(now, session, out));
     }
 
     /// Sends a message.

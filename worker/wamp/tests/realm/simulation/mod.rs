@@ -7,7 +7,7 @@ mod checks;
 
 use crate::world::{FEATURES, everything};
 use jackfield_wamp::realm::{
-    Access, ClientFeatures, Config, Disclose, Effect, Joining, Leaving, Realm, Role, Status, Store,
+    Access, ClientFeatures, Config, Disclose, Effect, Joining, Realm, Role, Status, Store,
 };
 use jackfield_wamp::{Dict, Id, Ids, Message, Now, Payload, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -212,7 +212,7 @@ impl Simulation {
     fn leave(&mut self, session: Id) {
         self.clients.remove(&session);
         let what = format!("{session} leaves");
-        self.act(&what, |realm, now, out| realm.leave(now, session, Leaving::Lost, out));
+        self.act(&what, |realm, now, out| realm.leave(now, session, out));
     }
 
     fn pattern(&mut self, options: &mut Dict) -> String {

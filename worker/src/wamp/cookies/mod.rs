@@ -1,83 +1,87 @@
 //! Cookies by which browsers are known again.
 
-use hyper::header::{COOKIE, HeaderMap, HeaderValue};
-use jackfield_shared::config::{Cookie, CookieStore, SameSite};
-use jackfield_wamp::auth::Remembered;
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::time::Instant;
+mod file;
+mod record;
+mod store;
 
-/// Cookies that are known at a time, at most; the oldest go first.
-const MOST: usize = 100_000;
+pub(crate) use file::Place;
+
+use file::File;
+use hyper::header::{COOKIE, HeaderMap, HeaderValue};
+use jackfield_shared::config::{Cookie, SameSite};
+use jackfield_wamp::auth::Remembered;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::rc::{Rc, Weak};
+use store::Store;
+
+/// The stores of a process by their files: transports that name the same one share it.
+#[derive(Debug, Default)]
+pub(super) struct Stores(HashMap<PathBuf, Weak<Store>>);
+
+impl Stores {
+    fn get(&mut self, place: &Place) -> Result<Rc<Store>, String> {
+        if let Some(store) = self.0.get(&place.path).and_then(Weak::upgrade) {
+            return Ok(store);
+        }
+        let store = Rc::new(Store::in_file(File::open(place)?));
+        self.0.insert(place.path.clone(), Rc::downgrade(&store));
+        Ok(store)
+    }
+}
 
 /// The cookies of a transport.
 #[derive(Debug)]
 pub(crate) struct Cookies {
     config: Cookie,
-    known: RefCell<HashMap<String, Known>>,
-}
-
-#[derive(Debug)]
-struct Known {
-    made: Instant,
-    stands_for: Option<Remembered>,
+    store: Rc<Store>,
 }
 
 impl Cookies {
-    /// Prepares what the configuration asks for, or says what is not built.
-    pub(super) fn new(config: &Cookie) -> Result<Self, String> {
-        match config.store {
-            CookieStore::Memory(_) => Ok(Self { config: config.clone(), known: RefCell::default() }),
-            CookieStore::File(_) | CookieStore::Database(_) => {
-                Err("cookie: stores other than \"memory\" are not built yet".into())
-            }
-        }
+    /// Prepares what the configuration asks for; the error says which file can't be had.
+    pub(super) fn new(config: &Cookie, stores: &mut Stores) -> Result<Self, String> {
+        let store = match Place::of(&config.store) {
+            None => Rc::default(),
+            Some(place) => stores.get(&place)?,
+        };
+        Ok(Self { config: config.clone(), store })
     }
 
     /// The client's cookie: what it has sent, if that is known, or a new one with the header that sets it.
     pub(super) fn of(&self, headers: &HeaderMap) -> (String, Option<HeaderValue>) {
-        let mut known = self.known.borrow_mut();
         let sent = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
         for pair in sent.flat_map(|value| value.split(';')) {
             if let Some((name, value)) = pair.split_once('=')
                 && name.trim() == self.config.name
                 && let value = value.trim().trim_matches('"')
-                && known.get(value).is_some_and(|known| known.made.elapsed() < self.config.max_age)
+                && self.store.has(value)
             {
                 return (value.to_owned(), None);
             }
         }
-        if known.len() >= MOST {
-            known.retain(|_, known| known.made.elapsed() < self.config.max_age);
-        }
-        if known.len() >= MOST
-            && let Some(oldest) =
-                known.iter().min_by_key(|(_, known)| known.made).map(|(value, _)| value.clone())
-        {
-            known.remove(&oldest);
-        }
         let value = fresh(self.config.length.into());
-        known.insert(value.clone(), Known { made: Instant::now(), stands_for: None });
+        self.store.add(&value, self.config.max_age);
         (value.clone(), self.header(&value))
     }
 
     /// Who a cookie says that its client is.
     pub(super) fn stands_for(&self, value: &str) -> Option<Remembered> {
-        self.known.borrow().get(value)?.stands_for.clone()
+        self.store.stands_for(value)
     }
 
     /// Lets a cookie stand for an authentication.
     pub(super) fn remember(&self, value: &str, remembered: Remembered) {
-        if let Some(known) = self.known.borrow_mut().get_mut(value) {
-            known.stands_for = Some(remembered);
-        }
+        self.store.set(value, Some(remembered));
     }
 
     /// Lets a cookie stand for nothing.
     pub(super) fn forget(&self, value: &str) {
-        if let Some(known) = self.known.borrow_mut().get_mut(value) {
-            known.stands_for = None;
-        }
+        self.store.set(value, None);
+    }
+
+    /// Whether cookies of `other` are the same as ours.
+    pub(super) fn share_with(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.store, &other.store)
     }
 
     fn header(&self, value: &str) -> Option<HeaderValue> {

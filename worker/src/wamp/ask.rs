@@ -1,11 +1,9 @@
 //! Questions to authenticators, and how long one is waited for that is not registered.
 
-use super::Inner;
+use super::inner::Inner;
 use jackfield_wamp::{Id, Now, Payload};
 use std::time::Duration;
 
-/// How long an authenticator may take.
-const TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one is waited for that is not registered, where it may come: in the first time of the process, and when it was
 /// registered before.
 const ABSENT: Duration = Duration::from_secs(10);
@@ -40,8 +38,9 @@ impl Inner {
 
     fn call(&mut self, now: Now, question: Waiting) {
         let Waiting { client, realm, procedure, payload, .. } = question;
-        let realm = &mut self.realms.list[realm];
-        realm.call(now, client, &procedure, payload, TIMEOUT, &mut self.effects);
+        let realm = self.realms.touch(realm);
+        let timeout = realm.authenticator_timeout();
+        realm.call(now, client, &procedure, payload, timeout, &mut self.effects);
     }
 
     /// Asks those authenticators that are there now, and those that were waited for long enough.

@@ -1,0 +1,184 @@
+//! The cookies that are known, in memory and perhaps in a file.
+
+use super::file::File;
+use jackfield_wamp::auth::Remembered;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::time::{Duration, SystemTime};
+
+/// Cookies that are known at a time, at most; the oldest go first.
+const MOST: usize = 100_000;
+
+/// A cookie.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Known {
+    /// When it was made, since 1970-01-01 UTC.
+    pub(super) made: Duration,
+    pub(super) max_age: Duration,
+    pub(super) stands_for: Option<Remembered>,
+}
+
+impl Known {
+    fn is_over(&self, now: Duration) -> bool {
+        self.made + self.max_age <= now
+    }
+}
+
+/// The cookies that are known, in memory and perhaps in a file.
+#[derive(Debug, Default)]
+pub(super) struct Store {
+    known: RefCell<HashMap<String, Known>>,
+    file: Option<RefCell<File>>,
+    /// Whether the file was read. That is when the first client comes: a process is prepared while the one before it still writes.
+    read: Cell<bool>,
+}
+
+impl Store {
+    pub(super) fn in_file(file: File) -> Self {
+        Self { file: Some(RefCell::new(file)), ..Self::default() }
+    }
+
+    /// Whether a client may still have this cookie.
+    pub(super) fn has(&self, value: &str) -> bool {
+        self.read();
+        self.known.borrow().get(value).is_some_and(|known| !known.is_over(now()))
+    }
+
+    pub(super) fn add(&self, value: &str, max_age: Duration) {
+        self.read();
+        let now = now();
+        let mut known = self.known.borrow_mut();
+        if known.len() >= MOST {
+            known.retain(|_, known| !known.is_over(now));
+        }
+        if known.len() >= MOST
+            && let Some(oldest) =
+                known.iter().min_by_key(|(_, known)| known.made).map(|(value, _)| value.clone())
+        {
+            known.remove(&oldest);
+        }
+        known.insert(value.to_owned(), Known { made: now, max_age, stands_for: None });
+        self.write(&known, value);
+    }
+
+    /// Who a cookie says that its client is.
+    pub(super) fn stands_for(&self, value: &str) -> Option<Remembered> {
+        self.known.borrow().get(value).filter(|known| !known.is_over(now()))?.stands_for.clone()
+    }
+
+    /// Lets a cookie stand for an authentication, or for nothing.
+    pub(super) fn set(&self, value: &str, stands_for: Option<Remembered>) {
+        let mut all = self.known.borrow_mut();
+        if let Some(known) = all.get_mut(value).filter(|known| known.stands_for != stands_for) {
+            known.stands_for = stands_for;
+            self.write(&all, value);
+        }
+    }
+
+    fn read(&self) {
+        if let Some(file) = self.file.as_ref().filter(|_| !self.read.replace(true)) {
+            let (mut known, now) = (self.known.borrow_mut(), now());
+            *known = file.borrow_mut().read();
+            known.retain(|_, known| !known.is_over(now));
+            if file.borrow().is_longer_than(known.len()) {
+                file.borrow_mut().compact(&known);
+            }
+        }
+    }
+
+    fn write(&self, all: &HashMap<String, Known>, value: &str) {
+        if let (Some(file), Some(known)) = (&self.file, all.get(value)) {
+            file.borrow_mut().append(value, known, all);
+        }
+    }
+}
+
+/// Time since 1970-01-01 UTC.
+fn now() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jackfield_shared::config::FileStore;
+    use std::io::Write;
+    use std::path::{Path, PathBuf};
+
+    const AGE: Duration = Duration::from_secs(3600);
+
+    struct Place(PathBuf);
+
+    impl Place {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("jackfield-cookies-{name}-{}", std::process::id()));
+            let _ = std::fs::remove_file(&path);
+            Self(path)
+        }
+
+        fn open(&self, purge_on_startup: bool) -> Store {
+            let config = FileStore { filename: self.0.clone(), purge_on_startup };
+            Store::in_file(File::open(&super::super::file::Place::of_file(&config)).unwrap())
+        }
+
+        fn lines(&self) -> usize {
+            std::fs::read_to_string(&self.0).unwrap().lines().count()
+        }
+    }
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_file(&self.0);
+        }
+    }
+
+    fn remembered(authid: &str) -> Remembered {
+        Remembered {
+            realm: "realm1".into(),
+            authid: authid.into(),
+            authrole: "user".into(),
+            authmethod: "ticket".into(),
+            authextra: None,
+        }
+    }
+
+    #[test]
+    fn cookies_outlive_the_process_until_they_are_too_old_or_log_out() {
+        let place = Place::new("outlive");
+        let store = place.open(false);
+        for value in ["a", "b", "c"] {
+            store.add(value, AGE);
+            store.set(value, Some(remembered(value)));
+        }
+        store.add("old", Duration::ZERO);
+        store.set("b", None);
+        // One that died in the middle of a line.
+        std::fs::OpenOptions::new().append(true).open(&place.0).unwrap().write_all(b"{\"id\": \"d").unwrap();
+        let store = place.open(false);
+        assert!(store.has("a") && store.has("b") && !store.has("old") && !store.has("d"));
+        assert_eq!(store.stands_for("a"), Some(remembered("a")));
+        assert_eq!(store.stands_for("b"), None);
+        assert_eq!(place.lines(), 3, "one line for each that is left");
+        store.set("c", Some(remembered("x")));
+        store.set("c", Some(remembered("x")));
+        assert_eq!(place.lines(), 4);
+        let store = place.open(true);
+        assert!(!store.has("a"));
+        assert_eq!(std::fs::metadata(&place.0).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn a_successor_reads_what_is_written_until_its_turn() {
+        let place = Place::new("turn");
+        let (before, after) = (place.open(false), place.open(false));
+        before.add("a", AGE);
+        assert!(after.has("a"));
+    }
+
+    #[test]
+    fn a_place_that_is_not_to_be_had_is_named() {
+        let config = FileStore { filename: Path::new("/nowhere/cookies").into(), purge_on_startup: false };
+        let error = File::open(&super::super::file::Place::of_file(&config)).unwrap_err();
+        assert!(error.contains("/nowhere/cookies"), "{error}");
+    }
+}

@@ -1,0 +1,362 @@
+//! What the router does with a message, under one borrow: who it is from, what comes of it, and who gets that.
+
+use super::ask::Waiting;
+use super::cookies::Cookies;
+use super::guard::Guard;
+use super::outbox::{Outbox, Queued};
+use jackfield_wamp::auth::Methods;
+use jackfield_wamp::realm::{Effect, Realm};
+use jackfield_wamp::session::{Joined, Output, Realms, Session, Terms};
+use jackfield_wamp::{Dict, Id, Ids, Message, Now, Outgoing, Payload, Value, kind};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::Duration;
+use tracing::{debug, info};
+
+/// Close code after a violation (RFC 6455 section 7.4.1).
+const PROTOCOL_ERROR: u16 = 1002;
+const NORMAL: u16 = 1000;
+/// Close code of an end that the client has to expect, and may try again after (IANA registry of RFC 6455).
+pub(super) const SERVICE_RESTART: u16 = 1012;
+const POLICY_VIOLATION: u16 = 1008;
+
+/// Messages of a client that wait while an authenticator is asked.
+const MOST_HELD: usize = 100;
+
+pub(super) struct Inner {
+    pub(super) realms: Known,
+    pub(super) clients: HashMap<Id, Client>,
+    pub(super) ids: Ids,
+    pub(super) effects: Vec<Effect>,
+    /// Questions to authenticators that are not registered.
+    pub(super) waiting: Vec<Waiting>,
+    /// Authenticators that were registered at some time.
+    pub(super) known: HashSet<(usize, String)>,
+    /// Events that clients who are gone did not take, for each realm.
+    pub(super) dropped: Vec<u64>,
+    /// Whether the process ends.
+    pub(super) closing: bool,
+}
+
+/// The realms by their names.
+pub(super) struct Known {
+    pub(super) list: Vec<Realm>,
+    names: HashMap<String, usize>,
+    /// Realms that something has happened in since their alarms were set.
+    touched: Vec<usize>,
+    /// When each realm has something to do next, and all of these times in order.
+    alarms: Vec<Option<Duration>>,
+    due: BTreeSet<(Duration, usize)>,
+}
+
+impl Known {
+    pub(super) fn new(list: Vec<Realm>) -> Self {
+        let names = list.iter().enumerate().map(|(index, realm)| (realm.name().to_owned(), index)).collect();
+        let alarms = vec![None; list.len()];
+        Self { list, names, touched: Vec::new(), alarms, due: BTreeSet::new() }
+    }
+
+    /// A realm in which something is about to happen.
+    pub(super) fn touch(&mut self, index: usize) -> &mut Realm {
+        if self.touched.last() != Some(&index) {
+            self.touched.push(index);
+        }
+        &mut self.list[index]
+    }
+
+    /// When the first realm has something to do.
+    pub(super) fn next_expiry(&mut self) -> Option<Duration> {
+        for index in self.touched.drain(..) {
+            let next = self.list[index].next_expiry();
+            if next != self.alarms[index] {
+                if let Some(before) = self.alarms[index] {
+                    self.due.remove(&(before, index));
+                }
+                self.due.extend(next.map(|next| (next, index)));
+                self.alarms[index] = next;
+            }
+        }
+        self.due.first().map(|(next, _)| *next)
+    }
+}
+
+impl Realms for Known {
+    fn has_realm(&self, name: &str) -> bool {
+        self.names.contains_key(name)
+    }
+
+    fn has_role(&self, realm: &str, role: &str) -> bool {
+        self.names.get(realm).is_some_and(|index| self.list[*index].has_role(role))
+    }
+
+    fn roles(&self, realm: &str) -> Dict {
+        self.names.get(realm).map_or_else(Dict::new, |index| self.list[*index].roles())
+    }
+}
+
+/// A connected client.
+pub(super) struct Client {
+    pub(super) session: Session,
+    pub(super) outbox: Rc<Outbox>,
+    pub(super) methods: Rc<Methods>,
+    /// Where its realm is, while it is in one.
+    pub(super) realm: Option<usize>,
+    /// What came while an authenticator is asked.
+    pub(super) held: VecDeque<Message>,
+    pub(super) cookie: Option<(Rc<Cookies>, String)>,
+    /// Where its wrong proofs are counted, and with which address.
+    pub(super) guard: Option<(Rc<Guard>, IpAddr)>,
+}
+
+impl Client {
+    /// Takes it out of its realm, for the router's part.
+    pub(super) fn leave(&mut self) -> Option<usize> {
+        self.outbox.set_in_realm(false);
+        self.realm.take()
+    }
+
+    /// Whether a message may not be looked at, because its address has sent too many wrong proofs.
+    fn is_shut_out(&self, message: &Message, now: Now) -> bool {
+        let proves = match message {
+            Message::Authenticate { .. } => true,
+            Message::Hello { details, .. } => wants_proof(details),
+            _ => false,
+        };
+        proves
+            && self.realm.is_none()
+            && self.guard.as_ref().is_some_and(|(guard, address)| guard.is_spent(*address, now.clock))
+    }
+}
+
+/// Whether a client asks to be let in by what could be guessed.
+fn wants_proof(details: &Dict) -> bool {
+    let methods = details.get("authmethods").and_then(Value::as_list).unwrap_or_default();
+    methods
+        .iter()
+        .any(|method| !matches!(method.as_str(), Some("anonymous" | "anonymous-proxy" | "tls" | "cookie")))
+}
+
+impl Inner {
+    /// Does what is due.
+    pub(super) fn expire(&mut self, now: Now) {
+        let due: Vec<_> =
+            self.realms.due.range(..=(now.clock, usize::MAX)).map(|(_, index)| *index).collect();
+        for index in due {
+            self.realms.touch(index).expire(now, &mut self.effects);
+        }
+    }
+
+    pub(super) fn take(&mut self, now: Now, id: Id, message: Message) {
+        let Self { realms, clients, ids, effects, .. } = self;
+        let Some(client) = clients.get_mut(&id) else { return };
+        if client.session.is_asking() && !matches!(message, Message::Abort { .. }) {
+            if client.held.len() < MOST_HELD {
+                client.held.push_back(message);
+                return;
+            }
+            return self.violation(now, id, "too many messages during authentication");
+        }
+        if client.is_shut_out(&message, now) {
+            let output = client.session.too_many_failures();
+            return self.carry_out(now, id, output);
+        }
+        let terms = Terms { methods: &client.methods, realms };
+        match client.session.receive(now, message, terms, ids) {
+            Output::Deliver(message) => {
+                if let Some(realm) = client.realm {
+                    realms.touch(realm).receive(now, id, message, effects);
+                }
+            }
+            output => self.carry_out(now, id, output),
+        }
+    }
+
+    /// Does what a session has come to.
+    fn carry_out(&mut self, now: Now, id: Id, output: Output) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        match output {
+            Output::Nothing => {}
+            Output::Deliver(message) => {
+                if let Some(realm) = client.realm {
+                    self.realms.touch(realm).receive(now, id, message, &mut self.effects);
+                }
+            }
+            Output::Send(message) => self.send(now, id, message),
+            Output::Abort { message, close, failed } => {
+                if let Some((guard, address)) = client.guard.as_ref().filter(|_| failed) {
+                    guard.failed(*address, now.clock);
+                }
+                self.send(now, id, message);
+                if close {
+                    self.end(id, POLICY_VIOLATION, "too many refused attempts");
+                }
+            }
+            Output::Join(joined) => self.join(now, id, *joined),
+            Output::Leave { goodbye, logout, .. } => {
+                let realm = client.leave();
+                let cookie = client.cookie.clone().filter(|_| logout);
+                self.leave(now, id, realm);
+                self.send(now, id, goodbye);
+                if let Some((cookies, value)) = cookie {
+                    self.log_out(now, &cookies, &value);
+                }
+            }
+            Output::Ask { realm, procedure, payload } => {
+                if let Some(&realm) = self.realms.names.get(&realm) {
+                    self.ask(now, Waiting { client: id, realm, procedure, payload, until: Duration::ZERO });
+                }
+            }
+            Output::Violation(text) => self.violation(now, id, &text),
+            Output::End => {
+                let realm = client.leave();
+                self.leave(now, id, realm);
+                self.end(id, NORMAL, "");
+            }
+        }
+    }
+
+    fn join(&mut self, now: Now, id: Id, joined: Joined) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let Some(index) = self.realms.names.get(&joined.realm).copied() else { return };
+        client.realm = Some(index);
+        client.outbox.set_in_realm(true);
+        if let Some((cookies, value)) = &client.cookie {
+            cookies.remember(value, joined.remember);
+        }
+        self.send(now, id, joined.welcome);
+        self.realms.touch(index).join(now, joined.joining, &mut self.effects);
+    }
+
+    /// Lets a cookie stand for nothing; all that came in by it have to go.
+    fn log_out(&mut self, now: Now, cookies: &Rc<Cookies>, value: &str) {
+        cookies.forget(value);
+        let came_so = |client: &Client| {
+            let (own, own_value) = client.cookie.as_ref()?;
+            (own_value == value && own.share_with(cookies)).then_some(client.realm?)
+        };
+        let others: Vec<_> =
+            self.clients.iter().filter_map(|(id, client)| Some((*id, came_so(client)?))).collect();
+        for (id, realm) in others {
+            let realm = self.realms.touch(realm);
+            realm.kill(now, id, Some("wamp.close.logout"), None, &mut self.effects);
+        }
+    }
+
+    pub(super) fn leave(&mut self, now: Now, id: Id, realm: Option<usize>) {
+        if let Some(realm) = realm {
+            self.realms.touch(realm).leave(now, id, &mut self.effects);
+        }
+    }
+
+    fn end(&self, id: Id, code: u16, reason: &str) {
+        if let Some(client) = self.clients.get(&id) {
+            client.outbox.end(code, reason);
+        }
+    }
+
+    pub(super) fn violation(&mut self, now: Now, id: Id, text: &str) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        debug!("WAMP session {id}: {text}");
+        let realm = client.leave();
+        client.session.kicked();
+        self.leave(now, id, realm);
+        let details = Dict::new().with("message", text);
+        let reason = "wamp.error.protocol_violation".into();
+        self.send(now, id, Message::Abort { details, reason, payload: Payload::None });
+        self.end(id, PROTOCOL_ERROR, text);
+    }
+
+    fn send(&mut self, now: Now, id: Id, message: Message) {
+        self.push(now, id, &Rc::new(Outgoing::new(message)));
+    }
+
+    fn push(&mut self, now: Now, id: Id, message: &Rc<Outgoing>) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        match client.outbox.push(message) {
+            Queued::Yes | Queued::Dropped => {}
+            Queued::Full => {
+                let realm = client.leave();
+                client.session.kicked();
+                client.outbox.end(POLICY_VIOLATION, "the client does not take its messages");
+                info!("WAMP session {id}: closed, because the client does not take its messages");
+                self.leave(now, id, realm);
+            }
+            Queued::TooLong => self.too_long(now, id, message.message()),
+        }
+    }
+
+    /// A message is longer than what its receiver takes: whoever waits for an answer is told, and events are dropped.
+    fn too_long(&mut self, now: Now, id: Id, message: &Message) {
+        let error = |request_type, request| {
+            let text = "the payload is longer than what the receiver takes";
+            Message::Error {
+                request_type,
+                request,
+                details: Dict::new(),
+                error: "wamp.error.payload_size_exceeded".into(),
+                payload: Payload::one(text),
+            }
+        };
+        match message {
+            Message::Event { .. } => {}
+            Message::Result { request, .. } | Message::Error { request_type: kind::CALL, request, .. } => {
+                let error = Rc::new(Outgoing::new(error(kind::CALL, *request)));
+                if let Some(client) = self.clients.get(&id) {
+                    client.outbox.push(&error);
+                }
+            }
+            Message::Invocation { request, .. } => {
+                let realm = self.clients.get(&id).and_then(|client| client.realm);
+                if let Some(realm) = realm {
+                    let answer = error(kind::INVOCATION, *request);
+                    self.realms.touch(realm).receive(now, id, answer, &mut self.effects);
+                }
+            }
+            _ => self.end(id, POLICY_VIOLATION, "a message is longer than what the client takes"),
+        }
+    }
+
+    /// Does what the realms want, until they want no more.
+    pub(super) fn apply(&mut self, now: Now) {
+        while !self.effects.is_empty() {
+            for effect in std::mem::take(&mut self.effects) {
+                match effect {
+                    Effect::Send { to, message } => self.push(now, to, &message),
+                    Effect::Fan { to, message } => {
+                        for to in to {
+                            self.push(now, to, &message);
+                        }
+                    }
+                    Effect::Goodbye { session, reason, message } => {
+                        if let Some(client) = self.clients.get_mut(&session) {
+                            client.leave();
+                            client.session.kicked();
+                        }
+                        let details =
+                            message.map_or_else(Dict::new, |text| Dict::new().with("message", text));
+                        self.send(now, session, Message::Goodbye { details, reason });
+                    }
+                    Effect::Violation { session, text } => self.violation(now, session, &text),
+                    Effect::Answer { token, answer } => self.answered(now, token, answer),
+                }
+            }
+        }
+    }
+
+    /// An authenticator has answered: its client goes on, with what it has sent meanwhile.
+    fn answered(&mut self, now: Now, id: Id, answer: jackfield_wamp::session::Answer) {
+        let Self { realms, clients, ids, .. } = self;
+        let Some(client) = clients.get_mut(&id) else { return };
+        let terms = Terms { methods: &client.methods, realms };
+        let output = client.session.answered(now, answer, terms, ids);
+        self.carry_out(now, id, output);
+        while let Some(client) = self.clients.get_mut(&id) {
+            if client.session.is_asking() {
+                break;
+            }
+            let Some(message) = client.held.pop_front() else { break };
+            self.take(now, id, message);
+        }
+    }
+}
