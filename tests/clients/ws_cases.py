@@ -334,7 +334,7 @@ def run(peer):
 @case("7.3.1")
 def run(peer):
     peer.frame(CLOSE)
-    peer.expect((CLOSE, b""), ("end", b""))
+    peer.expect((CLOSE, close_payload(1000)), ("end", b""))
 
 
 case("7.3.2")(fails(1002, send=lambda peer: peer.frame(CLOSE, b"a")))

@@ -29,6 +29,24 @@ pub fn venv_python() -> PathBuf {
     std::env::var("JACKFIELD_TEST_PYTHON").map_or_else(|_| own(), PathBuf::from)
 }
 
+/// Runs a script of `tests/clients` with Node.js, which finds the clients' packages by the variable MODULES; panics when it
+/// fails.
+pub fn node_js(script: &str, args: &[&str], env: &[(&str, &str)]) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let own = || root.join("../target/test-node");
+    let modules = std::env::var("JACKFIELD_TEST_NODE").map_or_else(|_| own(), PathBuf::from);
+    let out = output(
+        Command::new("node")
+            .arg(root.join("clients").join(script))
+            .args(args)
+            .env("MODULES", modules)
+            .envs(env.iter().copied()),
+    );
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(out.status.success(), "{script} {args:?}\n{text}{}", String::from_utf8_lossy(&out.stderr));
+    text
+}
+
 /// The same with variables in its environment.
 pub fn python_with(script: &str, args: &[&str], env: &[(&str, &str)]) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -53,3 +53,31 @@ pub fn rest(from: &mut Talk) -> String {
 pub fn say(to: &mut Talk, text: &str) {
     to.get_mut().write_all(text.as_bytes()).unwrap();
 }
+
+/// A port of 127.0.0.1 that leads somewhere else, so that a node's certificate can be for localhost.
+#[derive(Debug)]
+pub struct Forward(pub u16);
+
+impl Forward {
+    /// Leads there from now on.
+    pub fn to(target: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let target = target.to_owned();
+        // It ends with the test.
+        std::thread::spawn(move || {
+            while let Ok((client, _)) = listener.accept() {
+                let Ok(server) = std::net::TcpStream::connect(&target) else { return };
+                for (mut from, mut to) in
+                    [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client)]
+                {
+                    std::thread::spawn(move || {
+                        let _ = std::io::copy(&mut from, &mut to);
+                        let _ = to.shutdown(std::net::Shutdown::Write);
+                    });
+                }
+            }
+        });
+        Self(port)
+    }
+}

@@ -1,6 +1,8 @@
 //! WAMP, spoken with clients of other projects.
 
-use jackfield_tests::{Lines, Node, TempDir, python, venv_python};
+use jackfield_tests::{
+    Authority, Forward, LOCALHOST, Lines, Node, TempDir, argument, node_js, python, python_with, venv_python,
+};
 use std::process::{Command, Stdio};
 
 /// A node with one realm, WAMP on every transport, and every authentication method that needs no authenticator.
@@ -11,8 +13,12 @@ const NODE: &str = r#"{"version": 2, "workers": [{"type": "router",
     "transports": [
         {"type": "universal", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8080},
             "rawsocket": {}, "websocket": {"ws": {"type": "websocket", "options": {"compression": {"deflate": {}}}}}},
+        {"type": "universal", "endpoint": {"type": "unix", "path": "wamp.sock"},
+            "rawsocket": {}, "websocket": {"ws": {"type": "websocket"}}},
+        {"type": "universal", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8443,
+            "tls": {"key": "server.key", "certificate": "server.crt"}}, "rawsocket": {}, "websocket": {"ws": {"type": "websocket"}}},
         {"type": "web", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8081}, "paths": {
-            "/": {"type": "json", "value": 1},
+            "/": {"type": "json", "value": 1}, "lp": {"type": "longpoll"},
             "ws": {"type": "websocket", "auth": {
                 "ticket": {"type": "static", "principals": {"alice": {"ticket": "secret1", "role": "user"}}},
                 "wampcra": {"type": "static", "users": {
@@ -27,22 +33,119 @@ const NODE: &str = r#"{"version": 2, "workers": [{"type": "router",
 const PUBLIC: &str = "ea4a6c63e29c520abef5507b132ec5f9954776aebebe7b92421eea691446d22c";
 
 fn node() -> Node {
-    Node::start_in(TempDir::new(), &NODE.replace("KEY", PUBLIC))
+    let (dir, authority) = (TempDir::new(), Authority::new("authority of the test"));
+    dir.write(".jackfield/ca.crt", authority.pem());
+    authority.write(&dir, "server", LOCALHOST);
+    Node::start_in(dir, &NODE.replace("KEY", PUBLIC))
 }
 
 fn peer(args: &[&str]) {
-    let said = python("wamp_peer.py", args);
-    assert!(said.starts_with("ok"), "{args:?}: {said}");
+    peer_with(args, &[]);
 }
+
+fn peer_with(args: &[&str], env: &[(&str, &str)]) {
+    let said = python_with("wamp_peer.py", args, env);
+    assert!(said.starts_with("ok"), "{args:?} {env:?}: {said}");
+}
+
+/// Each kind of address, with what a client has to know of it.
+fn urls(node: &Node) -> Vec<String> {
+    ["ws://ADDR:8080/ws", "rs://ADDR:8080", "ws://ADDR:8082/any", "rs://ADDR:8083"]
+        .map(|url| url.replace("ADDR", &node.addr.to_string()))
+        .into()
+}
+
+const SERIALIZERS: [&str; 3] = ["json", "msgpack", "cbor"];
 
 #[test]
 fn autobahn_clients_speak_every_transport_and_serializer() {
     let node = node();
-    for serializer in ["json", "msgpack", "cbor"] {
-        for url in ["ws://ADDR:8080/ws", "rs://ADDR:8080", "ws://ADDR:8082/any", "rs://ADDR:8083"] {
-            peer(&[&url.replace("ADDR", &node.addr.to_string()), serializer, "realm1"]);
+    for serializer in SERIALIZERS {
+        for url in urls(&node) {
+            peer(&[&url, serializer, "realm1"]);
         }
     }
+    node.stop();
+}
+
+#[test]
+fn autobahn_clients_on_twisted_do_so_too() {
+    let node = node();
+    for serializer in SERIALIZERS {
+        for url in &urls(&node)[..2] {
+            peer_with(&[url, serializer, "realm1"], &[("FRAMEWORK", "twisted")]);
+        }
+    }
+    node.stop();
+}
+
+#[test]
+fn autobahn_clients_speak_over_unix_sockets_and_tls() {
+    let node = node();
+    let (socket, ca) = (argument(&node.dir, "wamp.sock"), argument(&node.dir, "ca.crt"));
+    let forward = Forward::to(&format!("{}:8443", node.addr));
+    for framework in ["asyncio", "twisted"] {
+        let framework = ("FRAMEWORK", framework);
+        for url in ["ws://localhost/ws", "rs://localhost"] {
+            peer_with(&[url, "cbor", "realm1"], &[framework, ("UNIX", &socket)]);
+        }
+        for url in [format!("wss://localhost:{}/ws", forward.0), format!("rss://localhost:{}", forward.0)] {
+            peer_with(&[&url, "msgpack", "realm1"], &[framework, ("CA", &ca)]);
+        }
+    }
+    node.stop();
+}
+
+#[test]
+fn clients_of_the_xconn_project_speak_every_serializer() {
+    let node = node();
+    for serializer in SERIALIZERS {
+        for url in &urls(&node)[..2] {
+            assert_eq!(python("wamp_xconn.py", &[url, serializer, "realm1"]), "ok\n");
+        }
+    }
+    let url = format!("ws://{}:8081/ws", node.addr);
+    let private = "07".repeat(32);
+    for (method, authid, secret) in [
+        ("ticket", "alice", "secret1"),
+        ("wampcra", "bob", "secret2"),
+        ("wampcra", "bea", "secret3"),
+        ("cryptosign", "kate", &private),
+    ] {
+        assert_eq!(python("wamp_xconn.py", &[&url, "json", "realm1", method, authid, secret]), "ok\n");
+    }
+    node.stop();
+}
+
+#[test]
+fn clients_in_node_js_speak_every_transport_and_serializer() {
+    let node = node();
+    let speak = |args: &[&str], env: &[(&str, &str)]| {
+        let said = node_js("wamp_peer.js", args, env);
+        assert!(said.ends_with("ok\n"), "{args:?}: {said}");
+    };
+    for serializer in SERIALIZERS {
+        for url in &urls(&node)[..2] {
+            speak(&["autobahn", url, serializer, "realm1"], &[]);
+        }
+        speak(&["wampy", &urls(&node)[0], serializer, "realm1"], &[]);
+    }
+    speak(&["autobahn", &format!("http://{}:8081/lp", node.addr), "json", "realm1"], &[]);
+    let forward = Forward::to(&format!("{}:8443", node.addr));
+    let ca = argument(&node.dir, "ca.crt");
+    let secure = format!("wss://localhost:{}/ws", forward.0);
+    speak(&["autobahn", &secure, "json", "realm1"], &[("NODE_EXTRA_CA_CERTS", &ca)]);
+    let url = format!("ws://{}:8081/ws", node.addr);
+    let private = "07".repeat(32);
+    for (method, authid, secret) in [
+        ("ticket", "alice", "secret1"),
+        ("wampcra", "bob", "secret2"),
+        ("wampcra", "bea", "secret3"),
+        ("cryptosign", "kate", &private),
+    ] {
+        speak(&["autobahn", &url, "json", "realm1", method, authid, secret], &[]);
+    }
+    speak(&["wampy", &url, "json", "realm1", "ticket", "alice", "secret1"], &[]);
     node.stop();
 }
 

@@ -1,6 +1,6 @@
 //! `jackfield wamp`, against nodes over everything that can be connected to.
 
-use jackfield_tests::{Lines, Node, TempDir, argument, jackfield, openssl, prepared, run};
+use jackfield_tests::{Forward, Lines, Node, TempDir, argument, jackfield, openssl, prepared, run};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::net::TcpListener;
@@ -281,31 +281,5 @@ fn a_router_that_says_nothing_is_not_waited_for() {
         let out = run(dir.path(), &["wamp", "call", "com.x", "--url", &url, "--timeout", "0.3"]);
         assert_eq!(out.status.code(), Some(69));
         assert!(String::from_utf8_lossy(&out.stderr).contains("no connection within 0.3 s"), "{out:?}");
-    }
-}
-
-/// A port of 127.0.0.1 that leads somewhere else, for one connection after the other.
-struct Forward(u16);
-
-impl Forward {
-    fn to(target: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let target = target.to_owned();
-        // It ends with the test.
-        std::thread::spawn(move || {
-            while let Ok((client, _)) = listener.accept() {
-                let Ok(server) = std::net::TcpStream::connect(&target) else { return };
-                for (mut from, mut to) in
-                    [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client)]
-                {
-                    std::thread::spawn(move || {
-                        let _ = std::io::copy(&mut from, &mut to);
-                        let _ = to.shutdown(std::net::Shutdown::Write);
-                    });
-                }
-            }
-        });
-        Self(port)
     }
 }
