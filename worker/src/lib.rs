@@ -13,6 +13,7 @@ mod fields;
 mod launcher;
 mod log;
 mod messages;
+mod mqtt;
 mod net;
 mod offers;
 mod process;

@@ -7,7 +7,8 @@ use super::endpoint::{ConnectingEndpoint, ListeningEndpoint};
 use super::node::Node;
 use super::service::{PathService, UploadService};
 use super::transport::{
-    RawsocketSection, Serializer, Transport, TransportKind, Universal, Web, WebsocketPath, WebsocketSection,
+    MqttSection, PayloadMapping, RawsocketSection, Serializer, Transport, TransportKind, Universal, Web,
+    WebsocketPath, WebsocketSection,
 };
 use super::wamp::{Auth, CryptosignAuth, CryptosignStatic, Realm};
 use super::worker::{Container, Processes, Proxy, Router, Worker, WorkerKind};
@@ -26,7 +27,6 @@ pub(super) fn remarks(node: &Node) -> Vec<Remark> {
     remarks.0
 }
 
-const MQTT: &str = "MQTT is not built yet";
 
 struct Remarks(Vec<Remark>);
 
@@ -116,7 +116,7 @@ impl Remarks {
             TransportKind::Rawsocket(transport) => {
                 self.wamp(transport.wamp.serializers.as_deref(), transport.wamp.auth.as_ref(), at);
             }
-            TransportKind::Mqtt(_) => self.missing(at.key("type"), MQTT),
+            TransportKind::Mqtt(section) => self.mqtt(section, at),
             TransportKind::Flashpolicy(_) => self.missing(at.key("type"), "Flash's policy file is not built"),
             TransportKind::WebsocketTestee(_)
             | TransportKind::StreamRelay(_)
@@ -141,6 +141,17 @@ impl Remarks {
                 let at = at.key("roles").index(index).key("permissions").index(number).key("validate");
                 self.missing_if(permission.validate.is_some(), at, message);
             }
+        }
+    }
+
+    fn mqtt(&mut self, section: &MqttSection, at: &Path) {
+        let at = at.key("options");
+        self.wamp(None, section.options.auth.as_ref(), &at);
+        for (uri, mapping) in &section.options.payload_mapping {
+            let PayloadMapping::Native(native) = mapping else { continue };
+            let message = "UBJSON is not spoken; \"json\", \"msgpack\" and \"cbor\" are";
+            let at = at.key("payload_mapping").key(uri).key("serializer");
+            self.missing_if(native.serializer == Serializer::Ubjson, at, message);
         }
     }
 
@@ -178,7 +189,9 @@ impl Remarks {
                 WebsocketPath::WebsocketTestee(_) => {}
             }
         }
-        self.missing_if(universal.mqtt.is_some(), at.key("mqtt"), MQTT);
+        if let Some(section) = &universal.mqtt {
+            self.mqtt(section, &at.key("mqtt"));
+        }
         if let Some(web) = &universal.web {
             self.web(web, &at.key("web"));
         }
@@ -226,21 +239,8 @@ impl Remarks {
     }
 
     fn upload(&mut self, upload: &UploadService, at: &Path) {
-        let fields = &upload.form_fields;
-        let events = [
-            ("on_progress", &fields.on_progress),
-            ("session", &fields.session),
-            ("chunk_extra", &fields.chunk_extra),
-            ("finish_extra", &fields.finish_extra),
-        ];
-        for (key, field) in events {
-            let message =
-                "is for events of progress, which are not published yet; the upload itself works without"
-                    .to_owned();
-            self.missing_if(field.is_some(), at.key("form_fields").key(key), &message);
-        }
         for (key, given) in [("realm", upload.realm.is_some()), ("role", upload.role.is_some())] {
-            if given && fields.on_progress.is_none() {
+            if given && upload.form_fields.on_progress.is_none() {
                 let message = "has no effect: progress is not published without \"on_progress\"";
                 self.0.push((Severity::Warning, at.key(key), message.into()));
             }

@@ -19,13 +19,7 @@ pub(crate) fn features() -> Vec<(&'static str, Value)> {
             "Worker.connections",
             worker(json!({"type": "proxy", "connections": {"c": {"transport": rawsocket()}}})),
         ),
-        ("Transport:mqtt", transport(json!({"type": "mqtt", "options": {"realm": "realm1"}}))),
         ("Transport:flashpolicy", transport(json!({"type": "flashpolicy"}))),
-        ("Transport.mqtt", transport(json!({"type": "universal", "mqtt": {"options": {"realm": "realm1"}}}))),
-        ("FormFields.on_progress", upload("on_progress")),
-        ("FormFields.session", upload("session")),
-        ("FormFields.chunk_extra", upload("chunk_extra")),
-        ("FormFields.finish_extra", upload("finish_extra")),
         ("PathService:catalog", service(json!({"type": "catalog", "filename": "k.pem"}))),
     ]
 }
@@ -53,13 +47,6 @@ fn transport(mut transport: Value) -> Value {
 
 fn service(service: Value) -> Value {
     transport(json!({"type": "web", "paths": {"/": service}}))
-}
-
-fn upload(field: &str) -> Value {
-    let mut fields = json!({"file_name": "n", "total_size": "s", "chunk_number": "c", "chunk_size": "z",
-        "total_chunks": "t", "content": "f"});
-    fields[field] = json!("x");
-    service(json!({"type": "upload", "directory": ".", "temp_directory": ".", "form_fields": fields}))
 }
 
 #[test]

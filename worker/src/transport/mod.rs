@@ -9,13 +9,14 @@ pub(crate) use relay::{Chains, End as PumpEnd, Pipes, Tools as PumpTools, pump};
 use crate::connect::Means;
 use crate::context::Context;
 use crate::drain::Drain;
+use crate::mqtt::{self, Mqtt};
 use crate::net::accept::Open;
 use crate::net::stream::{Peer, Stream};
 use crate::rawsocket;
 use crate::testee::echo_stream;
 use crate::wamp::Who;
 use crate::web::{Client, Websocket};
-use jackfield_shared::config::{self, TransportKind};
+use jackfield_shared::config::{self, DEFAULT_HANDSHAKE_TIMEOUT, TransportKind};
 use jackfield_shared::tls::Files;
 use std::fmt;
 use std::future::Future;
@@ -46,6 +47,7 @@ pub(crate) enum Service {
     Relay(Rc<relay::Relay>),
     /// RawSocket, and how long its handshake may take.
     Rawsocket(Rc<rawsocket::Service>, Duration),
+    Mqtt(Rc<Mqtt>),
     /// HTTP, or whatever the first octets tell.
     Universal(Rc<Universal>),
 }
@@ -74,9 +76,8 @@ impl Service {
                 let universal = Universal::websocket(Websocket::wamp(config, means)?, &config.options)?;
                 Ok(Self::Universal(Rc::new(universal)))
             }
-            TransportKind::Mqtt(_) | TransportKind::Flashpolicy(_) => {
-                Err("its type is not in this release".into())
-            }
+            TransportKind::Mqtt(section) => Ok(Self::Mqtt(Rc::new(Mqtt::new(section, means)?))),
+            TransportKind::Flashpolicy(_) => Err("its type is not in this release".into()),
         }
     }
 
@@ -85,7 +86,7 @@ impl Service {
         match self {
             Self::Relay(relay) => relay.renew(files),
             Self::Universal(universal) => universal.site.renew(files),
-            Self::StreamTestee { .. } | Self::Rawsocket(..) => Ok(()),
+            Self::StreamTestee { .. } | Self::Rawsocket(..) | Self::Mqtt(_) => Ok(()),
         }
     }
 
@@ -94,7 +95,7 @@ impl Service {
         match self {
             Self::Relay(relay) => relay.begin(drain),
             Self::Universal(universal) => universal.site.begin(drain),
-            Self::StreamTestee { .. } | Self::Rawsocket(..) => {}
+            Self::StreamTestee { .. } | Self::Rawsocket(..) | Self::Mqtt(_) => {}
         }
     }
 
@@ -122,6 +123,18 @@ impl Service {
                     let mut stream = stream;
                     let served = service.serve(&mut stream, who, limit, &context).await;
                     if served.as_ref().is_err_and(rawsocket::Error::is_left_behind) {
+                        stream.reset_when_closed();
+                    }
+                    served
+                });
+            }
+            Self::Mqtt(service) => {
+                let service = Rc::clone(service);
+                let who = Who { peer, tls: stream.facts() };
+                task(peer, drain, open, async move {
+                    let mut stream = stream;
+                    let served = service.serve(&mut stream, who, DEFAULT_HANDSHAKE_TIMEOUT, &context).await;
+                    if served.as_ref().is_err_and(mqtt::Error::is_left_behind) {
                         stream.reset_when_closed();
                     }
                     served

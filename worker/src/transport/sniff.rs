@@ -1,5 +1,6 @@
 //! What a client speaks, told by the first octets it sends.
 
+use crate::mqtt::CONNECT;
 use crate::net::backlog::{Scratch, poll_read};
 use crate::rawsocket::MAGIC;
 use bytes::{Bytes, BytesMut};
@@ -15,6 +16,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Rawsocket,
+    Mqtt,
     /// HTTP/1, or what can be its beginning.
     Http1,
     Http2,
@@ -72,6 +74,9 @@ fn protocol_of(octets: &[u8]) -> Option<Protocol> {
     if first == MAGIC {
         return Some(Protocol::Rawsocket);
     }
+    if first == CONNECT {
+        return Some(Protocol::Mqtt);
+    }
     if octets.starts_with(PREFACE) {
         return Some(Protocol::Http2);
     }
@@ -104,7 +109,7 @@ mod tests {
             (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r", None),
             (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nmore", Some(Protocol::Http2)),
             (b"POST", Some(Protocol::Http1)),
-            (b"\x10", Some(Protocol::Unknown(0x10))),
+            (b"\x10", Some(Protocol::Mqtt)),
             (b"\x16\x03\x01", Some(Protocol::Unknown(0x16))),
             (b"(", Some(Protocol::Unknown(b'('))),
         ] {

@@ -3,6 +3,7 @@
 use super::sniff::{self, Protocol, sniff};
 use crate::connect::Means;
 use crate::drain::LAST_WORD;
+use crate::mqtt::{self, CONNECT, Mqtt};
 use crate::net::prefixed::Prefixed;
 use crate::net::stream::Stream;
 use crate::rawsocket;
@@ -18,6 +19,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct Universal {
     rawsocket: Option<rawsocket::Service>,
+    mqtt: Option<Mqtt>,
     pub(crate) site: Rc<Site>,
     /// How long a client may take to say what it speaks, and to send a request's head.
     handshake_timeout: Duration,
@@ -35,15 +37,16 @@ pub(crate) enum Error {
     #[error(transparent)]
     Rawsocket(#[from] rawsocket::Error),
     #[error(transparent)]
+    Mqtt(#[from] mqtt::Error),
+    #[error(transparent)]
     Web(#[from] web::Error),
 }
 
 impl Universal {
     /// All that the configuration asks for; the error says what is not in this release.
     pub(crate) fn new(config: &config::Universal, means: Means<'_>) -> Result<Self, String> {
-        if config.mqtt.is_some() {
-            return Err("MQTT is not in this release".into());
-        }
+        let mqtt = config.mqtt.as_ref().map(|section| Mqtt::new(section, means)).transpose();
+        let mqtt = mqtt.map_err(|e| format!("section `mqtt`: {e}"))?;
         let rawsocket = match &config.rawsocket {
             None => None,
             Some(RawsocketSection::RawsocketTestee(echo)) => Some(rawsocket::Service::echo(echo)),
@@ -65,13 +68,13 @@ impl Universal {
             }
         }
         let site = Site::new(paths, config.web.as_ref(), means)?;
-        Ok(Self { rawsocket, site, handshake_timeout: config.handshake_timeout })
+        Ok(Self { rawsocket, mqtt, site, handshake_timeout: config.handshake_timeout })
     }
 
     /// The transport `web`.
     pub(crate) fn web(config: &Web, means: Means<'_>) -> Result<Self, String> {
         let site = Site::new([], Some(config), means)?;
-        Ok(Self { rawsocket: None, site, handshake_timeout: DEFAULT_HANDSHAKE_TIMEOUT })
+        Ok(Self { rawsocket: None, mqtt: None, site, handshake_timeout: DEFAULT_HANDSHAKE_TIMEOUT })
     }
 
     /// WebSocket on every path.
@@ -82,6 +85,7 @@ impl Universal {
         };
         Ok(Self {
             rawsocket: None,
+            mqtt: None,
             site: Site::new([("/", websocket)], None, Means::of(&Files::default()))?,
             handshake_timeout,
         })
@@ -109,12 +113,18 @@ impl Universal {
                 served?;
             }
             (Protocol::Rawsocket, None) => rawsocket::refuse(stream, limit).await?,
+            (Protocol::Mqtt, _) => match &self.mqtt {
+                Some(service) => {
+                    let served = service.serve(&mut stream, client.who(), limit, &client.context).await;
+                    if served.as_ref().is_err_and(mqtt::Error::is_left_behind) {
+                        stream.get_ref().reset_when_closed();
+                    }
+                    served?;
+                }
+                None => return Err(Error::Unknown { octet: CONNECT, meaning: " (MQTT)" }),
+            },
             (Protocol::Unknown(octet), _) => {
-                let meaning = match octet {
-                    0x10 => " (MQTT)",
-                    0x16 => " (TLS)",
-                    _ => "",
-                };
+                let meaning = if octet == 0x16 { " (TLS)" } else { "" };
                 return Err(Error::Unknown { octet, meaning });
             }
         }

@@ -15,6 +15,9 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 use tracing::warn;
 
+/// The role of sessions of the router itself, which may do everything where a realm does not have it otherwise.
+pub(crate) const ROUTER: &str = "trusted";
+
 /// A session within the process, of a realm and with a role that the configuration names. It joins with its first
 /// request, and again if it was ended.
 pub(crate) struct Embedded {
@@ -81,7 +84,9 @@ impl Embedded {
         most: usize,
     ) -> Result<Self, String> {
         let router = router.cloned().ok_or("WAMP is routed by router workers only")?;
-        if let Err(e) = router.knows(realm, role) {
+        if role != ROUTER
+            && let Err(e) = router.knows(realm, role)
+        {
             // Crossbar.io starts so, too; nothing is allowed to such a service.
             warn!("the {purpose} service can do nothing: {e}");
         }

@@ -3,6 +3,7 @@
 use super::build;
 use super::cookies::Cookies;
 use super::guard::Guard;
+use super::line::Line;
 use super::longpoll::Polled;
 use super::outbox::Outbox;
 use super::peer::{OPENING, Peer};
@@ -11,8 +12,10 @@ use super::subprotocol::Subprotocol;
 use crate::net::stream;
 use crate::tls;
 use hyper::header::{HeaderMap, HeaderValue};
-use jackfield_shared::config::{self, Auth, Cookie, LongpollService, Queue, RawsocketWamp, WebsocketSection};
-use jackfield_wamp::auth::{Connection, Methods};
+use jackfield_shared::config::{
+    self, Auth, Cookie, LongpollService, MqttOptions, MqttSection, Queue, RawsocketWamp, WebsocketSection,
+};
+use jackfield_wamp::auth::{Anonymous, Connection, Methods, Source};
 use jackfield_wamp::codec::Batch;
 use jackfield_wamp::{Dict, Id, Serializer, Value};
 use std::fmt;
@@ -114,6 +117,25 @@ impl Endpoint {
     ) -> Result<Rc<Self>, String> {
         let RawsocketWamp { auth, serializers, queue, .. } = section;
         Self::new(router, auth.as_ref(), serializers.as_deref(), None, queue.clone()).map(Rc::new)
+    }
+
+    /// WAMP for clients of MQTT; the error says what is not built, or is wrong.
+    pub(crate) fn mqtt(section: &MqttSection, router: Option<&Rc<Router>>) -> Result<Rc<Self>, String> {
+        let MqttOptions { auth, role, .. } = &section.options;
+        let common = Self::new(router, auth.as_ref(), None, None, section.queue.clone())?;
+        let role = role.clone().filter(|_| auth.is_none());
+        let anonymous = role.map(|role| Source::Static(Anonymous { realm: None, role, authid: None }));
+        let methods = match anonymous {
+            None => common.methods,
+            Some(anonymous) => Rc::new(Methods { anonymous: Some(anonymous), ..Methods::default() }),
+        };
+        Ok(Rc::new(Self { methods, ..common }))
+    }
+
+    /// Connects a client whose messages are made of another protocol's.
+    pub(crate) fn open_line(&self, framing: &str, who: Who) -> Line {
+        let (id, outbox) = self.connect(Serializer::Cbor, self.longest, None, framing, who);
+        Line::new(id, Rc::clone(&self.router), outbox)
     }
 
     /// WAMP over HTTP long-polling, with `queue` for each client; the error says what is wrong.

@@ -11,6 +11,7 @@ mod embedded;
 mod endpoint;
 mod guard;
 mod inner;
+mod line;
 mod longpoll;
 mod outbox;
 mod peer;
@@ -19,8 +20,9 @@ mod subprotocol;
 mod turn;
 
 pub(crate) use cookies::Place as CookiePlace;
-pub(crate) use embedded::{Embedded, Failure, Reply};
+pub(crate) use embedded::{Embedded, Failure, ROUTER, Reply};
 pub(crate) use endpoint::{Endpoint, Handshake, Who};
+pub(crate) use line::Line;
 pub(crate) use longpoll::{Longpoll, Opening};
 pub(crate) use router::Router;
 pub(crate) use turn::Turn;

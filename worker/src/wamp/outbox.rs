@@ -138,6 +138,11 @@ impl Outbox {
         Some(message)
     }
 
+    /// Whether messages wait.
+    pub(super) fn waits(&self) -> bool {
+        !self.waiting.borrow().is_empty()
+    }
+
     /// Has `cx` woken when something comes.
     pub(crate) fn register(&self, cx: &Context<'_>) {
         let mut waker = self.waker.borrow_mut();

@@ -112,7 +112,7 @@ impl Route {
                 Self::WebsocketProxy(Rc::new(WebsocketProxy::new(config, means)?))
             }
             PathService::Cgi(config) => Self::Cgi(Box::new(Cgi::new(config))),
-            PathService::Upload(config) => Self::Upload(Rc::new(Upload::new(config))),
+            PathService::Upload(config) => Self::Upload(Rc::new(Upload::new(config, means.wamp)?)),
             PathService::Archive(config) => Self::Archive(Box::new(Archive::new(config)?)),
             PathService::Publisher(config) => Self::Bridge(Box::new(Bridge::publisher(config, means.wamp)?)),
             PathService::Caller(config) => Self::Bridge(Box::new(Bridge::caller(config, means.wamp)?)),

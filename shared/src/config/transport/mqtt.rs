@@ -1,19 +1,22 @@
 //! MQTT, bridged to WAMP.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::super::decode::*;
-use super::super::wamp::realm_name;
-use super::Serializer;
+use super::super::wamp::{Auth, realm_name};
 use super::rawsocket::rawsocket_serializer;
+use super::{Queue, Serializer};
 
 object! {
     /// MQTT: as a transport, or the section of `universal`.
     pub struct MqttSection as "an MQTT section" {
         /// MQTT's options.
         pub options as "options": MqttOptions = nested(), required;
+        /// Messages that wait for a client which does not take them.
+        pub queue as "queue": Queue = nested(), defaulted;
     }
 }
 
@@ -24,9 +27,13 @@ object! {
         pub realm as "realm": String = realm_name(), required;
         /// The role of clients that do not authenticate.
         pub role as "role": Option<String> = text(), optional;
-        /// How clients authenticate.
-        pub auth as "auth": Option<BTreeMap<String, serde_json::Value>> = map(any()), optional;
-        /// Topic → how payload becomes arguments.
+        /// How clients authenticate; absent: not at all. A user name and a password are an authid and its ticket.
+        pub auth as "auth": Option<Auth> = nested(), optional;
+        /// The longest packet taken, in bytes.
+        pub max_message_size as "max_message_size": u32 = int(512..=256 * 1024 * 1024), default(16 * 1024 * 1024);
+        /// Seconds for which a client may take nothing of what is sent to it; 0: any time.
+        pub send_timeout as "send_timeout": Duration = seconds(1.0..=86400.0).or_off(), default(json!(60), Duration::from_secs(60));
+        /// Beginning of a URI → how payloads become arguments; the longest one that fits counts. What has none is passed through.
         pub payload_mapping as "payload_mapping": BTreeMap<String, PayloadMapping> = map(nested()), default(json!({}), BTreeMap::new());
     }
 }

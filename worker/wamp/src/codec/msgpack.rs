@@ -165,8 +165,12 @@ impl<'a> Reader<'a> {
                 Token::Int((((self.uint(width)? << shift) as i64) >> shift).into())
             }
             0xD4..=0xD8 => {
-                self.take(1)?;
-                Token::Ext(self.take(1 << (first - 0xD4))?)
+                let kind = self.take(1)?[0];
+                match (kind, self.take(1 << (first - 0xD4))?) {
+                    // What msgpackr writes for `undefined`, which wampy has in its options.
+                    (0, [0]) => Token::Null,
+                    (_, bytes) => Token::Ext(bytes),
+                }
             }
             0xD9..=0xDB => {
                 let length = self.length(1 << (first - 0xD9))?;
