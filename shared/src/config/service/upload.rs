@@ -26,6 +26,16 @@ object! {
         /// The role it is published as.
         pub role as "role": Option<String> = text(), optional;
     }
+    check UploadService::check;
+}
+
+impl UploadService {
+    fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
+        if self.form_fields.on_progress.is_some() && (self.realm.is_none() || self.role.is_none()) {
+            let message = "\"on_progress\" needs \"realm\" and \"role\" beside \"form_fields\": where progress is published, and as whom";
+            cx.error(fields.span, message);
+        }
+    }
 }
 
 object! {

@@ -3,6 +3,7 @@
 
 mod chunk;
 mod form;
+mod progress;
 mod receive;
 mod store;
 mod sweep;
@@ -14,15 +15,17 @@ use super::query::query;
 use super::received::Fault;
 use crate::drain::Drain;
 use crate::log::Throttle;
+use crate::wamp::Router;
 use chunk::Chunk;
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 use jackfield_shared::config::UploadService;
+use progress::Progress;
 use rustix::io::Errno;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
-use store::{State, Store};
+use store::{Put, State, Store};
 use tokio::task::{spawn_blocking, spawn_local};
 use tracing::{debug, error, info};
 
@@ -37,6 +40,7 @@ const REPORT: Duration = Duration::from_secs(1);
 pub(crate) struct Upload {
     config: UploadService,
     store: Store,
+    progress: Option<Progress>,
     failing: Throttle,
 }
 
@@ -70,13 +74,15 @@ impl From<io::Error> for Refusal {
 }
 
 impl Upload {
-    pub(crate) fn new(config: &UploadService) -> Self {
+    /// What the configuration asks for; the error says what is missing.
+    pub(crate) fn new(config: &UploadService, router: Option<&Rc<Router>>) -> Result<Self, String> {
         let store = Store {
             directory: config.directory.clone(),
             incomplete: config.temp_directory.clone(),
             permissions: config.options.file_permissions,
         };
-        Self { config: config.clone(), store, failing: Throttle::new(REPORT) }
+        let progress = Progress::new(config, router)?;
+        Ok(Self { config: config.clone(), store, progress, failing: Throttle::new(REPORT) })
     }
 
     /// Begins to remove what nobody goes on with, until draining begins.
@@ -126,9 +132,14 @@ impl Upload {
 
     async fn take(&self, request: &mut Asked, client: &Client) -> Result<(), Refusal> {
         let limit = client.site.options.max_body_size;
-        let (chunk, part) = receive::receive(request, &self.store, &self.config, limit).await?;
+        let (chunk, part, fields) = receive::receive(request, &self.store, &self.config, limit).await?;
+        let wanted = self.progress.as_ref().map(|progress| progress.wanted(&fields)).transpose()?.flatten();
         let (store, putting) = (self.store.clone(), chunk.clone());
-        let state = spawn_blocking(move || store.put(&putting, &part)).await.map_err(io::Error::other)??;
+        let put = spawn_blocking(move || store.put(&putting, &part)).await.map_err(io::Error::other)??;
+        if let (Some(progress), Some(wanted)) = (&self.progress, wanted) {
+            progress.tell(wanted, &chunk, &put).await;
+        }
+        let Put { state, .. } = put;
         let Chunk { file, index, count, total, .. } = chunk;
         debug!("{}: upload of {file:?}: chunk {} of {count}", client.peer, index + 1);
         if state == State::Complete {

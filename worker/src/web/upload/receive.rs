@@ -25,13 +25,13 @@ const BLOCK: usize = 256 << 10;
 const MOST_FIELDS: usize = 64;
 const LONGEST_FIELD: usize = 4 << 10;
 
-/// Takes a chunk and its content; what all of it may have in octets is `limit` (0: any number).
+/// Takes a chunk and its content, and the fields of the form; what all of it may have in octets is `limit` (0: any number).
 pub(super) async fn receive(
     request: &mut Asked,
     store: &Store,
     config: &UploadService,
     limit: u64,
-) -> Result<(Chunk, Part), Refusal> {
+) -> Result<(Chunk, Part, HashMap<String, String>), Refusal> {
     let Some(content) = request.body_mut().take() else {
         return Err(Refusal::wrong("There is no content."));
     };
@@ -156,9 +156,9 @@ impl Receiving<'_> {
         Ok(())
     }
 
-    async fn finish(self) -> Result<(Chunk, Part), Refusal> {
+    async fn finish(self) -> Result<(Chunk, Part, HashMap<String, String>), Refusal> {
         match (self.chunk, self.writer) {
-            (Some(chunk), Some(writer)) => Ok((chunk, writer.finish().await?)),
+            (Some(chunk), Some(writer)) => Ok((chunk, writer.finish().await?, self.fields)),
             _ => Err(Refusal::wrong("There is no content.")),
         }
     }

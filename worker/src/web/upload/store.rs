@@ -40,6 +40,16 @@ pub(super) enum State {
     Complete,
 }
 
+/// What came of a chunk that was put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Put {
+    pub(super) state: State,
+    /// Whether nothing of the file was there before.
+    pub(super) first: bool,
+    /// Bytes of the file that are there now.
+    pub(super) received: u64,
+}
+
 /// The content of a chunk, which is removed again unless it is put somewhere.
 #[derive(Debug)]
 pub(super) struct Part {
@@ -63,10 +73,12 @@ impl Store {
     }
 
     /// Keeps the content of a chunk, in the place of what there was of it before.
-    pub(super) fn put(&self, chunk: &Chunk, part: &Part) -> io::Result<State> {
+    pub(super) fn put(&self, chunk: &Chunk, part: &Part) -> io::Result<Put> {
+        let mut first = false;
         let upload = loop {
             match mkdir(self.path(chunk), Mode::RWXU) {
-                Ok(()) | Err(Errno::EXIST) => {}
+                Ok(()) => first = true,
+                Err(Errno::EXIST) => {}
                 Err(e) => return Err(e.into()),
             }
             if let Some(upload) = self.lock(chunk)? {
@@ -74,7 +86,9 @@ impl Store {
             }
         };
         fs::rename(&part.path, upload.chunk(chunk.index))?;
-        self.go_on(&upload, chunk)
+        let state = self.go_on(&upload, chunk)?;
+        let received = if state == State::Complete { chunk.total } else { upload.received()? };
+        Ok(Put { state, first, received })
     }
 
     /// Says whether a chunk is there. Puts together what a process has left that was killed.
@@ -218,6 +232,15 @@ impl Upload {
         length.is_ok_and(|length| length == chunk.length_of(index))
     }
 
+    /// Bytes of all that is there.
+    fn received(&self) -> io::Result<u64> {
+        let mut received = 0;
+        for entry in fs::read_dir(&self.path)? {
+            received += entry?.metadata()?.len();
+        }
+        Ok(received)
+    }
+
     /// Moves a chunk into the file.
     fn merge(&self, data: &mut File, chunk: &Chunk, index: u64) -> io::Result<()> {
         let path = self.chunk(index);
@@ -260,7 +283,7 @@ mod tests {
     fn put(store: &Store, index: u64, text: &str) -> State {
         let mut part = store.part().unwrap();
         part.file.write_all(text.as_bytes()).unwrap();
-        store.put(&chunk(index), &part).unwrap()
+        store.put(&chunk(index), &part).unwrap().state
     }
 
     fn is_empty(path: &Path) -> bool {
@@ -329,7 +352,7 @@ mod tests {
         let dir = Directory::new();
         let store = store(&dir);
         let chunk = Chunk { total: 0, count: 1, index: 0, ..chunk(0) };
-        assert_eq!(store.put(&chunk, &store.part().unwrap()).unwrap(), State::Complete);
+        assert_eq!(store.put(&chunk, &store.part().unwrap()).unwrap().state, State::Complete);
         assert_eq!(fs::read_to_string(store.directory.join("a.txt")).unwrap(), "");
     }
 }
