@@ -82,6 +82,27 @@ pub fn templates() -> &'static [Template] {
             [".jackfield/config.yaml", "web/index.html", "web/page.js", "web/style.css", "README.md"]
         ),
         template!(
+            "wamp-python",
+            "a backend in Python and a page in the browser that call each other by WAMP",
+            [".jackfield/config.yaml", "app/backend.py", "web/index.html", "web/page.js", "README.md"]
+        ),
+        template!(
+            "wamp-roles",
+            "a WAMP realm whose clients prove who they are and may do what their role says",
+            [".jackfield/config.yaml", "README.md"]
+        ),
+        template!(
+            "wamp-rest",
+            "calls, events and webhooks between WAMP and plain HTTP",
+            [".jackfield/config.yaml", "README.md"]
+        ),
+        template!(
+            "wamp-dashboard",
+            "sensors on a page, with their last values and what came before",
+            [".jackfield/config.yaml", "web/index.html", "web/dashboard.js", "README.md"]
+        ),
+        template!("wamp-onion", "a WAMP realm at an onion address", [".jackfield/config.yaml", "README.md"]),
+        template!(
             "echo",
             "echoes to test clients with: bytes, WebSocket, RawSocket",
             [".jackfield/config.yaml", "README.md"]
