@@ -7,7 +7,8 @@ import subprocess
 import sys
 
 #: Debian's packages; whatever of them the system has is used as it is.
-DEBIAN = ("haproxy", "nginx-light", "libnginx-mod-stream", "hitch", "sslh", "s6", "strace")
+DEBIAN = ("haproxy", "nginx-light", "libnginx-mod-stream", "hitch", "sslh", "s6", "strace", "nats-server", "redis-server",
+          "mosquitto")
 
 #: Virtual environments. Crossbar.io has one of its own, since it needs many packages in certain versions.
 PYPI = {"venv-crossbar": ("crossbar",), "venv-tools": ("supervisor", "circus", "gunicorn")}

@@ -52,9 +52,9 @@ def echo(session):
         yield at
 
 
-def run(session, at, *args):
+def run(session, at, *args, command="load"):
     """One load: its report."""
-    command = [session.tools.load, "load", "--to", f"{at[0]}:{at[1]}", *args]
+    command = [session.tools.load, command, "--to", f"{at[0]}:{at[1]}", *args]
     done = subprocess.run(
         [str(part) for part in command], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
     )
@@ -63,16 +63,16 @@ def run(session, at, *args):
     return json.loads(done.stdout)
 
 
-def under_load(session, running, args, count, per=1.0):
+def under_load(session, running, args, count, per=1.0, command="load"):
     """The figures of a server under a load, after a tenth of it to warm up.
 
     `per`: units in one request, where a unit is not a request.
     """
     count = session.scaled(count)
-    run(session, running.at, *args, "--count", max(count // 10, 1), "--limit", session.seconds)
+    run(session, running.at, *args, "--count", max(count // 10, 1), "--limit", session.seconds, command=command)
     processes = running.pids()
     before = tree.settled(processes)
-    report = run(session, running.at, *args, "--count", count, "--limit", session.seconds)
+    report = run(session, running.at, *args, "--count", count, "--limit", session.seconds, command=command)
     used = tree.settled(processes).since(before)
     running.check()
     if set(running.pids()) != set(processes):
@@ -92,11 +92,11 @@ def under_load(session, running, args, count, per=1.0):
         "failed": report["failed"],
     }
     if session.counts_calls:
-        figures["calls"] = calls.counted(session, processes, lambda: per * watched(session, running, args, count))
+        figures["calls"] = calls.counted(session, processes, lambda: per * watched(session, running, args, count, command))
     return figures
 
 
-def watched(session, running, args, count):
+def watched(session, running, args, count, command="load"):
     """A load that is not measured: how many requests it was."""
-    report = run(session, running.at, *args, "--count", max(count // 20, 64), "--limit", session.seconds)
+    report = run(session, running.at, *args, "--count", max(count // 20, 64), "--limit", session.seconds, command=command)
     return report["requests"] + report["failed"]

@@ -150,6 +150,30 @@ PROGRAMS = {
             lambda path, config, place: ["sh", config],
             lambda path, tools: first(r"Version: (\S+)", output("apt-cache", "show", "s6")),
         ),
+        Program(
+            "nats-server",
+            lambda tools: tools.system("nats-server"),
+            lambda path, config, place: [path, "-c", config],
+            lambda path, tools: first(r"v(\S+)", output(path, "--version", env=tools.env)),
+        ),
+        Program(
+            "redis-server",
+            lambda tools: tools.system("redis-server"),
+            lambda path, config, place: [path, config],
+            lambda path, tools: first(r"v=(\S+)", output(path, "--version", env=tools.env)),
+        ),
+        Program(
+            "mosquitto",
+            lambda tools: tools.system("mosquitto"),
+            lambda path, config, place: [path, "-c", config],
+            lambda path, tools: first(r"version (\S+)", output(path, "-h", env=tools.env)),
+        ),
+        Program(
+            "hub",
+            lambda tools: tools.load,
+            lambda path, config, place: [path, "hub", f"{place[0]}:{place[1]}"],
+            lambda path, tools: locked(tools, "jackfield-bench"),
+        ),
         *(
             Program(
                 library,

@@ -6,6 +6,7 @@ mod disturb;
 mod echo;
 mod lines;
 mod socket;
+mod wamp;
 
 use clap::{Parser, Subcommand};
 use std::error::Error;
@@ -40,6 +41,13 @@ enum Command {
     },
     /// A WebSocket echo made with a well-known library.
     Echo(echo::Args),
+    /// Calls, events or sessions of WAMP, or events of others. Prints one JSON object.
+    Wamp(wamp::WampArgs),
+    /// Passes bytes on between those who say `P` and those who say `S`, and does nothing else.
+    Hub {
+        /// Where it listens.
+        address: SocketAddr,
+    },
     /// Writes lines as fast as it can.
     Lines(lines::Args),
     /// Writes `server.crt` and `server.key`, on P-256, for localhost, into a directory.
@@ -56,6 +64,8 @@ fn main() -> Outcome {
         Command::Disturb(args) => disturb::run(&args),
         Command::Backend { address, http } => backend::run(address, http),
         Command::Echo(args) => echo::run(&args),
+        Command::Wamp(args) => wamp::run(&args),
+        Command::Hub { address } => wamp::hub::run(address),
         Command::Lines(args) => lines::run(&args),
         Command::Certificate { directory } => certificate(&directory),
     }
