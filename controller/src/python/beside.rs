@@ -8,7 +8,7 @@ use super::walk::{each_auth, each_service};
 use jackfield_shared::config::{
     self, AnonymousAuth, AnonymousStatic, Auth, Balance, ConnectingEndpoint, ConnectingTransport, Container,
     ContainerClass, ContainerComponent, ContainerOptions, CryptosignAuth, DEFAULT_HANDSHAKE_TIMEOUT,
-    DEFAULT_MAX_CONNECTIONS, DynamicAuth, FunctionAuth, GuestSocket, Limits, ListeningEndpoint,
+    DEFAULT_MAX_CONNECTIONS, DynamicAuth, FailedLogins, FunctionAuth, GuestSocket, Limits, ListeningEndpoint,
     NativeOptions, PackageResource, PathService, Processes, Queue, RawsocketConnecting, RawsocketOptions,
     RawsocketTransport, RawsocketWamp, Realm, RealmOptions, Reverseproxy, ScramAuth, Serializer, Templates,
     TicketAuth, TlsAuth, Transport, TransportKind, UnixConnecting, UnixListening, WampcraAuth, Worker,
@@ -168,7 +168,7 @@ fn entrance(path: &Path, others: &[Transport]) -> Transport {
     }
 }
 
-const fn no_auth() -> Auth {
+fn no_auth() -> Auth {
     Auth {
         anonymous: None,
         ticket: None,
@@ -179,6 +179,7 @@ const fn no_auth() -> Auth {
         cookie: None,
         cryptosign_proxy: None,
         anonymous_proxy: None,
+        failed_logins: FailedLogins::default(),
     }
 }
 

@@ -1,32 +1,34 @@
 //! The places in a router's transports where Python may be named.
 
 use jackfield_shared::config::{
-    Auth, PathService, RawsocketSection, Transport, TransportKind, WebsocketPath, WebsocketSection,
+    Auth, PathService, RawsocketSection, Transport, TransportKind, WebsocketPath,
 };
 use std::collections::BTreeMap;
 
 /// Every section that says how clients authenticate.
 pub(super) fn each_auth(transport: &mut Transport, visit: &mut impl FnMut(&mut Auth)) {
-    let mut section = |section: &mut WebsocketSection| section.auth.iter_mut().for_each(&mut *visit);
     match &mut transport.kind {
-        TransportKind::Websocket(websocket) => section(websocket),
+        TransportKind::Websocket(websocket) => websocket.auth.iter_mut().for_each(visit),
         TransportKind::Universal(universal) => {
             for path in universal.websocket.iter_mut().flat_map(BTreeMap::values_mut) {
                 if let WebsocketPath::Websocket(websocket) = path {
-                    section(websocket);
+                    websocket.auth.iter_mut().for_each(&mut *visit);
                 }
             }
             if let Some(web) = &mut universal.web {
-                each_of_paths(&mut web.paths, &mut section);
+                each_of_paths(&mut web.paths, visit);
+            }
+            if let Some(mqtt) = &mut universal.mqtt {
+                mqtt.options.auth.iter_mut().for_each(&mut *visit);
             }
             if let Some(RawsocketSection::Rawsocket(rawsocket)) = &mut universal.rawsocket {
                 rawsocket.auth.iter_mut().for_each(visit);
             }
         }
-        TransportKind::Web(web) => each_of_paths(&mut web.paths, &mut section),
+        TransportKind::Web(web) => each_of_paths(&mut web.paths, visit),
         TransportKind::Rawsocket(rawsocket) => rawsocket.wamp.auth.iter_mut().for_each(visit),
-        TransportKind::Mqtt(_)
-        | TransportKind::Flashpolicy(_)
+        TransportKind::Mqtt(mqtt) => mqtt.options.auth.iter_mut().for_each(visit),
+        TransportKind::Flashpolicy(_)
         | TransportKind::StreamRelay(_)
         | TransportKind::WebsocketTestee(_)
         | TransportKind::RawsocketTestee(_)
@@ -34,10 +36,11 @@ pub(super) fn each_auth(transport: &mut Transport, visit: &mut impl FnMut(&mut A
     }
 }
 
-fn each_of_paths(paths: &mut BTreeMap<String, PathService>, visit: &mut impl FnMut(&mut WebsocketSection)) {
+fn each_of_paths(paths: &mut BTreeMap<String, PathService>, visit: &mut impl FnMut(&mut Auth)) {
     for service in paths.values_mut() {
         match service {
-            PathService::Websocket(websocket) => visit(websocket),
+            PathService::Websocket(websocket) => websocket.auth.iter_mut().for_each(&mut *visit),
+            PathService::Longpoll(longpoll) => longpoll.auth.iter_mut().for_each(&mut *visit),
             PathService::Path(nested) => each_of_paths(&mut nested.paths, visit),
             _ => {}
         }

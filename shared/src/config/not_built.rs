@@ -27,7 +27,6 @@ pub(super) fn remarks(node: &Node) -> Vec<Remark> {
     remarks.0
 }
 
-
 struct Remarks(Vec<Remark>);
 
 impl Remarks {

@@ -2,8 +2,8 @@
 
 use crate::wamp::CookiePlace;
 use jackfield_shared::config::{
-    ConnectingEndpoint, Cookie, Path, PathService, Templates, TlsConnecting, Tor, Transport, TransportKind, Web,
-    WebsocketPath, Worker,
+    ConnectingEndpoint, Cookie, Path, PathService, Templates, TlsConnecting, Tor, Transport, TransportKind,
+    Web, WebsocketPath, Worker,
 };
 use jackfield_shared::ipc::DaemonService;
 use std::collections::BTreeSet;
