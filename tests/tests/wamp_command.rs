@@ -213,7 +213,7 @@ fn secrets_of_every_method_let_in_and_failures_have_a_reason_and_a_code() {
     failing(&["call", "com.x", "--url", &url, "--authmethod", "scram"], 2, "JACKFIELD_WAMP_SECRET");
     failing(&["call", "com.x", "--url", &format!("ws://{}:8080/no", node.addr)], 69, "404 Not Found");
     failing(&["call", "com.x", "--url", &secure.replace("rss", "rs")], 69, "RawSocket");
-    failing(&["call", "com.x", "--url", &tls[3], "--authmethod", "anonymous"], 69, "certificate");
+    failing(&["call", "com.x", "--url", tls[3], "--authmethod", "anonymous"], 69, "certificate");
     failing(&["subscribe", "com.x", "--url", &format!("rs://{}:9", node.addr)], 69, "no router answers");
     let (out, text) = said(&node, &["call", "com.open.none", "--url", &url, "--json"], "");
     assert_eq!(out.status.code(), Some(1));
