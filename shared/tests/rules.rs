@@ -266,3 +266,31 @@ fn no_configuration_at_all_is_the_built_in_node() {
     assert_eq!((bytes.diagnostics[0].line, bytes.diagnostics[0].column), (2, 6));
     assert!(load(&dir.join("other.json"), &dir, &|_| None).diagnostics[0].message.contains("cannot be read"));
 }
+
+#[test]
+fn where_wamp_is_spoken_dead_clients_are_found_by_the_kernel_unless_it_says_otherwise() {
+    let of = |kind: Value, endpoint: Value| {
+        let mut whole = kind;
+        whole["endpoint"] = json!({"type": "tcp", "port": 1});
+        for (key, value) in endpoint.as_object().unwrap() {
+            whole["endpoint"][key] = value.clone();
+        }
+        let loaded = read(&transport(whole));
+        let node = loaded.node.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics));
+        let ListeningEndpoint::Tcp(tcp) = node.workers[0].transports()[0].endpoint.clone() else { panic!() };
+        (tcp.keepalive.map(|time| time.as_secs()), tcp.user_timeout.map(|time| time.as_millis()))
+    };
+    let wamp = json!({"type": "rawsocket"});
+    assert_eq!(of(wamp.clone(), json!({})), (Some(30), Some(60000)));
+    assert_eq!(of(wamp, json!({"keepalive": 0, "user_timeout": 0})), (Some(0), Some(0)));
+    for kind in [
+        json!({"type": "universal", "websocket": {"ws": {"type": "websocket"}}}),
+        json!({"type": "web", "paths": {"/": {"type": "path", "paths": {"lp": {"type": "longpoll"}}}}}),
+        json!({"type": "mqtt", "options": {"realm": "realm1"}}),
+    ] {
+        assert_eq!(of(kind.clone(), json!({})), (Some(30), Some(60000)), "{kind}");
+    }
+    for kind in [json!({"type": "stream.testee"}), json!({"type": "web", "paths": {"/": {"type": "none"}}})] {
+        assert_eq!(of(kind.clone(), json!({})), (None, None), "{kind}");
+    }
+}

@@ -51,16 +51,16 @@ fn check_names_every_error_with_its_place() {
 
 #[test]
 fn check_accepts_and_warns_of_what_is_not_built_and_start_refuses_it() {
-    let config = "version: 2\nworkers:\n  - type: router\n    transports:\n      - type: mqtt\n        options: {realm: realm1}\n        endpoint: {type: tcp, port: 8080}\n";
+    let config = "version: 2\nworkers:\n  - type: router\n    transports:\n      - type: flashpolicy\n        endpoint: {type: tcp, port: 8080}\n";
     let output = check(config);
     assert!(output.status.success(), "{}{}", out(&output), err(&output));
     let text = out(&output) + &err(&output);
-    assert!(text.contains("config.yaml:5:") && text.contains("MQTT"), "{text}");
+    assert!(text.contains("config.yaml:5:") && text.contains("Flash"), "{text}");
     let dir = TempDir::new();
     dir.write(".crossbar/config.yaml", config);
     let output = run(dir.path(), &["start"]);
     assert_eq!(output.status.code(), Some(78));
-    assert!(err(&output).contains("MQTT"), "{}", err(&output));
+    assert!(err(&output).contains("Flash"), "{}", err(&output));
 }
 
 #[test]
@@ -258,9 +258,9 @@ fn what_is_missing_hides_nothing_of_what_is_not_built() {
     let said = refused(
         r#"{"version": 2, "workers": [{"type": "router", "transports": [
             {"type": "web", "endpoint": {"type": "tcp", "port": 8080}, "paths": {"/": {"type": "static", "directory": "missing"}}},
-            {"type": "mqtt", "options": {"realm": "realm1"}, "endpoint": {"type": "tcp", "port": 8081}}]}]}"#,
+            {"type": "flashpolicy", "endpoint": {"type": "tcp", "port": 8081}}]}]}"#,
     );
-    assert!(said.contains("missing does not exist") && said.contains("not built yet"), "{said}");
+    assert!(said.contains("missing does not exist") && said.contains("is not built"), "{said}");
 }
 
 #[test]
