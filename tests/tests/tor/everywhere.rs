@@ -2,7 +2,8 @@
 
 use super::{ADDR, endpoint, start, start_relay, through_tor};
 use jackfield_tests::{
-    Authority, Lines, Node, TempDir, TorNetwork, Wish, argument, chromium_with, example, jackfield, python, screenshot, until,
+    Authority, Lines, Node, TempDir, TorNetwork, Wish, argument, chromium_with, example, jackfield, python,
+    screenshot, until,
 };
 use serde_json::{Value, json};
 use std::process::{Command, Stdio};
@@ -150,11 +151,14 @@ pub(crate) fn wamp_meets_at_an_onion_address(network: &TorNetwork) {
     let mut subscriber = subscriber.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     Lines::follow(subscriber.stderr.take().unwrap()).wait(0, "subscribed");
     let heard = Lines::follow(subscriber.stdout.take().unwrap());
-    let far = wamp(&["publish", "com.example.topic", "from afar"], &format!("rs://{onion}")).output().unwrap();
+    let far =
+        wamp(&["publish", "com.example.topic", "from afar"], &format!("rs://{onion}")).output().unwrap();
     assert!(far.status.success(), "{far:?}");
     heard.wait(0, "com.example.topic from afar");
     let url = format!("rs://{}:8080", *ADDR);
-    let near = Command::new(jackfield()).args(["wamp", "publish", "com.example.topic", "from near", "--url", &url]).output();
+    let near = Command::new(jackfield())
+        .args(["wamp", "publish", "com.example.topic", "from near", "--url", &url])
+        .output();
     assert!(near.unwrap().status.success());
     heard.wait(0, "com.example.topic from near");
     assert!(subscriber.wait().unwrap().success());
