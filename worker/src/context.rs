@@ -4,8 +4,8 @@ use crate::controller::Controller;
 use crate::launcher::Launcher;
 use crate::net::backlog::Scratch;
 use crate::net::budget::Budget;
+use crate::net::chain::Chains;
 use crate::offers::Offers;
-use crate::transport::Chains;
 use std::rc::Rc;
 
 /// Shared by everything that serves; lives as long as the process serves.

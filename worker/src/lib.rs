@@ -10,6 +10,7 @@ mod context;
 mod controller;
 mod drain;
 mod fields;
+mod front;
 mod launcher;
 mod log;
 mod messages;

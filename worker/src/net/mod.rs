@@ -3,13 +3,16 @@
 pub(crate) mod accept;
 pub(crate) mod backlog;
 pub(crate) mod budget;
+pub(crate) mod chain;
 pub(crate) mod close;
-pub(crate) mod front;
+pub(crate) mod connection;
 pub(crate) mod idle;
 pub(crate) mod listener;
 pub(crate) mod patience;
+pub(crate) mod pipes;
 pub(crate) mod prefixed;
 pub(crate) mod pressure;
 pub(crate) mod proxy_protocol;
+pub(crate) mod pump;
 pub(crate) mod stream;
 pub(crate) mod tls;

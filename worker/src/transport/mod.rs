@@ -4,14 +4,13 @@ mod relay;
 mod sniff;
 mod universal;
 
-pub(crate) use relay::{Chains, End as PumpEnd, Pipes, Tools as PumpTools, pump};
-
 use crate::connect::Means;
 use crate::context::Context;
 use crate::drain::Drain;
 use crate::mqtt::{self, Mqtt};
 use crate::net::accept::Open;
-use crate::net::stream::{Peer, Stream};
+use crate::net::connection::Connection;
+use crate::net::stream::Peer;
 use crate::rawsocket;
 use crate::testee::echo_stream;
 use crate::wamp::Who;
@@ -20,23 +19,11 @@ use jackfield_shared::config::{self, DEFAULT_HANDSHAKE_TIMEOUT, TransportKind};
 use jackfield_shared::tls::Files;
 use std::fmt;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::task::spawn_local;
 use tracing::debug;
 use universal::Universal;
-
-/// An accepted connection and what is known of it.
-pub(crate) struct Connection {
-    pub(crate) stream: Stream,
-    pub(crate) peer: Peer,
-    /// Where the client has connected to, if a proxy has told it.
-    pub(crate) to: Option<SocketAddr>,
-    pub(crate) drain: Drain,
-    /// Counts the connection; kept by whoever serves it to the end.
-    pub(crate) open: Rc<Open>,
-}
 
 /// A transport, ready to serve.
 #[derive(Clone)]

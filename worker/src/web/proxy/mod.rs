@@ -18,7 +18,7 @@ use crate::backends::{Backend, Backends};
 use crate::connect::Means;
 use crate::drain::Drain;
 use crate::log::Throttle;
-use crate::transport::Pipes;
+use crate::net::pipes::Pipes;
 use body::Upload;
 use exchange::{Failure, Kind, exchange};
 use headers::Outgoing;

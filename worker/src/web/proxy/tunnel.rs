@@ -5,9 +5,10 @@ use super::Proxy;
 use super::body::Proxied;
 use super::headers::remove_hop_by_hop;
 use super::websocket::Handshake;
+use crate::net::pipes::Pipes;
 use crate::net::prefixed::Prefixed;
+use crate::net::pump::{self, Tools, pump};
 use crate::net::stream::Stream;
-use crate::transport::{Pipes, PumpEnd, PumpTools, pump};
 use crate::web::answer::{Answer, Asked};
 use crate::web::body::Body;
 use crate::web::connection::Client;
@@ -103,7 +104,7 @@ async fn join(
     to_backend.flush().await?;
     to_client.write_all(&said_by_backend).await?;
     to_client.flush().await?;
-    let tools = PumpTools { scratch: &client.context.scratch, pipes };
+    let tools = Tools { scratch: &client.context.scratch, pipes };
     pump(&mut to_client, &mut to_backend, tools, idle_timeout).await
 }
 
@@ -136,7 +137,7 @@ impl End {
     }
 }
 
-impl PumpEnd for End {
+impl pump::End for End {
     fn socket(&self) -> Option<&Stream> {
         match self {
             Self::Connection(stream) => stream.socket(),

@@ -2,10 +2,10 @@
 //! process's scratch buffer, and a long transfer through a pipe inside of the kernel (splice(2)). A connection
 //! on which nothing moves owns neither.
 
+use super::backlog::{Backlog, Scratch, poll_read};
+use super::idle::Activity;
 use super::pipes::{Pipe, Pipes, is_unsupported};
-use crate::net::backlog::{Backlog, Scratch, poll_read};
-use crate::net::idle::Activity;
-use crate::net::stream::Stream;
+use super::stream::Stream;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;

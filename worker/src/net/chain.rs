@@ -13,7 +13,7 @@ pub(crate) struct Chains(RefCell<HashMap<SocketAddr, Vec<usize>>>);
 
 impl Chains {
     /// The relays of this process that a client has come through.
-    pub(super) fn before(&self, client: &Stream) -> Vec<usize> {
+    pub(crate) fn before(&self, client: &Stream) -> Vec<usize> {
         let chains = self.0.borrow();
         if chains.is_empty() {
             return Vec::new();
@@ -22,7 +22,7 @@ impl Chains {
     }
 
     /// Keeps in mind, until the guard is dropped, that a connection to a backend was made for these relays.
-    pub(super) fn remember(&self, backend: &Stream, relays: Vec<usize>) -> Link<'_> {
+    pub(crate) fn remember(&self, backend: &Stream, relays: Vec<usize>) -> Link<'_> {
         let address = backend.local();
         if let Some(address) = address {
             self.0.borrow_mut().insert(address, relays);
@@ -33,13 +33,13 @@ impl Chains {
 
 /// Whether `backend` is a connection to where `client` has come in: the other processes of the worker accept there, too,
 /// and know nothing of this one's.
-pub(super) fn is_where_it_came_in(client: &Stream, backend: &Stream) -> bool {
+pub(crate) fn is_where_it_came_in(client: &Stream, backend: &Stream) -> bool {
     client.local().is_some_and(|address| backend.remote() == Some(address))
 }
 
 /// A connection to a backend.
 #[derive(Debug)]
-pub(super) struct Link<'a> {
+pub(crate) struct Link<'a> {
     chains: &'a Chains,
     address: Option<SocketAddr>,
 }

@@ -1,13 +1,13 @@
 //! What a connection goes through before its transport: the PROXY protocol's header, then the TLS handshake. Each
 //! connection in a task of its own and within a time limit, so that a client that stalls holds up nobody.
 
-use super::close::close;
-use super::proxy_protocol::{self, Header, Networks, Parser};
-use super::stream::{Peer, Stream};
 use crate::drain::LAST_WORD;
 use crate::log::Throttle;
+use crate::net::close::close;
+use crate::net::connection::Connection;
+use crate::net::proxy_protocol::{self, Header, Networks, Parser};
+use crate::net::stream::{Peer, Stream};
 use crate::tls::{self, Acceptor};
-use crate::transport::Connection;
 use crate::web::without_tls;
 use jackfield_shared::config::{
     DEFAULT_HANDSHAKE_TIMEOUT, ListeningEndpoint, ProxyProtocol, ProxyProtocolAccept, Transport,

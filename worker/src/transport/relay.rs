@@ -1,21 +1,15 @@
 //! `stream.relay`: every connection is carried to one of several backends.
 
-mod chain;
-mod pipes;
-mod pump;
-
-pub(crate) use chain::Chains;
-pub(crate) use pipes::Pipes;
-pub(crate) use pump::{End, Tools, pump};
-
 use crate::backends::Backends;
 use crate::connect::Means;
 use crate::context::Context;
 use crate::drain::Drain;
 use crate::log::Throttle;
+use crate::net::chain::is_where_it_came_in;
+use crate::net::pipes::Pipes;
 use crate::net::proxy_protocol::Ends;
+use crate::net::pump::{Tools, pump};
 use crate::net::stream::{Peer, Stream};
-use chain::is_where_it_came_in;
 use jackfield_shared::config::StreamRelay;
 use jackfield_shared::tls::Files;
 use std::io;
