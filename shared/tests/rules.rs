@@ -230,7 +230,7 @@ fn limits_of_an_endpoint_are_the_transports() {
 fn a_disabled_worker_is_checked_and_may_hold_what_is_not_built() {
     let guest = |disabled: Value| {
         json!({"workers": [{"type": "router", "options": {"disabled": disabled},
-        "transports": [{"type": "mqtt", "endpoint": {"type": "tcp", "port": 1}, "options": {"realm": "realm1"}}]}]})
+        "transports": [{"type": "flashpolicy", "endpoint": {"type": "tcp", "port": 1}}]}]})
     };
     assert!(read(&guest(json!(true))).can_start());
     assert!(read(&guest(json!("${HOME}"))).can_start());

@@ -124,7 +124,7 @@ mod tests {
     fn the_longest_beginning_decides() {
         let native = |serializer: &str| json!({"Native": {"serializer": serializer}});
         let mappings =
-            mappings(&json!({"": native("Json"), "com.a.": native("Cbor"), "com.": {"Passthrough": {}}}));
+            mappings(&json!({"": native("json"), "com.a.": native("cbor"), "com.": {"Passthrough": {}}}));
         assert_eq!(mappings.of("x"), &Mapping::Native(Serializer::Json));
         assert_eq!(mappings.of("com.b"), &Mapping::Passthrough);
         assert_eq!(mappings.of("com.a.b"), &Mapping::Native(Serializer::Cbor));

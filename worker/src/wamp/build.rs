@@ -301,3 +301,37 @@ fn each<T, U>(
     };
     principals.iter().map(named).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jackfield_shared::config::RealmLimits;
+
+    #[test]
+    fn limits_of_a_realm_are_its_bounds() {
+        // What is not configured is as the realm has it itself.
+        assert_eq!(format!("{:?}", bounds(&RealmLimits::default())), format!("{:?}", Bounds::default()));
+        let limits = RealmLimits {
+            subscriptions: 1,
+            registrations: 2,
+            calls: 3,
+            queued_calls_size: 4,
+            testaments: 5,
+            retained_size: 6,
+            history_size: 7,
+        };
+        let Bounds {
+            subscriptions,
+            registrations,
+            calls,
+            queued_bytes,
+            testaments,
+            retained_bytes,
+            history_bytes,
+            ..
+        } = bounds(&limits);
+        let all =
+            [subscriptions, registrations, calls, queued_bytes, testaments, retained_bytes, history_bytes];
+        assert_eq!(all, [1, 2, 3, 4, 5, 6, 7]);
+    }
+}

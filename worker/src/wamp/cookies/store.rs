@@ -118,7 +118,9 @@ mod tests {
 
         fn open(&self, purge_on_startup: bool) -> Store {
             let config = FileStore { filename: self.0.clone(), purge_on_startup };
-            Store::in_file(File::open(&super::super::file::Place::of_file(&config)).unwrap())
+            let place = super::super::file::Place::of_file(&config);
+            place.prepare();
+            Store::in_file(File::open(&place).unwrap())
         }
 
         fn lines(&self) -> usize {
