@@ -283,3 +283,96 @@ fn behind(socket: PathBuf, path: &str) -> Reverseproxy {
         forwarded_proto: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jackfield_shared::config::{Format, Router, parse};
+
+    fn worker(mut router: Json) -> Worker {
+        router["type"] = json!("router");
+        // Any program is an interpreter, as far as it is looked for.
+        router["options"] = json!({"python": "sh"});
+        let text = json!({"workers": [router]}).to_string();
+        let loaded =
+            parse(&text, Format::Json, "config.json", Path::new("/node"), &|name| std::env::var(name).ok());
+        assert!(loaded.is_valid(), "{:?}", loaded.diagnostics);
+        loaded.node.unwrap().workers.remove(0)
+    }
+
+    fn separated(mut worker: Worker) -> (Router, Option<Beside>) {
+        let beside = separate(&mut worker, Path::new("/node"), Path::new("/node/run")).unwrap();
+        let WorkerKind::Router(router) = worker.kind else { panic!("no router") };
+        (router, beside)
+    }
+
+    fn order(beside: &Beside) -> Json {
+        match &beside.guest.options.stdin {
+            config::Stdin::Value(value) => value.value.clone(),
+            config::Stdin::Close => panic!("a host without an order"),
+        }
+    }
+
+    fn web(paths: &Json) -> Json {
+        json!([{"type": "web", "endpoint": {"type": "tcp", "port": 8080}, "paths": paths}])
+    }
+
+    #[test]
+    fn a_router_without_python_is_left_alone() {
+        let (router, beside) =
+            separated(worker(json!({"transports": web(&json!({"/": {"type": "nodeinfo"}}))})));
+        assert!(beside.is_none());
+        assert_eq!(router.transports.len(), 1);
+    }
+
+    #[test]
+    fn components_come_in_by_a_socket_that_nobody_else_can_open_with_their_roles() {
+        let component = json!({"type": "class", "classname": "a.B", "realm": "r", "role": "backend"});
+        let (router, beside) = separated(worker(json!({"components": [component]})));
+        let beside = beside.unwrap();
+        assert_eq!(beside.worker.id, "worker001-python");
+        let entrance = router.transports.last().unwrap();
+        let ListeningEndpoint::Unix(unix) = &entrance.endpoint else { panic!("{entrance:?}") };
+        assert_eq!((unix.path.to_str(), unix.mode), (Some("/node/run/python-worker001.sock"), 0o600));
+        let component = &order(&beside)["components"][0];
+        assert_eq!(component["role"], "backend");
+        assert_eq!(component["transport"]["endpoint"]["path"], "/node/run/python-worker001.sock");
+        let endpoints = config::endpoints(&beside.worker, &config::Path::default());
+        assert_eq!(endpoints.len(), 1, "where it connects to, by which it stops before its router");
+    }
+
+    #[test]
+    fn functions_become_procedures_and_applications_are_behind_a_proxy() {
+        let function = json!({"type": "function", "create": "a.make", "config": {"x": 1}});
+        let paths = json!({
+            "ws": {"type": "websocket", "auth": {"ticket": function, "cryptosign": function}},
+            "below": {"type": "path", "paths": {"app": {"type": "wsgi", "module": "m", "object": "o"}}},
+            "/": {"type": "resource", "classname": "a.Page"},
+        });
+        let (router, beside) = separated(worker(json!({"transports": web(&paths)})));
+        let beside = beside.unwrap();
+        let order = order(&beside);
+        let procedures: Vec<_> =
+            order["authenticators"].as_array().unwrap().iter().map(|one| &one["procedure"]).collect();
+        assert_eq!(procedures, ["jackfield.authenticators.0", "jackfield.authenticators.1"]);
+        assert_eq!(router.realms.last().unwrap().name.as_deref(), Some(REALM));
+        let places: Vec<_> = order["services"].as_array().unwrap().iter().map(|one| &one["path"]).collect();
+        assert_eq!(places, ["/", "/below/app"]);
+        assert_eq!(beside.guest.listen.len(), 2);
+        let mut python = 0;
+        for transport in &router.transports {
+            for (_, service) in transport.services(&config::Path::default()) {
+                python += usize::from(matches!(service, PathService::Wsgi(_) | PathService::Resource(_)));
+            }
+        }
+        assert_eq!(python, 0);
+    }
+
+    #[test]
+    fn another_user_is_an_error_that_names_the_way_out() {
+        let component = json!({"type": "class", "classname": "a.B", "realm": "r"});
+        let mut worker = worker(json!({"components": [component], "user": "nobody"}));
+        let (key, reason) = separate(&mut worker, Path::new("/node"), Path::new("/node/run")).unwrap_err();
+        assert!(key == "user" && reason.contains("a container can"), "{reason}");
+    }
+}

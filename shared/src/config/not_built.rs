@@ -10,7 +10,7 @@ use super::transport::{
     MqttSection, PayloadMapping, RawsocketSection, Serializer, Transport, TransportKind, Universal, Web,
     WebsocketPath, WebsocketSection,
 };
-use super::wamp::{Auth, CryptosignAuth, CryptosignStatic, Realm};
+use super::wamp::{Auth, CryptosignAuth, CryptosignStatic, Realm, RouterComponent};
 use super::worker::{Container, Processes, Proxy, Router, Worker, WorkerKind};
 
 /// One remark: a feature that is not built, or a warning that depends on that.
@@ -77,8 +77,16 @@ impl Remarks {
         for (index, transport) in router.transports.iter().enumerate() {
             self.transport(transport, &at.key("transports").index(index));
         }
-        if !router.realms.is_empty() && !router.transports.iter().any(Transport::speaks_wamp) {
-            let message = "has no effect: no transport of this worker speaks WAMP";
+        for (index, component) in router.components.iter().enumerate() {
+            let at = at.key("components").index(index).key("references");
+            let message = "connections that a worker's components share are not built; each can make its own";
+            let has_some = matches!(component, RouterComponent::Class(class) if !class.references.is_empty());
+            self.missing_if(has_some, at, message);
+        }
+        let is_reached =
+            !router.components.is_empty() || router.transports.iter().any(Transport::speaks_wamp);
+        if !router.realms.is_empty() && !is_reached {
+            let message = "has no effect: no transport of this worker speaks WAMP, and it has no components";
             self.0.push((Severity::Warning, at.key("realms"), message.into()));
         }
     }

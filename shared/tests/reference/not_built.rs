@@ -10,6 +10,12 @@ pub(crate) fn features() -> Vec<(&'static str, Value)> {
         ("Controller.keyring", controller(json!({"keyring": {"type": "file", "path": "k"}}))),
         ("Worker.manhole", worker(json!({"type": "router", "manhole": {"endpoint": tcp(), "users": []}}))),
         (
+            "RouterComponent.references",
+            worker(
+                json!({"type": "router", "components": [{"type": "class", "classname": "a.B", "realm": "r", "references": ["connection:c"]}]}),
+            ),
+        ),
+        (
             "Worker.routes",
             worker(
                 json!({"type": "proxy", "connections": {"c": {"transport": rawsocket()}}, "routes": {"r": {"a": "c"}}}),

@@ -69,6 +69,26 @@ fn an_exception_in_on_join_is_one_record_with_the_name_of_the_component() {
 }
 
 #[test]
+fn a_router_that_does_not_speak_wamp_there_is_named_with_its_answer() {
+    for framework in ["twisted", "asyncio"] {
+        let program = format!("from autobahn.{framework}.wamp import ApplicationSession as App\n");
+        let transport = r#"{"type": "websocket", "url": "ws://localhost:8081/no/such/path",
+            "endpoint": {"type": "tcp", "host": "${ADDR}", "port": 8081}}"#;
+        let container = format!(
+            r#"{{"type": "container", "options": {{"pythonpath": [".."], "connect_timeout": 1}}, "components": [
+                {{"type": "class", "id": "mine", "classname": "app.App", "realm": "realm1", "transport": {transport}}}]}}"#
+        );
+        let web = r#"{"type": "router", "transports": [{"type": "web", "paths": {},
+            "endpoint": {"type": "tcp", "interface": "${ADDR}", "port": 8081}}]}"#;
+        let node = start(directory(&program, &format!("{web}, {container}")));
+        let (line, _) = node
+            .log
+            .wait(0, "component mine has failed: can't reach its router for 1 s: ws://localhost:8081/");
+        assert!(line.contains("404"), "{line}");
+    }
+}
+
+#[test]
 fn a_blocked_loop_is_said_with_the_component_that_blocks_it() {
     let workers = router(&component("app.Blocks")).replace(r#""options""#, r#""watchdog": 0.5, "options""#);
     let node = start(directory(BOTH, &workers));

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import ssl
 
-from .transport import factory, unix_path
+from .transport import Attempt, factory, unix_path
 
 
 class Loop:
@@ -41,13 +41,25 @@ class Loop:
         """Connects; `open_session` is called when the connection stands, `failed` with the reason if it does not."""
         from autobahn.asyncio import rawsocket, websocket
 
-        made = factory(transport, open_session, websocket, rawsocket)
+        attempt = Attempt(open_session, failed)
+        made = factory(transport, attempt.open, websocket, rawsocket)
+        limit = transport["endpoint"]["timeout"] or None
 
         async def connect():
             try:
-                await asyncio.wait_for(self._connect(transport["endpoint"], made), transport["endpoint"]["timeout"] or None)
+                stream, protocol = await asyncio.wait_for(self._connect(transport["endpoint"], made), limit)
             except (OSError, ssl.SSLError, asyncio.TimeoutError) as error:
                 failed(str(error) or "it takes too long")
+                return
+            lost = protocol.connection_lost
+
+            def gone(error):
+                lost(error)
+                attempt.lost(protocol)
+
+            protocol.connection_lost = gone
+            if stream.is_closing():
+                attempt.lost(protocol)
 
         self._start(connect())
 

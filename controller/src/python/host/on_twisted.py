@@ -5,7 +5,7 @@ import sys
 
 from . import records
 from .load import Refused, install
-from .transport import factory, unix_path
+from .transport import Attempt, factory, unix_path
 
 
 def choose(name):
@@ -73,9 +73,20 @@ class Loop:
         """Connects; `open_session` is called when the connection stands, `failed` with the reason if it does not."""
         from autobahn.twisted import rawsocket, websocket
 
-        made = factory(transport, open_session, websocket, rawsocket)
-        connected = self._endpoint(transport["endpoint"]).connect(made)
-        connected.addErrback(lambda failure: failed(_reason(failure)))
+        attempt = Attempt(open_session, failed)
+        made = factory(transport, attempt.open, websocket, rawsocket)
+
+        def connected(protocol):
+            lost = protocol.connectionLost
+
+            def gone(reason):
+                lost(reason)
+                attempt.lost(protocol)
+
+            protocol.connectionLost = gone
+
+        connecting = self._endpoint(transport["endpoint"]).connect(made)
+        connecting.addCallbacks(connected, lambda failure: failed(_reason(failure)))
 
     def _endpoint(self, endpoint):
         from twisted.internet import endpoints

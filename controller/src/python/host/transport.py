@@ -6,6 +6,26 @@ _RAWSOCKET = {"json": "JsonSerializer", "msgpack": "MsgPackSerializer", "cbor": 
 _PACKAGES = {"msgpack": "msgpack", "cbor": "cbor2"}
 
 
+class Attempt:
+    """One attempt to connect, which ends with a session, or fails once."""
+
+    def __init__(self, open_session, failed):
+        self._open_session = open_session
+        self._failed = failed
+
+    def open(self):
+        """Gives the session, when the other side has agreed to speak WAMP."""
+        self._failed = None
+        return self._open_session()
+
+    def lost(self, protocol):
+        """The connection is gone; after the session was there, that is the session's affair."""
+        failed, self._failed = self._failed, None
+        if failed is not None:
+            reason = getattr(protocol, "wasNotCleanReason", None)
+            failed(reason or "the connection was closed before WAMP was spoken")
+
+
 def serializer(name, wanted_by):
     """A serializer of this name."""
     from autobahn.wamp import serializer as known
