@@ -4,6 +4,7 @@ use super::Wrong;
 use super::host::guest;
 use super::order::{Authenticators, Order, component_beside, private, trusted};
 use super::package::resource;
+use super::wait::AUTHENTICATOR_WAIT;
 use super::walk::{each_auth, each_service};
 use jackfield_shared::config::{
     self, AnonymousAuth, AnonymousStatic, Auth, Balance, ConnectingEndpoint, ConnectingTransport, Container,
@@ -188,7 +189,7 @@ fn realm() -> Realm {
         name: Some(REALM.into()),
         id: None,
         roles: Vec::new(),
-        options: RealmOptions::default(),
+        options: RealmOptions { authenticator_wait: Some(AUTHENTICATOR_WAIT), ..RealmOptions::default() },
         store: None,
         inventory: None,
     }

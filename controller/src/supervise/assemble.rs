@@ -5,6 +5,7 @@ use super::worker::{Work, Worker};
 use crate::entry::private_directory;
 use crate::node::{Configuration, RUN};
 use crate::onion::{self, Order};
+use crate::python::wait_for_authenticators;
 use crate::sockets::{Adjustment, ArtiSocket, BindError, Binder, Bound, Given, Wanted};
 use jackfield_shared::config::{
     self, ListenPort, Listener, ListeningEndpoint, Path as ConfigPath, Processes,
@@ -156,8 +157,12 @@ impl Assembler<'_> {
                 self.failed(&path, format!("{listeners} listening sockets; a worker has {most} at most"));
                 continue;
             }
+            let mut own = config.clone();
+            if let Some(node) = &self.configuration.loaded.node {
+                wait_for_authenticators(&mut own, node);
+            }
             let accounts = &self.configuration.names.accounts;
-            match set_up(config.clone(), self.setting.base, self.setting.machine, accounts) {
+            match set_up(own, self.setting.base, self.setting.machine, accounts) {
                 Ok((mut worker, host)) => {
                     self.keep_scale(&mut worker, config);
                     worker.tls_files = worker.tls_files_of(&self.configuration.tls.files);

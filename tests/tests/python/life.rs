@@ -1,8 +1,9 @@
 //! Components over restarts of their routers, and of their own process.
 
-use super::{directory, router, start};
-use jackfield_tests::{python, signal_pid};
+use super::{copy, directory, router, start};
+use jackfield_tests::{TempDir, python, signal_pid};
 use rustix::process::Signal;
+use std::path::Path;
 
 const PROGRAM: &str = r#"
 from autobahn.twisted.wamp import ApplicationSession
@@ -38,6 +39,19 @@ fn components_join_again_when_their_router_was_replaced_and_when_their_process_h
     works();
     let log = node.stop();
     assert!(!log.iter().any(|line| line.contains(" error ")), "{log:#?}");
+}
+
+#[test]
+fn a_client_that_comes_before_its_authenticator_waits_for_it() {
+    let dir = TempDir::new();
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("nodes/auth-ticket-dynamic"), dir.path());
+    let program = std::fs::read_to_string(dir.path().join("app.py")).unwrap();
+    dir.write("app.py", format!("import time\n\ntime.sleep(4)\n{program}"));
+    let node = start(dir);
+    node.log.wait(0, "worker001[0]   ready after");
+    let said = python("node_check.py", &[node.dir.path().to_str().unwrap(), &node.addr.to_string()]);
+    assert_eq!(said.trim_end(), "ok");
+    node.stop();
 }
 
 #[test]

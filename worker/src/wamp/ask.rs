@@ -1,14 +1,8 @@
-//! Questions to authenticators, and how long one is waited for that is not registered.
+//! Questions to authenticators, which may have to wait for one that is not registered.
 
 use super::inner::Inner;
 use jackfield_wamp::{Id, Now, Payload};
 use std::time::Duration;
-
-/// How long one is waited for that is not registered, where it may come: in the first time of the process, and when it was
-/// registered before.
-const ABSENT: Duration = Duration::from_secs(10);
-/// The first time of a process, in which components still start.
-const FIRST: Duration = Duration::from_secs(30);
 
 /// A question of a client to an authenticator.
 pub(super) struct Waiting {
@@ -22,18 +16,14 @@ pub(super) struct Waiting {
 }
 
 impl Inner {
-    /// Asks an authenticator, or keeps the question until it is registered.
+    /// Asks an authenticator, or keeps the question until it is registered, if one waits for that here.
     pub(super) fn ask(&mut self, now: Now, question: Waiting) {
-        let known = (question.realm, question.procedure.clone());
-        let is_there = self.realms.list[question.realm].has_procedure(&question.procedure);
-        if !is_there && (now.clock < FIRST || self.known.contains(&known)) {
-            self.waiting.push(Waiting { until: now.clock + ABSENT, ..question });
-            return;
+        let wait = self.realms.list[question.realm].authenticator_wait();
+        if wait.is_zero() || self.realms.list[question.realm].has_procedure(&question.procedure) {
+            self.call(now, question);
+        } else {
+            self.waiting.push(Waiting { until: now.clock + wait, ..question });
         }
-        if is_there {
-            self.known.insert(known);
-        }
-        self.call(now, question);
     }
 
     fn call(&mut self, now: Now, question: Waiting) {

@@ -57,6 +57,7 @@ fn realm(realm: &config::Realm) -> Result<Config, String> {
         },
         authorizer_timeout: realm.options.authorizer_timeout,
         authenticator_timeout: realm.options.authenticator_timeout,
+        authenticator_wait: realm.options.authenticator_wait.unwrap_or_default(),
         kill_timeout: realm.options.kill_timeout,
         bounds: bounds(&realm.options.limits),
         store,

@@ -8,7 +8,7 @@ use jackfield_wamp::auth::Methods;
 use jackfield_wamp::realm::{Effect, Realm};
 use jackfield_wamp::session::{Joined, Output, Realms, Session, Terms};
 use jackfield_wamp::{Dict, Id, Ids, Message, Now, Outgoing, Payload, Value, kind};
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -31,8 +31,6 @@ pub(super) struct Inner {
     pub(super) effects: Vec<Effect>,
     /// Questions to authenticators that are not registered.
     pub(super) waiting: Vec<Waiting>,
-    /// Authenticators that were registered at some time.
-    pub(super) known: HashSet<(usize, String)>,
     /// Events that clients who are gone did not take, for each realm.
     pub(super) dropped: Vec<u64>,
     /// Whether the process ends.

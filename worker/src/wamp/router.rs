@@ -11,7 +11,7 @@ use jackfield_wamp::realm::Realm;
 use jackfield_wamp::session::{Realms, Session};
 use jackfield_wamp::{Dict, Id, Ids, Message, Now, Outgoing, codec};
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
@@ -54,7 +54,6 @@ impl Router {
             ids,
             effects: Vec::new(),
             waiting: Vec::new(),
-            known: HashSet::new(),
             dropped,
             closing: false,
         };

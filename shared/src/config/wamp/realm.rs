@@ -75,6 +75,9 @@ object! {
         pub kill_timeout as "kill_timeout": Duration = seconds(0.1..=3600.0), default(json!(60), Duration::from_secs(60));
         /// What may grow in the realm, and how far. What goes beyond it is refused with `jackfield.error.limit_reached`.
         pub limits as "limits": RealmLimits = nested(), defaulted;
+        /// Seconds for which a client is kept waiting for a dynamic authenticator in this realm that is not registered; 0: it
+        /// is refused at once. Absent: 10 where the node has components or guests, which may bring it, else 0.
+        pub authenticator_wait as "authenticator_wait": Option<Duration> = seconds(0.1..=600.0).or_off(), optional;
         /// Passes the meta API on to other nodes.
         pub bridge_meta_api as "bridge_meta_api": bool = boolean(), default(false);
     }

@@ -21,6 +21,8 @@ pub struct Config {
     pub authorizer_timeout: Duration,
     /// How long an authenticator may take.
     pub authenticator_timeout: Duration,
+    /// How long a client waits for an authenticator that is not registered; zero: not at all.
+    pub authenticator_wait: Duration,
     /// How long a callee may take to answer a call that was cancelled by `kill`.
     pub kill_timeout: Duration,
     /// What may grow.
@@ -38,6 +40,7 @@ impl Config {
             meta_api: true,
             authorizer_timeout: Duration::from_secs(5),
             authenticator_timeout: Duration::from_secs(5),
+            authenticator_wait: Duration::ZERO,
             kill_timeout: Duration::from_secs(60),
             ..Self::default()
         }

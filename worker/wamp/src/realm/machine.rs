@@ -284,6 +284,12 @@ impl Realm {
         self.config.authenticator_timeout
     }
 
+    /// How long a client waits for an authenticator that is not registered.
+    #[must_use]
+    pub const fn authenticator_wait(&self) -> Duration {
+        self.config.authenticator_wait
+    }
+
     /// When there is something to be done next, by the clock of [`Now`].
     #[must_use]
     pub fn next_expiry(&self) -> Option<Duration> {
