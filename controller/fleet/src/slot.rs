@@ -1,0 +1,411 @@
+//! A slot of a worker: an index, and the processes that have it. One sits in it, its successor may be starting, and
+//! predecessors may drain.
+//!
+//! ```text
+//! stopped ─► starting ─► ready ─► draining ─► stopped
+//!               │ ▲ ▲      │
+//!               │ │ └──────┤ a successor is on its way already
+//!               ▼ │        ▼
+//!             backoff    failed
+//! ```
+
+use crate::id::ProcessId;
+use crate::process::Process;
+use crate::restart::History;
+use jackfield_shared::status::{Exit, State};
+
+/// A slot.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Slot {
+    seat: Seat,
+    leaving: Vec<Process>,
+    /// Why it is in its state, where there is something to say.
+    reason: Option<String>,
+    /// Counts the changes of state: a planned restart is meant only for the state it was planned in.
+    changes: u64,
+    pub(crate) standing: Standing,
+    pub(crate) restarts: u64,
+    pub(crate) last_exit: Option<Exit>,
+    /// Which process ended last, and its end in one line.
+    pub(crate) last_end: Option<(ProcessId, String)>,
+    pub(crate) history: History,
+}
+
+/// Who sits in the slot.
+#[derive(Clone, Debug, Default, PartialEq)]
+enum Seat {
+    #[default]
+    Stopped,
+    Failed,
+    Backoff,
+    /// Nobody any more; those who did drain.
+    Draining,
+    Starting(Process),
+    Ready {
+        current: Process,
+        successor: Option<Process>,
+    },
+}
+
+/// Whether the slot is part of the configuration in effect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Standing {
+    #[default]
+    InEffect,
+    /// It is of a configuration that may still be given up: its process is not started again.
+    Arriving,
+    /// There is to be no process here any more.
+    Retired,
+}
+
+/// What a process is in its slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The one whose state is the slot's.
+    Current,
+    /// The one that takes the place of the current one once it is ready.
+    Successor,
+    /// One that was told to drain.
+    Leaving,
+}
+
+/// How a slot without a process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    Stopped,
+    Failed,
+    Backoff,
+}
+
+/// What the end of a process means for its slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// One that drained.
+    Left,
+    /// A successor that never took its place.
+    Successor,
+    /// The current one; its successor, which was starting, takes its place.
+    Succeeded,
+    /// The current one, and the slot has nobody now.
+    Vacant,
+}
+
+impl Slot {
+    /// The state of the current process.
+    #[must_use]
+    pub fn state(&self) -> State {
+        match self.seat {
+            Seat::Stopped => State::Stopped,
+            Seat::Failed => State::Failed,
+            Seat::Backoff => State::Backoff,
+            Seat::Draining => State::Draining,
+            Seat::Starting(_) => State::Starting,
+            Seat::Ready { .. } => State::Ready,
+        }
+    }
+
+    /// Why it is in its state, where there is something to say.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
+    /// The process whose state is the slot's.
+    #[must_use]
+    pub fn current(&self) -> Option<&Process> {
+        match &self.seat {
+            Seat::Starting(current) | Seat::Ready { current, .. } => Some(current),
+            _ => None,
+        }
+    }
+
+    /// The process that takes the place of the current one once it is ready.
+    #[must_use]
+    pub fn successor(&self) -> Option<&Process> {
+        match &self.seat {
+            Seat::Ready { successor, .. } => successor.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Processes that were told to drain, the last one last.
+    #[must_use]
+    pub fn leaving(&self) -> &[Process] {
+        &self.leaving
+    }
+
+    /// How often a process was started after its predecessor had ended by itself.
+    #[must_use]
+    pub fn restarts(&self) -> u64 {
+        self.restarts
+    }
+
+    /// How the last process ended.
+    #[must_use]
+    pub fn last_exit(&self) -> Option<&Exit> {
+        self.last_exit.as_ref()
+    }
+
+    /// Whether it belongs to the configuration in effect.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.standing == Standing::InEffect
+    }
+
+    /// Whether there is to be no process here any more.
+    #[must_use]
+    pub fn is_retired(&self) -> bool {
+        self.standing == Standing::Retired
+    }
+
+    /// All its processes.
+    pub fn processes(&self) -> impl Iterator<Item = &Process> {
+        self.current().into_iter().chain(self.successor()).chain(&self.leaving)
+    }
+
+    /// Whether it has no process at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.processes().next().is_none()
+    }
+
+    /// What the process of this name is here.
+    #[must_use]
+    pub fn role(&self, id: ProcessId) -> Option<Role> {
+        let is = |process: &Process| process.id == id;
+        if self.current().is_some_and(is) {
+            Some(Role::Current)
+        } else if self.successor().is_some_and(is) {
+            Some(Role::Successor)
+        } else {
+            self.leaving.iter().any(is).then_some(Role::Leaving)
+        }
+    }
+
+    /// The process of this name.
+    pub(crate) fn process_mut(&mut self, id: ProcessId) -> Option<&mut Process> {
+        self.processes_mut().find(|process| process.id == id)
+    }
+
+    pub(crate) fn processes_mut(&mut self) -> impl Iterator<Item = &mut Process> {
+        let (current, successor) = match &mut self.seat {
+            Seat::Starting(current) => (Some(current), None),
+            Seat::Ready { current, successor } => (Some(current), successor.as_mut()),
+            _ => (None, None),
+        };
+        current.into_iter().chain(successor).chain(&mut self.leaving)
+    }
+
+    /// How many changes of state there were.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    fn sit(&mut self, seat: Seat, reason: Option<String>) {
+        (self.seat, self.reason) = (seat, reason);
+        self.changes += 1;
+    }
+
+    /// Seats a process that is starting, unless somebody sits there; then it is handed back.
+    pub(crate) fn start(&mut self, process: Process) -> Result<(), Process> {
+        if self.current().is_some() {
+            return Err(process);
+        }
+        self.sit(Seat::Starting(process), None);
+        Ok(())
+    }
+
+    /// Lets a process start beside one that is ready and has no successor; else it is handed back.
+    pub(crate) fn start_successor(&mut self, process: Process) -> Result<(), Process> {
+        match &mut self.seat {
+            Seat::Ready { successor: successor @ None, .. } => *successor = Some(process),
+            _ => return Err(process),
+        }
+        Ok(())
+    }
+
+    /// Notes that a process is ready: `None` if that changes nothing, else whoever it takes the place of.
+    pub(crate) fn ready(&mut self, id: ProcessId) -> Option<Option<Process>> {
+        match std::mem::take(&mut self.seat) {
+            Seat::Starting(current) if current.id == id => {
+                self.sit(Seat::Ready { current, successor: None }, None);
+                Some(None)
+            }
+            Seat::Ready { current: predecessor, successor: Some(current) } if current.id == id => {
+                self.seat = Seat::Ready { current, successor: None };
+                Some(Some(predecessor))
+            }
+            other => {
+                self.seat = other;
+                None
+            }
+        }
+    }
+
+    /// Takes out a process that has ended.
+    pub(crate) fn end(&mut self, id: ProcessId, why: &str) -> Option<(Process, Ending)> {
+        match std::mem::take(&mut self.seat) {
+            Seat::Starting(current) if current.id == id => {
+                self.sit(Seat::Stopped, Some(why.to_owned()));
+                return Some((current, Ending::Vacant));
+            }
+            Seat::Ready { current, successor: Some(successor) } if current.id == id => {
+                self.sit(Seat::Starting(successor), Some(why.to_owned()));
+                return Some((current, Ending::Succeeded));
+            }
+            Seat::Ready { current, successor: None } if current.id == id => {
+                self.sit(Seat::Stopped, Some(why.to_owned()));
+                return Some((current, Ending::Vacant));
+            }
+            Seat::Ready { current, successor: Some(successor) } if successor.id == id => {
+                self.seat = Seat::Ready { current, successor: None };
+                return Some((successor, Ending::Successor));
+            }
+            other => self.seat = other,
+        }
+        let position = self.leaving.iter().position(|process| process.id == id)?;
+        let process = self.leaving.remove(position);
+        if matches!(self.seat, Seat::Draining) && self.leaving.is_empty() {
+            self.sit(Seat::Stopped, None);
+        }
+        Some((process, Ending::Left))
+    }
+
+    /// Settles how a slot without a process is; one with a process stays as it is.
+    pub(crate) fn rest(&mut self, rest: Rest, reason: Option<String>) {
+        if self.current().is_some() {
+            return;
+        }
+        let seat = match rest {
+            Rest::Stopped => Seat::Stopped,
+            Rest::Failed => Seat::Failed,
+            Rest::Backoff => Seat::Backoff,
+        };
+        self.sit(seat, reason);
+    }
+
+    /// Takes out who sits here and the successor: they are to drain, and [`Self::leave`] is to be called with each.
+    pub(crate) fn stop(&mut self) -> Vec<Process> {
+        match std::mem::take(&mut self.seat) {
+            Seat::Starting(current) => {
+                self.sit(Seat::Draining, None);
+                vec![current]
+            }
+            Seat::Ready { current, successor } => {
+                self.sit(Seat::Draining, None);
+                [current].into_iter().chain(successor).collect()
+            }
+            seat @ (Seat::Draining | Seat::Stopped) => {
+                self.seat = seat;
+                Vec::new()
+            }
+            Seat::Failed | Seat::Backoff => {
+                self.sit(Seat::Stopped, None);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Takes in a process that was told to drain.
+    pub(crate) fn leave(&mut self, process: Process) {
+        self.leaving.push(process);
+    }
+
+    /// Builds up what another image of the executable has told. A state without the process that belongs to it comes
+    /// back as one that is to be started.
+    pub(crate) fn restore(&mut self, state: State, reason: Option<String>, processes: Vec<(Role, Process)>) {
+        let (mut current, mut successor) = (None, None);
+        for (role, process) in processes {
+            match role {
+                Role::Current => current = Some(process),
+                Role::Successor => successor = Some(process),
+                Role::Leaving => self.leaving.push(process),
+            }
+        }
+        let seat = match (state, current.or_else(|| successor.take())) {
+            (State::Ready, Some(current)) if current.ready.is_some() => Seat::Ready { current, successor },
+            (_, Some(current)) => {
+                self.leaving.extend(successor);
+                Seat::Starting(current)
+            }
+            (State::Failed, None) => Seat::Failed,
+            (State::Draining, None) if !self.leaving.is_empty() => Seat::Draining,
+            (State::Stopped | State::Draining, None) => Seat::Stopped,
+            (State::Backoff | State::Starting | State::Ready, None) => Seat::Backoff,
+        };
+        self.sit(seat, reason);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::disallowed_methods, reason = "a test needs some instant to begin with")]
+    use super::*;
+    use std::time::Instant;
+
+    fn process(id: u64) -> Process {
+        Process::new(ProcessId(id), Instant::now(), 1, true)
+    }
+
+    fn ready(id: u64) -> Slot {
+        let mut slot = Slot::default();
+        slot.start(process(id)).unwrap();
+        slot.ready(ProcessId(id)).unwrap();
+        slot
+    }
+
+    #[test]
+    fn a_seat_is_taken_once() {
+        let mut slot = ready(1);
+        assert!(slot.start(process(2)).is_err());
+        slot.start_successor(process(2)).unwrap();
+        assert!(slot.start_successor(process(3)).is_err());
+        assert_eq!(slot.role(ProcessId(2)), Some(Role::Successor));
+        slot.rest(Rest::Failed, None);
+        assert_eq!(slot.state(), State::Ready);
+    }
+
+    #[test]
+    fn a_successor_takes_the_seat_when_it_is_ready_or_when_it_is_left_alone() {
+        let mut slot = ready(1);
+        slot.start_successor(process(2)).unwrap();
+        let predecessor = slot.ready(ProcessId(2)).unwrap().unwrap();
+        assert_eq!((predecessor.id, slot.current().unwrap().id), (ProcessId(1), ProcessId(2)));
+        assert!(slot.ready(ProcessId(2)).is_none());
+        slot.start_successor(process(3)).unwrap();
+        let (_, ending) = slot.end(ProcessId(2), "killed").unwrap();
+        assert_eq!((ending, slot.state(), slot.reason()), (Ending::Succeeded, State::Starting, Some("killed")));
+    }
+
+    #[test]
+    fn who_stops_drains_and_then_it_is_stopped() {
+        let mut slot = ready(1);
+        slot.start_successor(process(2)).unwrap();
+        slot.stop().into_iter().for_each(|process| slot.leave(process));
+        assert_eq!((slot.state(), slot.leaving().len()), (State::Draining, 2));
+        assert!(slot.stop().is_empty());
+        slot.end(ProcessId(1), "").unwrap();
+        assert_eq!(slot.state(), State::Draining);
+        slot.end(ProcessId(2), "").unwrap();
+        assert_eq!((slot.state(), slot.is_empty()), (State::Stopped, true));
+        slot.start(process(3)).unwrap();
+        assert_eq!(slot.state(), State::Starting);
+    }
+
+    #[test]
+    fn what_another_image_tells_is_built_up_without_holes() {
+        let mut one = process(1);
+        one.ready = Some(one.spawned);
+        let of = |state, processes| {
+            let mut slot = Slot::default();
+            slot.restore(state, None, processes);
+            slot.state()
+        };
+        assert_eq!(of(State::Ready, vec![(Role::Current, one.clone())]), State::Ready);
+        assert_eq!(of(State::Ready, Vec::new()), State::Backoff);
+        assert_eq!(of(State::Ready, vec![(Role::Successor, process(2))]), State::Starting);
+        assert_eq!(of(State::Draining, vec![(Role::Leaving, one)]), State::Draining);
+        assert_eq!(of(State::Draining, Vec::new()), State::Stopped);
+        assert_eq!(of(State::Failed, Vec::new()), State::Failed);
+    }
+}
