@@ -6,7 +6,6 @@ mod archives;
 mod cgroup;
 mod cli;
 mod control;
-mod decide;
 mod entry;
 mod guest;
 mod lock_file;

@@ -57,10 +57,8 @@ impl Fleet {
         }
         let of = |key: &WorkerKey| self.workers.get(*key).map(|worker| (*key, worker));
         let some: Vec<_> = workers.iter().filter_map(of).collect();
-        let places: Vec<_> = some
-            .iter()
-            .flat_map(|(key, worker)| worker.active().map(|(slot, _)| (*key, slot)))
-            .collect();
+        let places: Vec<_> =
+            some.iter().flat_map(|(key, worker)| worker.active().map(|(slot, _)| (*key, slot))).collect();
         let names: Vec<_> = some.iter().map(|(_, worker)| worker.id()).collect();
         let text = match action {
             Action::Start => format!("`jackfield worker start`: {}", names.join(", ")),

@@ -4,7 +4,6 @@ use crate::effect::{Effect, Tell};
 use crate::fleet::Fleet;
 use crate::heartbeat;
 use crate::id::{ProcessId, WorkerKey};
-use crate::life::START_LIMIT;
 use crate::planted::planted;
 use crate::slot::Role;
 use crate::timer::Timer;
@@ -31,6 +30,8 @@ impl Fleet {
 
     fn start_limit(&mut self, id: ProcessId) {
         let now = self.now;
+        let Some(&(worker, _)) = self.places.get(&id) else { return };
+        let limit = self.ready_timeout(worker).as_secs_f64();
         let Some(process) = self.process_mut(id) else { return };
         if process.ready.is_some() || process.prepared {
             return;
@@ -38,7 +39,7 @@ impl Fleet {
         if let Some(until) = process.needs_until.filter(|until| *until > now) {
             self.timers.set(until, Timer::StartLimit(id));
         } else {
-            self.kill(id, format!("not ready after {} s", START_LIMIT.as_secs()));
+            self.kill(id, format!("not ready after {limit} s (\"restart.ready_timeout\")"));
         }
     }
 

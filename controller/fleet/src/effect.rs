@@ -27,6 +27,8 @@ pub enum Effect {
     Kill(ProcessId),
     /// Close the sockets of a worker's transport with this id.
     Close(WorkerKey, String),
+    /// Let the own sockets of a slot of a guest rest, whose program is gone: others on the address get its clients.
+    Rest(WorkerKey, usize),
     /// Close all sockets of a worker.
     CloseAll(WorkerKey),
     /// Close all sockets of the node, also those that it was started with.

@@ -35,6 +35,8 @@ pub enum Event {
     Exited(ProcessId, Exit),
     /// Somebody wants something; the result is for the caller.
     Called(Option<CallerId>, Command),
+    /// The node can't go on, for a fault of its own that was logged.
+    Fault,
     /// SIGHUP: a reload, now or when there can be one.
     ReloadWanted,
     /// A signal of this name that asks the node to stop; the second one stops it at once.

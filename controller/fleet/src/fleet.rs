@@ -125,6 +125,7 @@ impl Fleet {
             Event::Lost(process, error) => self.lost(process, error),
             Event::Exited(process, exit) => self.exited(process, exit),
             Event::Called(caller, command) => self.called(caller, command),
+            Event::Fault => self.stop_node(false, None, None),
             Event::ReloadWanted => self.reload_by_signal(),
             Event::StopSignal(name) => self.stop_by_signal(name),
             Event::Planned(plan) => self.planned(plan),
@@ -226,6 +227,12 @@ impl Fleet {
         self.change.as_ref().is_some_and(Change::is_reload)
     }
 
+    /// Who waits for the change of the node that is under way.
+    #[must_use]
+    pub fn change_caller(&self) -> Option<CallerId> {
+        self.change.as_ref().and_then(Change::caller)
+    }
+
     /// Whether a change of the node is under way: a reload, an upgrade, another number of processes.
     #[must_use]
     pub fn is_changing(&self) -> bool {
@@ -242,6 +249,12 @@ impl Fleet {
     #[must_use]
     pub fn is_starting(&self) -> bool {
         self.is_starting
+    }
+
+    /// The number that the name of the next process has.
+    #[must_use]
+    pub fn next_process(&self) -> u64 {
+        self.next_process
     }
 
     /// How many processes there are.

@@ -17,7 +17,7 @@ use jackfield_shared::status::{Exit, State};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// How long a process may take to be ready.
+/// How long the new processes of a change may take to be ready, if nobody says otherwise.
 pub(crate) const START_LIMIT: Duration = Duration::from_secs(60);
 /// The longest time that a program may ask for at once.
 const LONGEST: Duration = Duration::from_secs(3600);
@@ -35,7 +35,7 @@ impl Fleet {
         let Some(process) = self.new_process(worker) else { return };
         let id = process.id;
         let Some(place) = self.workers.slot_mut((worker, slot)) else { return };
-        if place.start(process).is_ok() {
+        if place.start(process) {
             self.spawn(worker, slot, id);
         }
     }
@@ -44,7 +44,10 @@ impl Fleet {
     pub(crate) fn start_successor(&mut self, worker: WorkerKey, slot: usize) -> Option<ProcessId> {
         let process = self.new_process(worker)?;
         let id = process.id;
-        self.workers.slot_mut((worker, slot))?.start_successor(process).ok()?;
+        let slot_there = self.workers.slot_mut((worker, slot))?;
+        if !slot_there.start_successor(process) {
+            return None;
+        }
         self.spawn(worker, slot, id);
         Some(id)
     }
@@ -61,8 +64,14 @@ impl Fleet {
     fn spawn(&mut self, worker: WorkerKey, slot: usize, process: ProcessId) {
         let hold = self.slot((worker, slot)).is_some_and(|slot| slot.standing == Standing::Arriving);
         self.places.insert(process, (worker, slot));
-        self.timers.set(self.now + START_LIMIT, Timer::StartLimit(process));
+        let limit = self.ready_timeout(worker);
+        self.timers.set(self.now + limit, Timer::StartLimit(process));
         self.effects.push(Effect::Spawn { process, worker, slot, hold });
+    }
+
+    /// How long a process of a worker may take to be ready.
+    pub(crate) fn ready_timeout(&self, worker: WorkerKey) -> Duration {
+        self.workers.get(worker).map_or(START_LIMIT, |worker| worker.spec.ready_timeout)
     }
 
     pub(crate) fn spawned(
@@ -216,7 +225,8 @@ impl Fleet {
         // Of a program that is ready because it runs nothing is known before it has run for a while.
         let has_settled =
             |process: &Process| process.ready.is_some_and(|at| now.duration_since(at) >= SETTLED);
-        let settled = end.ready_for.is_some_and(|time| time >= SETTLED) || worker.processes().any(has_settled);
+        let settled =
+            end.ready_for.is_some_and(|time| time >= SETTLED) || worker.processes().any(has_settled);
         worker.was_ready |= settled;
         let (rules, was_ready) = (worker.spec.rules, worker.was_ready);
         let Some(slot) = worker.slots.get_mut(place.1) else { return };
@@ -251,7 +261,7 @@ impl Fleet {
             self.log(Level::Error, trouble);
         }
         planted!(self, LostRestart, {
-            if self.next_process % 7 == 0 {
+            if self.next_process.is_multiple_of(7) {
                 return;
             }
         });

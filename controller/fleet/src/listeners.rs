@@ -126,11 +126,30 @@ impl Fleet {
         };
         let idle: Vec<_> =
             self.workers.serving().filter(|(_, worker)| is_idle(worker)).map(|(key, _)| key).collect();
+        self.rest_guests();
         for key in idle {
             let is_to_come =
                 self.to_start.contains(&key) || self.successors.iter().any(|(later, _)| *later == key);
             if !is_to_come {
                 self.close_addresses(key);
+            }
+        }
+    }
+
+    /// Lets the sockets of single programs rest that are gone, while others of their worker run: nobody can stand in, since
+    /// a program can't be given another socket.
+    fn rest_guests(&mut self) {
+        let rests = |state| matches!(state, State::Stopped | State::Failed);
+        for key in self.workers.keys() {
+            let Some(worker) = self.workers.get_mut(key).filter(|w| w.spec.kind == Kind::Guest) else { continue };
+            if worker.processes().next().is_none() {
+                continue;
+            }
+            for (index, slot) in worker.slots.iter_mut().enumerate() {
+                let is_gone = slot.is_active() && rests(slot.state()) && slot.is_empty();
+                if is_gone && !std::mem::replace(&mut slot.rests, true) {
+                    self.effects.push(Effect::Rest(key, index));
+                }
             }
         }
     }

@@ -12,7 +12,7 @@ impl Random {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -22,7 +22,7 @@ impl Random {
 
     /// A number from 0 to below 1.
     pub fn fraction(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+        (self.number() >> 11) as f64 / (1u64 << 53) as f64
     }
 }
 
@@ -32,7 +32,13 @@ mod tests {
 
     #[test]
     fn a_seed_gives_the_same_numbers_and_another_one_others() {
-        let some = |seed| std::iter::repeat_with({ let mut r = Random::new(seed); move || r.next() }).take(9);
+        let some = |seed| {
+            std::iter::repeat_with({
+                let mut r = Random::new(seed);
+                move || r.number()
+            })
+            .take(9)
+        };
         assert!(some(1).eq(some(1)));
         assert!(some(1).zip(some(2)).all(|(one, other)| one != other));
         let mut random = Random::new(7);

@@ -136,6 +136,7 @@ impl History {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::disallowed_methods, reason = "a test needs some instant to begin with")]
     use super::*;
 
     const RULES: Rules = Rules {

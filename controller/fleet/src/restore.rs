@@ -3,7 +3,6 @@
 use crate::fleet::Fleet;
 use crate::heartbeat;
 use crate::id::{Inode, ProcessId, WorkerKey};
-use crate::life::START_LIMIT;
 use crate::process::Process;
 use crate::slot::{Role, Slot, Standing};
 use crate::spec::Spec;
@@ -11,7 +10,7 @@ use crate::timer::Timer;
 use crate::worker::Worker;
 use jackfield_shared::status::{Exit, State};
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A worker as the image before has left it.
 #[derive(Clone, Debug)]
@@ -122,20 +121,20 @@ impl Fleet {
             }
             self.places.extend(place.processes().map(|process| (process.id, (key, index))));
         }
-        let interval = heartbeat::interval(worker.spec.watchdog);
+        let limits = (heartbeat::interval(worker.spec.watchdog), worker.spec.ready_timeout);
         for (index, slot) in worker.slots.iter().enumerate() {
-            self.plan_for((key, index), slot, interval);
+            self.plan_for((key, index), slot, limits);
         }
         self.workers.add(key, worker);
     }
 
     /// Plans what is to be done with the processes of a slot.
-    fn plan_for(&mut self, place: (WorkerKey, usize), slot: &Slot, interval: std::time::Duration) {
+    fn plan_for(&mut self, place: (WorkerKey, usize), slot: &Slot, (interval, limit): (Duration, Duration)) {
         for process in slot.processes() {
             let (at, timer) = match (process.leaves_by, process.ready) {
                 (Some(by), _) => (by, Timer::Terminate(process.id)),
                 (None, Some(_)) => (self.now + interval, Timer::Heartbeat(process.id)),
-                (None, None) => (self.now + START_LIMIT, Timer::StartLimit(process.id)),
+                (None, None) => (self.now + limit, Timer::StartLimit(process.id)),
             };
             self.timers.set(at, timer);
         }

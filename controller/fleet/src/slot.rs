@@ -23,6 +23,8 @@ pub struct Slot {
     reason: Option<String>,
     /// Counts the changes of state: a planned restart is meant only for the state it was planned in.
     changes: u64,
+    /// Whether its own sockets rest, since nobody can accept from them.
+    pub(crate) rests: bool,
     pub(crate) standing: Standing,
     pub(crate) restarts: u64,
     pub(crate) last_exit: Option<Exit>,
@@ -206,22 +208,25 @@ impl Slot {
         self.changes += 1;
     }
 
-    /// Seats a process that is starting, unless somebody sits there; then it is handed back.
-    pub(crate) fn start(&mut self, process: Process) -> Result<(), Process> {
-        if self.current().is_some() {
-            return Err(process);
+    /// Seats a process that is starting, unless somebody sits there; returns whether it sits.
+    pub(crate) fn start(&mut self, process: Process) -> bool {
+        let is_free = self.current().is_none();
+        if is_free {
+            self.rests = false;
+            self.sit(Seat::Starting(process), None);
         }
-        self.sit(Seat::Starting(process), None);
-        Ok(())
+        is_free
     }
 
-    /// Lets a process start beside one that is ready and has no successor; else it is handed back.
-    pub(crate) fn start_successor(&mut self, process: Process) -> Result<(), Process> {
+    /// Lets a process start beside one that is ready and has no successor; returns whether there is such a one.
+    pub(crate) fn start_successor(&mut self, process: Process) -> bool {
         match &mut self.seat {
-            Seat::Ready { successor: successor @ None, .. } => *successor = Some(process),
-            _ => return Err(process),
+            Seat::Ready { successor: successor @ None, .. } => {
+                *successor = Some(process);
+                true
+            }
+            _ => false,
         }
-        Ok(())
     }
 
     /// Notes that a process is ready: `None` if that changes nothing, else whoever it takes the place of.
@@ -349,7 +354,7 @@ mod tests {
 
     fn ready(id: u64) -> Slot {
         let mut slot = Slot::default();
-        slot.start(process(id)).unwrap();
+        assert!(slot.start(process(id)));
         slot.ready(ProcessId(id)).unwrap();
         slot
     }
@@ -357,9 +362,9 @@ mod tests {
     #[test]
     fn a_seat_is_taken_once() {
         let mut slot = ready(1);
-        assert!(slot.start(process(2)).is_err());
-        slot.start_successor(process(2)).unwrap();
-        assert!(slot.start_successor(process(3)).is_err());
+        assert!(!slot.start(process(2)));
+        assert!(slot.start_successor(process(2)));
+        assert!(!slot.start_successor(process(3)));
         assert_eq!(slot.role(ProcessId(2)), Some(Role::Successor));
         slot.rest(Rest::Failed, None);
         assert_eq!(slot.state(), State::Ready);
@@ -368,19 +373,22 @@ mod tests {
     #[test]
     fn a_successor_takes_the_seat_when_it_is_ready_or_when_it_is_left_alone() {
         let mut slot = ready(1);
-        slot.start_successor(process(2)).unwrap();
+        assert!(slot.start_successor(process(2)));
         let predecessor = slot.ready(ProcessId(2)).unwrap().unwrap();
         assert_eq!((predecessor.id, slot.current().unwrap().id), (ProcessId(1), ProcessId(2)));
         assert!(slot.ready(ProcessId(2)).is_none());
-        slot.start_successor(process(3)).unwrap();
+        assert!(slot.start_successor(process(3)));
         let (_, ending) = slot.end(ProcessId(2), "killed").unwrap();
-        assert_eq!((ending, slot.state(), slot.reason()), (Ending::Succeeded, State::Starting, Some("killed")));
+        assert_eq!(
+            (ending, slot.state(), slot.reason()),
+            (Ending::Succeeded, State::Starting, Some("killed"))
+        );
     }
 
     #[test]
     fn who_stops_drains_and_then_it_is_stopped() {
         let mut slot = ready(1);
-        slot.start_successor(process(2)).unwrap();
+        assert!(slot.start_successor(process(2)));
         slot.stop().into_iter().for_each(|process| slot.leave(process));
         assert_eq!((slot.state(), slot.leaving().len()), (State::Draining, 2));
         assert!(slot.stop().is_empty());
@@ -388,7 +396,7 @@ mod tests {
         assert_eq!(slot.state(), State::Draining);
         slot.end(ProcessId(2), "").unwrap();
         assert_eq!((slot.state(), slot.is_empty()), (State::Stopped, true));
-        slot.start(process(3)).unwrap();
+        assert!(slot.start(process(3)));
         assert_eq!(slot.state(), State::Starting);
     }
 

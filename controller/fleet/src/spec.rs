@@ -20,6 +20,8 @@ pub struct Spec {
     pub drain_timeout: Duration,
     /// Time between SIGTERM and SIGKILL (`stop.kill_timeout`).
     pub kill_timeout: Duration,
+    /// Time in which a process must be ready (`restart.ready_timeout`).
+    pub ready_timeout: Duration,
     /// Longest silence of a process that is not stuck; zero: any.
     pub watchdog: Duration,
     /// Which workers it starts after, and which addresses it listens on and connects to.

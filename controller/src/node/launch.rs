@@ -99,7 +99,7 @@ pub(crate) fn launch(
         let lock = run_dir.lock().map_err(|e| format!("the lock on {}: {e}", run_dir.path.display()))?;
         let held = Held { run_dir: run_dir.path.clone(), lock, control: server.socket().map_err(control)? };
         let facts =
-            Node { info, started, origin, machine, configuration, generation: 1, given, executable, held };
+            Node { info, started, origin, machine, configuration, given, executable, held };
         let supervisor = Supervisor::new(facts, workers, hub, Some(startup), service);
         let (calls, called) = mpsc::channel(CALLS);
         spawn_local(server.serve(calls));

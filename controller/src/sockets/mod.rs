@@ -229,11 +229,16 @@ impl Bound {
         self.name.as_ref().map(|name| name.file())
     }
 
+    /// Whether it may be closed and be bound again later.
+    pub(crate) fn is_closable(&self) -> bool {
+        let is_ours = matches!(self.endpoint, ListeningEndpoint::Tcp(_) | ListeningEndpoint::Unix(_));
+        is_ours && !self.is_chosen && self.onion.is_none()
+    }
+
     /// Closes its sockets, so that nobody can connect, unless somebody else has bound them or knows them by what the kernel
     /// has chosen; whether there were any.
     pub(crate) fn close(&mut self) -> bool {
-        let is_ours = matches!(self.endpoint, ListeningEndpoint::Tcp(_) | ListeningEndpoint::Unix(_));
-        if !is_ours || self.is_chosen || self.onion.is_some() || self.is_closed() {
+        if !self.is_closable() || self.is_closed() {
             return false;
         }
         self.own.clear();

@@ -50,7 +50,7 @@ pub(crate) struct Former<'a> {
 }
 
 impl<'a> Former<'a> {
-    /// This one.
+    /// This worker.
     pub(super) fn of(worker: &'a Worker) -> Self {
         let processes = Some(worker.common().processes);
         let (bound, arti) = (worker.bound.as_slice(), worker.arti.clone());
@@ -61,7 +61,7 @@ impl<'a> Former<'a> {
 /// The workers of a configuration, with no process yet.
 #[derive(Debug)]
 pub(crate) struct Assembly {
-    /// They, in order.
+    /// Workers, in the order of the configuration.
     pub workers: Vec<Worker>,
     /// What is to be undone if they don't come into effect.
     pub adjustments: Vec<Adjustment>,
@@ -183,7 +183,7 @@ impl Assembler<'_> {
             && let Some(count) = former.scaled
         {
             worker.scaled = Some(count);
-            worker.set_places(count.into());
+            worker.processes = count.into();
         }
     }
 
@@ -260,7 +260,7 @@ impl Assembler<'_> {
 }
 
 pub(super) fn wanted<'a>(worker: &'a Worker, listener: &Listener<'a>) -> Wanted<'a> {
-    let processes = worker.slots.len();
+    let processes = worker.processes;
     Wanted { worker: worker.id(), transport: listener.id, endpoint: listener.endpoint, processes }
 }
 

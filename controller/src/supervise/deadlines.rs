@@ -29,11 +29,10 @@ impl<T> Deadlines<T> {
         self.things.first_key_value().map(|(&(at, _), _)| at)
     }
 
-    /// Takes out the next one that is due by now, with the time at which it was.
-    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<(Instant, T)> {
+    /// Takes out the next one that is due by now.
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<T> {
         let first = self.things.first_entry().filter(|entry| entry.key().0 <= now)?;
-        let ((at, _), thing) = first.remove_entry();
-        Some((at, thing))
+        Some(first.remove())
     }
 }
 
@@ -51,11 +50,11 @@ mod tests {
         }
         assert_eq!(queue.next(), Some(at(1)));
         assert_eq!(queue.pop_due(now), None);
-        assert_eq!(queue.pop_due(at(2)), Some((at(1), "a")));
-        assert_eq!(queue.pop_due(at(2)), Some((at(1), "a2")));
-        assert_eq!(queue.pop_due(at(2)), Some((at(2), "b")));
+        assert_eq!(queue.pop_due(at(2)), Some("a"));
+        assert_eq!(queue.pop_due(at(2)), Some("a2"));
+        assert_eq!(queue.pop_due(at(2)), Some("b"));
         assert_eq!(queue.pop_due(at(2)), None);
-        assert_eq!(queue.pop_due(at(9)), Some((at(3), "c")));
+        assert_eq!(queue.pop_due(at(9)), Some("c"));
         assert_eq!(queue.next(), None);
     }
 }

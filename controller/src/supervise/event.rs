@@ -4,6 +4,7 @@ use crate::guest::Notice;
 use crate::node::Configuration;
 use crate::tls::News;
 use crate::upgrade::Image;
+use jackfield_fleet::ProcessId;
 use jackfield_shared::ipc::{self, FromWorker};
 use jackfield_shared::log::{Level, Record};
 use std::path::PathBuf;
@@ -11,15 +12,11 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 
-/// Names a process for as long as the controller runs; process ids are used again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Key(pub u64);
-
 /// A process of a worker.
 #[derive(Debug)]
 pub(crate) struct Source {
     /// Its name.
-    pub key: Key,
+    pub key: ProcessId,
     /// Id of its worker.
     pub worker: String,
     index: AtomicU16,
@@ -28,7 +25,7 @@ pub(crate) struct Source {
 
 impl Source {
     /// A process with this id.
-    pub(crate) fn new(key: Key, worker: &str, index: u16, pid: u32) -> Self {
+    pub(crate) fn new(key: ProcessId, worker: &str, index: u16, pid: u32) -> Self {
         Self { key, worker: worker.to_owned(), index: AtomicU16::new(index), pid: AtomicU32::new(pid) }
     }
 

@@ -2,7 +2,7 @@
 
 use super::Supervisor;
 use super::due::Due;
-use super::event::Key;
+use jackfield_fleet::ProcessId;
 use crate::control::Response;
 use jackfield_shared::ipc::ToWorker;
 use jackfield_shared::status::{State, Status};
@@ -25,7 +25,7 @@ pub(super) struct Gathers {
 
 #[derive(Debug)]
 struct Gather {
-    waits_for: Vec<(Key, u64)>,
+    waits_for: Vec<(ProcessId, u64)>,
     until: Instant,
     asker: Asker,
 }
@@ -33,7 +33,7 @@ struct Gather {
 #[derive(Debug)]
 enum Asker {
     Client(mpsc::Sender<Response>),
-    Process(Key, u64),
+    Process(ProcessId, u64),
 }
 
 impl Gathers {
@@ -44,7 +44,7 @@ impl Gathers {
     }
 
     /// A process has ended and answers nothing any more.
-    pub(super) fn forget(&mut self, gone: Key) {
+    pub(super) fn forget(&mut self, gone: ProcessId) {
         for gather in &mut self.open {
             gather.waits_for.retain(|(key, _)| *key != gone);
         }
@@ -58,7 +58,7 @@ impl Supervisor {
     }
 
     /// A process wants the status.
-    pub(super) fn asked_for_status(&mut self, key: Key, seq: u64) {
+    pub(super) fn asked_for_status(&mut self, key: ProcessId, seq: u64) {
         match &self.gathers.last {
             Some((at, status)) if at.elapsed() < FRESH => {
                 let status = status.clone();
@@ -71,12 +71,13 @@ impl Supervisor {
     fn gather(&mut self, asker: Asker) {
         let until = Instant::now() + TIME;
         let mut waits_for = Vec::new();
-        for slot in self.workers.all().flat_map(|(_, worker)| &worker.slots) {
-            let current = slot.current.iter().filter(|_| slot.state() == State::Ready);
-            for process in current.chain(&slot.leaving) {
+        for slot in self.fleet.workers().flat_map(|(_, worker)| worker.slots()) {
+            let current = slot.current().filter(|_| slot.state() == State::Ready);
+            for process in current.into_iter().chain(slot.leaving()) {
                 let seq = self.gathers.next_seq();
-                if process.tell(ToWorker::Ping { seq }) {
-                    waits_for.push((process.key(), seq));
+                let process = self.processes.get(&process.id());
+                if let Some(process) = process.filter(|process| process.tell(ToWorker::Ping { seq })) {
+                    waits_for.push((process.source.key, seq));
                 }
             }
         }
@@ -85,7 +86,7 @@ impl Supervisor {
     }
 
     /// A process has answered a question.
-    pub(super) fn answered_ping(&mut self, key: Key, seq: u64) {
+    pub(super) fn answered_ping(&mut self, key: ProcessId, seq: u64) {
         for gather in &mut self.gathers.open {
             gather.waits_for.retain(|&(k, s)| (k, s) != (key, seq));
         }
@@ -111,8 +112,8 @@ impl Supervisor {
         self.gathers.last = Some((now, status));
     }
 
-    fn tell_status(&mut self, key: Key, seq: u64, status: Status) {
-        if let Some(process) = self.process_mut(key) {
+    fn tell_status(&mut self, key: ProcessId, seq: u64, status: Status) {
+        if let Some(process) = self.processes.get(&key) {
             // A process that doesn't read its messages has no use for this one.
             process.tell(ToWorker::Status { seq, status: Box::new(status) });
         }

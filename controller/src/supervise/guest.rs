@@ -5,14 +5,15 @@ mod attend;
 pub(super) use attend::{GuestEnds, attend_guest};
 
 use super::Supervisor;
-use super::event::{Event, Key, Source};
+use super::event::{Event, Source};
+use jackfield_fleet::ProcessId;
 use super::group::Group;
 use super::handover::Feed;
 use super::launch::Launch;
 use super::process::{LastLines, Link, Process, pipe_end};
 use super::worker::{Task, Work};
 use crate::control::{Action, Call, Request, Response};
-use crate::guest::{Fate, Notice, NotifySocket, Program, WATCHDOG_USEC, send, watch};
+use crate::guest::{Fate, NotifySocket, Program, WATCHDOG_USEC, send, watch};
 use crate::logs::{Hub, Lines};
 use crate::stage::{EXECUTABLE, VARIABLE, keeper_value};
 use jackfield_shared::config::{self, Output as Wanted, Ready, Stdin};
@@ -30,14 +31,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 use tokio::net::{UnixStream, unix::pipe};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
-
-/// The longest time that a program may ask for at once.
-const LONGEST: Duration = Duration::from_secs(3600);
 
 /// A guest of the configuration, and where its executable is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -83,17 +80,6 @@ impl Keeper {
     }
 }
 
-/// What a guest's process has told of itself.
-#[derive(Debug, Default)]
-pub(crate) struct Said {
-    /// What it does.
-    pub status: Option<String>,
-    /// Whether it says again and again that it is alive, so that its silence means something.
-    pub is_watched: bool,
-    /// Until when it needs time for what it is doing.
-    pub needs_until: Option<Instant>,
-}
-
 impl Process {
     /// Spawns the process with this index of a guest's worker, with its sockets.
     ///
@@ -102,14 +88,13 @@ impl Process {
     /// # Errors
     /// When the system has no room for another process.
     pub(super) fn spawn_guest(
-        key: Key,
+        key: ProcessId,
         launch: &Launch,
         index: u16,
         guest: &Guest,
         sockets: Vec<(String, OwnedFd)>,
         (events, hub): (&mpsc::Sender<Event>, &Hub),
     ) -> io::Result<Self> {
-        let spawned = Instant::now();
         let options = &guest.program.options;
         let (ours, theirs) = ipc::pair()?;
         let (report, reports) = pipe_with(PipeFlags::CLOEXEC)?;
@@ -193,7 +178,7 @@ impl Process {
         };
         let attendance = attend_guest(ends, (&group, children), &source, &lines, (events, hub));
         let keeper = Keeper { socket, group, was_asked_to_end: Cell::new(false) };
-        Ok(Self::new(source, spawned, lines, (Link::Keeper(keeper), attendance), cgroup))
+        Ok(Self::new(source, lines, (Link::Keeper(keeper), attendance), cgroup))
     }
 }
 
@@ -210,8 +195,9 @@ fn output(wanted: Wanted) -> Stdio {
 impl Supervisor {
     /// Begins to watch the files of guests that are to be restarted when these change.
     pub(super) fn watch_guests(&mut self) {
-        for key in self.workers.keys() {
-            let worker = &mut self.workers[key];
+        let keys: Vec<_> = self.fleet.serving().map(|(key, _)| key).collect();
+        for key in keys {
+            let Some(worker) = self.workers.get_mut(&key) else { continue };
             let Work::Guest(guest) = &worker.work else { continue };
             if worker.watch.is_some() {
                 continue;
@@ -242,30 +228,5 @@ impl Supervisor {
                 }
             }
         });
-    }
-
-    /// A guest says something of itself.
-    pub(super) fn noticed(&mut self, source: &Source, notice: Notice) {
-        let Some(&(worker, _)) = self.places.get(&source.key) else { return };
-        let watchdog = self.workers[worker].common().watchdog;
-        let hub = self.hub.clone();
-        let Some(process) = self.process_mut(source.key) else { return };
-        match notice {
-            Notice::Ready => self.is_ready(source.key),
-            Notice::Status(text) => {
-                hub.publish(source.record(Level::Debug, format!("status: {text}")));
-                process.said.status = Some(text).filter(|text| !text.is_empty());
-            }
-            Notice::Alive => {
-                process.said.is_watched = !watchdog.is_zero();
-                process.heartbeat.heard();
-            }
-            Notice::Stopping => {
-                hub.publish(source.record(Level::Info, "is stopping, as it says"));
-                process.said.is_watched = false;
-            }
-            Notice::Broken => process.kill("it wants to be replaced (WATCHDOG=trigger)"),
-            Notice::Extend(time) => process.said.needs_until = Some(Instant::now() + time.min(LONGEST)),
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! How a worker's processes are started.
 
-use super::event::Key;
+use jackfield_fleet::ProcessId;
 use crate::cgroup::{self, Cgroups, Leaf};
 use crate::guest::Program;
 use crate::stage::{Identity, Spec};
@@ -47,7 +47,7 @@ impl Launch {
     }
 
     /// A cgroup for a process; `None` if it needs none, or cgroups can't be used.
-    pub(super) fn cgroup(&self, worker: &str, Key(key): Key) -> io::Result<Option<Leaf>> {
+    pub(super) fn cgroup(&self, worker: &str, ProcessId(key): ProcessId) -> io::Result<Option<Leaf>> {
         if self.shares() == cgroup::Limits::default() {
             return Ok(None);
         }

@@ -2,81 +2,78 @@
 //! processes, requests on the control socket, signals, deadlines) comes to it one at a time, so nothing is
 //! locked and nothing is half done.
 
-mod adopt;
 mod assemble;
 mod attend;
+mod caller;
 mod calls;
+mod carry_out;
+mod compare;
 mod deadlines;
 mod due;
 mod event;
 mod exit;
+mod finish;
 mod gather;
 mod group;
 mod guest;
 mod handover;
-mod heartbeat;
+mod happened;
 mod launch;
-mod life;
 mod oom;
-mod operation;
-mod order;
 mod orphans;
 mod permit;
+mod plan;
 mod process;
 mod publication;
-mod reload;
 mod report;
-mod rolling;
 mod secure;
 mod service;
 mod setup;
-mod slot;
-mod startup;
-mod state;
-mod stop;
+mod spawn;
+mod spec;
 mod usage;
 mod worker;
-mod workers;
 
 pub(crate) use assemble::{Assembly, Setting, assemble};
+pub(crate) use finish::Startup;
 pub(crate) use handover::Takeover;
 pub(crate) use service::{Keeping, Service};
 pub(crate) use setup::{Machine, worker as set_up};
-pub(crate) use startup::Startup;
 pub(crate) use worker::Worker;
 
 use crate::control::Call;
 use crate::logs::Hub;
 use crate::node::{Configuration, Origin};
 use crate::sockets::Given;
-use crate::upgrade::unblock;
+use crate::upgrade::{Image, unblock};
+use caller::Caller;
 use deadlines::Deadlines;
 use due::Due;
-use event::{Event, Key};
+use event::{Event, Source};
 use gather::Gathers;
-use handover::{Handover, Upgraded};
-use jackfield_shared::config::NodeShutdown;
+use handover::{Handover, Upgraded, WantedImage};
+use jackfield_fleet::{CallerId, Event as FleetEvent, Fleet, ProcessId, Settings, WorkerKey};
 use jackfield_shared::ipc::NodeInfo;
 use jackfield_shared::log::Level;
 use jackfield_worker::children::children;
 use oom::OomWatch;
-use operation::{Caller, Operation};
-use reload::Transition;
+use plan::{Pending, shutdown_of};
+use process::Process;
 use rustix::process::Pid;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
 use std::future::pending;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
-use stop::Phase;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 use tokio::time::sleep_until;
 use usage::Peaks;
 use worker::Task;
-use workers::{WorkerKey, Workers};
 
 /// Events that wait. When the queue is full their senders wait, down to the worker that writes too much.
 const EVENTS: usize = 1024;
@@ -94,8 +91,6 @@ pub(crate) struct Node {
     pub machine: Machine,
     /// The configuration in effect.
     pub configuration: Configuration,
-    /// Counts the configurations that were put into effect, from 1.
-    pub generation: u64,
     /// Sockets that the node was started with, and that somebody else has bound.
     pub given: Vec<Given>,
     /// Where the executable is: there the next release will be.
@@ -115,47 +110,41 @@ pub(crate) struct Held {
     pub control: OwnedFd,
 }
 
-impl Node {
-    /// When the node ends because of its workers; absent: never.
-    fn shutdown(&self) -> Option<&[NodeShutdown]> {
-        self.configuration.loaded.node.as_ref()?.controller.options.shutdown.as_deref()
-    }
-}
-
-/// The actor.
+/// The actor: tells the fleet what happens, and does what that decides.
 #[derive(Debug)]
 pub(crate) struct Supervisor {
     node: Node,
-    workers: Workers,
+    /// What is decided about workers and processes.
+    fleet: Fleet,
+    /// What processes are started with, by workers.
+    workers: BTreeMap<WorkerKey, Worker>,
+    /// How processes are reached.
+    processes: HashMap<ProcessId, Process>,
     hub: Hub,
     startup: Option<Startup>,
-    phase: Phase,
-    /// The change of the node that is under way.
-    transition: Option<Transition>,
-    /// Workers that start when it is their turn.
-    to_start: Vec<WorkerKey>,
-    /// Workers that start when those before them have ended.
-    successors: Vec<(WorkerKey, Option<WorkerKey>)>,
-    /// Somebody wanted a reload when there could be none.
-    reload_wanted: bool,
+    /// What is read and bound for a change of the node.
+    pending: Option<Pending>,
+    /// Clients that wait for results.
+    callers: HashMap<CallerId, Caller>,
+    next_caller: u64,
+    /// The process whose end is being told.
+    ended: Option<Arc<Source>>,
+    /// The image of the executable that somebody asks for just now.
+    wanted_image: Option<WantedImage>,
+    /// The image that was just tried: where it is, and its release.
+    tried_image: Option<(Image, PathBuf, String)>,
     /// Another image of the executable is to go on.
     handover: Option<Handover>,
     /// What there was before this image, while it is not sure to stay.
     upgraded: Option<Upgraded>,
-    /// Who waits for an upgrade,
+    /// Client that waits for an upgrade.
     waiting: Option<Caller>,
-    /// and the connection to them.
+    /// Its control connection, which outlives the image.
     connection: Option<OwnedFd>,
-    /// Whether processes have come or gone since it was last looked who accepts from which socket.
-    listeners_changed: bool,
     /// Watches the files of TLS.
     tls_watch: Option<Task>,
     tickets_planned: bool,
-    /// Where each process is: its worker, index of its slot.
-    places: HashMap<Key, (WorkerKey, usize)>,
-    next_key: u64,
     deadlines: Deadlines<Due>,
-    operations: Vec<Operation>,
     /// Whoever has started the node and wants to know how it is.
     service: Option<Service>,
     gathers: Gathers,
@@ -186,27 +175,30 @@ impl Supervisor {
         service: Option<Service>,
     ) -> Self {
         let (events, incoming) = mpsc::channel(EVENTS);
+        let settings = Settings { parallel_starts: node.machine.cpus.count(), seed: RandomState::new().hash_one(0u8) };
+        let specs = workers.iter().map(Worker::spec).collect();
+        let fleet = Fleet::new(Instant::now(), settings, specs, shutdown_of(&node.configuration));
+        let keys: Vec<_> = fleet.serving().map(|(key, _)| key).collect();
         Self {
             node,
-            workers: Workers::new(workers),
+            fleet,
+            workers: keys.into_iter().zip(workers).collect(),
+            processes: HashMap::new(),
             hub,
             startup,
-            phase: Phase::Running,
-            transition: None,
-            to_start: Vec::new(),
-            successors: Vec::new(),
-            reload_wanted: false,
+            pending: None,
+            callers: HashMap::new(),
+            next_caller: 0,
+            ended: None,
+            wanted_image: None,
+            tried_image: None,
             handover: None,
             upgraded: None,
             waiting: None,
             connection: None,
-            listeners_changed: false,
             tls_watch: None,
             tickets_planned: false,
-            places: HashMap::new(),
-            next_key: 0,
             deadlines: Deadlines::default(),
-            operations: Vec::new(),
             service,
             gathers: Gathers::default(),
             oom: OomWatch::new(),
@@ -215,6 +207,11 @@ impl Supervisor {
             events,
             incoming,
         }
+    }
+
+    /// Workers in effect, in the order of the configuration.
+    fn serving(&self) -> impl Iterator<Item = (WorkerKey, &Worker)> {
+        self.fleet.serving().filter_map(|(key, _)| Some((key, self.workers.get(&key)?)))
     }
 
     /// Runs the node to its end. Must be called in a local runtime, in the main thread: workers die with the
@@ -235,27 +232,29 @@ impl Supervisor {
         spawn_local(self.hub.clone().attend());
         if self.upgraded.is_none() {
             self.say_hello();
-            self.start_all();
+            self.feed(FleetEvent::Begin);
         }
         self.watch_guests();
         self.secure();
         self.is_alive(Instant::now());
-        self.advance();
-        while !self.is_over() {
-            let next = self.deadlines.next();
+        self.feed(FleetEvent::Tick);
+        while self.fleet.farewell().is_none() {
+            let next = self.next_due();
             tokio::select! {
                 Some(event) = self.incoming.recv() => self.happened(event),
                 Some(call) = calls.recv() => self.called(call),
-                () = received(&mut terminate) => self.stop_by_signal("SIGTERM"),
-                () = received(&mut interrupt) => self.stop_by_signal("SIGINT"),
-                () = received(&mut hangup) => self.reload_by_signal(),
+                () = received(&mut terminate) => self.feed(FleetEvent::StopSignal("SIGTERM")),
+                () = received(&mut interrupt) => self.feed(FleetEvent::StopSignal("SIGINT")),
+                () = received(&mut hangup) => self.feed(FleetEvent::ReloadWanted),
                 () = received(&mut upgrade) => self.upgrade(None, None),
                 () = received(&mut children) => self.reap_adopted(),
                 () = received(&mut ignored) => self.hub.log(Level::Info, "SIGUSR1 means nothing to the node"),
                 () = at(next) => {}
             }
-            self.do_what_is_due(Instant::now());
-            self.advance();
+            let now = Instant::now();
+            self.do_what_is_due(now);
+            self.end_gathers(now);
+            self.tell_manager();
             self.hand_over().await;
         }
         let well = self.say_goodbye().await;

@@ -32,8 +32,7 @@ impl Supervisor {
 
     /// The processes of workers, and keepers of guests'.
     fn own_children(&self) -> HashSet<Pid> {
-        let processes = self.workers.all().flat_map(|(_, worker)| worker.processes());
-        processes.map(|process| process.child()).collect()
+        self.processes.values().map(super::process::Process::child).collect()
     }
 
     /// To be called when a keeper has ended without a word: kills all children but those that serve, and those of our

@@ -2,7 +2,6 @@
 //! reach, through the control socket, what it is confined from.
 
 use super::Supervisor;
-use super::worker::Worker;
 use crate::control::{Peer, Request};
 use jackfield_shared::config::ChangesBy;
 use std::fs;
@@ -75,9 +74,8 @@ impl Supervisor {
     /// What a child of the controller is.
     fn kin_of_child(&self, child: u32) -> Kin {
         let is = |process: &super::process::Process| process.child().as_raw_pid().unsigned_abs() == child;
-        let worker = self.workers.all().find(|(_, worker)| worker.processes().any(is));
-        if let Some((_, worker)) = worker {
-            return Kin::OfWorker(worker.id().to_owned());
+        if let Some(process) = self.processes.values().find(|process| is(process)) {
+            return Kin::OfWorker(process.source.worker.clone());
         }
         if self.strangers.iter().any(|stranger| stranger.as_raw_pid().unsigned_abs() == child) {
             return Kin::Stranger;
@@ -87,21 +85,18 @@ impl Supervisor {
         let adopts = std::process::id() == 1;
         let is_launcher =
             fs::read(format!("/proc/{child}/cmdline")).is_ok_and(|line| line.starts_with(LAUNCHER));
-        if !adopts || is_launcher || self.workers.all().any(|(_, worker)| has_lost_a_keeper(worker)) {
+        if !adopts || is_launcher || self.processes.values().any(has_ended) {
             return Kin::LeftBehind;
         }
         Kin::Adopted
     }
 }
 
-/// Whether the keeper of one of its processes has ended, and that was not looked at yet.
-fn has_lost_a_keeper(worker: &Worker) -> bool {
-    let has_ended = |process: &super::process::Process| {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", process.child().as_raw_pid()));
-        // The state stands behind the name, which may hold anything.
-        stat.map_or(true, |stat| stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X'])))
-    };
-    worker.processes().any(has_ended)
+/// Whether it, or its keeper, has ended, and that was not looked at yet.
+fn has_ended(process: &super::process::Process) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", process.child().as_raw_pid()));
+    // The state stands behind the name, which may hold anything.
+    stat.map_or(true, |stat| stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X'])))
 }
 
 #[cfg(test)]

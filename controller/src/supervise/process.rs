@@ -1,11 +1,11 @@
 //! A process of a worker, from its spawn to its end.
 
 use super::attend::{Ends, Parcel, attend, outbox};
-use super::event::{Event, Key, Source};
+use super::event::{Event, Source};
+use jackfield_fleet::ProcessId;
 use super::group::Group;
-use super::guest::{Keeper, Said};
+use super::guest::Keeper;
 use super::handover::{Attendance, attended};
-use super::heartbeat::Heartbeat;
 use super::launch::Launch;
 use super::usage::Usage;
 use crate::cgroup::Leaf;
@@ -15,14 +15,13 @@ use crate::upgrade::ImageIdentity;
 use jackfield_shared::ipc::{self, Counters, Publication, ToWorker};
 use rustix::process::{Pid, Signal};
 use std::cell::RefCell;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
 use std::process::{ChildStderr, ChildStdout, Command, Stdio};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
 use tokio::net::unix::pipe;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -32,37 +31,19 @@ const KEPT_LINES: usize = 10;
 /// Most characters of each of them.
 const KEPT_CHARACTERS: usize = 1024;
 
-/// A running process.
+/// A running process, as it is reached. How it is, is known to the fleet.
 #[derive(Debug)]
 pub(crate) struct Process {
     /// Who it is.
     pub source: Arc<Source>,
-    /// When it was spawned.
-    pub spawned: Instant,
-    /// When it said READY.
-    pub ready: Option<Instant>,
-    /// Whether it waits for the word to accept.
-    pub prepared: bool,
-    /// The generation of the configuration it was started with.
-    pub generation: u64,
-    /// Inodes of the sockets it accepts from, or is about to.
-    pub listening: BTreeSet<u64>,
-    /// Whether it has no room for sockets of others.
-    pub is_full: bool,
     /// What it has counted, as far as it has told.
     pub counters: Counters,
     /// What has become of the onion services it publishes, as far as it has told.
     pub publications: Vec<Publication>,
     /// The most resident memory it was seen with, in bytes.
     pub peak_rss: u64,
-    /// Why it ends, as it has said itself or as we have decided.
-    pub reason: Option<String>,
-    /// Whether its loop is alive.
-    pub heartbeat: Heartbeat,
-    /// What it has told of itself, if it is a guest's.
-    pub said: Said,
-    /// For one that drains: when it must have ended.
-    pub leaves_by: Option<Instant>,
+    /// What it does, as far as it has told, if it is a guest's.
+    pub status: Option<String>,
     /// The image of the executable that it runs, if that is not this one.
     pub image: Option<ImageIdentity>,
     pub(super) lines: LastLines,
@@ -109,13 +90,12 @@ impl Process {
     /// # Errors
     /// When the system has no room for another process.
     pub(crate) fn spawn(
-        key: Key,
+        key: ProcessId,
         launch: &Launch,
         (worker, index): (&str, u16),
         first: Parcel,
         tasks: (&mpsc::Sender<Event>, &Hub),
     ) -> io::Result<Self> {
-        let spawned_at = Instant::now();
         let (ours, theirs) = ipc::pair()?;
         let ipc = ipc::split(ours)?;
         let children = signal(SignalKind::child())?;
@@ -154,44 +134,34 @@ impl Process {
         let (stdout, stderr) = (Some(Lines::new(stdout)), Some(Lines::new(stderr)));
         let ends = Ends { to: Some((ipc.0, messages)), from: Some(ipc.1), stdout, stderr };
         let attendance = attend(ends, (&group, children), &source, &lines, tasks);
-        Ok(Self::new(source, spawned_at, lines, (Link::Worker(outbox, group), attendance), cgroup))
+        Ok(Self::new(source, lines, (Link::Worker(outbox, group), attendance), cgroup))
     }
 
     /// A process that was just spawned.
     pub(super) fn new(
         source: Arc<Source>,
-        spawned: Instant,
         lines: LastLines,
         (link, attendance): (Link, Attendance),
         cgroup: Option<Leaf>,
     ) -> Self {
         Self {
             source,
-            spawned,
-            ready: None,
-            prepared: false,
-            generation: 1,
-            listening: BTreeSet::new(),
-            is_full: false,
             counters: Counters::default(),
             publications: Vec::new(),
             peak_rss: 0,
-            reason: None,
-            heartbeat: Heartbeat::default(),
-            said: Said::default(),
+            status: None,
             lines,
             link,
             attendance,
             cgroup,
-            leaves_by: None,
             image: None,
         }
     }
 
     /// A process that another image of the executable has spawned, to which nobody attends yet.
-    pub(super) fn restore(source: Arc<Source>, spawned: Instant, link: Link, cgroup: Option<Leaf>) -> Self {
+    pub(super) fn restore(source: Arc<Source>, link: Link, cgroup: Option<Leaf>) -> Self {
         let (attendance, ..) = attended();
-        Self::new(source, spawned, LastLines::default(), (link, attendance), cgroup)
+        Self::new(source, LastLines::default(), (link, attendance), cgroup)
     }
 
     /// The group of what the controller has started: the process, or a guest's keeper.
@@ -200,11 +170,6 @@ impl Process {
             Link::Worker(_, group) => group,
             Link::Keeper(keeper) => &keeper.group,
         }
-    }
-
-    /// Its name.
-    pub(crate) fn key(&self) -> Key {
-        self.source.key
     }
 
     /// Puts a message into its queue; false if that is full or the process is gone. A guest understands only that
@@ -225,11 +190,6 @@ impl Process {
         }
     }
 
-    /// Whether its silence means that it is stuck.
-    pub(crate) fn is_watched(&self) -> bool {
-        matches!(self.link, Link::Worker(..)) || self.said.is_watched
-    }
-
     /// The child of the controller that it is: the process itself, or its keeper.
     pub(super) fn child(&self) -> Pid {
         match &self.link {
@@ -238,23 +198,12 @@ impl Process {
         }
     }
 
-    /// Whether it is a guest's.
-    pub(crate) fn is_guest(&self) -> bool {
-        matches!(self.link, Link::Keeper(_))
-    }
-
     /// Sends a signal to it and to all it has started.
     pub(crate) fn signal(&self, signal: Signal) {
         match &self.link {
             Link::Worker(_, group) => group.signal(signal),
             Link::Keeper(keeper) => keeper.signal(signal),
         }
-    }
-
-    /// Kills it, for a reason that its exit will be recorded with.
-    pub(crate) fn kill(&mut self, reason: impl Into<String>) {
-        self.reason.get_or_insert(reason.into());
-        self.signal(Signal::KILL);
     }
 
     /// Looks how much memory it has needed so far.

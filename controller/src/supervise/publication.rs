@@ -2,7 +2,6 @@
 
 use super::Supervisor;
 use super::event::Source;
-use super::worker::Worker;
 use crate::sockets::Bound;
 use jackfield_shared::config::{Transport, TransportKind};
 use jackfield_shared::ipc::Publication;
@@ -25,7 +24,7 @@ impl Supervisor {
             (None, _) => return,
         };
         self.hub.publish(source.record(level, text));
-        let Some(process) = self.process_mut(source.key) else { return };
+        let Some(process) = self.processes.get_mut(&source.key) else { return };
         process
             .publications
             .retain(|p| (&p.worker, &p.transport) != (&publication.worker, &publication.transport));
@@ -34,10 +33,10 @@ impl Supervisor {
 
     /// Where a service is to be reached, as a URI.
     fn uri(&self, worker: &str, transport: &str) -> Option<String> {
-        let mut services = self.workers.serving().flat_map(Worker::services);
+        let mut services = self.serving().flat_map(|(_, worker)| worker.services());
         let service =
             services.find(|service| (&*service.worker, &*service.transport) == (worker, transport))?;
-        let worker = self.workers.serving().find(|candidate| candidate.id() == worker)?;
+        let (_, worker) = self.serving().find(|(_, candidate)| candidate.id() == worker)?;
         match worker.transports().iter().find(|candidate| candidate.id == transport) {
             Some(transport) => Some(uri(transport, &service.address, service.port)),
             // What a guest speaks is not known.
@@ -49,12 +48,13 @@ impl Supervisor {
     pub(super) fn publication(&self, bound: &Bound) -> Option<(String, EndpointState, Option<String>)> {
         let onion = bound.onion.clone()?;
         let is_it = |worker: &str, transport: &str| worker == bound.worker && transport == bound.transport;
-        for worker in self.workers.serving() {
+        for (key, worker) in self.serving() {
             if !worker.services().iter().any(|service| is_it(&service.worker, &service.transport)) {
                 continue;
             }
-            let Some(slot) = worker.slots.first() else { continue };
-            let mut told = slot.current.iter().flat_map(|process| &process.publications);
+            let Some(slot) = self.fleet.worker(key).and_then(|worker| worker.slots().first()) else { continue };
+            let current = slot.current().and_then(|process| self.processes.get(&process.id()));
+            let mut told = current.into_iter().flat_map(|process| &process.publications);
             let told = told.rfind(|p| is_it(&p.worker, &p.transport));
             let (state, reason) = match (slot.state(), told) {
                 (State::Ready, Some(told)) => (told.state, told.reason.clone()),
@@ -62,7 +62,7 @@ impl Supervisor {
                 (state, _) => {
                     let failed = state == State::Failed;
                     let degraded = if failed { EndpointState::Failed } else { EndpointState::Degraded };
-                    let why = slot.reason.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+                    let why = slot.reason().map(|why| format!(": {why}")).unwrap_or_default();
                     (
                         degraded,
                         Some(format!("worker {}, which publishes, is in state {state}{why}", worker.id())),

@@ -1,14 +1,11 @@
 //! The status of the node.
 
-use super::process::Process;
-use super::slot::Slot;
 use super::usage::Usage;
-use super::workers::WorkerKey;
 use super::{Supervisor, Worker};
 use crate::sockets::{Bound, Socket};
+use jackfield_fleet::{Process, Slot, Worker as Known, WorkerKey};
 use jackfield_shared::ipc::RealmCounters;
-use jackfield_shared::log::Level;
-use jackfield_shared::status::{self, EndpointState, Listener, Logs, State, Status};
+use jackfield_shared::status::{self, Connections, EndpointState, Listener, Logs, State, Status};
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -23,25 +20,26 @@ impl Supervisor {
             dir: info.dir.display().to_string(),
             config: self.node.configuration.name.clone(),
             uptime_s: now.duration_since(self.node.started).as_secs_f64(),
-            generation: self.node.generation,
+            generation: self.fleet.generation(),
         };
-        let dropped =
-            self.workers.all().map(|(_, worker)| worker.logs_dropped()).sum::<u64>() + self.hub.dropped();
-        let bounds = self.workers.serving().flat_map(|worker| worker.bound.iter().map(move |b| (worker, b)));
+        let by_ended = self.workers.values().map(Worker::ended_dropped).sum::<u64>();
+        let by_others = self.processes.values().map(|process| process.counters.logs_dropped).sum::<u64>();
+        let dropped = by_ended + by_others + self.hub.dropped();
+        let bounds = self.serving().flat_map(|(key, worker)| worker.bound.iter().map(move |b| (key, worker, b)));
         Status {
             node,
             workers: self.workers_status(now),
-            endpoints: bounds.filter_map(|(worker, bound)| self.endpoint_status(worker, bound)).collect(),
+            endpoints: bounds.filter_map(|(key, worker, bound)| self.endpoint_status(key, worker, bound)).collect(),
             logs: Logs { dropped, sinks: self.hub.sinks() },
-            realms: self.workers.serving().flat_map(realms_status).collect(),
+            realms: self.fleet.serving().flat_map(|(_, worker)| self.realms_status(worker)).collect(),
         }
     }
 
     /// The workers in effect, each with those before it that drain; then those that are gone but for draining.
     fn workers_status(&self, now: Instant) -> Vec<status::Worker> {
-        let status = |worker: &Worker| worker_status(worker, self.hub.level(Some(worker.id())), now);
-        let mut workers: Vec<_> = self.workers.serving().map(status).collect();
-        for (_, former) in self.former() {
+        let status = |(key, known)| self.worker_status(key, known, now);
+        let mut workers: Vec<_> = self.fleet.serving().map(status).collect();
+        for former in self.fleet.former() {
             let draining = status(former);
             match workers.iter_mut().find(|worker| worker.id == draining.id) {
                 Some(worker) => worker.processes.extend(draining.processes),
@@ -51,17 +49,23 @@ impl Supervisor {
         workers
     }
 
-    /// Workers of earlier configurations, which drain.
-    pub(super) fn former(&self) -> impl Iterator<Item = (WorkerKey, &Worker)> {
-        self.workers.all().filter(move |(key, worker)| !self.workers.is_serving(*key) && !worker.arriving)
+    /// The counters of a transport, over all processes there are and were.
+    fn connections(&self, key: WorkerKey, transport: &str) -> Connections {
+        let ended = self.workers.get(&key).map(|worker| worker.ended(transport));
+        let mut total = ended.unwrap_or_default();
+        let listeners = self.processes_of(key).flat_map(|process| &process.counters.listeners);
+        for listener in listeners.filter(|listener| listener.transport == transport) {
+            total += listener.connections;
+        }
+        total
     }
 
-    fn endpoint_status(&self, worker: &Worker, bound: &Bound) -> Option<status::Endpoint> {
+    fn endpoint_status(&self, key: WorkerKey, worker: &Worker, bound: &Bound) -> Option<status::Endpoint> {
         let listens = worker.listener(&bound.transport)?;
         let (onion, state, reason) = match self.publication(bound) {
             Some((service, state, reason)) => (Some(service), state, reason),
             None if bound.is_closed() => {
-                let (id, state) = (worker.id(), worker.state());
+                let (id, state) = (worker.id(), self.fleet.worker(key)?.state());
                 let reason = format!(
                     "worker {id} is {state}, and the address is closed until `jackfield worker start {id}`"
                 );
@@ -79,9 +83,9 @@ impl Supervisor {
             },
         };
         let listener = |(socket, process): (&Rc<Socket>, _)| Listener { inode: socket.inode, process };
-        let former = self.former().filter(|(_, former)| former.id() == worker.id());
-        let mut connections = worker.connections(&bound.transport);
-        former.for_each(|(_, former)| connections += former.connections(&bound.transport));
+        let former = self.fleet.former().filter(|(_, former)| former.spec().id == worker.id());
+        let mut connections = self.connections(key, &bound.transport);
+        former.for_each(|(key, _)| connections += self.connections(key, &bound.transport));
         Some(status::Endpoint {
             worker: bound.worker.clone(),
             transport: bound.transport.clone(),
@@ -96,72 +100,83 @@ impl Supervisor {
             connections,
         })
     }
-}
 
-/// The realms of a worker, as the process that routes them has told.
-fn realms_status(worker: &Worker) -> Vec<status::Realm> {
-    let current = worker.slots.iter().filter_map(|slot| slot.current.as_ref());
-    let told = current.flat_map(|process| &process.counters.realms);
-    let realm = |told: &RealmCounters| status::Realm {
-        worker: worker.id().to_owned(),
-        takeovers: 0,
-        last_takeover_ms: None,
-        told: told.clone(),
-    };
-    told.map(realm).collect()
-}
-
-fn worker_status(worker: &Worker, log_level: Level, now: Instant) -> status::Worker {
-    let state = worker.state();
-    let mut active = worker.active();
-    let reason = active.find(|(_, slot)| slot.state() == state).and_then(|(_, slot)| slot.reason.clone());
-    let shown = worker.slots.iter().filter(|slot| slot.is_active() || (slot.retired && !slot.is_empty()));
-    status::Worker {
-        id: worker.id().to_owned(),
-        kind: worker.kind_name().to_owned(),
-        state,
-        reason,
-        log_level: Some(log_level),
-        processes: shown.flat_map(|slot| slot_status(slot, worker.generation, now)).collect(),
+    /// The realms of a worker, as the process that routes them has told.
+    fn realms_status(&self, worker: &Known) -> Vec<status::Realm> {
+        let current = worker.slots().iter().filter_map(Slot::current);
+        let told = current.filter_map(|process| self.processes.get(&process.id()));
+        let realm = |told: &RealmCounters| status::Realm {
+            worker: worker.spec().id.clone(),
+            takeovers: 0,
+            last_takeover_ms: None,
+            told: told.clone(),
+        };
+        told.flat_map(|process| &process.counters.realms).map(realm).collect()
     }
-}
 
-/// The process that the slot's state is about comes first; then its replacement and those that drain.
-fn slot_status(slot: &Slot, generation: u64, now: Instant) -> Vec<status::Process> {
-    // A slot that drains has no current process but the one that drains.
-    let (first, others) = match (slot.state(), slot.leaving.split_last()) {
-        (State::Draining, Some((last, others))) => (Some(last), others),
-        _ => (slot.current.as_ref(), slot.leaving.as_slice()),
-    };
-    let status = |state, process| process_status(slot, state, process, generation, now);
-    // Of a worker that is gone only what still runs is of interest.
-    let mut processes: Vec<_> =
-        (!slot.retired || first.is_some()).then(|| status(slot.state(), first)).into_iter().collect();
-    processes.extend(slot.replacement.iter().map(|process| status(State::Starting, Some(process))));
-    processes.extend(others.iter().map(|process| status(State::Draining, Some(process))));
-    processes
-}
+    fn worker_status(&self, key: WorkerKey, known: &Known, now: Instant) -> status::Worker {
+        let (id, state) = (&known.spec().id, known.state());
+        let mut active = known.active();
+        let reason = active.find(|(_, slot)| slot.state() == state).and_then(|(_, slot)| slot.reason());
+        let slots = known.slots().iter().zip(0u16..);
+        let shown = slots.filter(|(slot, _)| slot.is_active() || (slot.is_retired() && !slot.is_empty()));
+        let kind = self.workers.get(&key).map_or("", Worker::kind_name);
+        status::Worker {
+            id: id.clone(),
+            kind: kind.to_owned(),
+            state,
+            reason: reason.map(ToOwned::to_owned),
+            log_level: Some(self.hub.level(Some(id))),
+            processes: shown
+                .flat_map(|(slot, index)| self.slot_status((slot, index), known.generation(), now))
+                .collect(),
+        }
+    }
 
-fn process_status(
-    slot: &Slot,
-    state: State,
-    process: Option<&Process>,
-    generation: u64,
-    now: Instant,
-) -> status::Process {
-    let usage = process.map(|process| Usage::of(process.source.pid())).unwrap_or_default();
-    let listeners = process.into_iter().flat_map(|process| &process.counters.listeners);
-    status::Process {
-        index: slot.index,
-        pid: process.map(|process| process.source.pid()),
-        state,
-        status: process.and_then(|process| process.said.status.clone()),
-        generation: process.map_or(generation, |process| process.generation),
-        uptime_s: process.map_or(0.0, |process| now.duration_since(process.spawned).as_secs_f64()),
-        restarts: slot.restarts,
-        rss_bytes: usage.rss_bytes,
-        cpu_s: usage.cpu_s,
-        connections: listeners.map(|listener| listener.connections.open).sum(),
-        last_exit: slot.last_exit.clone(),
+    /// The process that the slot's state is about comes first; then its successor and those that drain.
+    fn slot_status(
+        &self,
+        (slot, index): (&Slot, u16),
+        generation: u64,
+        now: Instant,
+    ) -> Vec<status::Process> {
+        // A slot that drains has no current process but the one that drains.
+        let (first, others) = match (slot.state(), slot.leaving().split_last()) {
+            (State::Draining, Some((last, others))) => (Some(last), others),
+            _ => (slot.current(), slot.leaving()),
+        };
+        let status = |state, process| self.process_status((slot, index), state, process, generation, now);
+        // Of a worker that is gone only what still runs is of interest.
+        let mut processes: Vec<_> =
+            (!slot.is_retired() || first.is_some()).then(|| status(slot.state(), first)).into_iter().collect();
+        processes.extend(slot.successor().map(|process| status(State::Starting, Some(process))));
+        processes.extend(others.iter().map(|process| status(State::Draining, Some(process))));
+        processes
+    }
+
+    fn process_status(
+        &self,
+        (slot, index): (&Slot, u16),
+        state: State,
+        known: Option<&Process>,
+        generation: u64,
+        now: Instant,
+    ) -> status::Process {
+        let process = known.and_then(|known| self.processes.get(&known.id()));
+        let usage = process.map(|process| Usage::of(process.source.pid())).unwrap_or_default();
+        let listeners = process.into_iter().flat_map(|process| &process.counters.listeners);
+        status::Process {
+            index,
+            pid: process.map(|process| process.source.pid()),
+            state,
+            status: process.and_then(|process| process.status.clone()),
+            generation: known.map_or(generation, Process::generation),
+            uptime_s: known.map_or(0.0, |known| now.duration_since(known.spawned()).as_secs_f64()),
+            restarts: slot.restarts(),
+            rss_bytes: usage.rss_bytes,
+            cpu_s: usage.cpu_s,
+            connections: listeners.map(|listener| listener.connections.open).sum(),
+            last_exit: slot.last_exit().cloned(),
+        }
     }
 }

@@ -2,9 +2,11 @@
 
 use super::due::Due;
 use super::event::Event;
+use super::process::Process;
 use super::worker::{Task, Work};
 use super::{Supervisor, Worker};
 use crate::tls::{News, files_of, has_tickets, watch};
+use jackfield_fleet::WorkerKey;
 use jackfield_shared::ipc::ToWorker;
 use jackfield_shared::log::Level;
 use jackfield_shared::tls::{Files, TicketKeys};
@@ -29,25 +31,35 @@ impl Worker {
         }
     }
 
-    /// Serves with these files from now on.
-    pub(super) fn take_tls_files(&mut self, files: Files) {
-        if self.tls_files != files {
-            for process in self.processes() {
-                process.tell(ToWorker::TlsFiles(files.clone()));
-            }
-            self.tls_files = files;
-        }
-    }
 }
 
 impl Supervisor {
+    /// The processes of a worker.
+    pub(super) fn processes_of(&self, key: WorkerKey) -> impl Iterator<Item = &Process> {
+        let processes = self.fleet.worker(key).into_iter().flat_map(|worker| worker.processes());
+        processes.filter_map(|process| self.processes.get(&process.id()))
+    }
+
+    /// Lets the processes of a worker serve with these files from now on.
+    pub(super) fn take_tls_files(&mut self, key: WorkerKey, files: Files) {
+        if self.workers.get(&key).is_none_or(|worker| worker.tls_files == files) {
+            return;
+        }
+        for process in self.processes_of(key) {
+            process.tell(ToWorker::TlsFiles(files.clone()));
+        }
+        if let Some(worker) = self.workers.get_mut(&key) {
+            worker.tls_files = files;
+        }
+    }
+
     /// Begins to watch the files, and to change the ticket keys.
     pub(super) fn secure(&mut self) {
-        let (events, generation) = (self.events.clone(), self.node.generation);
+        let (events, generation) = (self.events.clone(), self.fleet.generation());
         let news = async move |news| events.send(Event::TlsFiles(generation, news)).await.is_ok();
         let watching = spawn_local(watch(self.node.configuration.tls.clone(), news));
         self.tls_watch = Some(Task(watching.abort_handle()));
-        let has_tickets = self.workers.serving().any(|worker| worker.ticket_keys.is_some());
+        let has_tickets = self.serving().any(|(_, worker)| worker.ticket_keys.is_some());
         if has_tickets && !std::mem::replace(&mut self.tickets_planned, true) {
             self.deadlines.push(Instant::now() + TICKET_LIFETIME, Due::TicketKeys);
         }
@@ -55,7 +67,7 @@ impl Supervisor {
 
     /// Files have changed.
     pub(super) fn tls_renewed(&mut self, generation: u64, News { files, renewed, obstacles }: News) {
-        if generation != self.node.generation {
+        if generation != self.fleet.generation() {
             return;
         }
         for obstacle in obstacles {
@@ -67,22 +79,26 @@ impl Supervisor {
         }
         let names: Vec<_> = renewed.iter().map(|path| path.display().to_string()).collect();
         self.hub.log(Level::Info, format!("TLS: new connections use {}, which changed", names.join(", ")));
-        for key in self.workers.keys() {
-            let worker = &mut self.workers[key];
-            worker.take_tls_files(worker.tls_files_of(&files));
+        let changed: Vec<_> = self.serving().map(|(key, worker)| (key, worker.tls_files_of(&files))).collect();
+        for (key, files) in changed {
+            self.take_tls_files(key, files);
         }
         self.node.configuration.tls.files = files;
     }
 
     /// Tickets are sealed with new keys from now on; those that were just sealed can be opened still.
     pub(super) fn change_ticket_keys(&mut self, now: Instant) {
-        for worker in self.workers.all_mut() {
+        let mut changed = Vec::new();
+        for (key, worker) in &mut self.workers {
             let Some((before, current)) = worker.ticket_keys.take().zip(new_ticket_key()) else { continue };
             let keys = TicketKeys { current, previous: Some(before.current) };
-            for process in worker.processes() {
+            worker.ticket_keys = Some(keys.clone());
+            changed.push((*key, keys));
+        }
+        for (key, keys) in changed {
+            for process in self.processes_of(key) {
                 process.tell(ToWorker::TicketKeys(keys.clone()));
             }
-            worker.ticket_keys = Some(keys);
         }
         self.deadlines.push(now + TICKET_LIFETIME, Due::TicketKeys);
     }

@@ -2,12 +2,11 @@
 //! node.
 
 use super::due::Due;
-use super::reload::is_reload;
-use super::stop::Phase;
-use super::{Supervisor, Worker};
+use super::Supervisor;
 use crate::sockets::{Given, Socket};
 use crate::systemd::{Manager, kept_name};
 use crate::upgrade::ServiceState;
+use jackfield_fleet::Kind;
 use jackfield_shared::log::Level;
 use jackfield_shared::status::State;
 use rustix::time::{ClockId, clock_gettime};
@@ -105,8 +104,8 @@ impl Supervisor {
         let Some(mut service) = self.service.take() else { return };
         let sockets: Vec<_> = self
             .workers
-            .all()
-            .flat_map(|(_, worker)| &worker.bound)
+            .values()
+            .flat_map(|worker| &worker.bound)
             .flat_map(|bound| bound.listeners())
             .map(|(socket, _)| Rc::clone(socket))
             .collect();
@@ -120,12 +119,12 @@ impl Supervisor {
             text += &format!("STATUS={status}\n");
             service.status = status;
         }
-        if matches!(self.phase, Phase::Stopping { .. }) {
+        if self.fleet.is_stopping() {
             if !std::mem::replace(&mut service.is_stopping, true) {
                 text += "STOPPING=1\n";
             }
         } else {
-            let is_reloading = self.transition.as_ref().is_some_and(is_reload);
+            let is_reloading = self.fleet.is_reloading();
             let was_reloading = std::mem::replace(&mut service.is_reloading, is_reloading);
             if is_reloading && !was_reloading {
                 let now = clock_gettime(ClockId::Monotonic);
@@ -146,20 +145,20 @@ impl Supervisor {
     }
 
     fn has_failed_processes(&self) -> bool {
-        let serving = self.workers.serving().filter(|worker| worker.serves());
-        serving.flat_map(Worker::active).any(|(_, slot)| slot.state() == State::Failed)
+        let serving = self.fleet.serving().filter(|(_, worker)| worker.spec().kind != Kind::Publisher);
+        serving.flat_map(|(_, worker)| worker.active()).any(|(_, slot)| slot.state() == State::Failed)
     }
 
     /// How the node is, in one line.
     fn status_for_manager(&self) -> String {
-        if matches!(self.phase, Phase::Stopping { .. }) {
-            return format!("draining, processes left: {}", self.places.len());
+        if self.fleet.is_stopping() {
+            return format!("draining, processes left: {}", self.fleet.process_count());
         }
         let (mut ready, mut all) = (0, 0);
-        for (_, slot) in self.workers.serving().flat_map(Worker::active) {
+        for (_, slot) in self.fleet.serving().flat_map(|(_, worker)| worker.active()) {
             all += 1;
             ready += usize::from(slot.state() == State::Ready);
         }
-        format!("processes ready: {ready} of {all}, generation {}", self.node.generation)
+        format!("processes ready: {ready} of {all}, generation {}", self.fleet.generation())
     }
 }

@@ -154,7 +154,7 @@ fn one(
         cgroups: machine.cgroups.clone(),
         directory: directory.into(),
     };
-    let processes = machine.cpus.processes(config.common.processes);
+    let processes = machine.cpus.processes(config.common.processes).into();
     Ok(Worker::new(Work::Serve(Box::new(config)), launch, processes))
 }
 
@@ -194,7 +194,7 @@ fn guest(
         environment,
         directory: workdir.clone(),
     };
-    let processes = machine.cpus.processes(config.common.processes);
+    let processes = machine.cpus.processes(config.common.processes).into();
     let guest = Guest { worker: config, program, executable };
     Ok(Worker::new(Work::Guest(Box::new(guest)), launch, processes))
 }

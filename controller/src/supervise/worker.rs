@@ -3,23 +3,15 @@
 use super::guest::Guest;
 use super::launch::Launch;
 use super::process::Process;
-use super::slot::Slot;
-use super::state::least_healthy;
-use crate::decide::restart::Rules;
 use crate::sockets::{ArtiSocket, Bound};
 use jackfield_shared::config;
 use jackfield_shared::ipc::{DaemonService, OnionService};
-use jackfield_shared::status::{Connections, State};
+use jackfield_shared::status::Connections;
 use jackfield_shared::tls::{Files, TicketKeys};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::time::Duration;
 use tokio::task::AbortHandle;
-
-/// The longest delay between starts, unless the configuration says another one.
-const USUAL: Duration = Duration::from_secs(2);
-const USUAL_ALONE: Duration = Duration::from_secs(30);
 
 /// A task that ends with whoever wanted it.
 #[derive(Debug)]
@@ -82,31 +74,25 @@ pub(crate) struct Embedded {
     pub services: Vec<OnionService>,
 }
 
-/// A worker and its places for processes.
+/// A worker: what its processes are started with, and what they share. How they are is known to the fleet.
 #[derive(Debug)]
 pub(crate) struct Worker {
     /// What its processes do.
     pub work: Work,
     /// How its processes are started.
     pub launch: Launch,
-    /// Its places.
-    pub slots: Vec<Slot>,
+    /// Number of its processes.
+    pub processes: usize,
     /// What it listens on, by transports.
     pub bound: Vec<Bound>,
     /// How many processes somebody wanted it to have, in place of what the configuration says.
     pub scaled: Option<u16>,
     /// Watches its files, if it is a guest that is to be restarted when they change.
     pub watch: Option<Task>,
-    /// Whether it is of a configuration that may still be given up.
-    pub arriving: bool,
-    /// Whether a process of it was ready, and by more than that it runs: then it is never given up.
-    pub was_ready: bool,
     /// The files that its TLS sections name.
     pub tls_files: Files,
     /// Where the node's Arti answers: accepted from by Arti itself, connected to by the others that have it.
     pub arti: Option<Rc<ArtiSocket>>,
-    /// The generation of the configuration that its processes are started with.
-    pub generation: u64,
     /// What its processes seal session tickets with; absent where none has TLS.
     pub ticket_keys: Option<TicketKeys>,
     /// What ended processes had counted: a node's counters never go down.
@@ -115,21 +101,17 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// A worker with so many empty places.
-    pub(crate) fn new(work: Work, launch: Launch, processes: u16) -> Self {
-        let slots = (0..processes).map(Slot::new).collect();
+    /// A worker with so many processes.
+    pub(crate) fn new(work: Work, launch: Launch, processes: usize) -> Self {
         let mut worker = Self {
             work,
             launch,
-            slots,
+            processes,
             bound: Vec::new(),
             scaled: None,
             watch: None,
-            arriving: false,
-            was_ready: false,
             tls_files: Files::default(),
             arti: None,
-            generation: 1,
             ticket_keys: None,
             ended: HashMap::new(),
             ended_dropped: 0,
@@ -226,53 +208,6 @@ impl Worker {
         matches!(&self.work, Work::Guest(guest) if guest.program.ready == config::Ready::Started)
     }
 
-    /// Whether it serves a worker of the configuration; without the others the node goes on, if degraded.
-    pub(crate) fn serves(&self) -> bool {
-        !matches!(self.work, Work::Publish(_))
-    }
-
-    /// The places of the configuration in effect.
-    pub(crate) fn active(&self) -> impl Iterator<Item = (usize, &Slot)> {
-        self.slots.iter().enumerate().filter(|(_, slot)| slot.is_active())
-    }
-
-    /// Gives it so many places, which are empty.
-    pub(crate) fn set_places(&mut self, count: usize) {
-        self.slots = (0..count).map(|index| Slot::new(u16::try_from(index).unwrap_or(u16::MAX))).collect();
-    }
-
-    /// The place with this index, made if there is none; one that is about to go stays.
-    pub(crate) fn place(&mut self, index: usize) -> &mut Slot {
-        while self.slots.len() <= index {
-            self.slots.push(Slot::new(u16::try_from(self.slots.len()).unwrap_or(u16::MAX)));
-        }
-        &mut self.slots[index]
-    }
-
-    /// The state of its least healthy process.
-    pub(crate) fn state(&self) -> State {
-        least_healthy(self.active().map(|(_, slot)| slot.state()))
-    }
-
-    /// How its processes are started again.
-    pub(crate) fn restart_rules(&self) -> Rules {
-        let restart = &self.common().restart;
-        // A guest that has got its port by itself may have to wait for it.
-        let usual = if self.can_overlap() { USUAL } else { USUAL_ALONE };
-        Rules {
-            policy: restart.policy,
-            max_restarts: restart.max_restarts,
-            period: restart.period,
-            first: restart.backoff,
-            longest: restart.backoff_max.unwrap_or(usual).max(restart.backoff),
-        }
-    }
-
-    /// All its processes.
-    pub(crate) fn processes(&self) -> impl Iterator<Item = &Process> {
-        self.slots.iter().flat_map(Slot::processes)
-    }
-
     /// Keeps what a process, which has ended, had counted.
     pub(crate) fn keep_counters(&mut self, process: &Process) {
         for listener in &process.counters.listeners {
@@ -300,18 +235,13 @@ impl Worker {
         self.ended_dropped += former.ended_dropped;
     }
 
-    /// The counters of a transport, over all processes there are and were.
-    pub(crate) fn connections(&self, transport: &str) -> Connections {
-        let mut total = self.ended.get(transport).copied().unwrap_or_default();
-        let listeners = self.processes().flat_map(|process| &process.counters.listeners);
-        for listener in listeners.filter(|listener| listener.transport == transport) {
-            total += listener.connections;
-        }
-        total
+    /// What ended processes had counted of a transport.
+    pub(crate) fn ended(&self, transport: &str) -> Connections {
+        self.ended.get(transport).copied().unwrap_or_default()
     }
 
-    /// Records that the processes there are and were had to drop.
-    pub(crate) fn logs_dropped(&self) -> u64 {
-        self.ended_dropped + self.processes().map(|process| process.counters.logs_dropped).sum::<u64>()
+    /// Records that ended processes had to drop.
+    pub(crate) fn ended_dropped(&self) -> u64 {
+        self.ended_dropped
     }
 }

@@ -4,7 +4,6 @@ use super::{Kept, Next, Purpose};
 use crate::effect::{Effect, Tell};
 use crate::fleet::Fleet;
 use crate::id::{CallerId, WorkerKey};
-use crate::life::START_LIMIT;
 use crate::operation::{Operation, OperationKind};
 use crate::process::Process;
 use crate::slot::{Slot, Standing};
@@ -26,6 +25,7 @@ impl Fleet {
         for Kept { key, spec, .. } in &next.kept {
             if let Some(worker) = self.workers.get_mut(*key) {
                 worker.spec = spec.clone();
+                worker.slots.iter_mut().for_each(|slot| slot.rests = false);
             }
         }
         for &key in &next.added {
@@ -44,7 +44,8 @@ impl Fleet {
                 process.prepared = false;
             }
             self.tell(id, Tell::Accept);
-            self.timers.set(self.now + START_LIMIT, Timer::StartLimit(id));
+            let limit = self.ready_timeout(place.0);
+            self.timers.set(self.now + limit, Timer::StartLimit(id));
         }
         self.listeners_changed = true;
         for former in next.later.iter().filter_map(|(_, former)| *former) {

@@ -96,6 +96,11 @@ impl Change {
         }
     }
 
+    /// Who waits for it.
+    pub(crate) fn caller(&self) -> Option<CallerId> {
+        self.caller
+    }
+
     /// Whether it is for another configuration.
     pub(crate) fn is_reload(&self) -> bool {
         self.purpose == Purpose::Reload

@@ -197,7 +197,11 @@ impl Fleet {
                 continue;
             }
             let former = self.workers.find(&id);
-            if former.is_some() { replaced.push(id) } else { new.push(id) }
+            if former.is_some() {
+                replaced.push(id)
+            } else {
+                new.push(id)
+            }
             self.add(&mut next, key, spec, former);
         }
         next.former = self.workers.keys().into_iter().filter(|key| !next.order.contains(key)).collect();

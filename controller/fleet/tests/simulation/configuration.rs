@@ -36,7 +36,7 @@ const IDS: [&str; 4] = ["one", "two", "three", "guest"];
 const ADDRESSES: [&str; 4] = ["tcp:80", "tcp:81", "tcp:82", "unix:/x"];
 
 pub(crate) fn below(random: &mut Random, count: u64) -> u64 {
-    random.next() % count
+    random.number() % count
 }
 
 pub(crate) fn chance(random: &mut Random, percent: u64) -> bool {
@@ -82,7 +82,8 @@ impl Wanted {
             3 => Kind::Guest,
             _ => Kind::Native,
         };
-        let policies = [RestartPolicy::Always, RestartPolicy::Always, RestartPolicy::OnFailure, RestartPolicy::Never];
+        let policies =
+            [RestartPolicy::Always, RestartPolicy::Always, RestartPolicy::OnFailure, RestartPolicy::Never];
         let own = Address { local: ADDRESSES[index], is_shared: chance(random, 60) };
         // Two may share a port.
         let common = Address { local: ADDRESSES[0], is_shared: true };
@@ -122,10 +123,11 @@ impl Wanted {
             },
             drain_timeout: Duration::from_secs(5),
             kill_timeout: Duration::from_secs(1),
+            ready_timeout: Duration::from_secs(60),
             watchdog: if self.kind == Kind::Guest { Duration::ZERO } else { Duration::from_secs(9) },
             links: Links { after: self.after.clone(), listens, connects },
             can_overlap: self.kind != Kind::Guest || !self.addresses.is_empty(),
-            ready_by_running: self.kind == Kind::Guest && self.version % 2 == 0,
+            ready_by_running: self.kind == Kind::Guest && self.version.is_multiple_of(2),
             endpoints,
         }
     }
@@ -166,5 +168,5 @@ pub(crate) fn bind(
 
 /// A version that no worker had before.
 fn next_version(random: &mut Random) -> u64 {
-    random.next() >> 1
+    random.number() >> 1
 }

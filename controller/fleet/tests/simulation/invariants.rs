@@ -66,7 +66,9 @@ impl World {
     }
 
     fn readers(&self, inode: u64) -> impl Iterator<Item = (&ProcessId, &Simulated)> {
-        self.processes.iter().filter(move |(_, process)| process.accepts() && process.sockets.contains(&inode))
+        self.processes
+            .iter()
+            .filter(move |(_, process)| process.accepts() && process.sockets.contains(&inode))
     }
 
     /// Every listening socket of a worker that is meant to run has a reader, a start under way, or a timer that will
@@ -87,14 +89,16 @@ impl World {
                         || real.is_some_and(|real| real.is_doomed || real.hangs_since.is_some())
                 })
             };
-            for listener in self.bound.get(&key).into_iter().flatten().flat_map(|endpoint| &endpoint.sockets) {
+            for listener in self.bound.get(&key).into_iter().flatten().flat_map(|endpoint| &endpoint.sockets)
+            {
                 // One for a process of a change that is not in effect yet does not listen yet.
                 let owner = listener.owner.and_then(|owner| worker.slots().get(owner));
                 let is_to_come = owner.is_some_and(|slot| !slot.is_active() && !slot.is_retired());
                 if is_to_come || self.readers(listener.inode).next().is_some() {
                     continue;
                 }
-                let slots = || worker.active().filter(|(i, _)| listener.owner.is_none_or(|owner| owner == *i));
+                let slots =
+                    || worker.active().filter(|(i, _)| listener.owner.is_none_or(|owner| owner == *i));
                 if slots().any(|(_, slot)| will_come(slot)) || worker.active().any(is_excused) {
                     continue;
                 }
@@ -148,7 +152,9 @@ impl World {
         for (key, worker) in self.fleet.serving().filter(|(_, worker)| worker.spec().kind == Kind::Native) {
             let listeners = self.bound.get(&key).into_iter().flatten().flat_map(|endpoint| &endpoint.sockets);
             for listener in listeners {
-                let Some(owner) = listener.owner.and_then(|owner| worker.slots().get(owner)) else { continue };
+                let Some(owner) = listener.owner.and_then(|owner| worker.slots().get(owner)) else {
+                    continue;
+                };
                 let owner = owner.current().filter(|_| owner.state() == State::Ready).map(|p| p.id());
                 let Some(owner) = owner else { continue };
                 let others = self.readers(listener.inode).filter(|(id, _)| **id != owner);
@@ -217,14 +223,23 @@ impl World {
 
     /// A worker starts after those that it is to come after: at the start of the node.
     pub(crate) fn check_order(&self, key: WorkerKey) -> Result<(), String> {
-        let Some(worker) = self.fleet.worker(key).filter(|_| self.fleet.is_starting() && !self.has_acted) else {
+        let Some(worker) = self.fleet.worker(key).filter(|_| self.fleet.is_starting() && !self.has_acted)
+        else {
             return Ok(());
         };
         for before in &worker.spec().links.after {
-            let Some(other) = self.fleet.find(before).and_then(|key| self.fleet.worker(key)) else { continue };
-            let moves = |slot: &Slot| matches!(slot.state(), State::Starting | State::Backoff | State::Stopped);
+            let Some(other) = self.fleet.find(before).and_then(|key| self.fleet.worker(key)) else {
+                continue;
+            };
+            let moves =
+                |slot: &Slot| matches!(slot.state(), State::Starting | State::Backoff | State::Stopped);
             let is_first = worker.processes().all(|process| process.ready().is_none());
-            if is_first && other.slots().iter().any(|slot| moves(slot) && slot.restarts() == 0 && slot.last_exit().is_none()) {
+            if is_first
+                && other
+                    .slots()
+                    .iter()
+                    .any(|slot| moves(slot) && slot.restarts() == 0 && slot.last_exit().is_none())
+            {
                 return Err(format!("{} starts before {before} has", worker.spec().id));
             }
         }

@@ -51,7 +51,9 @@ fn run_all(seeds: std::ops::Range<u64>, fault: Option<Planted>) -> (Seen, Option
         let mut seen = Seen::new();
         for seed in seeds.clone().filter(|seed| seed % threads == part) {
             match run(seed, fault, false) {
-                Ok(more) => more.into_iter().for_each(|(what, count)| *seen.entry(what).or_default() += count),
+                Ok(more) => {
+                    more.into_iter().for_each(|(what, count)| *seen.entry(what).or_default() += count)
+                }
                 Err(failure) => return (seen, Some(failure)),
             }
         }
@@ -61,7 +63,7 @@ fn run_all(seeds: std::ops::Range<u64>, fault: Option<Planted>) -> (Seen, Option
         let parts: Vec<_> = (0..threads).map(|part| scope.spawn(move || run_some(part))).collect();
         let mut all = (Seen::new(), None);
         for part in parts {
-            let (seen, failure) = part.join().unwrap();
+            let Ok((seen, failure)) = part.join() else { panic!("a thread of the simulation has panicked") };
             seen.into_iter().for_each(|(what, count)| *all.0.entry(what).or_default() += count);
             all.1 = all.1.or(failure);
         }
@@ -109,6 +111,7 @@ fn every_planted_fault_is_found() {
         NoOrder,
         ForgottenSignal,
     ];
-    let missed: Vec<_> = faults.iter().filter(|fault| run_all(0..TO_FIND, Some(**fault)).1.is_none()).collect();
+    let missed: Vec<_> =
+        faults.iter().filter(|fault| run_all(0..TO_FIND, Some(**fault)).1.is_none()).collect();
     assert!(missed.is_empty(), "not found in {TO_FIND} schedules: {missed:?}");
 }

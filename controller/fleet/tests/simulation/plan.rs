@@ -193,7 +193,9 @@ impl World {
 
     /// Binds again what was closed, for a process that is about to start.
     pub(crate) fn open_again(&mut self, key: WorkerKey) -> Result<Option<Vec<Endpoint>>, String> {
-        let Some(worker) = self.fleet.worker(key) else { return Err("a worker is started that is gone".into()) };
+        let Some(worker) = self.fleet.worker(key) else {
+            return Err("a worker is started that is gone".into());
+        };
         let (id, slots) = (worker.spec().id.clone(), worker.slots().len());
         let found = self.configuration.workers.iter().find(|worker| worker.id == id).cloned();
         let Some(wanted) = found else { return Ok(None) };

@@ -23,17 +23,54 @@ const REST: Duration = Duration::from_secs(900);
 
 /// Every effect, by its name.
 pub(crate) const EFFECTS: &[&str] = &[
-    "Spawn", "Tell(Ping)", "Tell(Accept)", "Tell(Drain)", "Tell(Listen)", "Tell(Unlisten)", "Terminate", "Kill",
-    "Close", "CloseAll", "CloseNode", "Exchange", "Read", "Resize", "Commit", "Undo", "Remove", "Try", "HandOver",
-    "Upgraded", "Started", "Log", "LogOf", "Progress", "Replaced", "Draining", "Reply",
+    "Spawn",
+    "Tell(Ping)",
+    "Tell(Accept)",
+    "Tell(Drain)",
+    "Tell(Listen)",
+    "Tell(Unlisten)",
+    "Terminate",
+    "Kill",
+    "Close",
+    "CloseAll",
+    "CloseNode",
+    "Exchange",
+    "Read",
+    "Resize",
+    "Commit",
+    "Undo",
+    "Remove",
+    "Try",
+    "HandOver",
+    "Upgraded",
+    "Started",
+    "Log",
+    "LogOf",
+    "Progress",
+    "Replaced",
+    "Draining",
+    "Reply",
 ];
 
 /// Every transition between states of a slot.
 pub(crate) const TRANSITIONS: &[&str] = &[
-    "stopped → starting", "backoff → starting", "failed → starting", "draining → starting", "ready → starting",
-    "starting → ready", "starting → draining", "ready → draining", "starting → backoff", "ready → backoff",
-    "starting → failed", "ready → failed", "starting → stopped", "ready → stopped", "draining → stopped",
-    "backoff → stopped", "failed → stopped",
+    "stopped → starting",
+    "backoff → starting",
+    "failed → starting",
+    "draining → starting",
+    "ready → starting",
+    "starting → ready",
+    "starting → draining",
+    "ready → draining",
+    "starting → backoff",
+    "ready → backoff",
+    "starting → failed",
+    "ready → failed",
+    "starting → stopped",
+    "ready → stopped",
+    "draining → stopped",
+    "backoff → stopped",
+    "failed → stopped",
 ];
 
 /// A command, and what became of it.
@@ -91,6 +128,7 @@ impl World {
     pub(crate) fn new(seed: u64, fault: Option<Planted>, is_shown: bool) -> Self {
         let mut random = Random::new(seed ^ 0x5eed_0000_0000_0000);
         let configuration = Configuration::first(&mut random);
+        #[expect(clippy::disallowed_methods, reason = "a simulation needs some instant to begin with")]
         let now = Instant::now();
         let mut next_inode = 0;
         let mut specs = Vec::new();
@@ -99,7 +137,8 @@ impl World {
                 worker.addresses.iter().map(|a| bind(a, worker.processes, None, &mut next_inode)).collect();
             specs.push(worker.spec(worker.processes, endpoints));
         }
-        let shutdown = if chance(&mut random, 10) { vec![NodeShutdown::OnLastWorkerExit] } else { Vec::new() };
+        let shutdown =
+            if chance(&mut random, 10) { vec![NodeShutdown::OnLastWorkerExit] } else { Vec::new() };
         let settings = Settings { parallel_starts: 2, seed };
         let mut fleet = Fleet::new(now, settings, specs, shutdown);
         fleet.plant(fault);
@@ -241,7 +280,8 @@ impl World {
                 self.feed(Event::Said(id, news))
             }
             Happening::Alive(id) => {
-                let is_alive = self.processes.get(&id).is_some_and(|p| p.hangs_since.is_none() && !p.is_doomed);
+                let is_alive =
+                    self.processes.get(&id).is_some_and(|p| p.hangs_since.is_none() && !p.is_doomed);
                 if !is_alive {
                     return Ok(());
                 }
@@ -355,6 +395,7 @@ impl World {
             Effect::Reply(caller, result) => self.answered(Some(caller), result)?,
             Effect::Log(..)
             | Effect::LogOf(..)
+            | Effect::Rest(..)
             | Effect::Progress(..)
             | Effect::Replaced(..)
             | Effect::Draining(..) => {}
@@ -379,7 +420,8 @@ impl World {
         let endpoints = self.open_again(worker)?;
         let kind = self.fleet.worker(worker).ok_or("a worker is started that there is not")?.spec().kind;
         let of_slot = |endpoint: &Endpoint| {
-            let is_its = move |listener: &&jackfield_fleet::Listener| listener.owner.is_none_or(|o| o == slot);
+            let is_its =
+                move |listener: &&jackfield_fleet::Listener| listener.owner.is_none_or(|o| o == slot);
             endpoint.sockets.iter().filter(is_its).map(|listener| listener.inode).collect::<Vec<_>>()
         };
         let sockets: BTreeSet<Inode> =

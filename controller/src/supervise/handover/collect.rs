@@ -2,7 +2,7 @@
 
 use super::super::Supervisor;
 use super::super::attend::{Ends, Parcel, attend, outbox};
-use super::super::event::Key;
+use jackfield_fleet::{News, ProcessId};
 use super::super::guest::{GuestEnds, attend_guest};
 use super::super::process::{Link, Process};
 use super::freeze::{Feed, Piece};
@@ -53,7 +53,7 @@ impl Pieces {
 }
 
 /// What all tasks work with, by processes.
-pub(super) type Frozen = HashMap<Key, Pieces>;
+pub(super) type Frozen = HashMap<ProcessId, Pieces>;
 
 impl Supervisor {
     /// Pauses everything.
@@ -66,9 +66,7 @@ impl Supervisor {
         loop {
             let mut handles = Vec::new();
             let mut ending = 0;
-            for process in
-                self.workers.all_mut().flat_map(|w| &mut w.slots).flat_map(|slot| slot.processes_mut())
-            {
+            for (&key, process) in &mut self.processes {
                 if process.attendance.is_paused() {
                     continue;
                 }
@@ -76,7 +74,6 @@ impl Supervisor {
                     ending += 1;
                     continue;
                 }
-                let key = process.key();
                 frozen.entry(key).or_default();
                 handles.extend(process.attendance.pause().into_iter().map(|handle| (key, handle)));
             }
@@ -91,7 +88,7 @@ impl Supervisor {
             // This may start processes: they are next.
             backlog.into_iter().for_each(|event| self.happened(event));
         }
-        frozen.retain(|key, _| self.places.contains_key(key));
+        frozen.retain(|key, _| self.processes.contains_key(key));
         for pieces in frozen.values_mut() {
             if let Some(queue) = &mut pieces.queue {
                 queue.close();
@@ -103,7 +100,7 @@ impl Supervisor {
 
     async fn gather_pieces(
         &mut self,
-        handles: Vec<(Key, JoinHandle<Option<Piece>>)>,
+        handles: Vec<(ProcessId, JoinHandle<Option<Piece>>)>,
         ending: usize,
         deadline: Instant,
         frozen: &mut Frozen,
@@ -154,7 +151,7 @@ impl Supervisor {
         }
         backlog.into_iter().for_each(|event| self.happened(event));
         let source =
-            late.and_then(|key| self.process_mut(key)).map(|process| Rc::new(process.source.worker.clone()));
+            late.and_then(|key| self.processes.get(&key)).map(|process| process.source.worker.clone());
         let who = source.map_or_else(|| "a process".to_owned(), |worker| format!("a process of {worker}"));
         Err(format!("{who} does not read what it is told"))
     }
@@ -163,9 +160,9 @@ impl Supervisor {
     pub(super) fn thaw(&mut self, frozen: Frozen) {
         let (events, hub) = (self.events.clone(), self.hub.clone());
         for (key, pieces) in frozen {
-            let Some(process) = self.process_mut(key) else { continue };
+            let Some(process) = self.processes.get_mut(&key) else { continue };
             if let Err(e) = process.go_on(pieces, (&events, &hub)) {
-                process.kill(format!("can't be looked after any longer: {e}"));
+                self.news(key, News::Broken(format!("can't be looked after any longer: {e}")));
             }
         }
     }

@@ -9,4 +9,4 @@ mod upgrade;
 
 pub(super) use freeze::{Attendance, End, Feed, Pause, Piece, attended};
 pub(crate) use restore::Takeover;
-pub(super) use upgrade::{Handover, Upgraded};
+pub(super) use upgrade::{Handover, Upgraded, WantedImage};

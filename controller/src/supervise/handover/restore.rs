@@ -3,13 +3,13 @@
 
 use super::super::assemble::{Assembly, Former, Setting, assemble};
 use super::super::attend::Parcel;
-use super::super::event::{Key, Source};
+use super::super::event::Source;
+use jackfield_fleet::{Kind, ProcessBefore, ProcessId, Role, SlotBefore, WorkerBefore};
 use super::super::group::Group;
 use super::super::guest::Keeper;
 use super::super::launch::Launch;
 use super::super::process::{Link, Process};
 use super::super::setup::Machine;
-use super::super::slot::{Role, Slot};
 use super::super::worker::{Gone, Work, Worker};
 use super::super::{Held, Node, Service, Supervisor};
 use super::collect::Pieces;
@@ -41,6 +41,9 @@ use tokio::net::unix::pipe;
 /// A configuration, its workers, and what there is to say about them.
 type Understood = (Configuration, Vec<Worker>, Vec<Remark>);
 
+/// Processes, and what the tasks around them work with.
+type People = Vec<(Process, Pieces)>;
+
 /// What an image takes over.
 #[derive(Debug)]
 pub(crate) struct Takeover<'a> {
@@ -60,6 +63,7 @@ impl Takeover<'_> {
         let State { node, log, .. } = self.state;
         let machine = Machine::look(node.core_limit.and_then(|limit| limit.soft))?;
         let manager = Manager::from_environment()?;
+        let mut former = Vec::new();
         let (configuration, mut workers, remarks) = match &self.state.errand {
             Errand::Upgrade => self.understood(&machine)?,
             Errand::GoBack(_) => {
@@ -72,19 +76,21 @@ impl Takeover<'_> {
         for (level, text) in remarks {
             hub.log(level, text);
         }
-        let mut people = Vec::new();
-        let mut gone = Vec::new();
         let own = Image::own().map_err(|e| format!("/proc: {e}"))?.identity;
+        let mut people = People::new();
+        let mut before = Vec::new();
+        for worker in &mut workers {
+            let state = self.state.workers.iter().find(|state| state.is_serving && state.id == worker.id());
+            before.push(self.worker_before(worker, state, own, &mut people)?);
+        }
         for state in &self.state.workers {
-            let worker = workers.iter_mut().find(|worker| state.is_serving && worker.id() == state.id);
-            match worker {
-                Some(worker) => self.fill(worker, state, own, &mut people)?,
-                None => {
-                    let mut worker = former_worker(state, &workers)?;
-                    self.fill(&mut worker, state, own, &mut people)?;
-                    worker.slots.iter_mut().for_each(|slot| slot.retired = true);
-                    gone.push(worker);
-                }
+            if !state.is_serving || workers.iter().all(|worker| worker.id() != state.id) {
+                let mut worker = former_worker(state, &workers)?;
+                let mut gone = self.worker_before(&mut worker, Some(state), own, &mut people)?;
+                gone.is_serving = false;
+                gone.slots.iter_mut().for_each(|slot| slot.is_retired = true);
+                before.push(gone);
+                former.push(worker);
             }
         }
         let version = env!("CARGO_PKG_VERSION").to_owned();
@@ -98,7 +104,6 @@ impl Takeover<'_> {
             },
             machine,
             configuration,
-            generation: node.generation,
             given: self.given()?,
             // One that failed need not be looked for again.
             executable: match &self.state.errand {
@@ -112,11 +117,11 @@ impl Takeover<'_> {
         workers.iter().filter_map(|worker| worker.arti.as_deref()).for_each(ArtiSocket::keep_name);
         let service = manager.zip(self.state.service.as_ref());
         let service = service.map(|(manager, state)| Service::restore(manager, state));
-        let mut supervisor = Supervisor::new(facts, workers, hub, None, service);
-        for worker in gone {
-            supervisor.workers.add(worker);
-        }
-        supervisor.next_key = self.state.last_key;
+        let mut supervisor = Supervisor::new(facts, Vec::new(), hub, None, service);
+        let now = Instant::now();
+        let keys = supervisor.fleet.restore(now, before, node.generation, self.state.last_key);
+        workers.append(&mut former);
+        supervisor.workers = keys.into_iter().zip(workers).collect();
         supervisor.move_in(people);
         Ok(supervisor)
     }
@@ -171,8 +176,7 @@ impl Takeover<'_> {
         let exact = |state: &WorkerState| {
             let (work, launch): (Work, Launch) =
                 serde_json::from_value(state.exact.clone()).map_err(|e| format!("{}: {e}", state.id))?;
-            let mut worker = Worker::new(work, launch, 0);
-            worker.set_places(state.slots.len());
+            let mut worker = Worker::new(work, launch, state.slots.len());
             worker.tls_files = worker.tls_files_of(&self.state.configuration.tls);
             worker.arti = arti.clone().filter(|_| state.has_arti);
             for bound in &state.bound {
@@ -205,54 +209,64 @@ impl Takeover<'_> {
         Ok(Bound::restore(names, (state.shared, state.is_chosen), local, (own, common), state.name))
     }
 
-    /// Puts the processes there were into a worker.
-    fn fill(
+    /// What was known of a worker, whose processes there are.
+    fn worker_before(
         &self,
         worker: &mut Worker,
-        state: &WorkerState,
+        state: Option<&WorkerState>,
         own: crate::upgrade::ImageIdentity,
-        people: &mut Vec<(Key, Pieces)>,
-    ) -> Result<(), String> {
-        worker.generation = state.generation;
+        people: &mut People,
+    ) -> Result<WorkerBefore, String> {
+        let mut before = WorkerBefore {
+            spec: worker.spec(),
+            is_serving: true,
+            generation: state.map_or(1, |state| state.generation),
+            slots: Vec::new(),
+        };
+        let Some(state) = state else { return Ok(before) };
         worker.scaled = state.scaled;
-        let mut processes = state.slots.iter().flat_map(|slot| &slot.processes);
-        worker.was_ready = processes.any(|(_, process)| process.ready_ms.is_some());
         if worker.ticket_keys.is_some() {
             worker.ticket_keys.clone_from(&state.ticket_keys);
         }
         worker.restore_counters(state.ended.clone(), state.ended_dropped);
         for (index, slot) in state.slots.iter().enumerate() {
-            let is_place = index < worker.slots.len();
-            let place = worker.place(index);
-            place.restore(slot.state, slot.reason.clone(), slot.restarts, slot.last_exit.clone());
-            place.retired = slot.retired || !is_place;
-            self.fill_slot(place, (&state.id, index), slot, own, people)?;
+            let is_native = before.spec.kind != Kind::Guest;
+            before.slots.push(self.slot_before((&state.id, index, is_native), slot, own, people)?);
         }
-        Ok(())
+        Ok(before)
     }
 
-    fn fill_slot(
+    fn slot_before(
         &self,
-        place: &mut Slot,
-        (worker, index): (&str, usize),
+        (worker, index, is_native): (&str, usize, bool),
         state: &SlotState,
         own: crate::upgrade::ImageIdentity,
-        people: &mut Vec<(Key, Pieces)>,
-    ) -> Result<(), String> {
+        people: &mut People,
+    ) -> Result<SlotBefore, String> {
+        let mut processes = Vec::new();
         for (role, process) in &state.processes {
             let index = u16::try_from(index).unwrap_or(u16::MAX);
             let failed = |e: io::Error| format!("process {} of {worker}: {e}", process.pid);
             let (mut restored, pieces) = self.process((worker, index), process).map_err(failed)?;
             restored.image = Some(process.image).filter(|image| *image != own);
-            people.push((restored.key(), pieces));
+            let has_worked = restored.has_worked();
+            people.push((restored, pieces));
             let role = match role {
                 RoleState::Current => Role::Current,
-                RoleState::Replacement => Role::Replacement,
+                RoleState::Replacement => Role::Successor,
                 RoleState::Leaving => Role::Leaving,
             };
-            place.put(restored, role);
+            let is_watched = process.guest.as_ref().map_or(is_native, |guest| guest.is_watched);
+            processes.push((role, process_before(process, has_worked, is_watched)));
         }
-        Ok(())
+        Ok(SlotBefore {
+            state: state.state,
+            reason: state.reason.clone(),
+            is_retired: state.retired,
+            restarts: state.restarts,
+            last_exit: state.last_exit.clone(),
+            processes,
+        })
     }
 
     fn process(&self, (worker, index): (&str, u16), state: &ProcessState) -> io::Result<(Process, Pieces)> {
@@ -291,21 +305,31 @@ impl Takeover<'_> {
                 Link::Keeper(Keeper { socket, group, was_asked_to_end: Cell::new(guest.was_asked_to_end) })
             }
         };
-        let source = Arc::new(Source::new(Key(state.key), worker, index, state.pid));
+        let source = Arc::new(Source::new(ProcessId(state.key), worker, index, state.pid));
         let mut process =
-            Process::restore(source, past(state.age_ms), link, state.cgroup.clone().map(Leaf::restore));
-        process.ready = state.ready_ms.map(past);
-        process.generation = state.generation;
-        (process.listening, process.is_full) = (state.listening.clone(), state.is_full);
+            Process::restore(source, link, state.cgroup.clone().map(Leaf::restore));
         (process.counters, process.publications) = (state.counters.clone(), state.publications.clone());
-        process.reason.clone_from(&state.reason);
-        process.leaves_by = state.left_ms.map(|ms| Instant::now() + Duration::from_millis(ms));
         process.lines.keep(state.stderr.iter().map(String::as_str));
         if let Some(guest) = &state.guest {
-            process.said.status.clone_from(&guest.status);
-            process.said.is_watched = guest.is_watched;
+            process.status.clone_from(&guest.status);
         }
         Ok((process, pieces))
+    }
+}
+
+/// What was known of a process.
+fn process_before(state: &ProcessState, worked: bool, watched: bool) -> ProcessBefore {
+    ProcessBefore {
+        id: ProcessId(state.key),
+        spawned: past(state.age_ms),
+        ready: state.ready_ms.map(past),
+        generation: state.generation,
+        listening: state.listening.clone(),
+        is_full: state.is_full,
+        worked,
+        watched,
+        leaves_by: state.left_ms.map(|ms| Instant::now() + Duration::from_millis(ms)),
+        reason: state.reason.clone(),
     }
 }
 
@@ -325,18 +349,14 @@ fn past(ms: u64) -> Instant {
 }
 
 impl Supervisor {
-    /// Attends to the processes there are, and plans what is to be done with them.
-    fn move_in(&mut self, people: Vec<(Key, Pieces)>) {
-        let workers: Vec<_> = self.workers.all().map(|(key, _)| key).collect();
-        for worker in workers {
-            for slot in 0..self.workers[worker].slots.len() {
-                let keys: Vec<_> = self.workers[worker].slots[slot].processes().map(Process::key).collect();
-                self.places.extend(keys.into_iter().map(|key| (key, (worker, slot))));
-                self.plan_for(worker, slot);
-            }
+    /// Attends to the processes there are.
+    fn move_in(&mut self, people: People) {
+        let mut frozen = HashMap::new();
+        for (process, pieces) in people {
+            let id = process.source.key;
+            self.processes.insert(id, process);
+            frozen.insert(id, pieces);
         }
-        let mut people: HashMap<_, _> = people.into_iter().collect();
-        self.thaw(std::mem::take(&mut people));
-        self.listeners_changed = true;
+        self.thaw(frozen);
     }
 }

@@ -1,10 +1,9 @@
 //! From the supervisor to what the next image is told.
 
 use super::super::process::{Link, Process};
-use super::super::slot::{Role, Slot};
-use super::super::worker::Worker;
 use super::super::{Service, Supervisor};
 use super::collect::{Frozen, Pieces};
+use jackfield_fleet::{Process as Known, Role, Slot, Worker as KnownWorker, WorkerKey};
 use crate::sockets::{Bound, Local};
 use crate::upgrade::{
     ArtiState, BoundState, ConfigurationState, CoreLimit, Errand, FORMAT, Fds, GuestState, ImageIdentity,
@@ -24,8 +23,9 @@ impl Supervisor {
     ) -> State {
         let configuration = &self.node.configuration;
         let origin = &self.node.origin;
-        let workers = self.workers.serving().map(|worker| (worker, true));
-        let former = self.former().map(|(_, worker)| (worker, false));
+        let workers = self.fleet.serving().map(|worker| (worker, true));
+        let former = self.fleet.former().map(|worker| (worker, false));
+        let workers: Vec<_> = workers.chain(former).collect();
         State {
             format: FORMAT,
             ipc: ipc::VERSION,
@@ -39,7 +39,7 @@ impl Supervisor {
             node: NodeState {
                 id: self.node.info.id.clone(),
                 age_ms: ms_since(self.node.started),
-                generation: self.node.generation,
+                generation: self.fleet.generation(),
                 directory: origin.directory.clone(),
                 base: origin.base.clone(),
                 file: origin.file.clone(),
@@ -65,16 +65,69 @@ impl Supervisor {
                 .map(|(given, socket)| (given.index, given.name.clone(), fds.put(&**socket)))
                 .collect(),
             service: self.service.as_ref().map(Service::save),
-            arti: self.workers.all().find_map(|(_, worker)| worker.arti.as_deref()).map(|arti| {
+            arti: self.workers.values().find_map(|worker| worker.arti.as_deref()).map(|arti| {
                 let (listening, place, path, name) = arti.parts();
                 let (listening, place) = (fds.put(listening), fds.put(place));
                 ArtiState { listening, place, path: path.to_owned(), name }
             }),
             workers: workers
-                .chain(former)
-                .map(|(w, serves)| worker_state(w, serves, frozen, image, fds))
+                .into_iter()
+                .filter_map(|(worker, serves)| self.worker_state(worker, serves, frozen, image, fds))
                 .collect(),
-            last_key: self.next_key,
+            last_key: self.fleet.next_process(),
+        }
+    }
+
+    fn worker_state<'a>(
+        &'a self,
+        (key, known): (WorkerKey, &'a KnownWorker),
+        is_serving: bool,
+        frozen: &'a Frozen,
+        image: ImageIdentity,
+        fds: &mut Fds<'a>,
+    ) -> Option<WorkerState> {
+        let worker = self.workers.get(&key)?;
+        let (ended, ended_dropped) = worker.save_counters();
+        Some(WorkerState {
+            id: worker.id().to_owned(),
+            kind: worker.kind_name().to_owned(),
+            is_serving,
+            kill_ms: u64::try_from(worker.common().stop.kill_timeout.as_millis()).unwrap_or(u64::MAX),
+            scaled: worker.scaled,
+            has_arti: worker.arti.is_some(),
+            generation: known.generation(),
+            ticket_keys: worker.ticket_keys.clone(),
+            ended,
+            ended_dropped,
+            exact: exact(&(&worker.work, &worker.launch)),
+            bound: worker.bound.iter().map(|bound| bound_state(bound, fds)).collect(),
+            slots: known.slots().iter().map(|slot| self.slot_state(slot, frozen, image, fds)).collect(),
+        })
+    }
+
+    fn slot_state<'a>(
+        &'a self,
+        slot: &'a Slot,
+        frozen: &'a Frozen,
+        image: ImageIdentity,
+        fds: &mut Fds<'a>,
+    ) -> SlotState {
+        let state = |known: &'a Known| {
+            let role = match slot.role(known.id()) {
+                Some(Role::Successor) => RoleState::Replacement,
+                Some(Role::Leaving) => RoleState::Leaving,
+                Some(Role::Current) | None => RoleState::Current,
+            };
+            let process = self.processes.get(&known.id())?;
+            Some((role, process_state(process, known, frozen.get(&known.id()), image, fds)))
+        };
+        SlotState {
+            state: slot.state(),
+            reason: slot.reason().map(ToOwned::to_owned),
+            retired: slot.is_retired(),
+            restarts: slot.restarts(),
+            last_exit: slot.last_exit().cloned(),
+            processes: slot.processes().filter_map(state).collect(),
         }
     }
 }
@@ -86,31 +139,6 @@ fn exact(value: &impl serde::Serialize) -> serde_json::Value {
 
 fn ms_since(past: Instant) -> u64 {
     u64::try_from(past.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
-fn worker_state<'a>(
-    worker: &'a Worker,
-    is_serving: bool,
-    frozen: &'a Frozen,
-    image: ImageIdentity,
-    fds: &mut Fds<'a>,
-) -> WorkerState {
-    let (ended, ended_dropped) = worker.save_counters();
-    WorkerState {
-        id: worker.id().to_owned(),
-        kind: worker.kind_name().to_owned(),
-        is_serving,
-        kill_ms: u64::try_from(worker.common().stop.kill_timeout.as_millis()).unwrap_or(u64::MAX),
-        scaled: worker.scaled,
-        has_arti: worker.arti.is_some(),
-        generation: worker.generation,
-        ticket_keys: worker.ticket_keys.clone(),
-        ended,
-        ended_dropped,
-        exact: exact(&(&worker.work, &worker.launch)),
-        bound: worker.bound.iter().map(|bound| bound_state(bound, fds)).collect(),
-        slots: worker.slots.iter().map(|slot| slot_state(slot, frozen, image, fds)).collect(),
-    }
 }
 
 fn bound_state<'a>(bound: &'a Bound, fds: &mut Fds<'a>) -> BoundState {
@@ -135,27 +163,9 @@ fn bound_state<'a>(bound: &'a Bound, fds: &mut Fds<'a>) -> BoundState {
     }
 }
 
-fn slot_state<'a>(slot: &'a Slot, frozen: &'a Frozen, image: ImageIdentity, fds: &mut Fds<'a>) -> SlotState {
-    let process = |process: &'a Process, fds: &mut Fds<'a>| {
-        let role = match slot.role(process.key()) {
-            Some(Role::Replacement) => RoleState::Replacement,
-            Some(Role::Leaving) => RoleState::Leaving,
-            Some(Role::Current) | None => RoleState::Current,
-        };
-        (role, process_state(process, frozen.get(&process.key()), image, fds))
-    };
-    SlotState {
-        state: slot.state(),
-        reason: slot.reason.clone(),
-        retired: slot.retired,
-        restarts: slot.restarts,
-        last_exit: slot.last_exit.clone(),
-        processes: slot.processes().map(|p| process(p, fds)).collect(),
-    }
-}
-
 fn process_state<'a>(
     process: &'a Process,
+    known: &Known,
     pieces: Option<&'a Pieces>,
     image: ImageIdentity,
     fds: &mut Fds<'a>,
@@ -170,8 +180,8 @@ fn process_state<'a>(
             let stdin = pieces.and_then(|pieces| pieces.stdin.as_ref());
             let guest = GuestState {
                 was_asked_to_end: keeper.was_asked_to_end.get(),
-                status: process.said.status.clone(),
-                is_watched: process.said.is_watched,
+                status: process.status.clone(),
+                is_watched: known.is_watched(),
                 notify: notify.map(|notify| (fds.put(notify), notify.name.clone())),
                 stdin: stdin.map(|feed| (fds.put(&feed.to), feed.rest.clone(), feed.close)),
             };
@@ -188,21 +198,21 @@ fn process_state<'a>(
     let stderr_pipe = output(pieces.and_then(|pieces| pieces.stderr.as_ref()));
     let messages = pieces.map(|pieces| pieces.messages.as_slice()).unwrap_or_default();
     ProcessState {
-        key: process.key().0,
+        key: known.id().0,
         pid: process.source.pid(),
         child: process.group().leader().as_raw_pid().unsigned_abs(),
-        age_ms: ms_since(process.spawned),
-        ready_ms: process.ready.map(ms_since),
-        generation: process.generation,
+        age_ms: ms_since(known.spawned()),
+        ready_ms: known.ready().map(ms_since),
+        generation: known.generation(),
         image: process.image.unwrap_or(image),
-        listening: process.listening.clone(),
-        is_full: process.is_full,
+        listening: known.listening().clone(),
+        is_full: known.is_full(),
         counters: process.counters.clone(),
         publications: process.publications.clone(),
-        reason: process.reason.clone(),
+        reason: known.reason().map(ToOwned::to_owned),
         stderr: process.last_lines(),
-        left_ms: process
-            .leaves_by
+        left_ms: known
+            .leaves_by()
             .map(|by| u64::try_from(by.saturating_duration_since(now).as_millis()).unwrap_or(u64::MAX)),
         cgroup: process.cgroup.as_ref().map(|leaf| leaf.path().to_owned()),
         socket,

@@ -3,12 +3,10 @@
 
 use super::super::Supervisor;
 use super::super::event::Event;
-use super::super::operation::{Caller, Kind, Operation};
-use super::super::reload::Purpose;
-use super::super::rolling::Rolling;
-use super::super::stop::Phase;
+use super::super::caller::Caller;
 use super::collect::Frozen;
 use crate::upgrade::{Arrived, Errand, Fds, Image, State, block, send, try_out, unblock};
+use jackfield_fleet::{CallerId, Command, Event as FleetEvent};
 use jackfield_shared::log::Level;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -23,6 +21,16 @@ pub(in super::super) type Client = (Caller, Option<OwnedFd>);
 pub(in super::super) struct Handover {
     image: Image,
     errand: Errand,
+}
+
+/// An image that somebody wants to go on.
+#[derive(Debug)]
+pub(in super::super) struct WantedImage {
+    path: PathBuf,
+    /// The connection to whoever waits.
+    connection: Option<OwnedFd>,
+    /// How it was asked for.
+    what: &'static str,
 }
 
 /// What there was before this image.
@@ -40,56 +48,63 @@ impl Supervisor {
         let what = if client.is_some() { "`jackfield upgrade`" } else { "SIGUSR2" };
         let (caller, connection) = client.map_or((None, None), |(caller, fd)| (Some(caller), fd));
         let path = executable.unwrap_or_else(|| self.node.executable.clone());
-        let image = match self.in_the_way_of_upgrade() {
-            Some(reason) => Err(reason),
-            None => Image::open(&path).map_err(|e| format!("{}: {e}", path.display())),
-        };
-        let image = match image.and_then(|image| Ok((image, Image::own().map_err(|e| e.to_string())?))) {
-            Ok((image, own)) => {
-                self.hub.log(Level::Info, format!("{what}: trying {}", path.display()));
-                let state = self.save(&Frozen::new(), Errand::Upgrade, own.identity, &mut Fds::default());
-                let events = self.events.clone();
-                let path = path.clone();
-                spawn_local(async move {
-                    let tried = spawn_blocking(move || (try_out(&image, state), image)).await;
-                    if let Ok((result, image)) = tried {
-                        let _ = events.send(Event::Tried(image, path, result)).await;
-                    }
-                });
-                Ok(())
-            }
-            Err(reason) => Err(reason),
-        };
-        match image {
-            Ok(()) => {
-                self.connection = connection;
-                self.await_trial(caller);
-            }
-            Err(reason) => self.transition_failed(&Purpose::Upgrade, caller, &reason),
-        }
+        self.wanted_image = Some(WantedImage { path, connection, what });
+        let caller = caller.map(|caller| self.add_caller(caller));
+        self.feed(FleetEvent::Called(caller, Command::Upgrade));
+        self.wanted_image = None;
     }
 
-    fn in_the_way_of_upgrade(&self) -> Option<String> {
-        let starting = || self.startup.is_some().then(|| "the node is starting".into());
-        self.in_the_way_of_reload().or_else(starting)
+    /// Tries the image that is wanted; returns why that can't be.
+    pub(in super::super) fn begin_trial(&mut self) -> Option<FleetEvent> {
+        let WantedImage { path, connection, what } = self.wanted_image.take()?;
+        let image = Image::open(&path).map_err(|e| format!("{}: {e}", path.display()));
+        let image = image.and_then(|image| Ok((image, Image::own().map_err(|e| e.to_string())?)));
+        let (image, own) = match image {
+            Ok(both) => both,
+            Err(reason) => return Some(FleetEvent::NotPlanned(reason)),
+        };
+        self.connection = connection;
+        self.hub.log(Level::Info, format!("{what}: trying {}", path.display()));
+        let state = self.save(&Frozen::new(), Errand::Upgrade, own.identity, &mut Fds::default());
+        let events = self.events.clone();
+        spawn_local(async move {
+            let tried = spawn_blocking(move || (try_out(&image, state), image)).await;
+            if let Ok((result, image)) = tried {
+                let _ = events.send(Event::Tried(image, path, result)).await;
+            }
+        });
+        None
     }
 
     /// It is known whether the new image can take over.
     pub(in super::super) fn tried(&mut self, image: Image, path: PathBuf, result: Result<String, String>) {
-        let Some(caller) = self.end_of_trial() else { return };
         match result {
             Ok(version) => {
-                let text = format!("upgrade: release {version} takes over from {}", self.node.info.version);
-                self.hub.log(Level::Info, text);
-                self.waiting = caller;
-                self.node.executable = path;
-                self.handover = Some(Handover { image, errand: Errand::Upgrade });
+                self.tried_image = Some((image, path, version));
+                self.feed(FleetEvent::Tried);
+                self.tried_image = None;
             }
             Err(reason) => {
-                self.connection = None;
-                let reason = format!("{}: {reason}", path.display());
-                self.transition_failed(&Purpose::Upgrade, caller, &reason);
+                self.feed(FleetEvent::NotPlanned(format!("{}: {reason}", path.display())));
             }
+        }
+    }
+
+    /// Lets the image that was tried take over, once everything is done that is to be done before; this caller waits.
+    pub(in super::super) fn hand_over_to_tried(&mut self, caller: Option<CallerId>) {
+        let Some((image, path, version)) = self.tried_image.take() else { return };
+        let text = format!("upgrade: release {version} takes over from {}", self.node.info.version);
+        self.hub.log(Level::Info, text);
+        self.waiting = caller.and_then(|caller| self.callers.remove(&caller));
+        self.node.executable = path;
+        self.handover = Some(Handover { image, errand: Errand::Upgrade });
+    }
+
+    /// It came to nothing.
+    fn upgrade_failed(&self, caller: Option<Caller>, reason: &str) {
+        self.hub.log(Level::Error, format!("upgrade: nothing was changed: {reason}"));
+        if let Some(caller) = caller {
+            caller.finish(Err(format!("nothing was changed: {reason}")));
         }
     }
 
@@ -107,10 +122,10 @@ impl Supervisor {
         self.connection = None;
         let caller = self.waiting.take();
         match errand {
-            Errand::Upgrade => self.transition_failed(&Purpose::Upgrade, caller, &reason),
+            Errand::Upgrade => self.upgrade_failed(caller, &reason),
             Errand::GoBack(why) => {
                 let text = format!("{why}; and the former release can't be gone back to: {reason}");
-                self.transition_failed(&Purpose::Upgrade, caller, &text);
+                self.upgrade_failed(caller, &text);
             }
         }
     }
@@ -179,24 +194,16 @@ impl Supervisor {
         }
         self.upgraded =
             Some(Upgraded { before, version: state.version.clone(), errand: state.errand.clone() });
-        let mut slots = Vec::new();
-        for key in self.workers.keys() {
-            let runs_another = |slot: &super::super::slot::Slot| {
-                slot.current
-                    .as_ref()
-                    .is_some_and(|process| process.image.is_some() && process.ready.is_some())
-            };
-            let worker = &self.workers[key];
-            slots.extend(
-                worker.active().filter(|(_, slot)| runs_another(slot)).map(|(place, _)| (key, place)),
-            );
-        }
-        self.operations.push(Operation { kind: Kind::Upgrade(Rolling::new(slots)), caller });
+        let outdated = self.processes.values().filter(|process| process.image.is_some());
+        let outdated = outdated.map(|process| process.source.key).collect();
+        let caller = self.add_caller(caller);
+        self.feed(FleetEvent::TookOver(Some(caller), outdated));
     }
 
     /// The workers are replaced, or can't be.
-    pub(in super::super) fn upgraded(&mut self, caller: Caller, result: Result<(), String>) {
+    pub(in super::super) fn upgraded(&mut self, caller: Option<CallerId>, result: Result<(), String>) {
         let Some(Upgraded { before, version, errand }) = self.upgraded.take() else { return };
+        let caller = caller.and_then(|caller| self.callers.remove(&caller)).unwrap_or_else(Caller::nobody);
         let own = self.node.info.version.clone();
         match (errand, result, before) {
             (Errand::Upgrade, Ok(()), _) => {
@@ -204,7 +211,7 @@ impl Supervisor {
                 self.hub.log(Level::Info, format!("upgraded from release {version} to {own}"));
                 caller.finish(Ok(()));
             }
-            (Errand::Upgrade, Err(reason), Some(image)) if matches!(self.phase, Phase::Running) => {
+            (Errand::Upgrade, Err(reason), Some(image)) if !self.fleet.is_stopping() => {
                 self.hub.log(Level::Error, format!("upgrade: {reason}: going back"));
                 self.waiting = Some(caller);
                 self.handover = Some(Handover { image, errand: Errand::GoBack(reason) });

@@ -1,0 +1,201 @@
+//! Faults that the simulation has found, each as the shortest course of events that shows it.
+
+#![expect(clippy::disallowed_methods, reason = "a test needs some instant to begin with")]
+
+use jackfield_fleet::{
+    CallerId, Command, Effect, Endpoint, Event, Fleet, Kind, Links, Listener, News, Plan, PlannedWorker,
+    ProcessId, Rules, Settings, Spec, Tell,
+};
+use jackfield_shared::config::RestartPolicy;
+use jackfield_shared::status::Exit;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+const CALLER: Option<CallerId> = Some(CallerId(1));
+
+fn spec(id: &str, kind: Kind) -> Spec {
+    Spec {
+        id: id.to_owned(),
+        kind,
+        processes: 1,
+        rules: Rules {
+            policy: RestartPolicy::Always,
+            max_restarts: 5,
+            period: Duration::from_secs(10),
+            first: Duration::from_millis(100),
+            longest: Duration::from_secs(2),
+        },
+        drain_timeout: Duration::from_secs(5),
+        kill_timeout: Duration::from_secs(1),
+        ready_timeout: Duration::from_secs(60),
+        watchdog: Duration::from_secs(9),
+        links: Links::default(),
+        can_overlap: kind != Kind::Guest,
+        ready_by_running: false,
+        endpoints: Vec::new(),
+    }
+}
+
+fn listening(id: &str, inode: u64, connects: &[&str]) -> Spec {
+    let local = format!("tcp:{inode}");
+    let links = Links {
+        after: Vec::new(),
+        listens: [local.clone()].into(),
+        connects: connects.iter().map(|&address| address.to_owned()).collect(),
+    };
+    let sockets = vec![Listener { inode, owner: None }];
+    let endpoint = Endpoint { transport: local.clone(), address: local.clone(), local, closable: true, sockets };
+    Spec { links, endpoints: vec![endpoint], ..spec(id, Kind::Native) }
+}
+
+fn exit() -> Exit {
+    Exit {
+        code: Some(0),
+        signal: None,
+        oom: false,
+        at: 0.0,
+        uptime_s: 0.0,
+        peak_rss_bytes: 0,
+        stderr: Vec::new(),
+    }
+}
+
+/// A fleet whose processes are spawned as it wants.
+struct Node {
+    fleet: Fleet,
+    now: Instant,
+    /// What it wanted.
+    effects: Vec<Effect>,
+}
+
+impl Node {
+    /// Runs these workers; their processes are ready.
+    fn of(specs: Vec<Spec>) -> Self {
+        let now = Instant::now();
+        let fleet = Fleet::new(now, Settings { parallel_starts: 2, seed: 1 }, specs, Vec::new());
+        let mut node = Self { fleet, now, effects: Vec::new() };
+        node.tell(Event::Begin);
+        node.all_ready();
+        node
+    }
+
+    fn tell(&mut self, event: Event) {
+        let mut events = vec![event];
+        while let Some(event) = events.pop() {
+            for effect in self.fleet.step(self.now, event) {
+                if let Effect::Spawn { process, .. } = effect {
+                    events.push(Event::Spawned { process, listening: BTreeSet::new(), endpoints: None });
+                }
+                self.effects.push(effect);
+            }
+        }
+    }
+
+    fn spawned(&self) -> Vec<ProcessId> {
+        let spawned = |effect: &Effect| match effect {
+            Effect::Spawn { process, .. } => Some(*process),
+            _ => None,
+        };
+        self.effects.iter().filter_map(spawned).collect()
+    }
+
+    fn all_ready(&mut self) {
+        for process in self.spawned() {
+            self.tell(Event::Said(process, News::Ready));
+        }
+    }
+
+    fn drained(&self) -> Vec<ProcessId> {
+        let drained = |effect: &Effect| match effect {
+            Effect::Tell(process, Tell::Drain(..)) => Some(*process),
+            _ => None,
+        };
+        self.effects.iter().filter_map(drained).collect()
+    }
+
+    fn ends(&mut self, process: ProcessId) {
+        self.tell(Event::Exited(process, exit()));
+    }
+
+    fn answers(&self) -> Vec<&Result<(), String>> {
+        let answer = |effect: &'_ Effect| matches!(effect, Effect::Reply(..));
+        let of = |effect| match effect {
+            &Effect::Reply(_, ref result) => Some(result),
+            _ => None,
+        };
+        self.effects.iter().filter(|effect| answer(effect)).filter_map(of).collect()
+    }
+}
+
+#[test]
+fn a_worker_of_a_reload_that_was_given_up_is_not_waited_for_when_the_node_stops() {
+    let mut node = Node::of(vec![listening("back", 1, &[]), listening("front", 2, &["tcp:1"])]);
+    node.tell(Event::Called(None, Command::Reload(None)));
+    let kept = node.fleet.find("back").unwrap();
+    let keys = [node.fleet.new_worker_key(), node.fleet.new_worker_key()];
+    // The guest must wait for its predecessor, the front for nobody.
+    let workers = vec![
+        PlannedWorker { key: kept, spec: listening("back", 1, &[]) },
+        PlannedWorker { key: keys[0], spec: listening("front", 2, &["tcp:1"]) },
+        PlannedWorker { key: keys[1], spec: spec("tor", Kind::Publisher) },
+    ];
+    node.tell(Event::Planned(Plan::Reload { workers, shutdown: Vec::new() }));
+    node.tell(Event::Called(None, Command::StopNode(None)));
+    // Each that is told to drain ends; then others are told.
+    let mut ended = 0;
+    while let Some(&process) = node.drained().get(ended) {
+        ended += 1;
+        node.ends(process);
+    }
+    assert!(node.fleet.farewell().is_some());
+}
+
+#[test]
+fn who_is_connected_to_accepts_until_it_drains_itself() {
+    let mut node = Node::of(vec![listening("front", 2, &["tcp:1"]), listening("back", 1, &[])]);
+    let [front, back] = node.spawned()[..] else { panic!("two processes") };
+    node.tell(Event::Called(None, Command::StopNode(None)));
+    assert_eq!(node.drained(), [front]);
+    let is_unlisten = |effect: &Effect| matches!(effect, Effect::Tell(_, Tell::Unlisten(_)));
+    assert!(!node.effects.iter().any(is_unlisten));
+    node.ends(front);
+    assert_eq!(node.drained(), [front, back]);
+}
+
+#[test]
+fn a_restart_goes_on_with_the_successor_that_is_on_its_way() {
+    let mut node = Node::of(vec![listening("one", 1, &[])]);
+    let first = node.spawned()[0];
+    node.tell(Event::Said(first, News::Outdated("its files are others".into())));
+    node.tell(Event::Called(CALLER, Command::Restart(vec!["one".into()])));
+    assert_eq!(node.spawned().len(), 2);
+    node.all_ready();
+    assert_eq!(node.drained(), [first]);
+    node.ends(first);
+    assert_eq!(node.answers(), [&Ok(())]);
+    assert_eq!(node.fleet.process_count(), 1);
+}
+
+#[test]
+fn who_starts_a_guest_that_is_being_restarted_does_not_hold_up_the_restart() {
+    let mut node = Node::of(vec![spec("guest", Kind::Guest)]);
+    let first = node.spawned()[0];
+    node.tell(Event::Called(CALLER, Command::Restart(vec!["guest".into()])));
+    node.tell(Event::Called(None, Command::Start(vec!["guest".into()])));
+    node.ends(first);
+    node.all_ready();
+    assert_eq!(node.answers(), [&Ok(())]);
+}
+
+#[test]
+fn what_did_not_reach_a_process_is_told_again() {
+    let mut node = Node::of(vec![Spec { processes: 2, ..listening("one", 1, &[]) }]);
+    let first = node.spawned()[0];
+    let lost = jackfield_fleet::Order::Listen(vec![1]);
+    node.tell(Event::Undelivered(first, lost));
+    node.effects.clear();
+    node.now = node.fleet.next_timer().unwrap();
+    node.tell(Event::Tick);
+    let is_listen = |effect: &Effect| matches!(effect, Effect::Tell(_, Tell::Listen(_)));
+    assert!(node.effects.iter().any(is_listen), "{:?}", node.effects);
+}

@@ -1,0 +1,29 @@
+//! Whether the processes of a worker can go on with the next configuration.
+
+use super::worker::{Work, Worker};
+use jackfield_shared::config::{self, WorkerCommon};
+
+/// Whether processes that run can go on: what only the controller looks at may be different.
+pub(super) fn goes_on(runs: &Worker, wanted: &Worker) -> bool {
+    let same_work = match (&runs.work, &wanted.work) {
+        (Work::Serve(runs), Work::Serve(wanted)) => of_process(runs) == of_process(wanted),
+        (Work::Guest(runs), Work::Guest(wanted)) => {
+            of_process(&runs.worker) == of_process(&wanted.worker) && runs.executable == wanted.executable
+        }
+        (Work::Publish(runs), Work::Publish(wanted)) => runs.services == wanted.services,
+        (Work::Arti(runs_now), Work::Arti(to_run)) => {
+            let same = runs_now.settings == to_run.settings && runs_now.services == to_run.services;
+            same && runs.arti.is_some() == wanted.arti.is_some()
+        }
+        (Work::Serve(_) | Work::Guest(_) | Work::Publish(_) | Work::Arti(_) | Work::Gone(_), _) => false,
+    };
+    same_work && runs.launch.is_like(&wanted.launch)
+}
+
+/// The configuration without how many processes there are, and how they are looked after.
+fn of_process(worker: &config::Worker) -> config::Worker {
+    let mut worker = worker.clone();
+    let WorkerCommon { processes, restart, stop, watchdog, log_level, after, .. } = WorkerCommon::default();
+    worker.common = WorkerCommon { processes, restart, stop, watchdog, log_level, after, ..worker.common };
+    worker
+}
