@@ -121,6 +121,8 @@ pub(crate) struct Supervisor {
     /// How processes are reached.
     processes: HashMap<ProcessId, Process>,
     hub: Hub,
+    /// Whether the node begins with this image of the executable.
+    begins: bool,
     startup: Option<Startup>,
     /// What is read and bound for a change of the node.
     pending: Option<Pending>,
@@ -185,6 +187,7 @@ impl Supervisor {
             workers: keys.into_iter().zip(workers).collect(),
             processes: HashMap::new(),
             hub,
+            begins: true,
             startup,
             pending: None,
             callers: HashMap::new(),
@@ -230,7 +233,7 @@ impl Supervisor {
         // An image that has taken over finds them blocked.
         unblock()?;
         spawn_local(self.hub.clone().attend());
-        if self.upgraded.is_none() {
+        if self.begins {
             self.say_hello();
             self.feed(FleetEvent::Begin);
         }
@@ -238,6 +241,7 @@ impl Supervisor {
         self.secure();
         self.is_alive(Instant::now());
         self.feed(FleetEvent::Tick);
+        self.tell_manager();
         while self.fleet.farewell().is_none() {
             let next = self.next_due();
             tokio::select! {

@@ -118,6 +118,7 @@ impl Takeover<'_> {
         let service = manager.zip(self.state.service.as_ref());
         let service = service.map(|(manager, state)| Service::restore(manager, state));
         let mut supervisor = Supervisor::new(facts, Vec::new(), hub, None, service);
+        supervisor.begins = false;
         let now = Instant::now();
         let keys = supervisor.fleet.restore(now, before, node.generation, self.state.last_key);
         workers.append(&mut former);
