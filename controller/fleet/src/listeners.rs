@@ -141,7 +141,9 @@ impl Fleet {
     fn rest_guests(&mut self) {
         let rests = |state| matches!(state, State::Stopped | State::Failed);
         for key in self.workers.keys() {
-            let Some(worker) = self.workers.get_mut(key).filter(|w| w.spec.kind == Kind::Guest) else { continue };
+            let Some(worker) = self.workers.get_mut(key).filter(|w| w.spec.kind == Kind::Guest) else {
+                continue;
+            };
             if worker.processes().next().is_none() {
                 continue;
             }

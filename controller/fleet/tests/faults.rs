@@ -44,7 +44,8 @@ fn listening(id: &str, inode: u64, connects: &[&str]) -> Spec {
         connects: connects.iter().map(|&address| address.to_owned()).collect(),
     };
     let sockets = vec![Listener { inode, owner: None }];
-    let endpoint = Endpoint { transport: local.clone(), address: local.clone(), local, closable: true, sockets };
+    let endpoint =
+        Endpoint { transport: local.clone(), address: local.clone(), local, closable: true, sockets };
     Spec { links, endpoints: vec![endpoint], ..spec(id, Kind::Native) }
 }
 
@@ -118,12 +119,13 @@ impl Node {
     }
 
     fn answers(&self) -> Vec<&Result<(), String>> {
-        let answer = |effect: &'_ Effect| matches!(effect, Effect::Reply(..));
-        let of = |effect| match effect {
-            &Effect::Reply(_, ref result) => Some(result),
-            _ => None,
-        };
-        self.effects.iter().filter(|effect| answer(effect)).filter_map(of).collect()
+        fn answer(effect: &Effect) -> Option<&Result<(), String>> {
+            match effect {
+                Effect::Reply(_, result) => Some(result),
+                _ => None,
+            }
+        }
+        self.effects.iter().filter_map(answer).collect()
     }
 }
 

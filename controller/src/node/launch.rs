@@ -98,8 +98,7 @@ pub(crate) fn launch(
         let server = Server::bind(&run_dir.path).map_err(control)?;
         let lock = run_dir.lock().map_err(|e| format!("the lock on {}: {e}", run_dir.path.display()))?;
         let held = Held { run_dir: run_dir.path.clone(), lock, control: server.socket().map_err(control)? };
-        let facts =
-            Node { info, started, origin, machine, configuration, given, executable, held };
+        let facts = Node { info, started, origin, machine, configuration, given, executable, held };
         let supervisor = Supervisor::new(facts, workers, hub, Some(startup), service);
         let (calls, called) = mpsc::channel(CALLS);
         spawn_local(server.serve(calls));

@@ -205,7 +205,7 @@ pub(super) async fn reap(mut children: Signal, group: &Group) -> Option<ExitStat
 mod tests {
     use super::*;
     use crate::logs::{Filter, Settings};
-    use crate::supervise::event::Key;
+    use jackfield_fleet::ProcessId;
     use crate::testing::TempDir;
     use jackfield_shared::config;
     use std::io::Write as _;
@@ -231,7 +231,7 @@ mod tests {
         let lines = Lines::new(pipe::Receiver::from_owned_fd(reader.into()).unwrap());
         let written: Vec<_> = (0..2000).map(|n| format!("line {n}")).collect();
         write!(writer, "{}\nlast", written.join("\n")).unwrap();
-        let source = Arc::new(Source::new(Key(1), "app", 0, 1));
+        let source = Arc::new(Source::new(ProcessId(1), "app", 0, 1));
         let said = LocalSet::new()
             .run_until(async {
                 let (attendance, pause, tasks) = attended();

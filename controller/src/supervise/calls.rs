@@ -43,7 +43,9 @@ impl Supervisor {
             }
             Request::Worker { action: Action::Start, ids } => self.command(responses, Command::Start(ids)),
             Request::Worker { action: Action::Stop, ids } => self.command(responses, Command::Stop(ids)),
-            Request::Worker { action: Action::Restart, ids } => self.command(responses, Command::Restart(ids)),
+            Request::Worker { action: Action::Restart, ids } => {
+                self.command(responses, Command::Restart(ids))
+            }
         }
     }
 

@@ -39,7 +39,8 @@ impl Supervisor {
                 let bounds = self.workers.get(&worker).into_iter().flat_map(|worker| &worker.bound);
                 for bound in bounds {
                     if let Err(e) = bound.rest(slot) {
-                        let text = format!("{}: a socket that nobody accepts from listens: {e}", bound.address);
+                        let text =
+                            format!("{}: a socket that nobody accepts from listens: {e}", bound.address);
                         self.hub.log(Level::Warn, text);
                     }
                 }

@@ -19,8 +19,9 @@ pub(crate) fn record(
     let signal = status.and_then(|status| status.signal());
     // Looked at after every end, so that an old kill isn't put on this process's account; a SIGKILL that we
     // have sent has a reason.
-    let out_of_memory =
-        oom.has_killed() && signal == Some(Signal::SIGKILL as i32) && known.is_none_or(|known| known.reason().is_none());
+    let out_of_memory = oom.has_killed()
+        && signal == Some(Signal::SIGKILL as i32)
+        && known.is_none_or(|known| known.reason().is_none());
     Exit {
         code: status.and_then(|status| status.code()),
         signal: signal.map(signal_name),

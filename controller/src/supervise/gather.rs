@@ -2,8 +2,8 @@
 
 use super::Supervisor;
 use super::due::Due;
-use jackfield_fleet::ProcessId;
 use crate::control::Response;
+use jackfield_fleet::ProcessId;
 use jackfield_shared::ipc::ToWorker;
 use jackfield_shared::status::{State, Status};
 use std::time::{Duration, Instant};

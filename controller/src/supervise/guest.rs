@@ -6,7 +6,6 @@ pub(super) use attend::{GuestEnds, attend_guest};
 
 use super::Supervisor;
 use super::event::{Event, Source};
-use jackfield_fleet::ProcessId;
 use super::group::Group;
 use super::handover::Feed;
 use super::launch::Launch;
@@ -16,6 +15,7 @@ use crate::control::{Action, Call, Request, Response};
 use crate::guest::{Fate, NotifySocket, Program, WATCHDOG_USEC, send, watch};
 use crate::logs::{Hub, Lines};
 use crate::stage::{EXECUTABLE, VARIABLE, keeper_value};
+use jackfield_fleet::ProcessId;
 use jackfield_shared::config::{self, Output as Wanted, Ready, Stdin};
 use jackfield_shared::ipc;
 use jackfield_shared::log::Level;

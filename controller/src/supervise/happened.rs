@@ -84,7 +84,9 @@ impl Supervisor {
                 self.hub.publish(source.record(Level::Info, "is stopping, as it says"));
                 self.news(id, News::Watched(false));
             }
-            Notice::Broken => self.news(id, News::Broken("it wants to be replaced (WATCHDOG=trigger)".into())),
+            Notice::Broken => {
+                self.news(id, News::Broken("it wants to be replaced (WATCHDOG=trigger)".into()))
+            }
             Notice::Extend(time) => self.news(id, News::NeedsTime(time)),
         }
     }

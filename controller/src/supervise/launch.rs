@@ -1,9 +1,9 @@
 //! How a worker's processes are started.
 
-use jackfield_fleet::ProcessId;
 use crate::cgroup::{self, Cgroups, Leaf};
 use crate::guest::Program;
 use crate::stage::{Identity, Spec};
+use jackfield_fleet::ProcessId;
 use jackfield_shared::config;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;

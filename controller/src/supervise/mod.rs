@@ -61,8 +61,8 @@ use plan::{Pending, shutdown_of};
 use process::Process;
 use rustix::process::Pid;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::hash::{BuildHasher as _, RandomState};
 use std::future::pending;
+use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -177,7 +177,8 @@ impl Supervisor {
         service: Option<Service>,
     ) -> Self {
         let (events, incoming) = mpsc::channel(EVENTS);
-        let settings = Settings { parallel_starts: node.machine.cpus.count(), seed: RandomState::new().hash_one(0u8) };
+        let settings =
+            Settings { parallel_starts: node.machine.cpus.count(), seed: RandomState::new().hash_one(0u8) };
         let specs = workers.iter().map(Worker::spec).collect();
         let fleet = Fleet::new(Instant::now(), settings, specs, shutdown_of(&node.configuration));
         let keys: Vec<_> = fleet.serving().map(|(key, _)| key).collect();

@@ -2,7 +2,6 @@
 
 use super::attend::{Ends, Parcel, attend, outbox};
 use super::event::{Event, Source};
-use jackfield_fleet::ProcessId;
 use super::group::Group;
 use super::guest::Keeper;
 use super::handover::{Attendance, attended};
@@ -12,6 +11,7 @@ use crate::cgroup::Leaf;
 use crate::logs::{Hub, Lines};
 use crate::stage::{ARGUMENT, EXECUTABLE};
 use crate::upgrade::ImageIdentity;
+use jackfield_fleet::ProcessId;
 use jackfield_shared::ipc::{self, Counters, Publication, ToWorker};
 use rustix::process::{Pid, Signal};
 use std::cell::RefCell;

@@ -52,7 +52,9 @@ impl Supervisor {
             if !worker.services().iter().any(|service| is_it(&service.worker, &service.transport)) {
                 continue;
             }
-            let Some(slot) = self.fleet.worker(key).and_then(|worker| worker.slots().first()) else { continue };
+            let Some(slot) = self.fleet.worker(key).and_then(|worker| worker.slots().first()) else {
+                continue;
+            };
             let current = slot.current().and_then(|process| self.processes.get(&process.id()));
             let mut told = current.into_iter().flat_map(|process| &process.publications);
             let told = told.rfind(|p| is_it(&p.worker, &p.transport));

@@ -25,11 +25,14 @@ impl Supervisor {
         let by_ended = self.workers.values().map(Worker::ended_dropped).sum::<u64>();
         let by_others = self.processes.values().map(|process| process.counters.logs_dropped).sum::<u64>();
         let dropped = by_ended + by_others + self.hub.dropped();
-        let bounds = self.serving().flat_map(|(key, worker)| worker.bound.iter().map(move |b| (key, worker, b)));
+        let bounds =
+            self.serving().flat_map(|(key, worker)| worker.bound.iter().map(move |b| (key, worker, b)));
         Status {
             node,
             workers: self.workers_status(now),
-            endpoints: bounds.filter_map(|(key, worker, bound)| self.endpoint_status(key, worker, bound)).collect(),
+            endpoints: bounds
+                .filter_map(|(key, worker, bound)| self.endpoint_status(key, worker, bound))
+                .collect(),
             logs: Logs { dropped, sinks: self.hub.sinks() },
             realms: self.fleet.serving().flat_map(|(_, worker)| self.realms_status(worker)).collect(),
         }
@@ -147,8 +150,10 @@ impl Supervisor {
         };
         let status = |state, process| self.process_status((slot, index), state, process, generation, now);
         // Of a worker that is gone only what still runs is of interest.
-        let mut processes: Vec<_> =
-            (!slot.is_retired() || first.is_some()).then(|| status(slot.state(), first)).into_iter().collect();
+        let mut processes: Vec<_> = (!slot.is_retired() || first.is_some())
+            .then(|| status(slot.state(), first))
+            .into_iter()
+            .collect();
         processes.extend(slot.successor().map(|process| status(State::Starting, Some(process))));
         processes.extend(others.iter().map(|process| status(State::Draining, Some(process))));
         processes

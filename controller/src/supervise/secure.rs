@@ -30,7 +30,6 @@ impl Worker {
             Work::Guest(_) | Work::Publish(_) | Work::Arti(_) | Work::Gone(_) => Files::default(),
         }
     }
-
 }
 
 impl Supervisor {
@@ -79,7 +78,8 @@ impl Supervisor {
         }
         let names: Vec<_> = renewed.iter().map(|path| path.display().to_string()).collect();
         self.hub.log(Level::Info, format!("TLS: new connections use {}, which changed", names.join(", ")));
-        let changed: Vec<_> = self.serving().map(|(key, worker)| (key, worker.tls_files_of(&files))).collect();
+        let changed: Vec<_> =
+            self.serving().map(|(key, worker)| (key, worker.tls_files_of(&files))).collect();
         for (key, files) in changed {
             self.take_tls_files(key, files);
         }

@@ -1,8 +1,8 @@
 //! What the service manager is told: how the node is, that it is alive, and which sockets to keep while there is no
 //! node.
 
-use super::due::Due;
 use super::Supervisor;
+use super::due::Due;
 use crate::sockets::{Given, Socket};
 use crate::systemd::{Manager, kept_name};
 use crate::upgrade::ServiceState;

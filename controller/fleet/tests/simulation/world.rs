@@ -32,6 +32,7 @@ pub(crate) const EFFECTS: &[&str] = &[
     "Terminate",
     "Kill",
     "Close",
+    "Rest",
     "CloseAll",
     "CloseNode",
     "Exchange",

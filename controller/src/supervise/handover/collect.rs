@@ -2,12 +2,12 @@
 
 use super::super::Supervisor;
 use super::super::attend::{Ends, Parcel, attend, outbox};
-use jackfield_fleet::{News, ProcessId};
 use super::super::guest::{GuestEnds, attend_guest};
 use super::super::process::{Link, Process};
 use super::freeze::{Feed, Piece};
 use crate::guest::NotifySocket;
 use crate::logs::Lines;
+use jackfield_fleet::{News, ProcessId};
 use jackfield_shared::ipc::{FromWorker, Receiver, Sender, ToWorker};
 use std::cell::RefCell;
 use std::collections::HashMap;

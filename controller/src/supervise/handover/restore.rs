@@ -4,7 +4,6 @@
 use super::super::assemble::{Assembly, Former, Setting, assemble};
 use super::super::attend::Parcel;
 use super::super::event::Source;
-use jackfield_fleet::{Kind, ProcessBefore, ProcessId, Role, SlotBefore, WorkerBefore};
 use super::super::group::Group;
 use super::super::guest::Keeper;
 use super::super::launch::Launch;
@@ -25,6 +24,7 @@ use crate::upgrade::{
     Arrived, ArtiState, BoundState, Errand, Image, LocalState, ProcessState, RoleState, SlotState, State,
     WorkerState,
 };
+use jackfield_fleet::{Kind, ProcessBefore, ProcessId, Role, SlotBefore, WorkerBefore};
 use jackfield_shared::config::WorkerCommon;
 use jackfield_shared::ipc::{self, FromWorker, NodeInfo, ToWorker};
 use rustix::process::Pid;
@@ -307,8 +307,7 @@ impl Takeover<'_> {
             }
         };
         let source = Arc::new(Source::new(ProcessId(state.key), worker, index, state.pid));
-        let mut process =
-            Process::restore(source, link, state.cgroup.clone().map(Leaf::restore));
+        let mut process = Process::restore(source, link, state.cgroup.clone().map(Leaf::restore));
         (process.counters, process.publications) = (state.counters.clone(), state.publications.clone());
         process.lines.keep(state.stderr.iter().map(String::as_str));
         if let Some(guest) = &state.guest {

@@ -2,8 +2,8 @@
 //! old image goes on.
 
 use super::super::Supervisor;
-use super::super::event::Event;
 use super::super::caller::Caller;
+use super::super::event::Event;
 use super::collect::Frozen;
 use crate::upgrade::{Arrived, Errand, Fds, Image, State, block, send, try_out, unblock};
 use jackfield_fleet::{CallerId, Command, Event as FleetEvent};
