@@ -43,7 +43,7 @@ pub enum Event {
     StopSignal(&'static str),
     /// Another configuration or number of processes was read, checked and bound.
     Planned(Plan),
-    /// That could not be had, for this reason; or the new image of the executable can't take over.
+    /// That could not be had, for this reason; or the new image of the executable can't take over, or could not be executed.
     NotPlanned(String),
     /// Another number of processes is wanted of a worker, which is to be told with a plan: the slots of least use are
     /// moved to the end.

@@ -245,6 +245,12 @@ impl Fleet {
         self.to_start.contains(&key) || self.successors.iter().any(|(later, _)| *later == key)
     }
 
+    /// Whether somebody wants a reload when there can be one: the next image is to be told.
+    #[must_use]
+    pub fn wants_reload(&self) -> bool {
+        self.reload_wanted
+    }
+
     /// Whether the end of the start has not come yet.
     #[must_use]
     pub fn is_starting(&self) -> bool {

@@ -205,8 +205,8 @@ pub(super) async fn reap(mut children: Signal, group: &Group) -> Option<ExitStat
 mod tests {
     use super::*;
     use crate::logs::{Filter, Settings};
-    use jackfield_fleet::ProcessId;
     use crate::testing::TempDir;
+    use jackfield_fleet::ProcessId;
     use jackfield_shared::config;
     use std::io::Write as _;
     use tokio::task::LocalSet;

@@ -139,7 +139,7 @@ pub(crate) struct Supervisor {
     handover: Option<Handover>,
     /// What there was before this image, while it is not sure to stay.
     upgraded: Option<Upgraded>,
-    /// Client that waits for an upgrade.
+    /// Client that waits for an upgrade that is being taken back.
     waiting: Option<Caller>,
     /// Its control connection, which outlives the image.
     connection: Option<OwnedFd>,

@@ -29,6 +29,9 @@ pub(crate) struct State {
     pub errand: Errand,
     /// The connection of the client that waits for the end of the upgrade.
     pub caller: Option<usize>,
+    /// Whether somebody has asked for a reload by a signal meanwhile.
+    #[serde(default)]
+    pub wants_reload: bool,
     /// The image to go back to.
     pub image: Option<usize>,
     /// The standard input that the node was started with.

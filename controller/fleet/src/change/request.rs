@@ -75,11 +75,10 @@ impl Fleet {
         self.change = Some(Change { purpose, caller, time, stage: Stage::Waiting });
     }
 
-    /// It can take over.
+    /// It can take over. Nothing else begins before it has, or has failed to.
     pub(crate) fn tried(&mut self) {
-        let is_trial = |change: &mut Change| change.purpose == Purpose::Upgrade;
-        if let Some(Change { caller, .. }) = self.change.take_if(is_trial) {
-            self.effects.push(Effect::HandOver(caller));
+        if let Some(change) = self.change.as_ref().filter(|change| change.purpose == Purpose::Upgrade) {
+            self.effects.push(Effect::HandOver(change.caller));
         }
     }
 

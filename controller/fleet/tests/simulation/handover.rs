@@ -20,8 +20,7 @@ impl World {
     pub(crate) fn hand_over(&mut self, caller: Option<CallerId>) -> Vec<Event> {
         let outdated: BTreeSet<_> = self.processes.keys().copied().collect();
         if chance(&mut self.random, 30) {
-            let result = self.answered(caller, Err("it could not be executed".into()));
-            return result.err().map(|_| Event::Tick).into_iter().collect();
+            return vec![Event::NotPlanned("it could not be executed".into())];
         }
         let serving: Vec<_> = self.fleet.serving().map(|(key, _)| key).collect();
         let all: Vec<_> = self.fleet.workers().map(|(key, _)| key).collect();
@@ -47,6 +46,7 @@ impl World {
                 process.worker = *key;
             }
         }
+        let wants_reload = self.fleet.wants_reload().then_some(Event::ReloadWanted);
         self.fleet = fleet;
         self.handed_over_at = self.now;
         // What callers waited for is not known to the new image.
@@ -57,7 +57,7 @@ impl World {
         }
         self.forget_slots();
         self.count("handover");
-        vec![Event::TookOver(caller, outdated)]
+        [Event::TookOver(caller, outdated)].into_iter().chain(wants_reload).collect()
     }
 }
 

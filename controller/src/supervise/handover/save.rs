@@ -32,6 +32,7 @@ impl Supervisor {
             version: self.node.info.version.clone(),
             errand,
             caller: None,
+            wants_reload: self.fleet.wants_reload(),
             image: None,
             stdin: 0,
             lock: 0,

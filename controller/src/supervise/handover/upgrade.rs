@@ -90,28 +90,21 @@ impl Supervisor {
         }
     }
 
-    /// Lets the image that was tried take over, once everything is done that is to be done before; this caller waits.
-    pub(in super::super) fn hand_over_to_tried(&mut self, caller: Option<CallerId>) {
+    /// Lets the image that was tried take over, once everything is done that is to be done before.
+    pub(in super::super) fn hand_over_to_tried(&mut self) {
         let Some((image, path, version)) = self.tried_image.take() else { return };
         let text = format!("upgrade: release {version} takes over from {}", self.node.info.version);
         self.hub.log(Level::Info, text);
-        self.waiting = caller.and_then(|caller| self.callers.remove(&caller));
         self.node.executable = path;
         self.handover = Some(Handover { image, errand: Errand::Upgrade });
-    }
-
-    /// It came to nothing.
-    fn upgrade_failed(&self, caller: Option<Caller>, reason: &str) {
-        self.hub.log(Level::Error, format!("upgrade: nothing was changed: {reason}"));
-        if let Some(caller) = caller {
-            caller.finish(Err(format!("nothing was changed: {reason}")));
-        }
     }
 
     /// Lets the other image go on; returns if that fails, and then this one does.
     pub(in super::super) async fn hand_over(&mut self) {
         let Some(Handover { image, errand }) = self.handover.take() else { return };
         let (reason, frozen) = match self.freeze().await {
+            // What was heard last may have been the end of the node.
+            Ok(frozen) if self.fleet.is_stopping() => ("the node is being stopped".to_owned(), frozen),
             Ok(frozen) => match self.execute(&image, errand.clone(), &frozen) {
                 Ok(never) => match never {},
                 Err(e) => (e.to_string(), frozen),
@@ -120,12 +113,14 @@ impl Supervisor {
         };
         self.thaw(frozen);
         self.connection = None;
-        let caller = self.waiting.take();
         match errand {
-            Errand::Upgrade => self.upgrade_failed(caller, &reason),
+            Errand::Upgrade => self.feed(FleetEvent::NotPlanned(reason)),
             Errand::GoBack(why) => {
                 let text = format!("{why}; and the former release can't be gone back to: {reason}");
-                self.upgrade_failed(caller, &text);
+                self.hub.log(Level::Error, format!("upgrade: nothing was changed: {text}"));
+                if let Some(caller) = self.waiting.take() {
+                    caller.finish(Err(format!("nothing was changed: {text}")));
+                }
             }
         }
     }
@@ -198,6 +193,9 @@ impl Supervisor {
         let outdated = outdated.map(|process| process.source.key).collect();
         let caller = self.add_caller(caller);
         self.feed(FleetEvent::TookOver(Some(caller), outdated));
+        if state.wants_reload {
+            self.feed(FleetEvent::ReloadWanted);
+        }
     }
 
     /// The workers are replaced, or can't be.
