@@ -10,6 +10,7 @@
 mod after;
 mod controller;
 mod convert;
+mod cookie_files;
 mod decode;
 mod describe;
 mod diagnostic;

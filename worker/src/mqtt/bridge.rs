@@ -1,7 +1,7 @@
 //! What a client of MQTT says, as WAMP, and back: without I/O.
 
 use super::topic;
-use jackfield_wamp::uri::Match;
+use super::words::{name, named, roles};
 use jackfield_wamp::{Dict, Id, Message, Payload, Value, kind};
 use mqttbytes::QoS;
 use mqttbytes::v4::{
@@ -394,48 +394,11 @@ impl Bridge {
     }
 }
 
-const fn named(policy: Match) -> &'static str {
-    match policy {
-        Match::Exact => "exact",
-        Match::Prefix => "prefix",
-        Match::Wildcard => "wildcard",
-    }
-}
-
-fn roles() -> Dict {
-    let role = |features: &[&str]| {
-        let features = features.iter().fold(Dict::new(), |dict, feature| dict.with(*feature, true));
-        Value::from(Dict::new().with("features", features))
-    };
-    Dict::new()
-        .with("publisher", role(&["payload_transparency", "x_acknowledged_event_delivery"]))
-        .with("subscriber", role(&["payload_transparency", "pattern_based_subscription", "event_retention"]))
-}
-
 const fn when(state: &State) -> &'static str {
     match state {
         State::Fresh => "before CONNECT",
         State::Joining { .. } => "before the answer to CONNECT",
         State::Open | State::Over => "in a session",
-    }
-}
-
-const fn name(packet: &Packet) -> &'static str {
-    match packet {
-        Packet::Connect(_) => "CONNECT",
-        Packet::ConnAck(_) => "CONNACK",
-        Packet::Publish(_) => "PUBLISH",
-        Packet::PubAck(_) => "PUBACK",
-        Packet::PubRec(_) => "PUBREC",
-        Packet::PubRel(_) => "PUBREL",
-        Packet::PubComp(_) => "PUBCOMP",
-        Packet::Subscribe(_) => "SUBSCRIBE",
-        Packet::SubAck(_) => "SUBACK",
-        Packet::Unsubscribe(_) => "UNSUBSCRIBE",
-        Packet::UnsubAck(_) => "UNSUBACK",
-        Packet::PingReq => "PINGREQ",
-        Packet::PingResp => "PINGRESP",
-        Packet::Disconnect => "DISCONNECT",
     }
 }
 

@@ -4,9 +4,12 @@
 mod bridge;
 mod payload;
 mod serve;
+mod service;
 mod topic;
+mod words;
 
-pub(crate) use serve::{Error, Mqtt};
+pub(crate) use serve::Error;
+pub(crate) use service::Mqtt;
 
 /// The first byte that a client of MQTT sends: the type of CONNECT (section 3.1.1).
 pub(crate) const CONNECT: u8 = 0x10;

@@ -1,20 +1,13 @@
 //! A connection of MQTT.
 
-use super::bridge::{Bridge, Event, Step};
-use super::payload::{self, Mapping, Mappings};
-use super::topic;
-use crate::connect::Means;
+use super::bridge::{Bridge, Step};
+use super::service::Mqtt;
 use crate::context::Context;
 use crate::net::backlog::{Scratch, poll_read};
 use crate::net::budget::Share;
-use crate::wamp::{self, Embedded, Line, ROUTER, Reply, Who};
+use crate::wamp::{Line, Who};
 use bytes::BytesMut;
-use jackfield_shared::config::{MqttOptions, MqttSection};
-use jackfield_wamp::{Dict, Payload, Value};
-use mqttbytes::v4::{Packet, Publish, read};
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::fmt;
+use mqttbytes::v4::{Packet, read};
 use std::future::{pending, poll_fn};
 use std::io;
 use std::rc::Rc;
@@ -24,16 +17,10 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::select;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout};
-use tracing::{debug, info};
+use tracing::debug;
 
 /// Once so many bytes are to be written, they are, before more is made.
 const HIGH_WATER: usize = 256 << 10;
-
-/// How long a procedure that reads or writes payloads may take.
-const CODEC_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Payloads that are read or written by procedures at a time, at most.
-const CODEC_CALLS: usize = 1000;
 
 /// Why a connection ended other than by the client's wish.
 #[derive(Debug, thiserror::Error)]
@@ -61,23 +48,6 @@ impl Error {
     }
 }
 
-/// An address that speaks MQTT.
-pub(crate) struct Mqtt {
-    options: MqttOptions,
-    mappings: Mappings,
-    endpoint: Rc<wamp::Endpoint>,
-    /// Calls the procedures that read and write payloads, with the rights of the router itself.
-    codec: Embedded,
-    /// Who is connected, by client id and name: one connection each (section 3.1.4).
-    connected: RefCell<HashMap<(String, String), Rc<Notify>>>,
-}
-
-impl fmt::Debug for Mqtt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mqtt").field("options", &self.options).finish_non_exhaustive()
-    }
-}
-
 /// What one connection has.
 struct Client<'a> {
     mqtt: &'a Mqtt,
@@ -98,18 +68,6 @@ struct Client<'a> {
 }
 
 impl Mqtt {
-    /// What a section asks for; the error says what is not built, or is wrong.
-    pub(crate) fn new(section: &MqttSection, means: Means<'_>) -> Result<Self, String> {
-        let options = &section.options;
-        Ok(Self {
-            options: options.clone(),
-            mappings: Mappings::new(&options.payload_mapping)?,
-            endpoint: wamp::Endpoint::mqtt(section, means.wamp)?,
-            codec: Embedded::new(means.wamp, &options.realm, ROUTER, "mqtt", CODEC_CALLS)?,
-            connected: RefCell::default(),
-        })
-    }
-
     /// Serves a connection; CONNECT has to come within `limit`.
     pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
@@ -134,77 +92,6 @@ impl Mqtt {
         let served = client.run(&mut stream, &context.scratch).await;
         client.end().await;
         served
-    }
-
-    /// Options and arguments for WAMP of what was published; none: it can't be read.
-    async fn read(&self, publish: &Publish) -> Option<(Dict, Payload)> {
-        let uri = topic::of_name(&publish.topic).ok()?;
-        let read = match self.mappings.of(&uri) {
-            Mapping::Passthrough => Ok(payload::opaque(&publish.payload)),
-            Mapping::Native(serializer) => payload::read(*serializer, &publish.payload),
-            Mapping::Dynamic { decoder, .. } => {
-                let args = vec![
-                    uri.as_str().into(),
-                    publish.topic.as_str().into(),
-                    Value::Bin(publish.payload.to_vec()),
-                ];
-                match self.ask(decoder, args).await {
-                    Ok(value) => payload::of_value(value),
-                    Err(e) => Err(e),
-                }
-            }
-        };
-        read.inspect_err(|why| info!("MQTT: a message to {} is dropped: {why}", publish.topic)).ok()
-    }
-
-    /// The payload for MQTT of an event; none: there is none.
-    async fn write(&self, event: &Event) -> Option<Vec<u8>> {
-        let written = match self.mappings.of(&event.uri) {
-            Mapping::Passthrough => payload::bytes(&event.payload),
-            Mapping::Native(serializer) => payload::write(*serializer, &event.payload),
-            Mapping::Dynamic { encoder, .. } => self.encode(encoder, event).await,
-        };
-        written.inspect_err(|why| info!("MQTT: an event of {} is dropped: {why}", event.uri)).ok()
-    }
-
-    async fn encode(&self, encoder: &str, event: &Event) -> Result<Vec<u8>, String> {
-        let (args, kwargs) = event.payload.decode().map_err(|e| e.to_string())?;
-        let topic = topic::of_uri(&event.uri);
-        let args = vec![topic.into(), event.uri.as_str().into(), Value::List(args), kwargs.into()];
-        match self.ask(encoder, args).await? {
-            Value::Bin(bytes) => Ok(bytes),
-            Value::Str(text) => Ok(text.into_bytes()),
-            _ => Err(format!("{encoder} has answered neither bytes nor a text")),
-        }
-    }
-
-    /// Calls a procedure that answers one value.
-    async fn ask(&self, procedure: &str, args: Vec<Value>) -> Result<Value, String> {
-        let call = self.codec.call(procedure.to_owned(), Dict::new(), Payload::of(args, Dict::new()));
-        let answer = timeout(CODEC_TIMEOUT, call).await;
-        let late = || format!("{procedure} has not answered within {} s", CODEC_TIMEOUT.as_secs());
-        match answer.map_err(|_| late())?.map_err(|e| e.to_string())? {
-            Reply::Result(payload) => {
-                let (args, _) = payload.decode().map_err(|e| e.to_string())?;
-                args.into_iter().next().ok_or_else(|| format!("{procedure} has answered nothing"))
-            }
-            Reply::Error(uri, _) => Err(format!("{procedure} has answered {uri}")),
-            Reply::Published(_) => Err(format!("{procedure} has not answered")),
-        }
-    }
-
-    /// Lets a client take the place of one with the same names.
-    fn enter(&self, name: &(String, String), own: &Rc<Notify>) {
-        if let Some(before) = self.connected.borrow_mut().insert(name.clone(), Rc::clone(own)) {
-            before.notify_one();
-        }
-    }
-
-    fn leave(&self, name: &(String, String), own: &Rc<Notify>) {
-        let mut connected = self.connected.borrow_mut();
-        if connected.get(name).is_some_and(|current| Rc::ptr_eq(current, own)) {
-            connected.remove(name);
-        }
     }
 }
 
