@@ -46,11 +46,16 @@ impl Fleet {
         }
     }
 
-    /// Stops those that are left, as far as it is their turn.
+    /// Stops those that are left, as far as it is their turn; one without processes is done with at once.
     pub(crate) fn stop_left(&mut self) {
-        let Phase::Stopping(stopping) = &self.phase else { return };
+        while self.stop_next() {}
+    }
+
+    /// Stops those whose turn it is; returns whether there were some.
+    fn stop_next(&mut self) -> bool {
+        let Phase::Stopping(stopping) = &self.phase else { return false };
         if stopping.left.is_empty() {
-            return;
+            return false;
         }
         let stage = |key: WorkerKey, worker: &Worker| {
             if stopping.left.contains(&key) {
@@ -69,6 +74,7 @@ impl Fleet {
         if let Phase::Stopping(stopping) = &mut self.phase {
             stopping.left.retain(|waiting| !turn.contains(waiting));
         }
+        let has_turn = !turn.is_empty();
         if self.forgets_worker() {
             turn.pop();
         }
@@ -77,5 +83,6 @@ impl Fleet {
                 self.stop_slot((key, slot), time);
             }
         }
+        has_turn
     }
 }

@@ -201,3 +201,19 @@ fn what_did_not_reach_a_process_is_told_again() {
     let is_listen = |effect: &Effect| matches!(effect, Effect::Tell(_, Tell::Listen(_)));
     assert!(node.effects.iter().any(is_listen), "{:?}", node.effects);
 }
+
+#[test]
+fn workers_that_are_stopped_already_are_not_waited_for_one_after_the_other() {
+    let mut node = Node::of(vec![
+        listening("front", 3, &["tcp:2"]),
+        listening("app", 2, &["tcp:1"]),
+        listening("store", 1, &[]),
+    ]);
+    node.tell(Event::Called(CALLER, Command::Stop(Vec::new())));
+    for process in node.drained() {
+        node.ends(process);
+    }
+    assert_eq!(node.fleet.process_count(), 0);
+    node.tell(Event::Called(None, Command::StopNode(None)));
+    assert!(node.fleet.farewell().is_some());
+}
