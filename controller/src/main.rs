@@ -17,6 +17,7 @@ mod onion;
 mod python;
 mod sockets;
 mod stage;
+mod start;
 mod supervise;
 mod systemd;
 #[cfg(test)]
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
         _ => {}
     }
     if upgrade::is_takeover() {
-        return node::take_over();
+        return start::take_over();
     }
     if stage::is_keeper() {
         return guest::run_keeper();

@@ -3,8 +3,8 @@
 use super::client::{carry_out, connect};
 use super::failure::Failure;
 use super::output::{print, remark, succeeded};
-use crate::control::{Request, Response};
-use crate::logs::{Filter, Format, parse_rfc3339};
+use crate::control::{Filter, Request, Response};
+use crate::logs::{Format, parse_rfc3339};
 use crate::node::Directory;
 use clap::{Args, Subcommand};
 use jackfield_shared::log::Level;

@@ -4,11 +4,10 @@ use super::failure::Failure;
 use super::output::remark;
 use crate::archives::wanted;
 use crate::logs::{Format, Settings};
-use crate::node::{
-    Absent, Configuration, Directory, LOG_FILE, Options, Origin, Waiting, launch, start_and_wait,
-};
+use crate::node::{Absent, Configuration, Directory, LOG_FILE, Origin, Waiting, start_and_wait};
+use crate::sockets::announced;
 use crate::stage::{close_inherited, set_title};
-use crate::systemd::announced;
+use crate::start::{Options, launch};
 use clap::Args;
 use jackfield_shared::log::Level;
 use jackfield_shared::secrecy::{hold_secrets, set_core_limit};

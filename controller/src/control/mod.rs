@@ -3,6 +3,7 @@
 
 mod address;
 mod client;
+mod filter;
 mod frame;
 mod peer;
 mod protocol;
@@ -10,6 +11,7 @@ mod server;
 
 pub(crate) use address::{Address, SOCKET};
 pub(crate) use client::{Client, ConnectError};
+pub(crate) use filter::Filter;
 pub(crate) use peer::Peer;
 pub(crate) use protocol::{Action, Envelope, Request, Response, VERSION};
-pub(crate) use server::{Call, Server, go_on_answering};
+pub(crate) use server::{Call, QUEUE, Server, go_on_answering};

@@ -1,6 +1,6 @@
 //! What is said on the control socket.
 
-use crate::logs::Filter;
+use super::Filter;
 use jackfield_shared::log::{Level, Record};
 use jackfield_shared::status::Status;
 use serde::{Deserialize, Serialize};

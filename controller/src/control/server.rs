@@ -5,7 +5,6 @@ use super::frame::{MAX_REQUEST, encode, read_line};
 use super::{Address, Envelope, Peer, Request, Response, SOCKET, VERSION};
 use crate::allowance::Allowance;
 use crate::entry::Entry;
-use crate::logs::FOLLOWER_QUEUE;
 use interprocess::local_socket::ListenerOptions;
 use interprocess::local_socket::tokio::{Listener, Stream, prelude::*};
 use interprocess::os::unix::local_socket::ListenerOptionsExt as _;
@@ -36,6 +35,9 @@ const CONNECTIONS: (u32, u32) = (128, 256);
 /// Most connections that wait to be accepted. A short queue, so that a command waits behind few of somebody's who makes
 /// them without end; whoever finds it full waits for their turn in connect(2).
 const BACKLOG: i32 = 16;
+
+/// Responses that wait for a client: a reader of the log, above all, may be behind by so many records.
+pub(crate) const QUEUE: usize = 8192;
 
 /// A request and where its responses go.
 #[derive(Debug)]
@@ -219,7 +221,7 @@ async fn answer(
     mut reader: impl AsyncRead + Unpin,
     mut writer: impl AsyncWrite + Unpin,
 ) -> io::Result<()> {
-    let (responses, mut answers) = mpsc::channel(FOLLOWER_QUEUE);
+    let (responses, mut answers) = mpsc::channel(QUEUE);
     if calls.send(Call { request, responses, connection, peer: Some(peer) }).await.is_err() {
         return send(&mut writer, &Response::Error("the node is ending".into())).await;
     }

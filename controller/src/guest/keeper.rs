@@ -6,8 +6,7 @@
 //! octet for each signal that the program's process group is to get. The keeper sends the program's wait status, four
 //! octets, and exits.
 
-use super::fds::{receive, send};
-use crate::stage::{ARGUMENT as EXEC, EXECUTABLE, Spec, name_thread, take_stdin};
+use crate::stage::{ARGUMENT as EXEC, EXECUTABLE, Spec, name_thread, receive, send, take_stdin};
 use jackfield_worker::children::kill_children;
 use nix::sys::signal::{SigSet, Signal as NixSignal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};

@@ -6,22 +6,16 @@
 //! controller ─► keeper ─► `__exec`, which becomes the program ─► whatever it starts
 //! ```
 
-mod exec;
-mod fds;
 mod find;
 mod keeper;
 mod notice;
 mod notify;
-mod program;
 mod ready;
 mod watch;
 
-pub(crate) use exec::exec;
-pub(crate) use fds::{receive, send};
 pub(crate) use find::find;
 pub(crate) use keeper::run as run_keeper;
 pub(crate) use notice::Notice;
 pub(crate) use notify::NotifySocket;
-pub(crate) use program::{Fate, Program, WATCHDOG_USEC, is_of_service_manager};
 pub(crate) use ready::is_ready;
 pub(crate) use watch::watch;

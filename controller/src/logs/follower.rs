@@ -1,12 +1,12 @@
 //! Somebody who reads the stream over the control socket: as fast as they like, with a bounded queue.
 
-use super::{Filter, ring};
-use crate::control::Response;
+use super::ring;
+use crate::control::{Filter, QUEUE, Response};
 use jackfield_shared::log::Record;
 use tokio::sync::mpsc::{self, error::TrySendError};
 
-/// How many responses the queue to a reader should hold: the whole ring and as much again.
-pub(crate) const QUEUE: usize = 2 * ring::MAX_RECORDS;
+// The whole ring, and as much again.
+const _: () = assert!(QUEUE >= 2 * ring::MAX_RECORDS, "a reader's queue is too short for what is kept");
 
 #[derive(Debug)]
 pub(super) struct Follower {

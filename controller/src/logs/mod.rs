@@ -1,7 +1,6 @@
 //! The node's one stream of log records: from the controller and all workers, to the sinks of the configuration,
 //! to a ring in memory and to everybody who follows. Records of one source keep their order.
 
-mod filter;
 mod follower;
 mod format;
 mod levels;
@@ -9,20 +8,19 @@ mod lines;
 mod ring;
 mod settings;
 mod sink;
+mod state;
 mod time;
 mod told;
 
-pub(crate) use filter::Filter;
-pub(crate) use follower::QUEUE as FOLLOWER_QUEUE;
 pub(crate) use format::{Format, escape};
 pub(crate) use levels::CONTROLLER;
 pub(crate) use lines::Lines;
 pub(crate) use settings::Settings;
+pub(crate) use state::LogState;
 pub(crate) use time::parse_rfc3339;
 pub(crate) use told::told;
 
-use crate::control::Response;
-use crate::upgrade::LogState;
+use crate::control::{Filter, Response};
 use follower::Follower;
 use jackfield_shared::config;
 use jackfield_shared::log::{Level, Record};

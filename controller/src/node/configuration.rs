@@ -1,12 +1,12 @@
 //! The node's configuration: its file, or the built-in one where there is none.
 
 use super::review::review;
+use super::state::ConfigurationState;
 use crate::archives::{self, Wanted};
 use crate::names::Names;
 use crate::onion;
 use crate::sockets::await_locks;
 use crate::tls::Store;
-use crate::upgrade::ConfigurationState;
 use jackfield_shared::config::{self, Diagnostic, Format, Loaded, Severity};
 use jackfield_shared::tls::Remark;
 use std::path::{Path, PathBuf};

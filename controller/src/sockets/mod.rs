@@ -7,6 +7,7 @@ mod binder;
 mod error;
 mod given;
 mod holder;
+mod inherited;
 mod name;
 mod place;
 mod tcp;
@@ -16,6 +17,7 @@ pub(crate) use adjust::Adjustment;
 pub(crate) use binder::{Binder, Wanted};
 pub(crate) use error::BindError;
 pub(crate) use given::Given;
+pub(crate) use inherited::{announced, take as take_inherited};
 pub(crate) use unix::await_locks;
 
 use crate::accounts::Accounts;

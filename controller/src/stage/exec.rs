@@ -2,9 +2,10 @@
 //! the worker's first instruction, then execs the same image with the worker's title as its only argument; or
 //! a guest's program.
 
+use super::guest;
 use super::identity::Identity;
+use super::program::Program;
 use super::{EXECUTABLE, VARIABLE, worker_value};
-use crate::guest::{self, Program};
 use jackfield_shared::secrecy::set_core_limit;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit};
 use rustix::thread::{CpuSet, sched_setaffinity};

@@ -7,14 +7,19 @@
 
 mod descriptors;
 mod exec;
+mod fds;
+mod guest;
 mod identity;
+mod program;
 mod title;
 mod worker;
 
 pub(crate) use descriptors::{close_inherited, open_descriptors};
 pub(crate) use exec::{ARGUMENT, Spec, run as run_exec};
+pub(crate) use fds::{receive, send};
 pub(crate) use identity::Identity;
 pub(crate) use jackfield_shared::stage::{EXECUTABLE, VARIABLE};
+pub(crate) use program::{Fate, Program, WATCHDOG_USEC, is_of_service_manager};
 pub(crate) use title::{ARGUMENTS, arguments, name_thread, set_title};
 pub(crate) use worker::{run as run_worker, run_launcher, take_stdin};
 

@@ -204,7 +204,8 @@ pub(super) async fn reap(mut children: Signal, group: &Group) -> Option<ExitStat
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::logs::{Filter, Settings};
+    use crate::control::Filter;
+    use crate::logs::Settings;
     use crate::testing::TempDir;
     use jackfield_fleet::ProcessId;
     use jackfield_shared::config;

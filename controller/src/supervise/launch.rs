@@ -1,8 +1,7 @@
 //! How a worker's processes are started.
 
 use crate::cgroup::{self, Cgroups, Leaf};
-use crate::guest::Program;
-use crate::stage::{Identity, Spec};
+use crate::stage::{Identity, Program, Spec};
 use jackfield_fleet::ProcessId;
 use jackfield_shared::config;
 use serde::{Deserialize, Serialize};

@@ -5,10 +5,10 @@ use super::launch::Launch;
 use super::worker::{Embedded, Publisher, Work, Worker};
 use crate::accounts::Accounts;
 use crate::cgroup::Cgroups;
-use crate::guest::{find, is_of_service_manager};
+use crate::guest::find;
 use crate::node::RUN;
 use crate::python;
-use crate::stage::{ARGUMENTS, Identity, VARIABLE, worker_value};
+use crate::stage::{ARGUMENTS, Identity, VARIABLE, is_of_service_manager, worker_value};
 use jackfield_shared::config::{
     self, Inherit, ProcessEnv, Processes, RestartPolicy, WorkerCommon, WorkerKind,
 };

@@ -2,10 +2,8 @@
 //! that were bound before the node started (sd_listen_fds(3)), what the node says of itself (sd_notify(3)), and the
 //! keeping of its sockets while there is no node (systemd.service(5), FileDescriptorStoreMax).
 
-mod inherited;
 mod manager;
 
-pub(crate) use inherited::{announced, take as take_inherited};
 pub(crate) use manager::Manager;
 
 /// What the names of sockets begin with that the node has given to the service manager to keep.

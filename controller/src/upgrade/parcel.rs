@@ -1,7 +1,7 @@
 //! The state and the descriptors on their way from one image to the next.
 
 use super::state::State;
-use crate::guest::{receive as receive_fds, send as send_fds};
+use crate::stage::{receive as receive_fds, send as send_fds};
 use rustix::fs::{MemfdFlags, memfd_create};
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write as _};

@@ -2,10 +2,9 @@
 //! are past.
 
 use super::image::Identity;
-use crate::names::Names;
-use jackfield_shared::config::Sink;
+use crate::logs::LogState;
+use crate::node::ConfigurationState;
 use jackfield_shared::ipc::{self, Counters, Publication, ToWorker};
-use jackfield_shared::log::{Level, Record};
 use jackfield_shared::status::{Connections, Exit, State as Life};
 use jackfield_shared::tls::{Files, TicketKeys};
 use serde::{Deserialize, Serialize};
@@ -85,35 +84,6 @@ pub(crate) struct NodeState {
 pub(crate) struct CoreLimit {
     /// In bytes; absent: none.
     pub soft: Option<u64>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct ConfigurationState {
-    pub text: String,
-    pub file: String,
-    pub name: String,
-    pub is_builtin: bool,
-    pub tls: Files,
-    /// What names of interfaces stand for.
-    #[serde(default)]
-    pub names: Option<Names>,
-    /// The node as the image that has begun understands it: read by nobody else.
-    pub exact: serde_json::Value,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct LogState {
-    /// What the command line said.
-    pub level: Option<Level>,
-    pub is_json: Option<bool>,
-    pub file: Option<PathBuf>,
-    /// Levels of workers, and of the controller.
-    pub levels: Vec<(Option<String>, Level)>,
-    pub records: Vec<Record>,
-    /// What sinks could not write before this image, the next one is to write.
-    #[serde(default)]
-    pub left: Vec<(Sink, Vec<Record>)>,
-    pub dropped: u64,
 }
 
 /// Sockets by inode: those that the service manager keeps for the node, and those that it has anyway.

@@ -3,10 +3,11 @@
 use super::super::process::{Link, Process};
 use super::super::{Service, Supervisor};
 use super::collect::{Frozen, Pieces};
+use crate::node::ConfigurationState;
 use crate::sockets::{Bound, Local};
 use crate::upgrade::{
-    ArtiState, BoundState, ConfigurationState, CoreLimit, Errand, FORMAT, Fds, GuestState, ImageIdentity,
-    LocalState, NodeState, ProcessState, RoleState, SlotState, State, WorkerState,
+    ArtiState, BoundState, CoreLimit, Errand, FORMAT, Fds, GuestState, ImageIdentity, LocalState, NodeState,
+    ProcessState, RoleState, SlotState, State, WorkerState,
 };
 use jackfield_fleet::{Process as Known, Role, Slot, Worker as KnownWorker, WorkerKey};
 use jackfield_shared::ipc;

@@ -1,6 +1,6 @@
 //! Sockets that the node was started with.
 
-use crate::sockets::Given;
+use super::Given;
 use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 use std::env;
 use std::io;

@@ -3,7 +3,7 @@
 
 use super::fds::receive;
 use super::program::{Fate, Program, WATCHDOG_USEC};
-use crate::stage::{ARGUMENTS, VARIABLE, open_descriptors};
+use super::{ARGUMENTS, VARIABLE, open_descriptors};
 use jackfield_shared::exec_error;
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use std::fs::File;

@@ -2,14 +2,14 @@
 
 use super::banner::banner;
 use super::run_dir::{Claim, RunDir};
-use super::{Configuration, Directory, Origin, Waiting};
 use crate::control::Server;
 use crate::logs::{Hub, Settings};
-use crate::sockets::{Bound, Given};
+use crate::node::{Configuration, Directory, Origin, Waiting};
+use crate::sockets::{Bound, Given, take_inherited};
 use crate::supervise::{
     Assembly, Ended, Held, Keeping, Machine, Node, Service, Setting, Startup, Supervisor, Worker, assemble,
 };
-use crate::systemd::{Manager, take_inherited};
+use crate::systemd::Manager;
 use crate::upgrade::Image;
 use jackfield_shared::ipc::NodeInfo;
 use jackfield_shared::log::Level;
