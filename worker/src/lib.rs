@@ -5,6 +5,7 @@
 
 mod backends;
 pub mod children;
+pub mod client;
 mod connect;
 mod context;
 mod controller;
@@ -34,7 +35,6 @@ mod websocket;
 #[cfg(feature = "arti")]
 pub use jackfield_arti::check as check_arti;
 pub use launcher::{LAUNCHER, run as run_launcher};
-pub use wamp::client;
 pub use web::{FETCHER, Order, run_fetcher};
 
 use jackfield_shared::log::Level;

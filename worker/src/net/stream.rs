@@ -1,7 +1,7 @@
 //! A connection, whatever it runs on.
 
+use super::facts::Facts;
 use super::tls::Tls;
-use crate::tls::Facts;
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::net::{RecvFlags, getpeername, getsockname, recv};
 use socket2::SockRef;

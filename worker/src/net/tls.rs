@@ -1,8 +1,8 @@
 //! A connection encrypted by TLS.
 
+use super::facts::{self, Facts};
 use super::stream::Stream;
 use crate::drain::Drain;
-use crate::tls::{self, Facts};
 use std::io;
 use std::sync::Arc;
 use tokio::io::Interest;
@@ -52,8 +52,8 @@ impl Tls {
     /// What only the two ends know (`tls-exporter`).
     pub(crate) fn exporter(&self) -> Option<[u8; 32]> {
         match &self.stream {
-            TlsStream::Server(stream) => tls::exporter(stream.get_ref().1),
-            TlsStream::Client(stream) => tls::exporter(stream.get_ref().1),
+            TlsStream::Server(stream) => facts::exporter(stream.get_ref().1),
+            TlsStream::Client(stream) => facts::exporter(stream.get_ref().1),
         }
     }
 

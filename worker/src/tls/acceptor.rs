@@ -1,7 +1,8 @@
 //! TLS on accepted connections.
 
-use super::{Facts, Review, Tickets, server};
+use super::{Review, Tickets, server};
 use crate::drain::Drain;
+use crate::net::facts::Facts;
 use crate::net::stream::Stream;
 use crate::net::tls::Tls;
 use jackfield_shared::config::{Path, TlsListening, Transport};

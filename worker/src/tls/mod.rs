@@ -11,7 +11,6 @@ mod client;
 mod dates;
 mod dhparam;
 mod explain;
-mod facts;
 mod pem;
 mod server;
 mod sni;
@@ -21,7 +20,6 @@ mod verify;
 pub(crate) use acceptor::Acceptor;
 pub(crate) use client::Connector;
 pub(crate) use explain::explain;
-pub(crate) use facts::{Facts, Shown, exporter};
 pub(crate) use tickets::Tickets;
 pub use tickets::{LIFETIME as TICKET_LIFETIME, new_ticket_key};
 

@@ -29,7 +29,7 @@ pub(super) fn router(worker: &config::Worker, node: &NodeInfo) -> Result<Option<
 }
 
 /// Writes random bytes.
-pub(super) fn fill(bytes: &mut [u8]) {
+pub(crate) fn fill(bytes: &mut [u8]) {
     if getrandom::fill(bytes).is_err() {
         // The kernel gives random bytes, or the process can't go on: ids that can be guessed would be worse.
         std::process::abort();

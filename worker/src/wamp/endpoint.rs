@@ -9,8 +9,8 @@ use super::outbox::Outbox;
 use super::peer::{OPENING, Peer};
 use super::router::{Connecting, Router};
 use super::subprotocol::Subprotocol;
+use crate::net::facts::{Facts, Shown};
 use crate::net::stream;
-use crate::tls;
 use hyper::header::{HeaderMap, HeaderValue};
 use jackfield_shared::config::{
     self, Auth, Cookie, LongpollService, MqttOptions, MqttSection, Queue, RawsocketWamp, WebsocketSection,
@@ -43,7 +43,7 @@ pub(crate) struct Endpoint {
 pub(crate) struct Who {
     pub(crate) peer: stream::Peer,
     /// What TLS tells of the client; absent: the connection is not encrypted.
-    pub(crate) tls: Option<Arc<tls::Facts>>,
+    pub(crate) tls: Option<Arc<Facts>>,
 }
 
 /// What is agreed on with a WebSocket client.
@@ -255,7 +255,7 @@ impl Endpoint {
 }
 
 /// A client's certificate as authenticators are told of it, with the keys that Crossbar.io's are.
-fn described(certificate: &tls::Shown) -> Dict {
+fn described(certificate: &Shown) -> Dict {
     let name = |parts: &[(String, String)]| {
         let parts =
             parts.iter().fold(Dict::new(), |dict, (key, value)| dict.with(key.as_str(), value.as_str()));

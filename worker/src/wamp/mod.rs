@@ -4,8 +4,7 @@
 //! to the [`Router`], what comes of them goes to the [`Outbox`]es of those who get it.
 
 mod ask;
-mod build;
-pub mod client;
+pub(crate) mod build;
 mod cookies;
 mod embedded;
 mod endpoint;
@@ -13,7 +12,7 @@ mod guard;
 mod inner;
 mod line;
 mod longpoll;
-mod outbox;
+pub(crate) mod outbox;
 mod peer;
 mod router;
 mod subprotocol;

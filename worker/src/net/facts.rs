@@ -1,6 +1,6 @@
 //! What the TLS of an accepted connection tells of its client.
 
-use crate::net::stream::Stream;
+use super::stream::Stream;
 use rustls::{ConnectionCommon, ProtocolVersion};
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
@@ -38,7 +38,7 @@ pub(crate) struct Shown {
 }
 
 impl Facts {
-    pub(super) fn of(stream: &TlsStream<Stream>) -> Self {
+    pub(crate) fn of(stream: &TlsStream<Stream>) -> Self {
         let connection = stream.get_ref().1;
         let certificate = connection.peer_certificates().and_then(|chain| chain.first());
         Self {

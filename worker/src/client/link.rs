@@ -1,6 +1,5 @@
 //! The connection of a client: WebSocket or RawSocket on any connecting endpoint.
 
-use super::super::outbox::Outbox;
 use super::{Error, Target};
 use crate::connect::{Connector, Means};
 use crate::messages::{Ending, Handler, Kind, Sender};
@@ -8,6 +7,7 @@ use crate::net::backlog::Scratch;
 use crate::net::budget::Budget;
 use crate::net::stream::Stream;
 use crate::rawsocket::{self, Reply};
+use crate::wamp::outbox::Outbox;
 use crate::websocket::{self, Backend};
 use bytes::Bytes;
 use hyper::Uri;

@@ -39,7 +39,7 @@ impl Session {
         let link = opened
             .map_err(|_| Error::Connect(format!("no connection within {} s", limit.as_secs_f64())))??;
         let mut random = [0; 16];
-        super::super::build::fill(&mut random);
+        crate::wamp::build::fill(&mut random);
         let (credentials, authid) = (login.credentials.clone(), login.authid.clone());
         let channel = link.channel.filter(|_| login.bound);
         if login.bound && channel.is_none() {
