@@ -1,7 +1,6 @@
 //! The answer to `jackfield status --json`: a contract (spec: command line and control API). Fields may be
 //! added here, never renamed or removed.
 
-use crate::ipc::RealmCounters;
 use crate::log::Level;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -331,6 +330,36 @@ impl fmt::Display for EndpointState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
+}
+
+/// A realm, as the process that routes it sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RealmCounters {
+    /// Its name.
+    pub name: String,
+    /// Counts the processes that have routed it one after the other, from 1.
+    #[serde(default)]
+    pub epoch: u64,
+    /// Sessions in it.
+    pub sessions: u64,
+    /// Subscriptions; any number of sessions share one.
+    pub subscriptions: u64,
+    /// Registrations; several sessions may share one.
+    pub registrations: u64,
+    /// Calls that are not answered yet.
+    pub calls: u64,
+    /// Messages of clients so far.
+    pub messages: u64,
+    /// Events to clients so far.
+    pub events: u64,
+    /// Bytes that wait for clients.
+    pub queued_bytes: u64,
+    /// Events that were dropped, because their clients did not take them.
+    pub events_dropped: u64,
+    /// Bytes of retained events and of the event history.
+    pub kept_bytes: u64,
+    /// What does not work, for operators.
+    pub troubles: Vec<String>,
 }
 
 #[cfg(test)]

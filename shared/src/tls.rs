@@ -5,8 +5,8 @@
 //! processes that need it.
 
 use crate::config::{
-    ConnectingEndpoint, Endpoint, ListeningEndpoint, Path, Severity, TlsConnecting, TlsListening, Transport,
-    TransportKind, Universal, Worker, endpoints,
+    ConnectingEndpoint, Endpoint, Path, Severity, TlsConnecting, TlsListening, Transport, TransportKind,
+    Universal, Worker, endpoints,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -134,32 +134,12 @@ impl Tls<'_> {
 pub fn sections<'a>(worker: &'a Worker, at: &Path) -> Vec<(Path, Tls<'a>)> {
     let section = |(at, endpoint): (Path, Endpoint<'a>)| {
         let tls = match endpoint {
-            Endpoint::Listening(endpoint, transport) => Tls::Listening(listening(endpoint)?, transport?),
-            Endpoint::Connecting(endpoint) => Tls::Connecting(connecting(endpoint)?, endpoint),
+            Endpoint::Listening(endpoint, transport) => Tls::Listening(endpoint.tls()?, transport?),
+            Endpoint::Connecting(endpoint) => Tls::Connecting(endpoint.tls()?, endpoint),
         };
         Some((at.key("tls"), tls))
     };
     endpoints(worker, at).into_iter().filter_map(section).collect()
-}
-
-/// The TLS section of a listening endpoint.
-pub fn listening(endpoint: &ListeningEndpoint) -> Option<&TlsListening> {
-    match endpoint {
-        ListeningEndpoint::Tcp(tcp) => tcp.tls.as_ref(),
-        ListeningEndpoint::Unix(unix) => unix.tls.as_ref(),
-        ListeningEndpoint::Onion(onion) => onion.tls.as_ref(),
-        ListeningEndpoint::Twisted(_) => None,
-    }
-}
-
-/// The TLS section of a connecting endpoint.
-pub fn connecting(endpoint: &ConnectingEndpoint) -> Option<&TlsConnecting> {
-    match endpoint {
-        ConnectingEndpoint::Tcp(tcp) => tcp.tls.as_ref(),
-        ConnectingEndpoint::Unix(unix) => unix.tls.as_ref(),
-        ConnectingEndpoint::Tor(tor) => tor.tls.as_ref(),
-        ConnectingEndpoint::Twisted(_) => None,
-    }
 }
 
 /// The ALPN names of what a transport speaks, the one it likes best first (RFC 7301, RFC 9113).

@@ -71,7 +71,7 @@ impl Front {
         files: &Files,
         tickets: Option<&tls::Tickets>,
     ) -> Result<Option<Rc<Self>>, String> {
-        let section = jackfield_shared::tls::listening(&transport.endpoint);
+        let section = transport.endpoint.tls();
         let tls = section.map(|section| Acceptor::new(section, transport, files, tickets)).transpose()?;
         let proxy = Proxy::of(&transport.endpoint);
         let is_web = matches!(

@@ -20,9 +20,8 @@ use crate::tls::Tickets;
 use crate::transport::Service;
 use crate::wamp::{self, Turn};
 use jackfield_shared::config::{ListeningEndpoint, Transport};
-use jackfield_shared::ipc::{
-    ArtiPlan, Counters, DaemonService, FromWorker, ListenerCounters, Plan, RealmCounters, Slot,
-};
+use jackfield_shared::ipc::{ArtiPlan, Counters, DaemonService, FromWorker, ListenerCounters, Plan, Slot};
+use jackfield_shared::status::RealmCounters;
 use jackfield_shared::tls::{Files, TicketKeys};
 use std::cell::Cell;
 use std::collections::HashMap;

@@ -4,8 +4,9 @@ use super::usage::Usage;
 use super::{Supervisor, Worker};
 use crate::sockets::{Bound, Socket};
 use jackfield_fleet::{Process, Slot, Worker as Known, WorkerKey};
-use jackfield_shared::ipc::RealmCounters;
-use jackfield_shared::status::{self, Connections, EndpointState, Listener, Logs, State, Status};
+use jackfield_shared::status::{
+    self, Connections, EndpointState, Listener, Logs, RealmCounters, State, Status,
+};
 use std::rc::Rc;
 use std::time::Instant;
 

@@ -23,6 +23,6 @@ impl TransportKind {
 impl Transport {
     /// Whether its connections are encrypted.
     pub fn has_tls(&self) -> bool {
-        crate::tls::listening(&self.endpoint).is_some()
+        self.endpoint.tls().is_some()
     }
 }

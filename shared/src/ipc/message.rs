@@ -2,7 +2,7 @@
 
 use crate::config::{self, ConnectingEndpoint, Secret};
 use crate::log::{Level, Record};
-use crate::status::{Connections, EndpointState, Status};
+use crate::status::{Connections, EndpointState, RealmCounters, Status};
 use crate::tls::{Files, TicketKeys};
 use serde::{Deserialize, Serialize};
 
@@ -217,36 +217,6 @@ pub struct Counters {
     /// One entry for each realm that the process routes.
     #[serde(default)]
     pub realms: Vec<RealmCounters>,
-}
-
-/// A realm, as the process that routes it sees it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RealmCounters {
-    /// Its name.
-    pub name: String,
-    /// Counts the processes that have routed it one after the other, from 1.
-    #[serde(default)]
-    pub epoch: u64,
-    /// Sessions in it.
-    pub sessions: u64,
-    /// Subscriptions; any number of sessions share one.
-    pub subscriptions: u64,
-    /// Registrations; several sessions may share one.
-    pub registrations: u64,
-    /// Calls that are not answered yet.
-    pub calls: u64,
-    /// Messages of clients so far.
-    pub messages: u64,
-    /// Events to clients so far.
-    pub events: u64,
-    /// Bytes that wait for clients.
-    pub queued_bytes: u64,
-    /// Events that were dropped, because their clients did not take them.
-    pub events_dropped: u64,
-    /// Bytes of retained events and of the event history.
-    pub kept_bytes: u64,
-    /// What does not work, for operators.
-    pub troubles: Vec<String>,
 }
 
 /// What was counted on the listeners of one transport.

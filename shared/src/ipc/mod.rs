@@ -12,5 +12,5 @@ pub use channel::{Error, Receiver, Sender, pair, split};
 pub use frame::{MAX_BODY, MAX_FDS, VERSION};
 pub use message::{
     ArtiPlan, Counters, DaemonService, FromWorker, ListenerCounters, NodeInfo, OnionService, Plan,
-    Publication, Publications, RealmCounters, Slot, ToWorker,
+    Publication, Publications, Slot, ToWorker,
 };

@@ -6,7 +6,7 @@ use super::{Review, names, provider, versions};
 use crate::net::stream::Stream;
 use crate::net::tls::Tls;
 use jackfield_shared::config::{ConnectingEndpoint, Path, TlsConnecting};
-use jackfield_shared::tls::{Files, connecting};
+use jackfield_shared::tls::Files;
 use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -32,14 +32,14 @@ pub(super) struct Target {
 impl Connector {
     /// Prepares the endpoint's section, if it has one; the error says what is wrong with it.
     pub(crate) fn new(endpoint: &ConnectingEndpoint, files: &Files) -> Result<Option<Self>, String> {
-        let Some(tls) = connecting(endpoint) else { return Ok(None) };
+        let Some(tls) = endpoint.tls() else { return Ok(None) };
         let target = RefCell::new(prepare(tls, endpoint, files)?);
         Ok(Some(Self { endpoint: endpoint.clone(), target }))
     }
 
     /// Takes the files as they are now; if they are no good, all stays as it is.
     pub(crate) fn renew(&self, files: &Files) -> Result<(), String> {
-        if let Some(tls) = connecting(&self.endpoint) {
+        if let Some(tls) = self.endpoint.tls() {
             self.target.replace(prepare(tls, &self.endpoint, files)?);
         }
         Ok(())

@@ -5,7 +5,7 @@ use super::guard::Guard;
 use super::inner::{Client, Inner, Known, SERVICE_RESTART};
 use super::outbox::Outbox;
 use bytes::Bytes;
-use jackfield_shared::ipc::RealmCounters;
+use jackfield_shared::status::RealmCounters;
 use jackfield_wamp::auth::{Connection, Methods};
 use jackfield_wamp::realm::Realm;
 use jackfield_wamp::session::{Realms, Session};

@@ -21,16 +21,5 @@ pub use message::{Message, kind};
 pub use outgoing::Outgoing;
 pub use payload::Payload;
 pub use serializer::Serializer;
-pub use time::{parse as parse_time, rfc3339 as time_text};
+pub use time::{Now, parse as parse_time, rfc3339 as time_text};
 pub use value::{Dict, Value};
-
-use std::time::Duration;
-
-/// The time of one step.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Now {
-    /// Time since some fixed moment; never goes back.
-    pub clock: Duration,
-    /// Wall-clock time since 1970-01-01 UTC, for time stamps that people and clients read.
-    pub wall: Duration,
-}

@@ -1,7 +1,16 @@
-//! Time stamps that clients read.
+//! The time of a step, and time stamps that clients read.
 
 use jiff::Timestamp;
 use std::time::Duration;
+
+/// The time of one step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// Time since some fixed moment; never goes back.
+    pub clock: Duration,
+    /// Wall-clock time since 1970-01-01 UTC, for time stamps that people and clients read.
+    pub wall: Duration,
+}
 
 /// A moment since 1970-01-01 UTC as RFC 3339 writes it, with milliseconds.
 #[must_use]

@@ -26,6 +26,16 @@ tagged! {
 }
 
 impl ConnectingEndpoint {
+    /// Its section of TLS.
+    pub fn tls(&self) -> Option<&TlsConnecting> {
+        match self {
+            Self::Tcp(tcp) => tcp.tls.as_ref(),
+            Self::Unix(unix) => unix.tls.as_ref(),
+            Self::Tor(tor) => tor.tls.as_ref(),
+            Self::Twisted(_) => None,
+        }
+    }
+
     fn finish(self, fields: &mut Fields<'_>, cx: &mut Context<'_>) -> Option<Self> {
         match self {
             Self::Twisted(twisted) => twisted.meaning(fields, cx),

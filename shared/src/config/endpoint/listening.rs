@@ -284,6 +284,16 @@ pub(crate) fn octal(text: &str) -> Option<u32> {
 }
 
 impl ListeningEndpoint {
+    /// Its section of TLS.
+    pub fn tls(&self) -> Option<&TlsListening> {
+        match self {
+            Self::Tcp(tcp) => tcp.tls.as_ref(),
+            Self::Unix(unix) => unix.tls.as_ref(),
+            Self::Onion(onion) => onion.tls.as_ref(),
+            Self::Twisted(_) => None,
+        }
+    }
+
     fn finish(self, fields: &mut Fields<'_>, cx: &mut Context<'_>) -> Option<Self> {
         let endpoint = match self {
             Self::Twisted(twisted) => twisted.meaning(fields, cx)?,

@@ -85,7 +85,7 @@ impl OnionListening {
         let Some(control) = self.tor_control_endpoint.as_deref() else { return };
         let message = if matches!(control, ConnectingEndpoint::Tor(_)) {
             "found a connection through Tor, expected the tcp or unix endpoint of a tor daemon's control port"
-        } else if crate::tls::connecting(control).is_some() {
+        } else if control.tls().is_some() {
             "has \"tls\", which no tor daemon's control port speaks; use a Unix socket, or a port of 127.0.0.1"
         } else {
             return;

@@ -187,7 +187,7 @@ fn refused(endpoint: &ListeningEndpoint) -> [(&'static str, bool); 3] {
         ListeningEndpoint::Onion(onion) => (false, onion.max_connections.is_some()),
         ListeningEndpoint::Twisted(_) => (false, false),
     };
-    let tls = crate::tls::listening(endpoint).is_some();
+    let tls = endpoint.tls().is_some();
     [("tls", tls), ("proxy_protocol", proxy_protocol), ("max_connections", max_connections)]
 }
 
