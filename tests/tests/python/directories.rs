@@ -22,11 +22,15 @@ fn does_as_expected(name: &str) {
         assert!(workers.iter().all(|worker| worker["state"] != "failed"), "{:#?}", node.log.all());
         workers.iter().all(state)
     });
+    let wait = |key: &str| {
+        for line in expected[key].as_array().into_iter().flatten() {
+            node.log.wait(0, line.as_str().unwrap());
+        }
+    };
+    wait("before");
     let said = python("node_check.py", &[node.dir.path().to_str().unwrap(), &address]);
     assert_eq!(said.trim_end(), "ok", "{name}");
-    for line in expected["log"].as_array().into_iter().flatten() {
-        node.log.wait(0, line.as_str().unwrap());
-    }
+    wait("log");
     node.stop();
 }
 
