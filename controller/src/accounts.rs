@@ -5,7 +5,6 @@ use crate::lookup::{Answers, Asked, ask};
 use crate::stage::Identity;
 use jackfield_shared::config::{Endpoint, ListeningEndpoint, Node, Path, UnixListening, endpoints_of_node};
 use nix::unistd::{Group, User};
-use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// A user and a group as a worker names them.
@@ -15,10 +14,9 @@ type Names = (Option<String>, Option<String>);
 type Found = Result<Option<Identity>, (&'static str, String)>;
 
 /// What the names of users and groups stand for.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Accounts {
-    /// Who workers run as. Processes know it from the start of their worker on.
-    #[serde(skip)]
+    /// Who workers run as.
     identities: Answers<Names, Found>,
     /// Owners of Unix sockets.
     users: Answers<String, u32>,

@@ -12,12 +12,14 @@ use socket2::{Domain, Socket, Type};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use std::path::Path as FsPath;
 
-/// What each name stands for, or why it stands for nothing.
+/// What each name stands for, or why it stands for nothing. Another image of the executable is told of the addresses, and
+/// looks up users and groups itself.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub(crate) struct Names {
     addresses: Answers<String, Vec<SocketAddr>>,
     /// Those of users and groups.
-    #[serde(default)]
+    #[serde(skip)]
     pub accounts: Accounts,
 }
 
@@ -32,6 +34,12 @@ impl Names {
         });
         let accounts = Accounts::ask(node, limit);
         Self { addresses: addresses.answers(), accounts: accounts.answers() }
+    }
+
+    /// The same with the users and groups of this node, looked up as [`Self::of`] does.
+    pub(crate) fn with_accounts(self, node: &Node) -> Self {
+        let limit = node.controller.options.lookup_timeout;
+        Self { accounts: Accounts::ask(node, limit).answers(), ..self }
     }
 
     /// The addresses that a name stands for, or that it is; port 0.

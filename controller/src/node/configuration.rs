@@ -104,8 +104,11 @@ impl Configuration {
         let format = Format::of_file(&state.file).unwrap_or(Format::Json);
         let loaded = config::parse(&state.text, format, &state.file, base, &variable);
         let tls = loaded.node.as_ref().map(|node| Store::restore(node, &state.tls)).unwrap_or_default();
-        let names = state.names.clone();
-        let names = names.unwrap_or_else(|| loaded.node.as_ref().map(Names::of).unwrap_or_default());
+        let names = match (state.names.clone(), &loaded.node) {
+            (Some(names), Some(node)) => names.with_accounts(node),
+            (None, Some(node)) => Names::of(node),
+            (_, None) => Names::default(),
+        };
         Self { loaded, is_builtin: state.is_builtin, tls, names, name: state.name.clone() }
     }
 
