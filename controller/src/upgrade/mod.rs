@@ -12,6 +12,8 @@
 
 mod image;
 mod parcel;
+#[cfg(test)]
+mod released;
 mod signals;
 mod state;
 mod trial;
