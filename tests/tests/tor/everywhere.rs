@@ -2,11 +2,9 @@
 
 use super::{ADDR, endpoint, start, start_relay, through_tor};
 use jackfield_tests::{
-    Authority, Lines, Node, TempDir, TorNetwork, Wish, argument, chromium_with, example, jackfield, python,
-    screenshot, until,
+    Authority, Node, TempDir, TorNetwork, Wish, argument, chromium_with, example, python, screenshot, until,
 };
 use serde_json::{Value, json};
-use std::process::{Command, Stdio};
 
 const NAMES: [&str; 7] =
     ["plain", "secure", "local", "by_daemon", "by_arti", "by_daemon_secure", "by_arti_secure"];
@@ -126,42 +124,6 @@ pub(crate) fn a_site_has_two_addresses(network: &TorNetwork) {
             chromium_with(&url, &screenshot(picture), args).contains(said).then_some(())
         });
     }
-    node.stop();
-}
-
-/// The example of WAMP at an onion address, as it is but for the network: clients who come through Tor and one who is near
-/// meet in its realm.
-pub(crate) fn wamp_meets_at_an_onion_address(network: &TorNetwork) {
-    let dir = example("wamp-onion");
-    let config = dir.path().join(".jackfield/config.yaml");
-    let text = std::fs::read_to_string(&config).unwrap();
-    std::fs::write(&config, format!("{text}controller: {}\n", json!({"tor": network.arti}))).unwrap();
-    let node = Node::launch(dir, *ADDR, &[], &[("HOST", &ADDR.to_string())]);
-    let status = node.until("the onion address", |status| endpoint(status, "onion")["state"] == "published");
-    let onion = endpoint(&status, "onion")["onion"].as_str().unwrap();
-    through_tor(&network.client, &format!("http://{onion}/"));
-    let wamp = |args: &[&str], url: &str| {
-        let mut command = Command::new(jackfield());
-        command.arg("wamp").args(args).args(["--url", url, "--timeout", "60"]);
-        command.args(["--tor", &network.client.socks_port.to_string()]).stdin(Stdio::null());
-        command
-    };
-    let host = onion.strip_suffix(":80").unwrap();
-    let mut subscriber = wamp(&["subscribe", "com.example.topic", "-n", "2"], &format!("ws://{host}/ws"));
-    let mut subscriber = subscriber.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    Lines::follow(subscriber.stderr.take().unwrap()).wait(0, "subscribed");
-    let heard = Lines::follow(subscriber.stdout.take().unwrap());
-    let far =
-        wamp(&["publish", "com.example.topic", "from afar"], &format!("rs://{onion}")).output().unwrap();
-    assert!(far.status.success(), "{far:?}");
-    heard.wait(0, "com.example.topic from afar");
-    let url = format!("rs://{}:8080", *ADDR);
-    let near = Command::new(jackfield())
-        .args(["wamp", "publish", "com.example.topic", "from near", "--url", &url])
-        .output();
-    assert!(near.unwrap().status.success());
-    heard.wait(0, "com.example.topic from near");
-    assert!(subscriber.wait().unwrap().success());
     node.stop();
 }
 
