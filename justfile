@@ -1,0 +1,39 @@
+# The commands of this repository, for `just`. Each recipe is one line that can be typed as well; `tests/run` is what CI runs.
+
+# Lists the recipes.
+default:
+    @just --list
+
+# Everything that CI runs: installs what the tests need, then format, lints, tests, short benchmarks.
+ci:
+    tests/run
+
+# The same without installing anything.
+quick:
+    tests/run quick
+
+# Types, quickly.
+check:
+    cargo check --workspace --all-targets
+
+# Format and lints, as CI has them.
+lint:
+    cargo fmt --all --check
+    cargo clippy --quiet --workspace --all-targets -- -D warnings
+
+# One test, or some, by a part of the name.
+test NAME:
+    cargo build --quiet --workspace
+    cargo nextest run --workspace -E 'test({{NAME}})'
+
+# The layers of docs/architecture.md against the imports.
+layers:
+    cargo test --quiet -p jackfield-tests --test architecture
+
+# Writes the tables of docs/configuration.md, after an option has changed.
+reference:
+    JACKFIELD_UPDATE_DOCS=1 cargo test -p jackfield-shared --test reference
+
+# Reloads, restarts, kills and upgrades under load, in full.
+storm:
+    tests/storm
