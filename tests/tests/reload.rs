@@ -126,6 +126,17 @@ fn what_has_not_changed_is_left_alone() {
     node.stop();
 }
 
+/// How many connections may wait there, as ss(8) shows it; absent: it doesn't.
+fn accept_queue(addr: std::net::Ipv4Addr, port: u16) -> Option<u32> {
+    let output = std::process::Command::new("ss").args(["-Hltn"]).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let at = format!("{addr}:{port}");
+    text.lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .find(|cells| cells.get(3) == Some(&at.as_str()))
+        .and_then(|cells| cells.get(2)?.parse().ok())
+}
+
 #[test]
 fn sockets_move_along_and_change_their_options_while_they_listen() {
     let shared = |worker: Value, shared: bool, processes: u16, more: Value| {
@@ -139,10 +150,18 @@ fn sockets_move_along_and_change_their_options_while_they_listen() {
     };
     let first = || site("first", 8080, "x");
     let node = Node::start(&shared(first(), false, 1, json!({})));
-    let one = inodes(&node.ready())[0].1.clone();
+    let before = node.ready();
+    let one = inodes(&before)[0].1.clone();
     let options = json!({"backlog": 7, "user_timeout": 3000, "keepalive": 60, "nodelay": false});
     let status = node.reloaded(&shared(first(), false, 1, options));
     assert_eq!(inodes(&status)[0].1, one);
+    assert_eq!(status["node"]["generation"], 2);
+    assert_eq!(
+        pids(&status, "first"),
+        pids(&before, "first"),
+        "what the kernel looks at replaces no process"
+    );
+    assert_eq!(accept_queue(node.addr, 8080), Some(7), "and is in effect");
     let status = node.reloaded(&shared(site("other", 8080, "x"), false, 1, json!({})));
     assert_eq!(inodes(&status)[0].1, one, "to another worker");
     let status = node.reloaded(&shared(first(), true, 3, json!({})));

@@ -1,7 +1,9 @@
 //! Whether the processes of a worker can go on with the next configuration.
 
 use super::worker::{Work, Worker};
-use jackfield_shared::config::{self, WorkerCommon};
+use jackfield_shared::config::{
+    self, ListeningEndpoint, TcpListening, UnixListening, WorkerCommon, WorkerKind,
+};
 
 /// Whether processes that run can go on: what only the controller looks at may be different.
 pub(super) fn goes_on(runs: &Worker, wanted: &Worker) -> bool {
@@ -20,10 +22,31 @@ pub(super) fn goes_on(runs: &Worker, wanted: &Worker) -> bool {
     same_work && runs.launch.is_like(&wanted.launch)
 }
 
-/// The configuration without how many processes there are, and how they are looked after.
+/// The configuration without how many processes there are, how they are looked after, and what the kernel alone looks at.
 fn of_process(worker: &config::Worker) -> config::Worker {
     let mut worker = worker.clone();
     let WorkerCommon { processes, restart, stop, watchdog, log_level, after, .. } = WorkerCommon::default();
     worker.common = WorkerCommon { processes, restart, stop, watchdog, log_level, after, ..worker.common };
+    let endpoints: Vec<&mut ListeningEndpoint> = match &mut worker.kind {
+        WorkerKind::Router(router) => router.transports.iter_mut().map(|t| &mut t.endpoint).collect(),
+        WorkerKind::Proxy(proxy) => proxy.transports.iter_mut().map(|t| &mut t.endpoint).collect(),
+        WorkerKind::WebsocketTestee(testee) => vec![&mut testee.transport.endpoint],
+        WorkerKind::Guest(guest) => guest.listen.iter_mut().map(|socket| &mut socket.endpoint).collect(),
+        WorkerKind::Container(_) => Vec::new(),
+    };
+    endpoints.into_iter().for_each(forget_options_of_kernel);
     worker
+}
+
+/// Options that are set on sockets while they listen (`Bound::settle`), and that no process looks at.
+fn forget_options_of_kernel(endpoint: &mut ListeningEndpoint) {
+    match endpoint {
+        ListeningEndpoint::Tcp(tcp) => {
+            let TcpListening { backlog, user_timeout, keepalive, nodelay, .. } = TcpListening::at("", 0);
+            (tcp.backlog, tcp.user_timeout, tcp.keepalive, tcp.nodelay) =
+                (backlog, user_timeout, keepalive, nodelay);
+        }
+        ListeningEndpoint::Unix(unix) => unix.backlog = UnixListening::at("").backlog,
+        ListeningEndpoint::Onion(_) | ListeningEndpoint::Twisted(_) => {}
+    }
 }
