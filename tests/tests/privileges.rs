@@ -49,6 +49,10 @@ fn workers_of_another_user_never_have_more_rights() {
         let process = &status["workers"][0]["processes"][0];
         process["state"] == "ready" && process["pid"] != pid
     });
+    // Another image looks up who that is once more.
+    let output = node.run(&["upgrade"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(proc_status(pids(&node.ready())[0], "Uid"), nobody);
     node.signal(Signal::KILL);
     assert!(wait_for_end(pids(&status)[0] as u32), "the worker outlives its controller");
 }

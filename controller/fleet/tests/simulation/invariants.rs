@@ -38,6 +38,7 @@ impl World {
     pub(crate) fn forget_slots(&mut self) {
         self.states.clear();
         self.spawns.clear();
+        self.last_spawns.clear();
         self.moving_since.clear();
         self.watch_states();
     }
@@ -197,6 +198,7 @@ impl World {
                 let id = slot.current().map_or(u64::MAX - slot.restarts(), |process| process.id().0);
                 let since = self.moving_since.get(&(key, index)).filter(|(before, _)| *before == id);
                 let since = since.map_or(self.now, |(_, since)| *since);
+                let since = self.last_spawns.get(&(key, index)).map_or(since, |last| since.max(*last));
                 moving.insert((key, index), (id, since));
                 if self.now > since + limit && !self.fleet.is_stopping() {
                     let (id, state) = (&worker.spec().id, slot.state());

@@ -111,6 +111,8 @@ pub(crate) struct World {
     pub(crate) has_acted: bool,
     /// Spawns, by slots.
     pub(crate) spawns: BTreeMap<(WorkerKey, usize), VecDeque<Instant>>,
+    /// The last spawns, by slots.
+    pub(crate) last_spawns: BTreeMap<(WorkerKey, usize), Instant>,
     /// Since when a slot is in a state that it must leave.
     pub(crate) moving_since: BTreeMap<(WorkerKey, usize), (u64, Instant)>,
     pub(crate) states: BTreeMap<(WorkerKey, usize), jackfield_shared::status::State>,
@@ -163,6 +165,7 @@ impl World {
             handing_over: None,
             has_acted: false,
             spawns: BTreeMap::new(),
+            last_spawns: BTreeMap::new(),
             moving_since: BTreeMap::new(),
             states: BTreeMap::new(),
             has_started: false,
@@ -415,6 +418,7 @@ impl World {
         let now = self.now;
         let spawns = self.spawns.entry((worker, slot)).or_default();
         spawns.push_back(now);
+        self.last_spawns.insert((worker, slot), now);
         if self.now < self.no_room_until || chance(&mut self.random, 2) {
             return Ok(vec![Event::NotSpawned(id, "no room".into())]);
         }
