@@ -176,7 +176,9 @@ impl World {
     /// What drains ends, what hangs is ended, what is starting or backing off does not stay so.
     fn nothing_is_forgotten(&mut self) -> Result<(), String> {
         for (id, process) in &self.processes {
-            if let Some(by) = process.ends_by.filter(|by| self.now > *by + AFTER_DRAIN) {
+            // Another image sends SIGTERM anew.
+            let by = process.ends_by.map(|by| by.max(self.handed_over_at));
+            if let Some(by) = by.filter(|by| self.now > *by + AFTER_DRAIN) {
                 return Err(format!("{id:?} drains, and was to end {:?} ago", self.now.duration_since(by)));
             }
             let is_stuck = process.is_watched && process.is_ready && process.ends_by.is_none();
