@@ -85,7 +85,12 @@ impl Fleet {
         }
         let Some((&(worker, _), endpoints)) = self.places.get(&id).zip(endpoints) else { return };
         if let Some(worker) = self.workers.get_mut(worker) {
-            worker.spec.endpoints = endpoints;
+            // A change may have come into effect meanwhile, with sockets of its own.
+            for own in worker.spec.endpoints.iter_mut().filter(|own| own.is_closed()) {
+                if let Some(opened) = endpoints.iter().find(|opened| opened.transport == own.transport) {
+                    own.clone_from(opened);
+                }
+            }
             self.listeners_changed = true;
         }
     }
