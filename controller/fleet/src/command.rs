@@ -86,6 +86,8 @@ impl Fleet {
             Action::Stop => {
                 // First, so that what waits in their queues is accepted by those that drain.
                 workers.iter().for_each(|&worker| self.close_addresses(worker));
+                self.to_start.retain(|waiting| !workers.contains(waiting));
+                self.successors.retain(|(waiting, _)| !workers.contains(waiting));
                 places.into_iter().for_each(|place| self.stop_slot(place, None));
                 OperationKind::Stop(workers, 0)
             }
@@ -97,6 +99,12 @@ impl Fleet {
     pub(crate) fn is_restarted(&self, worker: WorkerKey) -> bool {
         let mut rollings = self.operations.iter().filter_map(|operation| operation.kind.rolling());
         rollings.any(|rolling| rolling.concerns(worker))
+    }
+
+    /// Whether a process of this worker is to end, so that its successor can start.
+    pub(crate) fn makes_room(&self, worker: WorkerKey) -> bool {
+        let mut rollings = self.operations.iter().filter_map(|operation| operation.kind.rolling());
+        rollings.any(|rolling| rolling.makes_room(worker))
     }
 
     /// This image has taken over: replaces the processes that run another one.

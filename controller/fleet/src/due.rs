@@ -65,7 +65,8 @@ impl Fleet {
     }
 
     fn restart(&mut self, worker: WorkerKey, index: usize, changes: u64) {
-        let Some(slot) = self.workers.slot_mut((worker, index)) else { return };
+        let is_stopping = self.is_stopping();
+        let Some(slot) = self.workers.slot_mut((worker, index)).filter(|_| !is_stopping) else { return };
         if slot.state() == State::Backoff && slot.changes() == changes {
             slot.restarts += 1;
             self.start_slot(worker, index);

@@ -147,7 +147,7 @@ impl Fleet {
         let Some(&(worker, index)) = self.places.get(&id) else { return };
         let Some(slot) = self.slot((worker, index)) else { return };
         let serves = slot.role(id) == Some(Role::Current) && slot.state() == State::Ready;
-        if serves && slot.successor().is_none() {
+        if serves && slot.successor().is_none() && !self.is_stopping() {
             self.log_of(id, Level::Info, format!("it is replaced: {reason}"));
             self.start_successor(worker, index);
         }
@@ -226,6 +226,7 @@ impl Fleet {
         let now = self.now;
         let random = self.random.fraction();
         let name = self.workers.name(place);
+        let is_stopping = self.is_stopping();
         let Some(worker) = self.workers.get_mut(place.0) else { return };
         // Of a program that is ready because it runs nothing is known before it has run for a while.
         let has_settled =
@@ -236,6 +237,8 @@ impl Fleet {
         let (rules, was_ready) = (worker.spec.rules, worker.was_ready);
         let Some(slot) = worker.slots.get_mut(place.1) else { return };
         match slot.standing {
+            // Its sockets are closed already.
+            _ if is_stopping => return slot.rest(Rest::Stopped, Some(reason)),
             Standing::Arriving => return slot.rest(Rest::Failed, Some(reason)),
             Standing::Retired => return slot.rest(Rest::Stopped, Some(reason)),
             Standing::InEffect => {}

@@ -128,9 +128,8 @@ impl Fleet {
             self.workers.serving().filter(|(_, worker)| is_idle(worker)).map(|(key, _)| key).collect();
         self.rest_guests();
         for key in idle {
-            let is_to_come =
-                self.to_start.contains(&key) || self.successors.iter().any(|(later, _)| *later == key);
-            if !is_to_come {
+            // One that can't overlap has nobody for a moment while it is restarted.
+            if !self.waits(key) && !self.makes_room(key) {
                 self.close_addresses(key);
             }
         }

@@ -38,6 +38,11 @@ impl Rolling {
         Self { queue: places.into_iter().collect(), step: Step::Next }
     }
 
+    /// Whether it waits for a process of this worker to end, so that the next one can start.
+    pub(crate) fn makes_room(&self, worker: WorkerKey) -> bool {
+        matches!(self.step, Step::MakingRoom((making, _)) if making == worker)
+    }
+
     /// Whether it has something to do with this worker.
     pub(crate) fn concerns(&self, wanted: WorkerKey) -> bool {
         let now = match self.step {

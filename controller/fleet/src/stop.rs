@@ -126,7 +126,9 @@ impl Fleet {
     /// Gives processes that drain already only so long.
     fn hurry(&mut self, time: Duration) {
         let by = self.now + time + GRACE;
-        for id in self.workers.process_ids() {
+        let drains = |process: &&Process| process.leaves_by.is_some();
+        let all: Vec<_> = self.workers.processes().filter(drains).map(Process::id).collect();
+        for id in all {
             self.tell(id, Tell::Drain(time, Vec::new()));
             self.timers.set(by, Timer::Terminate(id));
         }

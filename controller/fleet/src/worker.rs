@@ -62,12 +62,6 @@ impl Worker {
         self.generation
     }
 
-    /// Whether it is of a configuration that may still be given up.
-    #[must_use]
-    pub fn is_arriving(&self) -> bool {
-        self.arriving
-    }
-
     pub(crate) fn id(&self) -> &str {
         &self.spec.id
     }

@@ -217,3 +217,48 @@ fn workers_that_are_stopped_already_are_not_waited_for_one_after_the_other() {
     node.tell(Event::Called(None, Command::StopNode(None)));
     assert!(node.fleet.farewell().is_some());
 }
+
+#[test]
+fn the_addresses_of_a_program_that_is_restarted_stay_open_meanwhile() {
+    let alone = Spec { kind: Kind::Guest, can_overlap: false, ..listening("one", 1, &[]) };
+    let mut node = Node::of(vec![alone]);
+    let first = node.spawned()[0];
+    node.tell(Event::Called(CALLER, Command::Restart(vec!["one".into()])));
+    node.ends(first);
+    node.all_ready();
+    assert_eq!(node.answers(), [&Ok(())]);
+    assert!(!node.effects.iter().any(|effect| matches!(effect, Effect::Close(..))));
+}
+
+#[test]
+fn who_ends_by_itself_while_the_node_stops_is_not_started_again() {
+    let mut node = Node::of(vec![listening("front", 2, &["tcp:1"]), listening("back", 1, &[])]);
+    let [front, back] = node.spawned()[..] else { panic!("two processes") };
+    node.tell(Event::Called(None, Command::StopNode(None)));
+    node.ends(back);
+    node.ends(front);
+    assert_eq!(node.spawned().len(), 2);
+    assert!(node.fleet.farewell().is_some());
+}
+
+#[test]
+fn more_haste_is_made_with_those_that_drain_already() {
+    let mut node = Node::of(vec![listening("front", 2, &["tcp:1"]), listening("back", 1, &[])]);
+    let front = node.spawned()[0];
+    node.tell(Event::Called(None, Command::StopNode(None)));
+    node.tell(Event::Called(None, Command::StopNode(Some(Duration::from_secs(1)))));
+    assert_eq!(node.drained(), [front, front]);
+}
+
+#[test]
+fn a_worker_that_is_stopped_before_its_turn_does_not_start() {
+    let after = Links { after: vec!["first".into()], ..Links::default() };
+    let specs = vec![spec("first", Kind::Native), Spec { links: after, ..spec("second", Kind::Native) }];
+    let now = Instant::now();
+    let fleet = Fleet::new(now, Settings { parallel_starts: 2, seed: 1 }, specs, Vec::new());
+    let mut node = Node { fleet, now, effects: Vec::new() };
+    node.tell(Event::Begin);
+    node.tell(Event::Called(CALLER, Command::Stop(vec!["second".into()])));
+    node.all_ready();
+    assert_eq!(node.spawned().len(), 1);
+}

@@ -104,11 +104,12 @@ impl Supervisor {
             Tell::Listen(lent) => Some(Order::Listen(lent.iter().map(|lent| lent.inode).collect())),
             Tell::Unlisten(inodes) => Some(Order::Unlisten(inodes.clone())),
         };
+        let mut missing = Vec::new();
         let (message, fds) = match what {
             Tell::Ping => (ToWorker::Ping { seq: self.gathers.next_seq() }, Vec::new()),
             Tell::Accept => (ToWorker::Accept, Vec::new()),
             Tell::Drain(time, retired) => (drain(time, retired), Vec::new()),
-            Tell::Listen(lent) => self.lend(lent),
+            Tell::Listen(lent) => self.lend(lent, &mut missing),
             Tell::Unlisten(inodes) => (ToWorker::Unlisten(inodes), Vec::new()),
         };
         let is_ping = matches!(message, ToWorker::Ping { .. });
@@ -118,20 +119,25 @@ impl Supervisor {
             }
             process.tell_with(message, fds)
         });
+        if is_told && !missing.is_empty() {
+            return Some(Event::Undelivered(id, Order::Listen(missing)));
+        }
         order.filter(|_| !is_told).map(|order| Event::Undelivered(id, order))
     }
 
-    /// Sockets for a process that runs, with what it is to know of them. One that can't be duplicated now is missing, and
-    /// is lent with the next change.
-    fn lend(&self, lent: Vec<Lent>) -> (ToWorker, Vec<OwnedFd>) {
+    /// Sockets for a process that runs, with what it is to know of them; those that can't be duplicated now are missing.
+    fn lend(&self, lent: Vec<Lent>, missing: &mut Vec<u64>) -> (ToWorker, Vec<OwnedFd>) {
         let bounds = || self.workers.values().flat_map(|worker| &worker.bound);
         let (mut slots, mut fds) = (Vec::new(), Vec::new());
         for Lent { inode, transport, address } in lent {
             let mut sockets = bounds().flat_map(|bound| bound.listeners());
             let socket = sockets.find(|(socket, _)| socket.inode == inode).map(|(socket, _)| socket.fd());
-            if let Some(Ok(fd)) = socket.map(|fd| fd.try_clone_to_owned()) {
-                slots.push(PlanSlot { transport, address, inode });
-                fds.push(fd);
+            match socket.map(|fd| fd.try_clone_to_owned()) {
+                Some(Ok(fd)) => {
+                    slots.push(PlanSlot { transport, address, inode });
+                    fds.push(fd);
+                }
+                _ => missing.push(inode),
             }
         }
         (ToWorker::Listen(slots), fds)

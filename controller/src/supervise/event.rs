@@ -85,8 +85,8 @@ pub(crate) enum Event {
     Message(Arc<Source>, FromWorker),
     /// The IPC connection has ended, cleanly or not.
     Closed(Arc<Source>, Option<ipc::Error>),
-    /// A configuration was read, which is to be put into effect.
-    Configuration(Box<Configuration>),
+    /// A configuration was read, which is to be put into effect, or the task that reads it has failed.
+    Configuration(Result<Box<Configuration>, String>),
     /// Files of TLS have changed, of the generation with this number.
     TlsFiles(u64, News),
     /// An image of the executable, at this path, was tried: its release, or why it can't take over.

@@ -68,20 +68,23 @@ impl Supervisor {
                 configuration.await_locks();
                 configuration
             });
-            if let Ok(configuration) = read.await {
-                let _ = events.send(Event::Configuration(Box::new(configuration))).await;
-            }
+            let read = read.await.map(Box::new).map_err(|e| e.to_string());
+            let _ = events.send(Event::Configuration(read)).await;
         });
         None
     }
 
     /// Goes on with what was read.
-    pub(super) fn configuration_was_read(&mut self, configuration: Configuration) {
+    pub(super) fn configuration_was_read(&mut self, read: Result<Box<Configuration>, String>) {
         if !matches!(self.pending, Some(Pending::Reading(_))) || !self.fleet.is_reloading() {
             return;
         }
         self.pending = None;
-        let event = match self.plan_reload(configuration, self.fleet.change_caller()) {
+        let plan = match read {
+            Ok(configuration) => self.plan_reload(*configuration, self.fleet.change_caller()),
+            Err(reason) => Err(vec![format!("the configuration could not be read: {reason}")]),
+        };
+        let event = match plan {
             Ok(plan) => FleetEvent::Planned(plan),
             Err(reasons) => FleetEvent::NotPlanned(one_screen(reasons)),
         };

@@ -76,7 +76,7 @@ impl World {
     /// start one.
     fn every_socket_has_a_reader(&self) -> Result<(), String> {
         if self.fleet.is_stopping() {
-            return Ok(());
+            return self.nothing_starts_any_more();
         }
         for (key, worker) in self.fleet.serving().filter(|(_, worker)| worker.spec().kind == Kind::Native) {
             let will_come = |slot: &Slot| matches!(slot.state(), State::Starting | State::Backoff);
@@ -111,6 +111,14 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// While the node stops nothing is started: it would have no sockets.
+    fn nothing_starts_any_more(&self) -> Result<(), String> {
+        match self.late_spawn {
+            Some(id) => Err(format!("{id:?} is started though the node stops")),
+            None => Ok(()),
+        }
     }
 
     /// A worker has nobody that accepts: then it is starting, or a change is under way, or it waits for its turn.

@@ -117,6 +117,8 @@ pub(crate) struct World {
     pub(crate) moving_since: BTreeMap<(WorkerKey, usize), (u64, Instant)>,
     pub(crate) states: BTreeMap<(WorkerKey, usize), jackfield_shared::status::State>,
     pub(crate) has_started: bool,
+    /// A process that was started after the node had closed its sockets.
+    pub(crate) late_spawn: Option<ProcessId>,
     pub(crate) is_closed: bool,
     pub(crate) fault: Option<Planted>,
     pub(crate) seen: Seen,
@@ -169,6 +171,7 @@ impl World {
             moving_since: BTreeMap::new(),
             states: BTreeMap::new(),
             has_started: false,
+            late_spawn: None,
             is_closed: false,
             fault,
             seen: Seen::from([("schedule".to_owned(), 1)]),
@@ -416,6 +419,9 @@ impl World {
     ) -> Result<Vec<Event>, String> {
         self.check_order(worker)?;
         let now = self.now;
+        if self.is_closed {
+            self.late_spawn = Some(id);
+        }
         let spawns = self.spawns.entry((worker, slot)).or_default();
         spawns.push_back(now);
         self.last_spawns.insert((worker, slot), now);
