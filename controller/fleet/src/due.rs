@@ -31,9 +31,12 @@ impl Fleet {
     fn start_limit(&mut self, id: ProcessId) {
         let now = self.now;
         let Some(&(worker, _)) = self.places.get(&id) else { return };
-        let limit = self.ready_timeout(worker).as_secs_f64();
+        let timeout = self.ready_timeout(worker);
+        let limit = timeout.as_secs_f64();
         let Some(process) = self.process_mut(id) else { return };
-        if process.ready.is_some() || process.prepared {
+        // One that was told to accept has the time again from then on, and another timer.
+        let has_time = process.told_to_accept.is_some_and(|at| at + timeout > now);
+        if process.ready.is_some() || process.prepared || has_time {
             return;
         }
         if let Some(until) = process.needs_until.filter(|until| *until > now) {

@@ -13,6 +13,8 @@ pub struct Process {
     pub(crate) ready: Option<Instant>,
     /// Whether it waits for the word to accept.
     pub(crate) prepared: bool,
+    /// When it had the word, if it had to wait for it.
+    pub(crate) told_to_accept: Option<Instant>,
     /// The generation of the configuration that it was started with.
     pub(crate) generation: u64,
     /// Inodes of the sockets it accepts from, or is about to.
@@ -39,6 +41,7 @@ impl Process {
             spawned,
             ready: None,
             prepared: false,
+            told_to_accept: None,
             generation,
             listening: BTreeSet::new(),
             is_full: false,

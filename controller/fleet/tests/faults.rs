@@ -262,3 +262,26 @@ fn a_worker_that_is_stopped_before_its_turn_does_not_start() {
     node.all_ready();
     assert_eq!(node.spawned().len(), 1);
 }
+
+#[test]
+fn who_was_told_to_accept_has_the_time_again_from_then_on() {
+    let mut node = Node::of(vec![listening("one", 1, &[])]);
+    node.tell(Event::Called(None, Command::Reload(Some(Duration::from_secs(600)))));
+    let keys = [node.fleet.new_worker_key(), node.fleet.new_worker_key()];
+    let workers = vec![
+        PlannedWorker { key: keys[0], spec: listening("one", 1, &[]) },
+        PlannedWorker { key: keys[1], spec: listening("late", 2, &[]) },
+    ];
+    node.tell(Event::Planned(Plan::Reload { workers, shutdown: Vec::new() }));
+    let [_, one, late] = node.spawned()[..] else { panic!("three processes") };
+    node.tell(Event::Said(one, News::Prepared));
+    node.now += Duration::from_secs(59);
+    node.tell(Event::Said(late, News::Prepared));
+    node.now += Duration::from_secs(2);
+    node.tell(Event::Tick);
+    assert!(!node.effects.iter().any(|effect| matches!(effect, Effect::Kill(_))));
+    node.now += Duration::from_secs(60);
+    node.tell(Event::Tick);
+    let killed = |effect: &&Effect| matches!(effect, Effect::Kill(id) if [one, late].contains(id));
+    assert_eq!(node.effects.iter().filter(killed).count(), 2);
+}

@@ -34,6 +34,7 @@ impl Fleet {
             }
         }
         self.effects.push(Effect::Commit);
+        let now = self.now;
         for &place in &next.arriving {
             let Some(slot) = self.workers.slot_mut(place) else { continue };
             slot.standing = Standing::InEffect;
@@ -42,6 +43,7 @@ impl Fleet {
             };
             if let Some(process) = self.process_mut(id) {
                 process.prepared = false;
+                process.told_to_accept = Some(now);
             }
             self.tell(id, Tell::Accept);
             let limit = self.ready_timeout(place.0);
