@@ -9,6 +9,9 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
+/// The time for joining where answers are waited for without a limit.
+const JOINING: Duration = Duration::from_secs(30);
+
 /// A session with a router.
 #[derive(Debug)]
 pub struct Session {
@@ -28,16 +31,20 @@ impl std::fmt::Debug for Link {
 }
 
 impl Session {
-    /// Connects and joins. That, and each answer later, may take `limit`.
+    /// Connects and joins. That, and each answer later, may take `limit`; zero: 30 s, and answers any time.
     ///
     /// # Errors
     ///
     /// Nobody is there, or the client is not let in.
     pub async fn join(target: &Target, login: &Login, limit: Duration) -> Result<Self, Error> {
-        let end = Instant::now() + limit;
-        let opened = timeout_at(end, Link::open(target)).await;
-        let link = opened
-            .map_err(|_| Error::Connect(format!("no connection within {} s", limit.as_secs_f64())))??;
+        let joining = if limit.is_zero() { JOINING } else { limit };
+        let end = end(joining);
+        let link = match end {
+            Some(end) => timeout_at(end, Link::open(target))
+                .await
+                .map_err(|_| Error::Connect(format!("no connection within {} s", joining.as_secs_f64())))??,
+            None => Link::open(target).await?,
+        };
         let mut random = [0; 16];
         crate::wamp::build::fill(&mut random);
         let (credentials, authid) = (login.credentials.clone(), login.authid.clone());
@@ -52,10 +59,10 @@ impl Session {
         details.push("agent", concat!("jackfield/", env!("CARGO_PKG_VERSION")));
         client.hello(&mut details).map_err(Error::Protocol)?;
         let mut session =
-            Self { link, waiting: VecDeque::new(), last_request: 0, limit, details: Dict::new() };
+            Self { link, waiting: VecDeque::new(), last_request: 0, limit: joining, details: Dict::new() };
         session.send(Message::Hello { realm: login.realm.clone(), details });
         loop {
-            match session.receive(Some(end)).await? {
+            match session.receive(end).await? {
                 Message::Challenge { method, extra } => {
                     let signature = client.answer(&method, &extra).map_err(Error::Protocol)?;
                     session.send(Message::Authenticate { signature, extra: Dict::new() });
@@ -63,6 +70,7 @@ impl Session {
                 Message::Welcome { details, .. } => {
                     client.welcome(&details).map_err(Error::Protocol)?;
                     session.details = details;
+                    session.limit = limit;
                     return Ok(session);
                 }
                 Message::Abort { details, reason, .. } => {
@@ -95,7 +103,7 @@ impl Session {
     pub async fn ask(&mut self, message: impl FnOnce(Id) -> Message) -> Result<Message, Error> {
         let request = self.next_request();
         self.send(message(request));
-        let end = (!self.limit.is_zero()).then(|| Instant::now() + self.limit);
+        let end = end(self.limit);
         loop {
             let message = self.receive(end).await?;
             if answers(&message) == Some(request) {
@@ -111,7 +119,7 @@ impl Session {
     ///
     /// The session has ended, or there is none in time.
     pub async fn next_answer(&mut self, request: Id) -> Result<Message, Error> {
-        let end = (!self.limit.is_zero()).then(|| Instant::now() + self.limit);
+        let end = end(self.limit);
         loop {
             let message = self.receive(end).await?;
             if answers(&message) == Some(request) {
@@ -170,6 +178,11 @@ impl Session {
     }
 }
 
+/// When a limit is over; `None`: never, or not in a time that can be told.
+fn end(limit: Duration) -> Option<Instant> {
+    if limit.is_zero() { None } else { Instant::now().checked_add(limit) }
+}
+
 /// Which request a message answers.
 fn answers(message: &Message) -> Option<Id> {
     match message {
@@ -218,4 +231,16 @@ fn roles() -> Dict {
             "subscriber",
             role(&["publisher_identification", "pattern_based_subscription", "event_retention"]),
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_limit_has_an_end_or_none() {
+        assert_eq!(end(Duration::ZERO), None);
+        assert_eq!(end(Duration::MAX), None);
+        assert!(end(Duration::from_secs(1)).is_some_and(|end| end > Instant::now()));
+    }
 }

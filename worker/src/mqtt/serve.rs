@@ -273,9 +273,8 @@ impl Client<'_> {
 
     /// Publishes the will, if there is one left.
     async fn end(mut self) {
-        if self.bridge.is_open() {
-            self.mqtt.leave(&self.name, &self.superseded);
-        }
+        // After DISCONNECT the bridge is no longer open.
+        self.mqtt.leave(&self.name, &self.superseded);
         if let Some(will) = self.bridge.take_will() {
             debug!("MQTT: the will of {} is published", self.name.0);
             let read = self.mqtt.read(&will).await;

@@ -66,7 +66,7 @@ pub(super) struct Router {
     /// Connects through the tor daemon with this SOCKS port of 127.0.0.1; onion addresses always do, by default through port 9050
     #[arg(long, value_name = "PORT")]
     tor: Option<u16>,
-    /// Seconds until the session must be there, and for which each answer is waited for; 0: any time for answers
+    /// Seconds until the session must be there, and for which each answer is waited for; 0: 30, and any time for answers
     #[arg(short, long, value_name = "S", default_value_t = 30.0)]
     timeout: f64,
 }

@@ -141,8 +141,9 @@ impl File {
         }
         let mut line = Vec::new();
         record::write(value, known, &mut line);
-        self.put(&line);
-        self.lines += 1;
+        if self.put(&line) {
+            self.lines += 1;
+        }
     }
 
     /// Whether it has other lines than one for each of so many cookies.
@@ -164,18 +165,26 @@ impl File {
             self.report("written", Err(io::Error::other("its cookies need more than `maxsize`")));
             return;
         }
-        (self.end, self.lines) = (0, all.len());
-        self.put(&bytes);
-        self.report("cut", self.file.set_len(self.end));
+        let before = std::mem::take(&mut self.end);
+        if self.put(&bytes) {
+            self.lines = all.len();
+            self.report("cut", self.file.set_len(self.end));
+        } else {
+            // What is there of the old lines stays.
+            self.end = before;
+        }
     }
 
-    fn put(&mut self, bytes: &[u8]) {
+    /// Writes at the end; says whether that is done.
+    fn put(&mut self, bytes: &[u8]) -> bool {
         let written = self.file.write_all_at(bytes, self.end);
-        if written.is_ok() {
+        let is_written = written.is_ok();
+        if is_written {
             self.end += bytes.len() as u64;
             self.sync();
         }
         self.report("written", written);
+        is_written
     }
 
     /// Brings it to the disk, in a thread; what is written meanwhile goes with the next time.

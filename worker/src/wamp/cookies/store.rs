@@ -20,7 +20,7 @@ pub(super) struct Known {
 
 impl Known {
     fn is_over(&self, now: Duration) -> bool {
-        self.made + self.max_age <= now
+        self.made.saturating_add(self.max_age) <= now
     }
 }
 
@@ -102,7 +102,9 @@ fn now() -> Duration {
 mod tests {
     use super::*;
     use jackfield_shared::config::FileStore;
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
     use std::io::Write;
+    use std::os::fd::AsRawFd as _;
     use std::path::{Path, PathBuf};
 
     const AGE: Duration = Duration::from_secs(3600);
@@ -175,6 +177,30 @@ mod tests {
         let (before, after) = (place.open(false), place.open(false));
         before.add("a", AGE);
         assert!(after.has("a"));
+    }
+
+    #[test]
+    fn cookies_of_a_file_that_can_not_be_written_stay_in_it() {
+        let memory = memfd_create("cookies", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
+        let place = Place(format!("/proc/self/fd/{}", memory.as_raw_fd()).into());
+        let store = place.open(false);
+        store.add("a", AGE);
+        store.set("a", Some(remembered("a")));
+        // Nothing can be written to it any more, but it can be cut.
+        fcntl_add_seals(&memory, SealFlags::WRITE).unwrap();
+        for _ in 0..2 {
+            let store = place.open(false);
+            assert_eq!(store.stands_for("a"), None, "it is not read yet");
+            assert!(store.has("a"));
+            assert_eq!(store.stands_for("a"), Some(remembered("a")));
+            assert_eq!(place.lines(), 2);
+        }
+    }
+
+    #[test]
+    fn a_cookie_may_be_kept_for_ever() {
+        let known = Known { made: now(), max_age: Duration::MAX, stands_for: None };
+        assert!(!known.is_over(now()));
     }
 
     #[test]
