@@ -86,16 +86,19 @@ pub(crate) fn separate(worker: &mut Worker, base: &Path, run: &Path) -> Result<O
     if !authenticators.is_empty() {
         router.realms.push(realm());
     }
+    let exposes = authenticators.iter().any(|one| one["expose_controller"] == true);
     let authenticators = (!authenticators.is_empty()).then(|| {
         let session = json!({"id": "authenticators", "type": "class", "realm": REALM});
         Authenticators { list: authenticators, session: trusted(session, TRUSTED, &private_transport) }
     });
     let order = Order { components, authenticators, services, shutdown: None, restart: None };
     let options = router.options.clone();
+    // By it the controller knows that the host may stop the node.
+    let native = NativeOptions { expose_controller: options.expose_controller || exposes, ..options.clone() };
     let host = Worker {
         id: format!("{id}-python"),
         common: common(&worker.common),
-        kind: WorkerKind::Container(stand_in(options.clone(), connects.then_some(socket))),
+        kind: WorkerKind::Container(stand_in(native, connects.then_some(socket))),
     };
     let options = NativeOptions { title: None, ..options };
     let guest = guest(&host.id, (&host.common, &options), order, listen, base)?;

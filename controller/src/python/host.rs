@@ -78,6 +78,7 @@ pub(super) fn guest(
         "expose_controller": options.expose_controller,
         "expose_shared": options.expose_shared,
         "connect_timeout": options.connect_timeout.as_secs_f64(),
+        "drain_timeout": common.stop.drain_timeout.as_secs_f64(),
         "watchdog": common.watchdog.as_secs_f64(),
         "log_level": level(common.log_level),
         "components": components,

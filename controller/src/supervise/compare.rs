@@ -10,7 +10,9 @@ pub(super) fn goes_on(runs: &Worker, wanted: &Worker) -> bool {
     let same_work = match (&runs.work, &wanted.work) {
         (Work::Serve(runs), Work::Serve(wanted)) => of_process(runs) == of_process(wanted),
         (Work::Guest(runs), Work::Guest(wanted)) => {
-            of_process(&runs.worker) == of_process(&wanted.worker) && runs.executable == wanted.executable
+            of_process(&runs.worker) == of_process(&wanted.worker)
+                && program(&runs.program) == program(&wanted.program)
+                && runs.executable == wanted.executable
         }
         (Work::Publish(runs), Work::Publish(wanted)) => runs.services == wanted.services,
         (Work::Arti(runs_now), Work::Arti(to_run)) => {
@@ -36,6 +38,13 @@ fn of_process(worker: &config::Worker) -> config::Worker {
     };
     endpoints.into_iter().for_each(forget_options_of_kernel);
     worker
+}
+
+/// What runs, without what the kernel alone looks at. Of a host of Python it is not what the configuration says of its worker.
+fn program(guest: &config::Guest) -> config::Guest {
+    let mut guest = guest.clone();
+    guest.listen.iter_mut().for_each(|socket| forget_options_of_kernel(&mut socket.endpoint));
+    guest
 }
 
 /// Options that are set on sockets while they listen (`Bound::settle`), and that no process looks at.

@@ -1,9 +1,10 @@
 //! Who may command the node: not what it has started itself. A fault in a worker, a script or a guest would otherwise
-//! reach, through the control socket, what it is confined from.
+//! reach, through the control socket, what it is confined from. What the configuration lets stop the node may do that alone.
 
 use super::Supervisor;
+use super::worker::Work;
 use crate::control::{Peer, Request};
-use jackfield_shared::config::ChangesBy;
+use jackfield_shared::config::{ChangesBy, WorkerKind};
 use std::fs;
 
 /// What the command line of a launcher of programs begins with.
@@ -39,6 +40,8 @@ impl Supervisor {
         };
         let pid = peer.pid;
         match kin(&lineage, std::process::id(), |child| self.kin_of_child(child)) {
+            // `crossbar.shutdown`, which the configuration lets it call.
+            Kin::OfWorker(id) if matches!(request, Request::Stop { .. }) && self.may_stop(&id) => {}
             Kin::OfWorker(id) => {
                 return Some(format!(
                     "process {pid} belongs to worker {id}, and no worker may command the node"
@@ -69,6 +72,17 @@ impl Supervisor {
             ),
             ChangesBy::Owner | ChangesBy::Root => None,
         }
+    }
+
+    /// Whether the configuration lets a worker stop the node: its Python has `expose_controller`.
+    fn may_stop(&self, id: &str) -> bool {
+        self.workers.values().filter(|worker| worker.id() == id).any(|worker| match &worker.work {
+            Work::Guest(guest) => match &guest.worker.kind {
+                WorkerKind::Container(container) => container.options.native.expose_controller,
+                _ => false,
+            },
+            _ => false,
+        })
     }
 
     /// What a child of the controller is.

@@ -1,7 +1,7 @@
 //! Components over restarts of their routers, and of their own process.
 
 use super::{copy, directory, router, start};
-use jackfield_tests::{TempDir, python, signal_pid};
+use jackfield_tests::{Node, TempDir, curl, python, signal_pid};
 use rustix::process::Signal;
 use std::path::Path;
 
@@ -54,16 +54,122 @@ fn a_client_that_comes_before_its_authenticator_waits_for_it() {
     node.stop();
 }
 
+fn pid(status: &serde_json::Value, worker: usize) -> &serde_json::Value {
+    &status["workers"][worker]["processes"][0]["pid"]
+}
+
+fn reload(node: &Node) {
+    let reloaded = node.run(&["reload"]);
+    assert!(reloaded.status.success(), "{}", String::from_utf8_lossy(&reloaded.stderr));
+}
+
 #[test]
 fn a_reload_that_changes_nothing_leaves_components_alone() {
     let node = start(directory(PROGRAM, &router(COMPONENT)));
     let before = node.ready();
-    let reloaded = node.run(&["reload"]);
-    assert!(reloaded.status.success(), "{}", String::from_utf8_lossy(&reloaded.stderr));
+    reload(&node);
     let after = node.ready();
     for worker in 0..2 {
-        let pid = |status: &serde_json::Value| status["workers"][worker]["processes"][0]["pid"].clone();
-        assert_eq!(pid(&before), pid(&after), "worker {worker}");
+        assert_eq!(pid(&before, worker), pid(&after, worker), "worker {worker}");
     }
     node.stop();
+}
+
+#[test]
+fn a_reload_that_changes_a_component_beside_a_router_replaces_its_process() {
+    let program = format!("{PROGRAM}\n\nclass Other(App):\n    pass\n");
+    let node = start(directory(&program, &router(COMPONENT)));
+    let mut before = node.ready();
+    let other = COMPONENT.replace("app.App", "app.Other");
+    let extra = COMPONENT.replace("\"realm\"", "\"extra\": {\"word\": \"new\"}, \"realm\"");
+    for component in [other, extra] {
+        let text = format!(r#"{{"version": 2, "workers": [{}]}}"#, router(&component));
+        node.dir.write(".crossbar/config.json", &text);
+        reload(&node);
+        let after = node.ready();
+        assert_ne!(pid(&before, 1), pid(&after, 1), "{component}");
+        before = after;
+    }
+    node.stop();
+}
+
+const STOPS: &str = r#"
+from autobahn.twisted.wamp import ApplicationSession
+from autobahn.wamp.exception import ApplicationError
+
+
+class App(ApplicationSession):
+    async def onJoin(self, details):
+        try:
+            await self.config.controller.call("crossbar.shutdown")
+        except ApplicationError as refused:
+            print("refused:", *refused.args, flush=True)
+"#;
+
+#[test]
+fn a_component_that_the_controller_is_exposed_to_stops_the_node() {
+    let workers = router(COMPONENT).replace(r#""pythonpath""#, r#""expose_controller": true, "pythonpath""#);
+    let mut node = start(directory(STOPS, &workers));
+    let status = node.wait();
+    assert!(status.success(), "{status:?}: {:#?}", node.log.all());
+}
+
+#[test]
+fn a_component_whose_node_nobody_may_command_is_told_that_it_goes_on() {
+    let workers = router(COMPONENT).replace(r#""pythonpath""#, r#""expose_controller": true, "pythonpath""#);
+    let dir = directory(STOPS, &workers);
+    let text = format!(
+        r#"{{"version": 2, "controller": {{"options": {{"changes_by": "nobody"}}}}, "workers": [{workers}]}}"#
+    );
+    dir.write(".crossbar/config.json", &text);
+    let node = start(dir);
+    let (line, _) = node.log.wait(0, "refused: the node");
+    assert!(line.contains("can't be stopped") && line.contains("changes_by"), "{line}");
+    node.ready();
+    node.stop();
+}
+
+const SLOW: &str = r#"
+import os
+import time
+
+GO = os.path.join(os.path.dirname(os.path.abspath(__file__)), "go")
+
+
+def application(environ, start_response):
+    print("it runs", flush=True)
+    while not os.path.exists(GO):
+        time.sleep(0.05)
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"whole"]
+
+"#;
+
+#[test]
+fn a_request_that_runs_when_its_wsgi_application_is_to_end_is_answered() {
+    {
+        let service = r#"{"type": "wsgi", "module": "app", "object": "application"}"#;
+        let transport =
+            r#"{"type": "web", "endpoint": {"type": "tcp", "interface": "${ADDR}", "port": 8080}"#;
+        let workers = format!(
+            r#"{{"type": "router", "options": {{"pythonpath": [".."]}},
+                "transports": [{transport}, "paths": {{"/": {service}}}}}]}}"#
+        );
+        let node = start(directory(SLOW, &workers));
+        let before = node.ready();
+        let url = format!("http://{}:8080/", node.addr);
+        std::thread::scope(|scope| {
+            let answer = scope.spawn(|| curl(&[&url]));
+            node.log.wait(0, "it runs");
+            let restarting = scope.spawn(|| node.run(&["worker", "restart", "worker001-python"]));
+            node.until("the end to be asked for", |status| {
+                let process = &status["workers"][1]["processes"][0];
+                process["pid"] == *pid(&before, 1) && process["state"] == "draining"
+            });
+            node.dir.write("go", "");
+            assert_eq!(answer.join().unwrap(), "whole", "{service}");
+            assert!(restarting.join().unwrap().status.success(), "{service}");
+        });
+        node.stop();
+    }
 }

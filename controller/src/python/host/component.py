@@ -47,13 +47,20 @@ class Component:
         short = time.monotonic() - self._since < _SHORT
         self._restarts = self._restarts + 1 if short else 0
         self.state = "connecting"
-        self.host.loop.later(min(0.1 * 2**self._restarts, 30.0) if self._restarts else 0.0, self.start)
+        self.host.loop.later(min(0.1 * 2 ** min(self._restarts, 9), 30.0) if self._restarts else 0.0, self.start)
 
     def _connect(self):
         if self.host.ending:
             return
         self.session = None
-        self.host.loop.connect(self.spec["transport"], self._open, self._not_connected)
+        transport = self.spec["transport"]
+        try:
+            self.host.loop.connect(transport, self._open, self._not_connected)
+        except Exception as failed:
+            # A serializer, a package or a file that is not there: trying again does not help.
+            reason = " ".join(str(failed).split()) or type(failed).__name__
+            named = reason.startswith(f"{transport['name']}: ")
+            self._end("failed", reason if named else f"{transport['name']}: {reason}", clean=False)
 
     def _not_connected(self, reason):
         if self.host.ending:

@@ -67,7 +67,7 @@ class Host:
         if self.expose_controller or any(spec["expose_controller"] for spec in self.order["authenticators"]):
             from .controller import Controller
 
-            self.controller = Controller(self.order["node"])
+            self.controller = Controller(self.order["node"], self.loop)
         self._make_components(found)
         self._make_services()
 
@@ -167,14 +167,15 @@ class Host:
         return None
 
     def _leave(self):
-        """Lets all components leave, and waits for that."""
+        """Lets all components leave and requests come to their end, and waits for that."""
         self.ending = True
         notify.stopping()
-        for service in self.services:
-            service.end()
+        if self.controller is not None:
+            self.controller.ending()
         import txaio
 
-        leaving = []
+        leaving = [service.end() for service in self.services]
+        limit = max(_LEAVE, self.order["drain_timeout"]) if leaving else _LEAVE
         for component in self.components:
             session = component.session
             if session is not None and session.is_attached():
@@ -182,7 +183,7 @@ class Host:
                 session.on("disconnect", lambda *_args, left=left, **_kw: txaio.resolve(left, None))
                 session.leave()
                 leaving.append(left)
-        return self.loop.gather(leaving, _LEAVE)
+        return self.loop.gather(leaving, limit)
 
     def end(self, code, reason):
         """Ends the process."""

@@ -37,6 +37,10 @@ class Loop:
     def later(self, seconds, function):
         self.loop.call_later(seconds, function)
 
+    def from_thread(self, function):
+        """Calls a function in the loop, from another thread."""
+        self.loop.call_soon_threadsafe(function)
+
     def connect(self, transport, open_session, failed):
         """Connects; `open_session` is called when the connection stands, `failed` with the reason if it does not."""
         from autobahn.asyncio import rawsocket, websocket

@@ -69,6 +69,10 @@ class Loop:
     def later(self, seconds, function):
         self.reactor.callLater(seconds, function)
 
+    def from_thread(self, function):
+        """Calls a function in the loop, from another thread."""
+        self.reactor.callFromThread(function)
+
     def connect(self, transport, open_session, failed):
         """Connects; `open_session` is called when the connection stands, `failed` with the reason if it does not."""
         from autobahn.twisted import rawsocket, websocket

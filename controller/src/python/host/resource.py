@@ -48,6 +48,10 @@ class Service:
     def end(self):
         if self._port is not None:
             self._port.stopListening()
+        import txaio
+
+        # What runs is not waited for: Twisted closes its connections.
+        return txaio.create_future_success(None)
 
 
 def _request():

@@ -1,5 +1,7 @@
 """Factories of Autobahn's for the connections of components."""
 
+import os
+
 from .load import Refused
 
 _RAWSOCKET = {"json": "JsonSerializer", "msgpack": "MsgPackSerializer", "cbor": "CBORSerializer"}
@@ -76,11 +78,19 @@ def _compression():
     }
 
 
+#: Descriptors of the directories of sockets whose paths are too long, by directory.
+_directories = {}
+
+
 def unix_path(path):
     """The path of a Unix socket, by a descriptor of its directory where it is too long for an address."""
-    import os
-
     if len(os.fsencode(path)) < 108:
         return path
-    directory = os.open(os.path.dirname(path), os.O_PATH | os.O_CLOEXEC)
+    name = os.path.dirname(path)
+    directory = _directories.get(name)
+    if directory is None or not os.path.samestat(os.fstat(directory), os.stat(name)):
+        # One of a directory that was replaced is of no use any more.
+        if directory is not None:
+            os.close(_directories.pop(name))
+        directory = _directories[name] = os.open(name, os.O_PATH | os.O_CLOEXEC)
     return f"/proc/self/fd/{directory}/{os.path.basename(path)}"

@@ -39,6 +39,11 @@ class Service:
         self._back, self._given = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._returned = queue.SimpleQueue()
         self._ending = False
+        self._loop = host.loop
+        #: Connections that were handed to threads, and whether no more will be.
+        self._running = 0
+        self._closed = False
+        self._ended = None
 
     def text(self):
         return f"WSGI application {self._spec['module']}:{self._spec['object']} at {self._spec['path']}"
@@ -50,8 +55,20 @@ class Service:
         threading.Thread(target=self._attend, name="jackfield-wsgi", daemon=True).start()
 
     def end(self):
+        """Accepts nothing more; what is done when no request runs."""
+        import txaio
+
+        self._ended = txaio.create_future()
         self._ending = True
         self._wake()
+        return self._ended
+
+    def _settle(self):
+        """Called with the lock."""
+        if self._closed and self._running == 0:
+            import txaio
+
+            self._loop.from_thread(lambda: txaio.is_called(self._ended) or txaio.resolve(self._ended, None))
 
     def _wake(self):
         try:
@@ -80,10 +97,25 @@ class Service:
                 else:
                     waiting.unregister(key.fileobj)
                     self._hand_out(key.fileobj)
+        self._close(waiting)
+
+    def _close(self, waiting):
+        """Hands out the requests that have come, and closes the connections that wait."""
+        for fileobj in (self._listening, self._back):
+            waiting.unregister(fileobj)
+        for key, _ in waiting.select(0):
+            waiting.unregister(key.fileobj)
+            self._hand_out(key.fileobj)
+        for key in list(waiting.get_map().values()):
+            key.fileobj.close()
+        with self._lock:
+            self._closed = True
+            self._settle()
 
     def _hand_out(self, connection):
-        self._work.put(connection)
         with self._lock:
+            self._running += 1
+            self._work.put(connection)
             needs = self._idle < self._work.qsize() and self._threads < self._most
         if needs:
             self._add_thread()
@@ -112,6 +144,9 @@ class Service:
                 self._wake()
             else:
                 connection.close()
+            with self._lock:
+                self._running -= 1
+                self._settle()
 
     def _answer(self, connection):
         """Answers one request; whether the connection can serve another."""
