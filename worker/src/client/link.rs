@@ -99,7 +99,10 @@ async fn handshake(stream: Stream, url: &str, serializer: Serializer) -> Result<
     let backend = Backend::connect(stream, &url, &options(), &headers).await.map_err(|e| e.to_string())?;
     match &backend.protocol {
         Some(chosen) if chosen.as_bytes() == protocol.as_bytes() => Ok(backend),
-        Some(other) => Err(format!("it speaks {other:?} in place of {protocol}")),
+        Some(other) => {
+            let other = String::from_utf8_lossy(other.as_bytes());
+            Err(format!("it speaks \"{other}\" in place of {protocol}"))
+        }
         None => Err(format!("it speaks WebSocket, but not {protocol}: is there WAMP at {}?", url.path())),
     }
 }

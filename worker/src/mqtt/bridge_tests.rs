@@ -77,7 +77,7 @@ fn several_filters_have_one_answer_and_events_the_quality_of_their_filter() {
         .iter()
         .map(|step| match step {
             Step::Route(Message::Subscribe { request, topic, .. }) => (*request, topic.as_str()),
-            other => panic!("{other:?}"),
+            found => panic!("{found:?}"),
         })
         .collect();
     assert_eq!(uris, [(1, "a."), (2, "c")]);
