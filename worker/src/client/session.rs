@@ -103,14 +103,7 @@ impl Session {
     pub async fn ask(&mut self, message: impl FnOnce(Id) -> Message) -> Result<Message, Error> {
         let request = self.next_request();
         self.send(message(request));
-        let end = end(self.limit);
-        loop {
-            let message = self.receive(end).await?;
-            if answers(&message) == Some(request) {
-                return Ok(message);
-            }
-            self.waiting.push_back(message);
-        }
+        self.next_answer(request).await
     }
 
     /// The next answer to a request: more of a call whose result comes in parts.

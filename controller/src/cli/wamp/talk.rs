@@ -9,6 +9,31 @@ use serde_json::{Map, Value as Json, json};
 use tokio::select;
 use tokio::signal::ctrl_c;
 
+/// Joins a realm, talks there, and leaves it, whatever has become of that.
+async fn joined(
+    common: &Common,
+    talk: impl AsyncFnOnce(&mut Session) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut session = common.router.join().await?;
+    let done = talk(&mut session).await;
+    session.leave().await;
+    done
+}
+
+/// The same with a talk that Ctrl-C ends well.
+async fn until_interrupted(
+    common: &Common,
+    talk: impl AsyncFnOnce(&mut Session) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let talk = async |session: &mut Session| {
+        select! {
+            done = talk(session) => done,
+            _ = ctrl_c() => Ok(()),
+        }
+    };
+    joined(common, talk).await
+}
+
 #[derive(Debug, Args)]
 pub(super) struct Call {
     #[command(flatten)]
@@ -22,10 +47,7 @@ pub(super) struct Call {
 
 impl Call {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let mut session = self.common.router.join().await?;
-        let done = self.talk(&mut session).await;
-        session.leave().await;
-        done
+        joined(&self.common, async |session| self.talk(session).await).await
     }
 
     async fn talk(&self, session: &mut Session) -> Result<(), Failure> {
@@ -68,10 +90,7 @@ pub(super) struct Publish {
 
 impl Publish {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let mut session = self.common.router.join().await?;
-        let done = self.talk(&mut session).await;
-        session.leave().await;
-        done
+        joined(&self.common, async |session| self.talk(session).await).await
     }
 
     async fn talk(&self, session: &mut Session) -> Result<(), Failure> {
@@ -107,13 +126,7 @@ pub(super) struct Subscribe {
 
 impl Subscribe {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let mut session = self.common.router.join().await?;
-        let done = select! {
-            done = self.talk(&mut session) => done,
-            _ = ctrl_c() => Ok(()),
-        };
-        session.leave().await;
-        done
+        until_interrupted(&self.common, async |session| self.talk(session).await).await
     }
 
     async fn talk(&self, session: &mut Session) -> Result<(), Failure> {
@@ -176,13 +189,7 @@ pub(super) struct Register {
 
 impl Register {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let mut session = self.common.router.join().await?;
-        let done = select! {
-            done = self.talk(&mut session) => done,
-            _ = ctrl_c() => Ok(()),
-        };
-        session.leave().await;
-        done
+        until_interrupted(&self.common, async |session| self.talk(session).await).await
     }
 
     async fn talk(&self, session: &mut Session) -> Result<(), Failure> {
