@@ -54,9 +54,9 @@ pub enum Effect {
     /// Try the new image: [`Event::Tried`](crate::Event::Tried) or
     /// [`Event::NotPlanned`](crate::Event::NotPlanned) follows.
     Try,
-    /// Let the image that was tried take over; this caller waits. [`Event::NotPlanned`](crate::Event::NotPlanned) if it
+    /// Let the image that was tried take over; the caller of the change waits. [`Event::NotPlanned`](crate::Event::NotPlanned) if it
     /// can't be executed.
-    HandOver(Option<CallerId>),
+    HandOver,
     /// All processes of the former image are replaced, or can't be.
     Upgraded(Option<CallerId>, Result<(), String>),
     /// The start has ended: every worker is ready, or (true) some are not.

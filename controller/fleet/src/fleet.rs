@@ -41,7 +41,7 @@ pub struct Fleet {
     pub(crate) places: BTreeMap<ProcessId, (WorkerKey, usize)>,
     pub(crate) next_process: u64,
     pub(crate) generation: u64,
-    pub(crate) timers: Timers,
+    pub(crate) timers: Timers<Timer>,
     pub(crate) random: Random,
     pub(crate) phase: Phase,
     pub(crate) shutdown: Vec<NodeShutdown>,

@@ -49,4 +49,5 @@ pub use restore::{ProcessBefore, SlotBefore, WorkerBefore};
 pub use slot::{Role, Slot};
 pub use spec::{Endpoint, Kind, Listener, Spec};
 pub use stop::Farewell;
+pub use timer::Timers;
 pub use worker::Worker;

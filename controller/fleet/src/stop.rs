@@ -4,7 +4,6 @@ use crate::effect::{Effect, Tell};
 use crate::exit;
 use crate::fleet::Fleet;
 use crate::id::{CallerId, Inode, WorkerKey};
-use crate::planted::planted;
 use crate::process::Process;
 use crate::spec::Kind;
 use crate::timer::Timer;
@@ -143,8 +142,8 @@ impl Fleet {
         let left = std::mem::take(&mut stopping.left);
         self.log(Level::Warn, format!("{name} again: stopping at once"));
         for key in left {
-            for slot in 0..self.workers.get(key).map_or(0, |worker| worker.slots.len()) {
-                self.stop_slot((key, slot), Some(Duration::ZERO));
+            for place in self.workers.places(key) {
+                self.stop_slot(place, Some(Duration::ZERO));
             }
         }
         for id in self.workers.process_ids() {
@@ -187,10 +186,5 @@ impl Fleet {
             stopping.told = count;
             self.effects.push(Effect::Draining(stopping.callers.clone(), count));
         }
-    }
-
-    /// Whether the end of the node forgets a worker: a fault that can be planted.
-    pub(crate) fn forgets_worker(&self) -> bool {
-        planted!(self, ForgottenWorker, true, false)
     }
 }

@@ -24,26 +24,33 @@ pub(crate) enum Timer {
 }
 
 /// Timers, the earliest first; those of the same instant in the order they were set.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Timers {
-    all: BTreeMap<(Instant, u64), Timer>,
+#[derive(Clone, Debug)]
+pub struct Timers<T> {
+    all: BTreeMap<(Instant, u64), T>,
     next: u64,
 }
 
-impl Timers {
+impl<T> Default for Timers<T> {
+    fn default() -> Self {
+        Self { all: BTreeMap::new(), next: 0 }
+    }
+}
+
+impl<T> Timers<T> {
     /// Sets a timer.
-    pub(crate) fn set(&mut self, at: Instant, timer: Timer) {
+    pub fn set(&mut self, at: Instant, timer: T) {
         self.all.insert((at, self.next), timer);
         self.next += 1;
     }
 
     /// When the next one is due.
-    pub(crate) fn next(&self) -> Option<Instant> {
+    #[must_use]
+    pub fn next(&self) -> Option<Instant> {
         self.all.first_key_value().map(|(&(at, _), _)| at)
     }
 
     /// Takes out the next one that is due by now, with the time for which it was set.
-    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<(Instant, Timer)> {
+    pub fn pop_due(&mut self, now: Instant) -> Option<(Instant, T)> {
         let first = self.all.first_entry().filter(|entry| entry.key().0 <= now)?;
         let ((at, _), timer) = first.remove_entry();
         Some((at, timer))

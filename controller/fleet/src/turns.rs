@@ -37,10 +37,10 @@ impl Fleet {
         let turn = planted!(self, NoOrder, self.to_start.clone(), turn);
         for key in turn {
             self.to_start.retain(|waiting| *waiting != key);
-            for slot in 0..self.workers.get(key).map_or(0, |worker| worker.slots.len()) {
+            for place in self.workers.places(key) {
                 // Somebody may have started it by hand.
-                if self.slot((key, slot)).is_some_and(|slot| slot.is_empty()) {
-                    self.start_slot(key, slot);
+                if self.slot(place).is_some_and(|slot| slot.is_empty()) {
+                    self.start_slot(place.0, place.1);
                 }
             }
         }
@@ -69,20 +69,20 @@ impl Fleet {
         let all: Vec<_> = self.workers.all().collect();
         let members: Vec<_> = all.iter().map(|(_, worker)| member(worker)).collect();
         let stages: Vec<_> = all.iter().map(|(key, worker)| stage(*key, worker)).collect();
-        let mut turn: Vec<_> = may_stop(&members, &stages).into_iter().map(|index| all[index].0).collect();
+        let turn: Vec<_> = may_stop(&members, &stages).into_iter().map(|index| all[index].0).collect();
         let time = stopping.until.map(|until| until.saturating_duration_since(self.now));
         if let Phase::Stopping(stopping) = &mut self.phase {
             stopping.left.retain(|waiting| !turn.contains(waiting));
         }
-        let has_turn = !turn.is_empty();
-        if self.forgets_worker() {
-            turn.pop();
+        if turn.is_empty() {
+            return false;
         }
+        let turn = planted!(self, ForgottenWorker, turn[1..].to_vec(), turn);
         for key in turn {
-            for slot in 0..self.workers.get(key).map_or(0, |worker| worker.slots.len()) {
-                self.stop_slot((key, slot), time);
+            for place in self.workers.places(key) {
+                self.stop_slot(place, time);
             }
         }
-        has_turn
+        true
     }
 }

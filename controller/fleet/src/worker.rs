@@ -191,6 +191,12 @@ impl Workers {
         self.all.get_mut(&key)?.slots.get_mut(index)
     }
 
+    /// The slots of a worker.
+    pub(crate) fn places(&self, key: WorkerKey) -> impl Iterator<Item = (WorkerKey, usize)> + use<> {
+        let count = self.all.get(&key).map_or(0, |worker| worker.slots.len());
+        (0..count).map(move |index| (key, index))
+    }
+
     /// What a slot is called: `worker[index]`.
     pub(crate) fn name(&self, (key, index): (WorkerKey, usize)) -> String {
         format!("{}[{index}]", self.all.get(&key).map_or("a worker that is gone", Worker::id))

@@ -61,7 +61,7 @@ impl Supervisor {
             Effect::Undo => self.undo(),
             Effect::Remove { worker, heir } => self.remove(worker, heir),
             Effect::Try => return self.begin_trial(),
-            Effect::HandOver(_) => self.hand_over_to_tried(),
+            Effect::HandOver => self.hand_over_to_tried(),
             Effect::Upgraded(caller, result) => self.upgraded(caller, result),
             Effect::Started(has_failed) => return self.started(has_failed),
             Effect::Log(level, text) => self.hub.log(level, text),

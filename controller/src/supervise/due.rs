@@ -17,12 +17,12 @@ pub(super) enum Due {
 impl Supervisor {
     /// When something is to be done next.
     pub(super) fn next_due(&self) -> Option<Instant> {
-        self.deadlines.next().into_iter().chain(self.fleet.next_timer()).min()
+        self.timers.next().into_iter().chain(self.fleet.next_timer()).min()
     }
 
     /// Does everything whose time has come.
     pub(super) fn do_what_is_due(&mut self, now: Instant) {
-        while let Some(thing) = self.deadlines.pop_due(now) {
+        while let Some((_, thing)) = self.timers.pop_due(now) {
             match thing {
                 Due::TicketKeys => self.change_ticket_keys(now),
                 Due::Alive => self.is_alive(now),

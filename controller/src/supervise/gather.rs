@@ -82,7 +82,7 @@ impl Supervisor {
             }
         }
         self.gathers.open.push(Gather { waits_for, until, asker });
-        self.deadlines.push(until, Due::Gather);
+        self.timers.set(until, Due::Gather);
     }
 
     /// A process has answered a question.

@@ -1,5 +1,5 @@
 //! The supervisor: one actor that owns the whole state of the node. What happens (messages and ends of
-//! processes, requests on the control socket, signals, deadlines) comes to it one at a time, so nothing is
+//! processes, requests on the control socket, signals, timers) comes to it one at a time, so nothing is
 //! locked and nothing is half done.
 
 mod assemble;
@@ -8,7 +8,6 @@ mod caller;
 mod calls;
 mod carry_out;
 mod compare;
-mod deadlines;
 mod due;
 mod event;
 mod exit;
@@ -47,12 +46,11 @@ use crate::node::{Configuration, Origin};
 use crate::sockets::Given;
 use crate::upgrade::{Image, unblock};
 use caller::Caller;
-use deadlines::Deadlines;
 use due::Due;
 use event::{Event, Source};
 use gather::Gathers;
 use handover::{Handover, Upgraded, WantedImage};
-use jackfield_fleet::{CallerId, Event as FleetEvent, Fleet, ProcessId, Settings, WorkerKey};
+use jackfield_fleet::{CallerId, Event as FleetEvent, Fleet, ProcessId, Settings, Timers, WorkerKey};
 use jackfield_shared::ipc::NodeInfo;
 use jackfield_shared::log::Level;
 use jackfield_worker::children::children;
@@ -146,7 +144,7 @@ pub(crate) struct Supervisor {
     /// Watches the files of TLS.
     tls_watch: Option<Task>,
     tickets_planned: bool,
-    deadlines: Deadlines<Due>,
+    timers: Timers<Due>,
     /// Whoever has started the node and wants to know how it is.
     service: Option<Service>,
     gathers: Gathers,
@@ -202,7 +200,7 @@ impl Supervisor {
             connection: None,
             tls_watch: None,
             tickets_planned: false,
-            deadlines: Deadlines::default(),
+            timers: Timers::default(),
             service,
             gathers: Gathers::default(),
             oom: OomWatch::new(),

@@ -60,7 +60,7 @@ impl Supervisor {
         self.tls_watch = Some(Task(watching.abort_handle()));
         let has_tickets = self.serving().any(|(_, worker)| worker.ticket_keys.is_some());
         if has_tickets && !std::mem::replace(&mut self.tickets_planned, true) {
-            self.deadlines.push(Instant::now() + TICKET_LIFETIME, Due::TicketKeys);
+            self.timers.set(Instant::now() + TICKET_LIFETIME, Due::TicketKeys);
         }
     }
 
@@ -100,6 +100,6 @@ impl Supervisor {
                 process.tell(ToWorker::TicketKeys(keys.clone()));
             }
         }
-        self.deadlines.push(now + TICKET_LIFETIME, Due::TicketKeys);
+        self.timers.set(now + TICKET_LIFETIME, Due::TicketKeys);
     }
 }

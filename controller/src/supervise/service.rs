@@ -95,7 +95,7 @@ impl Supervisor {
             && let Some(time) = service.manager.watchdog
         {
             service.manager.tell("WATCHDOG=1");
-            self.deadlines.push(now + time / 2, Due::Alive);
+            self.timers.set(now + time / 2, Due::Alive);
         }
     }
 

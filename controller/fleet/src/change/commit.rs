@@ -63,7 +63,7 @@ impl Fleet {
             if former.is_some_and(|former| self.workers.get(former).is_some()) {
                 self.successors.push((key, former));
             } else if self.workers.is_serving(key) && matches!(self.phase, Phase::Running) {
-                for slot in 0..self.workers.get(key).map_or(0, |worker| worker.slots.len()) {
+                for (key, slot) in self.workers.places(key) {
                     self.start_slot(key, slot);
                 }
             }
@@ -107,10 +107,9 @@ impl Fleet {
         let Some(worker) = self.workers.get_mut(key) else { return };
         worker.spec.endpoints.clear();
         worker.retire_slots();
-        let slots = worker.slots.len();
         self.effects.push(Effect::CloseAll(key));
-        for slot in 0..slots {
-            self.stop_slot((key, slot), None);
+        for place in self.workers.places(key) {
+            self.stop_slot(place, None);
         }
     }
 

@@ -77,8 +77,8 @@ impl Fleet {
 
     /// It can take over. Nothing else begins before it has, or has failed to.
     pub(crate) fn tried(&mut self) {
-        if let Some(change) = self.change.as_ref().filter(|change| change.purpose == Purpose::Upgrade) {
-            self.effects.push(Effect::HandOver(change.caller));
+        if self.change.as_ref().is_some_and(|change| change.purpose == Purpose::Upgrade) {
+            self.effects.push(Effect::HandOver);
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::configuration::chance;
 use crate::world::World;
 use jackfield_fleet::{
-    CallerId, Event, Fleet, ProcessBefore, ProcessId, Role, Settings, Slot, SlotBefore, Worker, WorkerBefore,
+    Event, Fleet, ProcessBefore, ProcessId, Role, Settings, Slot, SlotBefore, Worker, WorkerBefore,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,8 @@ impl World {
     }
 
     /// Lets another image go on.
-    pub(crate) fn hand_over(&mut self, caller: Option<CallerId>) -> Vec<Event> {
+    pub(crate) fn hand_over(&mut self) -> Vec<Event> {
+        let caller = self.fleet.change_caller();
         let outdated: BTreeSet<_> = self.processes.keys().copied().collect();
         if chance(&mut self.random, 30) {
             return vec![Event::NotPlanned("it could not be executed".into())];

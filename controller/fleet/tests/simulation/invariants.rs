@@ -12,6 +12,8 @@ const MOST_STARTS: usize = 20;
 const AFTER_DRAIN: Duration = Duration::from_millis(2_000 + 1_000 + 1_500);
 /// A process that hangs must have ended after so long: the watchdog, an interval, and a moment.
 const STUCK: Duration = Duration::from_millis(9_000 + 2 * 3_000 + 1_500);
+/// An order that was lost is repeated after a second; we may be late ourselves.
+const TOLD_AGAIN: Duration = Duration::from_millis(1_500);
 /// No slot is starting or backing off for longer.
 const MOVING: Duration = Duration::from_secs(70);
 
@@ -86,7 +88,7 @@ impl World {
                 current.is_some_and(|process| {
                     let real = self.processes.get(&process.id());
                     process.is_full()
-                        || self.undelivered.contains(&process.id())
+                        || self.is_to_be_told_again(process.id())
                         || real.is_some_and(|real| real.is_doomed || real.hangs_since.is_some())
                 })
             };
@@ -171,7 +173,7 @@ impl World {
                 let serving: Vec<_> = self.fleet.serving().map(|(key, _)| key).collect();
                 let mut others = others.filter(|(id, process)| {
                     // What is replaced accepts until all of its successors do.
-                    !self.undelivered.contains(id) && serving.contains(&process.worker)
+                    !self.is_to_be_told_again(**id) && serving.contains(&process.worker)
                 });
                 if let Some((id, _)) = others.next() {
                     return Err(format!("{id:?} accepts from {listener:?}, which is {owner:?}'s"));
@@ -179,6 +181,11 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// Whether an order to a process was lost a moment ago: it is repeated after a second.
+    fn is_to_be_told_again(&self, id: ProcessId) -> bool {
+        self.undelivered.get(&id).is_some_and(|at| self.now <= *at + TOLD_AGAIN)
     }
 
     /// What drains ends, what hangs is ended, what is starting or backing off does not stay so.

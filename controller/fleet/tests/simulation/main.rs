@@ -6,6 +6,7 @@
 
 mod actions;
 mod configuration;
+mod driver;
 mod handover;
 mod invariants;
 mod plan;
