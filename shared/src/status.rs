@@ -340,6 +340,12 @@ pub struct RealmCounters {
     /// Counts the processes that have routed it one after the other, from 1.
     #[serde(default)]
     pub epoch: u64,
+    /// How often another process has taken it over, with its sessions.
+    #[serde(default)]
+    pub takeovers: u64,
+    /// What the last time took until it was routed again, in milliseconds; 0: there was none.
+    #[serde(default)]
+    pub last_takeover_ms: u64,
     /// Sessions in it.
     pub sessions: u64,
     /// Subscriptions; any number of sessions share one.

@@ -139,6 +139,7 @@ impl Life {
                     serving.renew_ticket_keys(keys);
                 }
             }
+            Ok(Some((ToWorker::Edges(_), _))) => {}
             Ok(None) => return Err(End::Orphaned("it closed the IPC connection".into())),
             Err(e) => return Err(End::Orphaned(e.to_string())),
         }

@@ -65,6 +65,9 @@ impl Supervisor {
                 self.news(id, News::Alive);
                 self.asked_for_status(id, seq);
             }
+            FromWorker::EdgeStuck { edge, reason } => {
+                self.hub.log(Level::Warn, format!("edge {edge}: {reason}"));
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use crate::node::RUN;
 use crate::sockets::{Binder, Bound};
 use jackfield_fleet::{Event, ProcessId, WorkerKey};
 use jackfield_shared::config;
-use jackfield_shared::ipc::{ArtiPlan, Plan, Publications, Slot as PlanSlot, ToWorker};
+use jackfield_shared::ipc::{ArtiPlan, Part, Plan, Publications, Slot as PlanSlot, ToWorker};
 use jackfield_shared::log::Level;
 use rustix::fs::{Mode, OFlags};
 use std::collections::BTreeSet;
@@ -111,6 +111,7 @@ impl Supervisor {
         let plan = Plan {
             arti: arti.is_some(),
             turn: turn.is_some(),
+            part: Part::Both,
             node: self.node.info.clone(),
             worker: config.clone(),
             process: u16::try_from(slot).unwrap_or(u16::MAX),

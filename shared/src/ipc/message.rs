@@ -50,6 +50,9 @@ pub enum ToWorker {
     TlsFiles(Files),
     /// Seal session tickets with these keys from now on.
     TicketKeys(TicketKeys),
+    /// These are the edges of the worker now ([`Part::Edge`]), by their numbers; those that are left out have ended. To
+    /// its realm process alone.
+    Edges(Vec<u64>),
 }
 
 /// What a worker process says to the controller.
@@ -88,6 +91,13 @@ pub enum FromWorker {
         /// Number of the question.
         seq: u64,
     },
+    /// An edge holds up its realm process, which goes on without it: it is to be replaced.
+    EdgeStuck {
+        /// Its number.
+        edge: u64,
+        /// Why, for people.
+        reason: String,
+    },
 }
 
 /// What a worker process is to do.
@@ -116,6 +126,28 @@ pub struct Plan {
     /// realms.
     #[serde(default)]
     pub turn: bool,
+    /// Its part in routing WAMP. Where it is not all of it, one more descriptor comes before that of `turn`.
+    #[serde(default)]
+    pub part: Part,
+}
+
+/// A process's part in routing the realms of its worker.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// All of it: the clients and the realms.
+    #[default]
+    Both,
+    /// The clients. The descriptor names (O_PATH of open(2)) the Unix socket at which the realm process listens for edges.
+    Edge {
+        /// By which the realm process and the controller know this process; no two processes of a node have the same.
+        number: u64,
+    },
+    /// The realms. The descriptor is the listening socket for edges.
+    Realm {
+        /// The numbers of the edges that run.
+        edges: Vec<u64>,
+    },
 }
 
 /// What the process that publishes onion services by tor daemons is to do.

@@ -11,6 +11,6 @@ mod message;
 pub use channel::{Error, Receiver, Sender, pair, split};
 pub use frame::{MAX_BODY, MAX_FDS, VERSION};
 pub use message::{
-    ArtiPlan, Counters, DaemonService, FromWorker, ListenerCounters, NodeInfo, OnionService, Plan,
+    ArtiPlan, Counters, DaemonService, FromWorker, ListenerCounters, NodeInfo, OnionService, Part, Plan,
     Publication, Publications, Slot, ToWorker,
 };

@@ -215,6 +215,8 @@ impl Router {
             RealmCounters {
                 name: realm.name().to_owned(),
                 epoch: self.epoch.get(),
+                takeovers: self.epoch.get().saturating_sub(1),
+                last_takeover_ms: 0,
                 sessions: status.sessions as u64,
                 subscriptions: status.subscriptions as u64,
                 registrations: status.registrations as u64,
