@@ -116,6 +116,11 @@ impl Client {
             }
             (Credentials::Scram(password), "scram") => {
                 let (nonce, salt) = (text("nonce")?, text("salt")?);
+                if !continues(nonce, &self.nonce) {
+                    return Err("the router's nonce does not begin with the one that was sent (scram): \
+                                it may be another one's answer"
+                        .into());
+                }
                 let rounds = number("iterations", MOST_ROUNDS)? as u32;
                 let bytes = STANDARD.decode(salt).map_err(|_| "the router's salt is no base64")?;
                 let salted = match text("kdf")? {
@@ -162,6 +167,16 @@ impl Client {
         Err("the router has not proved that it knows the password's keys (scram): it may be another one"
             .into())
     }
+}
+
+/// Whether a router's nonce is the client's with something of its own behind it (RFC 5802 section 5.1), as bytes in base64, as
+/// Crossbar.io joins them, or as texts.
+fn continues(nonce: &str, own: &str) -> bool {
+    let as_bytes = || {
+        let (whole, own) = (STANDARD.decode(nonce).ok()?, STANDARD.decode(own).ok()?);
+        Some(whole.len() > own.len() && whole.starts_with(&own))
+    };
+    as_bytes().unwrap_or(nonce.len() > own.len() && nonce.starts_with(own))
 }
 
 fn pair(secret: &Secret) -> Result<Ed25519KeyPair, String> {
@@ -243,11 +258,34 @@ mod tests {
     }
 
     #[test]
+    fn a_nonce_that_is_not_an_answer_to_the_clients_own_is_refused() {
+        let own = STANDARD.encode([1; 16]);
+        for (nonce, fits) in [
+            (STANDARD.encode([[1; 16], [2; 16]].concat()), true),
+            (format!("{own}server"), true),
+            (own.clone(), false),
+            (STANDARD.encode([[3; 16], [2; 16]].concat()), false),
+            (STANDARD.encode([1; 15]), false),
+            ("server".to_owned(), false),
+            (String::new(), false),
+        ] {
+            let mut client = client(Credentials::Scram(Secret("x".into())), None);
+            let challenge = Dict::new()
+                .with("nonce", nonce.as_str())
+                .with("salt", "AAAA")
+                .with("kdf", "pbkdf2")
+                .with("iterations", 1_u64);
+            let answer = client.answer("scram", &challenge);
+            assert_eq!(answer.is_ok(), fits, "{nonce}: {answer:?}");
+        }
+    }
+
+    #[test]
     fn what_a_router_asks_for_has_limits() {
         let mut client = client(Credentials::Scram(Secret("x".into())), None);
         let challenge = |iterations: u64| {
             Dict::new()
-                .with("nonce", "x")
+                .with("nonce", STANDARD.encode([1; 32]))
                 .with("salt", "AAAA")
                 .with("kdf", "pbkdf2")
                 .with("iterations", iterations)
