@@ -109,7 +109,7 @@ impl Client<'_> {
             }
             self.flush(stream).await?;
             if let Some(why) = self.closing.take() {
-                stream.shutdown().await?;
+                self.within_limit(stream.shutdown()).await?;
                 return Err(Error::Closed(why));
             }
             let wake = async {
@@ -118,6 +118,8 @@ impl Client<'_> {
                     None => pending().await,
                 }
             };
+            // While it joins, nobody looks at what it sends.
+            let reads = !self.bridge.is_joining() || self.input.len() < HIGH_WATER;
             let (line, input, has_room) = (&self.line, &mut self.input, self.bridge.has_room());
             let received = select! {
                 biased;
@@ -131,7 +133,7 @@ impl Client<'_> {
                         input.extend_from_slice(&buffer[..count]);
                         count
                     })
-                }) => received?,
+                }), if reads => received?,
                 () = poll_fn(|cx| {
                     line.register(cx);
                     let ready = (has_room && line.waits()) || line.has_ended();
@@ -258,17 +260,22 @@ impl Client<'_> {
         if self.output.is_empty() {
             return Ok(());
         }
-        let limit = self.mqtt.options.send_timeout;
         let sending = async {
             stream.write_all(&self.output).await?;
             stream.flush().await
         };
-        match limit.is_zero() {
-            true => sending.await?,
-            false => timeout(limit, sending).await.map_err(|_| Error::Stalled(limit))??,
-        }
+        self.within_limit(sending).await?;
         self.output = BytesMut::new();
         Ok(())
+    }
+
+    /// What the client has to take, within `send_timeout`.
+    async fn within_limit(&self, taking: impl Future<Output = io::Result<()>>) -> Result<(), Error> {
+        let limit = self.mqtt.options.send_timeout;
+        if limit.is_zero() {
+            return Ok(taking.await?);
+        }
+        Ok(timeout(limit, taking).await.map_err(|_| Error::Stalled(limit))??)
     }
 
     /// Publishes the will, if there is one left.

@@ -12,7 +12,8 @@ const MOST: u64 = 64 << 10;
 /// Ends our direction, then takes what the peer still sends, within limits: closing a TCP socket with unread
 /// octets resets the connection, and the peer may lose what was sent to it before.
 pub(crate) async fn close<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> io::Result<()> {
-    stream.shutdown().await?;
+    // Of TLS, this may wait for the peer to take what was sent before.
+    tokio::time::timeout(PATIENCE, stream.shutdown()).await.map_err(|_| io::ErrorKind::TimedOut)??;
     let rest = async { tokio::io::copy(&mut stream.take(MOST), &mut tokio::io::sink()).await };
     let _ = tokio::time::timeout(PATIENCE, rest).await; // whatever it was, it is not wanted
     Ok(())

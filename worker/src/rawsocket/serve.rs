@@ -185,7 +185,12 @@ pub(crate) async fn exchange<S: AsyncRead + AsyncWrite + Unpin, H: Handler>(
         }
     })
     .await?;
-    Ok(stream.shutdown().await?)
+    // Of TLS, this may wait for the peer to take what was sent before.
+    let end = stream.shutdown();
+    match options.send_timeout {
+        Duration::ZERO => Ok(end.await?),
+        limit => Ok(tokio::time::timeout(limit, end).await.map_err(|_| Error::Late(Late::Send(limit)))??),
+    }
 }
 
 /// Answers a client that speaks RawSocket where there is none; what it says is read, so that it gets the answer.

@@ -23,6 +23,8 @@ const POLICY_VIOLATION: u16 = 1008;
 
 /// Messages of a client that wait while an authenticator is asked.
 const MOST_HELD: usize = 100;
+/// Bytes of these, at most.
+const MOST_HELD_BYTES: usize = 1 << 20;
 
 pub(super) struct Inner {
     pub(super) realms: Known,
@@ -149,7 +151,9 @@ impl Inner {
         let Self { realms, clients, ids, effects, .. } = self;
         let Some(client) = clients.get_mut(&id) else { return };
         if client.session.is_asking() && !matches!(message, Message::Abort { .. }) {
-            if client.held.len() < MOST_HELD {
+            let size = message.size();
+            if client.held.len() < MOST_HELD && client.outbox.held() + size <= MOST_HELD_BYTES {
+                client.outbox.hold(size);
                 client.held.push_back(message);
                 return;
             }
@@ -354,6 +358,7 @@ impl Inner {
                 break;
             }
             let Some(message) = client.held.pop_front() else { break };
+            client.outbox.release(message.size());
             self.take(now, id, message);
         }
     }

@@ -21,6 +21,8 @@ pub(crate) struct Outbox {
     bytes: Cell<usize>,
     waker: RefCell<Option<Waker>>,
     ending: RefCell<Option<Ending>>,
+    /// Bytes of what the client has sent and nobody has looked at yet, about.
+    held: Cell<usize>,
     /// Events that were dropped because the client did not take them.
     dropped: Cell<u64>,
     /// Whether the client is in a realm.
@@ -51,6 +53,7 @@ impl Outbox {
             bytes: Cell::new(0),
             waker: RefCell::new(None),
             ending: RefCell::new(None),
+            held: Cell::new(0),
             dropped: Cell::new(0),
             in_realm: Cell::new(false),
         })
@@ -159,6 +162,26 @@ impl Outbox {
     /// Bytes that wait.
     pub(crate) const fn bytes(&self) -> usize {
         self.bytes.get()
+    }
+
+    /// Counts a message of the client's that waits to be looked at.
+    pub(super) fn hold(&self, bytes: usize) {
+        self.held.set(self.held.get() + bytes);
+    }
+
+    /// Bytes of what waits to be looked at.
+    pub(super) const fn held(&self) -> usize {
+        self.held.get()
+    }
+
+    /// Such a message is looked at.
+    pub(super) fn release(&self, bytes: usize) {
+        self.held.set(self.held.get().saturating_sub(bytes));
+    }
+
+    /// Bytes that are kept for the client, either way.
+    pub(crate) const fn memory(&self) -> usize {
+        self.bytes.get() + self.held.get()
     }
 
     /// Events that were dropped so far.

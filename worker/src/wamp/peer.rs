@@ -116,7 +116,7 @@ impl Handler for Peer {
     }
 
     fn memory(&self) -> usize {
-        self.outbox.bytes()
+        self.outbox.memory()
     }
 }
 

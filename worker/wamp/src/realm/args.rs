@@ -3,8 +3,9 @@
 use crate::{Dict, Message, Payload, Serializer, Value};
 
 impl Message {
-    /// The bytes that a request takes while it waits, about.
-    pub(crate) fn size(&self) -> usize {
+    /// The bytes that a message of a client takes while it waits, about.
+    #[must_use]
+    pub fn size(&self) -> usize {
         let (options, uri, payload) = match self {
             Self::Publish { options, topic, payload, .. } => (options, topic.len(), payload.size()),
             Self::Call { options, procedure, payload, .. } => (options, procedure.len(), payload.size()),
@@ -14,6 +15,10 @@ impl Message {
                 (options, uri.len(), 0)
             }
             Self::Cancel { options, .. } => (options, 0, 0),
+            Self::Hello { realm, details } => (details, realm.as_ref().map_or(0, String::len), 0),
+            Self::Authenticate { signature: text, extra: details }
+            | Self::Goodbye { details, reason: text } => (details, text.len(), 0),
+            Self::Abort { details, reason, payload } => (details, reason.len(), payload.size()),
             _ => return size_of::<Self>(),
         };
         size_of::<Self>() + options.size() + uri + payload
