@@ -310,3 +310,24 @@ fn webhooks_are_events() {
     assert_eq!(bridge.said("com.test.github")["args"][0]["body"], "hello");
     assert_eq!(bridge.ask("github", &["-H", sha256, "-d", "hello!"]).0, "400");
 }
+
+#[test]
+fn pages_that_fail_tell_the_operator_why_and_nobody_else() {
+    let dir = TempDir::new();
+    dir.write("templates/page.html", "<p>{{ text }}</p>");
+    let page = r#""/": {"type": "none"}, "pages": {"type": "wap", "templates": "../templates", "wamp": {"realm": "realm1",
+        "authrole": "bridge"}, "routes": [{"path": "/page", "method": "GET", "call": "com.test.nothing", "render": "page.html"}]},"#;
+    let node = Node::start_in(dir, &CONFIG.replace(r#""/": {"type": "none"},"#, page));
+    let url = format!("http://{}:8080/pages/page", node.addr);
+    let begin = std::time::Instant::now();
+    // One connection for all of them.
+    let many: Vec<_> = std::iter::repeat_n(url.as_str(), 200).collect();
+    let said = curl(&[&["-H", "Accept: application/json"], many.as_slice()].concat());
+    let seconds = begin.elapsed().as_secs() as usize;
+    let one = r#"{"error":"what this page shows can't be had; the node's log says why"}"#;
+    assert_eq!(said, one.repeat(200));
+    node.log.wait(0, "wap: page.html: com.test.nothing: wamp.error.no_such_procedure");
+    let records = node.log.all().iter().filter(|line| line.contains("wap: page.html")).count();
+    assert!(records <= seconds + 2, "{records} records in {seconds} s");
+    node.stop();
+}

@@ -2,7 +2,7 @@
 //! connection in a task of its own and within a time limit, so that a client that stalls holds up nobody.
 
 use crate::drain::LAST_WORD;
-use crate::log::Throttle;
+use crate::log::{Also, Throttle};
 use crate::net::close::close;
 use crate::net::connection::Connection;
 use crate::net::proxy_protocol::{self, Header, Networks, Parser};
@@ -160,8 +160,7 @@ impl Proxy {
             return Ok(());
         }
         if let Some(more) = self.untrusted.pass() {
-            let more = if more > 0 { format!(" ({more} more since the last report)") } else { String::new() };
-            warn!("{peer}: closed: {}{more}", Error::Untrusted);
+            warn!("{peer}: closed: {}{}", Error::Untrusted, Also(more));
         }
         Err(Error::Untrusted)
     }

@@ -10,7 +10,7 @@ mod throttle;
 
 pub(crate) use panics::report_panics;
 pub(crate) use preview::Preview;
-pub(crate) use throttle::Throttle;
+pub(crate) use throttle::{Also, Throttle};
 
 use flood::Flood;
 use jackfield_shared::log::{Level, Record};

@@ -1,6 +1,7 @@
 //! Keeps a message that could be written for every connection from being written for every connection.
 
 use std::cell::Cell;
+use std::fmt;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -26,6 +27,15 @@ impl Throttle {
         }
         self.last.set(Some(now));
         Some(self.held_back.replace(0))
+    }
+}
+
+/// How many more there were than were reported, as [`Throttle::pass`] tells.
+pub(crate) struct Also(pub(crate) u64);
+
+impl fmt::Display for Also {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == 0 { Ok(()) } else { write!(f, " ({} more since the last report)", self.0) }
     }
 }
 

@@ -4,7 +4,7 @@ use super::listener::Listener;
 use super::pressure::Pressure;
 use super::stream::{Peer, Stream};
 use crate::drain::Drain;
-use crate::log::Throttle;
+use crate::log::{Also, Throttle};
 use jackfield_shared::ipc::ListenerCounters;
 use jackfield_shared::status::Connections;
 use rustix::io::Errno;
@@ -183,15 +183,6 @@ impl Endpoint {
             capacity: Rc::clone(&self.capacity),
             pressure: Rc::clone(&self.pressure),
         })
-    }
-}
-
-/// How many more there were than were reported.
-struct Also(u64);
-
-impl std::fmt::Display for Also {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.0 == 0 { Ok(()) } else { write!(f, " ({} more since the last report)", self.0) }
     }
 }
 

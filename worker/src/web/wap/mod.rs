@@ -8,6 +8,7 @@ use super::content::{Failure as ContentFailure, limit, read};
 use super::json::JSON;
 use super::query::query;
 use super::router::Rest;
+use crate::log::{Also, Throttle};
 use crate::wamp::{Embedded, Reply, Router};
 use hyper::header::{ACCEPT, CONTENT_TYPE};
 use hyper::{Method, StatusCode};
@@ -22,6 +23,9 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tracing::error;
 
+/// How often failing pages are reported.
+const REPORT: Duration = Duration::from_secs(1);
+
 /// How long a procedure may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// Calls that wait for their answers at a time.
@@ -32,6 +36,7 @@ pub(crate) struct Wap {
     routes: Vec<Route>,
     templates: Environment<'static>,
     session: Embedded,
+    failing: Throttle,
 }
 
 /// A page.
@@ -75,7 +80,7 @@ impl Wap {
             routes.push(Route { pattern, method, call, template });
         }
         let session = Embedded::new(router, &config.wamp.realm, &config.wamp.authrole, "wap", MOST)?;
-        Ok(Self { routes, templates, session })
+        Ok(Self { routes, templates, session, failing: Throttle::new(REPORT) })
     }
 
     pub(crate) async fn answer(&self, request: &mut Asked, rest: Rest<'_>, client: &Client) -> Answer {
@@ -123,9 +128,13 @@ impl Wap {
         match self.page(route, values, wants_json).await {
             Ok(answer) => answer,
             Err(reason) => {
-                error!("{}: wap: {}: {reason}", client.peer, route.template);
+                if let Some(more) = self.failing.pass() {
+                    error!("{}: wap: {}: {reason}{}", client.peer, route.template, Also(more));
+                }
                 if wants_json {
-                    let mut answer = content(JSON, json!({"error": reason}).to_string());
+                    // What a procedure or a template says is for the operator.
+                    let text = "what this page shows can't be had; the node's log says why";
+                    let mut answer = content(JSON, json!({"error": text}).to_string());
                     *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
                     return answer;
                 }
