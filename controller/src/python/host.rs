@@ -16,11 +16,12 @@ use std::path::Path;
 const BOOTSTRAP: &str = include_str!("host/bootstrap.py");
 
 /// The host's modules.
-const MODULES: [(&str, &str); 14] = [
+const MODULES: [(&str, &str); 15] = [
     ("jackfield_host", include_str!("host/__init__.py")),
     ("jackfield_host.authenticators", include_str!("host/authenticators.py")),
     ("jackfield_host.component", include_str!("host/component.py")),
     ("jackfield_host.controller", include_str!("host/controller.py")),
+    ("jackfield_host.incoming", include_str!("host/incoming.py")),
     ("jackfield_host.load", include_str!("host/load.py")),
     ("jackfield_host.main", include_str!("host/main.py")),
     ("jackfield_host.notify", include_str!("host/notify.py")),

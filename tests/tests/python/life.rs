@@ -3,7 +3,14 @@
 use super::{copy, directory, router, start};
 use jackfield_tests::{Node, TempDir, curl, python, signal_pid};
 use rustix::process::Signal;
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::Duration;
+
+/// How long an answer may take.
+const LIMIT: Duration = Duration::from_secs(60);
 
 const PROGRAM: &str = r#"
 from autobahn.twisted.wamp import ApplicationSession
@@ -133,6 +140,9 @@ const SLOW: &str = r#"
 import os
 import time
 
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+
 GO = os.path.join(os.path.dirname(os.path.abspath(__file__)), "go")
 
 
@@ -143,12 +153,34 @@ def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"whole"]
 
+
+class Slow(Resource):
+    isLeaf = True
+
+    def __init__(self, extra):
+        super().__init__()
+
+    def render_GET(self, request):
+        print("it runs", flush=True)
+        self.look(request)
+        return NOT_DONE_YET
+
+    def look(self, request):
+        if os.path.exists(GO):
+            request.write(b"whole")
+            request.finish()
+        else:
+            from twisted.internet import reactor
+
+            reactor.callLater(0.05, self.look, request)
 "#;
 
 #[test]
-fn a_request_that_runs_when_its_wsgi_application_is_to_end_is_answered() {
-    {
-        let service = r#"{"type": "wsgi", "module": "app", "object": "application"}"#;
+fn a_request_that_runs_when_its_python_service_is_to_end_is_answered() {
+    for service in [
+        r#"{"type": "wsgi", "module": "app", "object": "application"}"#,
+        r#"{"type": "resource", "classname": "app.Slow", "extra": {}}"#,
+    ] {
         let transport =
             r#"{"type": "web", "endpoint": {"type": "tcp", "interface": "${ADDR}", "port": 8080}"#;
         let workers = format!(
@@ -170,6 +202,50 @@ fn a_request_that_runs_when_its_wsgi_application_is_to_end_is_answered() {
             assert_eq!(answer.join().unwrap(), "whole", "{service}");
             assert!(restarting.join().unwrap().status.success(), "{service}");
         });
+        // Its successor has the same socket, which is nobody else's.
+        assert_eq!(curl(&[&url]), "whole", "{service}");
+        let socket = node.dir.path().join(".crossbar/run/python-worker001-0.sock");
+        assert_eq!(fs::metadata(socket).unwrap().permissions().mode() & 0o777, 0o600, "{service}");
         node.stop();
     }
+}
+
+const READS: &str = r#"
+def application(environ, start_response):
+    content = environ["wsgi.input"].read()
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [str(len(content)).encode()]
+"#;
+
+#[test]
+fn uploads_that_are_slow_hold_no_thread_of_a_wsgi_application() {
+    let service = r#"{"type": "wsgi", "module": "app", "object": "application", "maxthreads": 1}"#;
+    let transport = r#"{"type": "web", "endpoint": {"type": "tcp", "interface": "${ADDR}", "port": 8080}"#;
+    let workers = format!(
+        r#"{{"type": "router", "options": {{"pythonpath": [".."]}},
+            "transports": [{transport}, "paths": {{"/": {service}}}}}]}}"#
+    );
+    let node = start(directory(READS, &workers));
+    node.ready();
+    let url = format!("http://{}:8080/", node.addr);
+    let begin = |head: &str, first: &[u8]| {
+        let mut stream = std::net::TcpStream::connect((node.addr, 8080)).unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        let head = format!("POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{head}\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(first).unwrap();
+        stream
+    };
+    let mut long = begin("Content-Length: 200000", &[b'x'; 100_000]);
+    let mut chunked = begin("Transfer-Encoding: chunked", b"5\r\nhello\r\n");
+    assert_eq!(curl(&[&url]), "0");
+    assert_eq!(curl(&["--data-binary", "twelve bytes", &url]), "12");
+    long.write_all(&[b'x'; 100_000]).unwrap();
+    chunked.write_all(b"7\r\n, world\r\n0\r\n\r\n").unwrap();
+    for (mut stream, length) in [(long, "200000"), (chunked, "12")] {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(length), "{answer}");
+    }
+    node.stop();
 }

@@ -1,21 +1,23 @@
 """A WSGI application behind a private Unix socket (PEP 3333). Connections are kept open by the router's reverse proxy; a
-connection that waits for its next request takes no thread."""
+connection that waits for its next request, or for the rest of one, takes no thread."""
 
 import os
 import queue
 import selectors
+import socket
 import sys
 import threading
+import time
 from http import HTTPStatus
-from http.client import parse_headers
 from urllib.parse import unquote_to_bytes
 
 from . import load, records
+from .incoming import Incoming
 
-#: Longest line of a request, and most bytes of its head.
-_LINE = 65_536
-#: Longest content that is kept in memory while the application reads it; longer content goes to a file.
-_IN_MEMORY = 1 << 20
+#: Seconds that a request which has begun may be silent for: as long as the router's proxy waits for an answer.
+_SILENCE = 300
+#: Once so many requests are coming in, no connection is accepted until one of them is whole.
+_MOST_COMING = 1000
 
 
 class Service:
@@ -40,6 +42,9 @@ class Service:
         self._returned = queue.SimpleQueue()
         self._ending = False
         self._loop = host.loop
+        #: Connection -> the request that has begun on it, and when it is given up.
+        self._coming = {}
+        self._accepts = False
         #: Connections that were handed to threads, and whether no more will be.
         self._running = 0
         self._closed = False
@@ -79,10 +84,10 @@ class Service:
     def _attend(self):
         """Waits for connections and for their requests, and hands each to a thread."""
         waiting = selectors.DefaultSelector()
-        waiting.register(self._listening, selectors.EVENT_READ)
         waiting.register(self._back, selectors.EVENT_READ)
-        while not self._ending:
-            for key, _ in waiting.select():
+        while not self._closed:
+            self._accept_or_not(waiting)
+            for key, _ in waiting.select(self._patience()):
                 if key.fileobj is self._listening:
                     try:
                         connection, _ = self._listening.accept()
@@ -95,27 +100,73 @@ class Service:
                     while not self._returned.empty():
                         waiting.register(self._returned.get(), selectors.EVENT_READ)
                 else:
-                    waiting.unregister(key.fileobj)
-                    self._hand_out(key.fileobj)
-        self._close(waiting)
+                    self._receive(waiting, key.fileobj)
+            self._give_up(waiting)
+            if self._ending:
+                self._close(waiting)
+
+    def _accept_or_not(self, waiting):
+        accepts = not self._ending and len(self._coming) < _MOST_COMING
+        if accepts and not self._accepts:
+            waiting.register(self._listening, selectors.EVENT_READ)
+        elif self._accepts and not accepts:
+            waiting.unregister(self._listening)
+        self._accepts = accepts
+
+    def _patience(self):
+        """How long there is nothing to do but to wait; None: for ever."""
+        first = min((until for _, until in self._coming.values()), default=None)
+        return None if first is None else max(first - time.monotonic(), 0)
+
+    def _receive(self, waiting, connection):
+        """Takes what has come of a request; when it is whole, it goes to a thread."""
+        request, _ = self._coming.pop(connection, (None, None))
+        request = request or Incoming()
+        try:
+            data = connection.recv(65_536, socket.MSG_DONTWAIT)
+            whole = bool(data) and request.take(data)
+        except BlockingIOError:
+            data, whole = b" ", False
+        except (OSError, ValueError):
+            data, whole = b"", False
+        if whole:
+            waiting.unregister(connection)
+            self._hand_out(connection, request)
+        elif data:
+            self._coming[connection] = (request, time.monotonic() + _SILENCE)
+        else:
+            request.close()
+            waiting.unregister(connection)
+            connection.close()
+
+    def _give_up(self, waiting):
+        """Ends what has been silent for too long."""
+        now = time.monotonic()
+        for connection in [one for one, (_, until) in self._coming.items() if until <= now]:
+            request, _ = self._coming.pop(connection)
+            request.close()
+            waiting.unregister(connection)
+            connection.close()
 
     def _close(self, waiting):
-        """Hands out the requests that have come, and closes the connections that wait."""
-        for fileobj in (self._listening, self._back):
-            waiting.unregister(fileobj)
+        """Closes the connections that no request has begun on; it is over when the others have been handed out."""
+        self._accept_or_not(waiting)
         for key, _ in waiting.select(0):
-            waiting.unregister(key.fileobj)
-            self._hand_out(key.fileobj)
+            if key.fileobj != self._back:
+                self._receive(waiting, key.fileobj)
         for key in list(waiting.get_map().values()):
-            key.fileobj.close()
-        with self._lock:
-            self._closed = True
-            self._settle()
+            if key.fileobj != self._back and key.fileobj not in self._coming:
+                waiting.unregister(key.fileobj)
+                key.fileobj.close()
+        if not self._coming:
+            with self._lock:
+                self._closed = True
+                self._settle()
 
-    def _hand_out(self, connection):
+    def _hand_out(self, connection, request):
         with self._lock:
             self._running += 1
-            self._work.put(connection)
+            self._work.put((connection, request))
             needs = self._idle < self._work.qsize() and self._threads < self._most
         if needs:
             self._add_thread()
@@ -129,11 +180,11 @@ class Service:
         while True:
             with self._lock:
                 self._idle += 1
-            connection = self._work.get()
+            connection, request = self._work.get()
             with self._lock:
                 self._idle -= 1
             try:
-                keep = self._answer(connection)
+                keep = self._answer(connection, request)
             except (OSError, ValueError):
                 keep = False
             except Exception as failed:
@@ -148,23 +199,14 @@ class Service:
                 self._running -= 1
                 self._settle()
 
-    def _answer(self, connection):
+    def _answer(self, connection, request):
         """Answers one request; whether the connection can serve another."""
-        reader = connection.makefile("rb")
         try:
-            request = reader.readline(_LINE + 1)
-            if not request or len(request) > _LINE:
-                return False
-            method, target, _version = request.decode("latin-1").split(None, 2)
-            headers = parse_headers(reader)
-            content = _content(reader, headers)
-            answer = _Answer(connection, method)
-            environ = self._environ(method, target, headers, content)
-            self._run(environ, answer)
-            # A proxy sends its next request when it has the answer: nothing is left in the reader.
+            answer = _Answer(connection, request.method)
+            self._run(self._environ(request), answer)
             return answer.ends_by_itself
         finally:
-            reader.close()
+            request.close()
 
     def _run(self, environ, answer):
         try:
@@ -182,7 +224,8 @@ class Service:
             records.error(f"{self.text()}: {environ['REQUEST_METHOD']} {environ['PATH_INFO']}:\n{records.trace(failed)}")
             answer.failed()
 
-    def _environ(self, method, target, headers, content):
+    def _environ(self, request):
+        method, target, headers, content = request.method, request.target, request.headers, request.content
         path, _, query = target.partition("?")
         path = unquote_to_bytes(path).decode("latin-1")
         script = self._spec["path"].rstrip("/")
@@ -222,39 +265,6 @@ class Service:
         if "CONTENT_LENGTH" not in environ and content.length is not None:
             environ["CONTENT_LENGTH"] = str(content.length)
         return environ
-
-
-def _content(reader, headers):
-    """The content of a request: read to its end before the application runs, so that a client that is slow holds no
-    more than a thread, and nothing is left before the next request."""
-    import tempfile
-
-    kept = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)
-    length = 0
-    if "chunked" in headers.get("Transfer-Encoding", "").lower():
-        while True:
-            size = int(reader.readline(_LINE).split(b";")[0], 16)
-            part = _exactly(reader, size, kept)
-            length += part
-            reader.readline(_LINE)
-            if size == 0:
-                break
-    elif headers.get("Content-Length"):
-        length = _exactly(reader, int(headers["Content-Length"]), kept)
-    kept.seek(0)
-    kept.length = length if length or "Content-Length" in headers or "Transfer-Encoding" in headers else None
-    return kept
-
-
-def _exactly(reader, size, to):
-    left = size
-    while left:
-        part = reader.read(min(left, 65_536))
-        if not part:
-            raise ValueError("the content ends too early")
-        to.write(part)
-        left -= len(part)
-    return size
 
 
 class _Answer:
