@@ -29,12 +29,17 @@ pub fn venv_python() -> PathBuf {
     std::env::var("JACKFIELD_TEST_PYTHON").map_or_else(|_| own(), PathBuf::from)
 }
 
+/// Where the packages for Node.js and for browsers are.
+pub fn node_modules() -> PathBuf {
+    let own = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/test-node");
+    std::env::var("JACKFIELD_TEST_NODE").map_or_else(|_| own(), PathBuf::from)
+}
+
 /// Runs a script of `tests/clients` with Node.js, which finds the clients' packages by the variable MODULES; panics when it
 /// fails.
 pub fn node_js(script: &str, args: &[&str], env: &[(&str, &str)]) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let own = || root.join("../target/test-node");
-    let modules = std::env::var("JACKFIELD_TEST_NODE").map_or_else(|_| own(), PathBuf::from);
+    let modules = node_modules();
     let out = output(
         Command::new("node")
             .arg(root.join("clients").join(script))

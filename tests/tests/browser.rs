@@ -1,6 +1,6 @@
 //! What people see, in a real browser.
 
-use jackfield_tests::{Node, TempDir, chromium, curl, python, screenshot, signal_pid, until};
+use jackfield_tests::{Node, TempDir, chromium, curl, node_modules, python, screenshot, signal_pid, until};
 use rustix::process::Signal;
 use std::net::{Ipv4Addr, TcpListener};
 
@@ -67,5 +67,57 @@ fn a_page_opens_a_websocket_and_hears_its_echo() {
         let page = chromium(&format!("http://{}:8080/", node.addr), &screenshot("echo.png"));
         page.contains("heard: from the browser").then_some(())
     });
+    node.stop();
+}
+
+/// What a page does with Autobahn|JS as its package for browsers has it.
+const AUTOBAHN: &str = r#"<!doctype html><title>Autobahn</title><p id="out">waiting</p><script src="autobahn.min.js"></script>
+<script>
+const out = (text) => { document.getElementById("out").textContent = text; };
+const connection = new autobahn.Connection({ url: "ws://127.0.0.1:PORT/ws", realm: "realm1" });
+connection.onopen = async (session) => {
+  try {
+    const said = [];
+    const heard = new Promise((got) => session.subscribe("com.page.topic", (args) => got(args[0])));
+    await session.subscribe("com.page.other", () => {});
+    await session.publish("com.page.topic", ["ü"], {}, { acknowledge: true, exclude_me: false });
+    said.push(await heard);
+    await session.register("com.page.add", (args, kwargs, details) => {
+      if (details.progress) details.progress(["half"]);
+      return args[0] + args[1];
+    });
+    const call = session.call("com.page.add", [2, 3], {}, { receive_progress: true });
+    call.then(null, null, (half) => said.push(half));
+    said.push(await call);
+    try { await session.call("com.page.nothing"); } catch (failed) { said.push(failed.error); }
+    connection.close();
+    out("has done: " + JSON.stringify(said));
+  } catch (failed) { out("failed: " + (failed.error || failed)); }
+};
+connection.open();
+</script>"#;
+
+#[test]
+fn autobahn_in_a_browser_speaks_with_the_built_in_node() {
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port().to_string();
+    let node = Node::launch(TempDir::new(), Ipv4Addr::LOCALHOST, &[], &[("JACKFIELD_PORT", &port)]);
+    node.ready();
+    let dir = TempDir::new();
+    dir.write("www/index.html", AUTOBAHN.replace("PORT", &port));
+    let package = node_modules().join("node_modules/autobahn-browser/autobahn.min.js");
+    std::fs::copy(&package, dir.path().join("www/autobahn.min.js")).expect("tests/run installs it");
+    let site = Node::start_in(
+        dir,
+        r#"{"version": 2, "workers": [{"type": "router", "transports": [{"type": "web",
+            "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8080},
+            "paths": {"/": {"type": "static", "directory": "../www"}}}]}]}"#,
+    );
+    // Its clock doesn't wait for WebSockets: on a busy machine a page may be printed before it has done anything.
+    until("the page to have done all", || {
+        let page = chromium(&format!("http://{}:8080/", site.addr), &screenshot("autobahn.png"));
+        assert!(!page.contains("failed: "), "{page}");
+        page.contains(r#"has done: ["ü",["half"],5,"wamp.error.no_such_procedure"]"#).then_some(())
+    });
+    site.stop();
     node.stop();
 }

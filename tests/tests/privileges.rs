@@ -1,11 +1,12 @@
 //! What processes may do: who they are, what they may use, what they are kept from.
 
-use jackfield_tests::{Node, TempDir, curl, run, signal_pid, until, wait_for_end};
+use jackfield_tests::{Node, TempDir, curl, jackfield, run, signal_pid, until, wait_for_end};
 use rustix::process::{Signal, geteuid};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Command;
 
 /// A value of /proc/PID/status.
 fn proc_status(pid: u64, key: &str) -> String {
@@ -173,8 +174,8 @@ fn nothing_that_the_node_was_started_with_reaches_anybody() {
     let addr = jackfield_tests::loopback();
     dir.write(".jackfield/config.json", CURIOUS.replace("ADDR", &addr.to_string()));
     dir.write("inherited", "");
-    let mut command = std::process::Command::new("sh");
-    command.args(["-c", "exec 7<inherited; exec \"$0\" start"]).arg(jackfield_tests::jackfield());
+    let mut command = Command::new("sh");
+    command.args(["-c", "exec 7<inherited; exec \"$0\" start"]).arg(jackfield());
     let node = Node::run_as(command, dir, addr, &[]);
     let status = node.ready();
     let of_script = curl(&[&format!("http://{}:8080/script", node.addr)]);
@@ -199,8 +200,8 @@ fn processes_that_hold_keys_leave_no_core_and_let_nobody_look_into_them() {
     dir.write("cgi/script", "");
     let addr = jackfield_tests::loopback();
     dir.write(".jackfield/config.json", CURIOUS.replace("ADDR", &addr.to_string()));
-    let mut command = std::process::Command::new("sh");
-    command.args(["-c", "ulimit -S -c 1000; exec \"$0\" start"]).arg(jackfield_tests::jackfield());
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -S -c 1000; exec \"$0\" start"]).arg(jackfield());
     let node = Node::run_as(command, dir, addr, &[]);
     let status = node.ready();
     let soft = |pid: u64| {
@@ -225,4 +226,72 @@ fn processes_that_hold_keys_leave_no_core_and_let_nobody_look_into_them() {
         assert!(proc_status(pid, "Uid").starts_with("65534"));
         node.stop();
     }
+}
+
+/// A directory of users (nsswitch.conf(5)) that is asked and never answers.
+const SILENT: &str = r#"
+#include <nss.h>
+#include <pwd.h>
+#include <unistd.h>
+
+enum nss_status _nss_silent_getpwnam_r(const char *name, struct passwd *entry, char *buffer, size_t size, int *error)
+{
+    for (;;)
+        pause();
+}
+"#;
+
+/// A node that looks users up in the usual files, and then in a directory that is silent: in a mount namespace of its own.
+fn with_silent_directory(dir: &TempDir) -> Command {
+    let source = dir.write("silent.c", SILENT);
+    let library = dir.path().join("libnss_silent.so.2");
+    let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).status();
+    assert!(built.unwrap().success());
+    let switch = dir.write("nsswitch.conf", "passwd: files silent\ngroup: files\nhosts: files\n");
+    let mut command = Command::new("unshare");
+    if !geteuid().is_root() {
+        command.arg("--map-root-user");
+    }
+    let script = "mount --bind \"$1\" /etc/nsswitch.conf && shift && exec \"$@\"";
+    command.args(["--mount", "sh", "-c", script, "sh"]).arg(switch).env("LD_LIBRARY_PATH", dir.path());
+    command.arg(jackfield()).arg("start");
+    command
+}
+
+#[test]
+fn a_silent_directory_of_users_holds_up_no_command() {
+    const CONFIG: &str = r#"{"version": 2, "controller": {"options": {"lookup_timeout": 2}},
+        "workers": [{"type": "router"USER, "transports": [{"type": "web",
+            "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8080}, "paths": {"/": {"type": "json", "value": 1}}}]}]}"#;
+    let late = "workers[0].user: there was no answer within 2 s";
+    let (dir, addr) = (TempDir::new(), jackfield_tests::loopback());
+    let config = |user: &str| CONFIG.replace("ADDR", &addr.to_string()).replace("USER", user);
+    dir.write(".jackfield/config.json", config(r#", "user": "somebody""#));
+    let output = with_silent_directory(&dir).current_dir(dir.path()).output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(78), "{text}");
+    assert!(text.contains(late), "{text}");
+
+    dir.write(".jackfield/config.json", config(""));
+    let command = with_silent_directory(&dir);
+    let node = Node::run_as(command, dir, addr, &[]);
+    node.ready();
+    node.dir.write(".jackfield/config.json", config(r#", "user": "somebody""#));
+    std::thread::scope(|scope| {
+        let reload = scope.spawn(|| node.run(&["reload"]));
+        let mut answers = 0;
+        while !reload.is_finished() {
+            assert!(node.status().is_some(), "the node answers meanwhile");
+            answers += 1;
+        }
+        let output = reload.join().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            !output.status.success() && text.contains("nothing was changed") && text.contains(late),
+            "{text}"
+        );
+        assert!(answers > 3, "{answers} answers in 2 s");
+    });
+    assert_eq!(curl(&[&format!("http://{addr}:8080/")]), "1");
+    node.stop();
 }

@@ -64,8 +64,17 @@ fn what_can_not_be_started_is_refused_with_its_place() {
 
 #[test]
 fn a_program_that_can_not_be_executed_fails_with_the_reason() {
+    for (text, why) in [
+        ("#!/no/such/interpreter\n", "its interpreter \"/no/such/interpreter\""),
+        ("#!/bin/sh\r\necho here\r\n", "its first line ends with a carriage return"),
+    ] {
+        fails_with_the_reason(text, why);
+    }
+}
+
+fn fails_with_the_reason(text: &str, why: &str) {
     let dir = TempDir::new();
-    let script = dir.write("work/guest", "#!/no/such/interpreter\n");
+    let script = dir.write("work/guest", text);
     std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let node = Node::spawn(
         dir,
@@ -75,8 +84,7 @@ fn a_program_that_can_not_be_executed_fails_with_the_reason() {
     );
     let status = node.until("the failure", |s| s["workers"][0]["state"] == "failed");
     let reason = status["workers"][0]["reason"].as_str().unwrap();
-    let interpreter = "its interpreter \"/no/such/interpreter\"";
-    assert!(reason.contains("work/guest") && reason.contains(interpreter), "{reason}");
+    assert!(reason.contains("work/guest") && reason.contains(why), "{reason}");
     assert!(!reason.contains("ready"), "{reason}");
     node.stop();
 }

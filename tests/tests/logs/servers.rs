@@ -1,6 +1,7 @@
 //! The journal, and syslog servers.
 
 use super::*;
+use jackfield_shared::short_path::ShortPath;
 use jackfield_tests::{DEADLINE, Node, TempDir, loopback};
 use serde_json::json;
 use std::collections::HashMap;
@@ -108,6 +109,33 @@ fn the_journal_gets_every_record_also_when_it_comes_late_or_comes_back() {
     until_message(&socket, "somebody listens");
     assert_eq!(node.status().unwrap()["logs"]["dropped"], 0);
     drop(socket);
+    node.stop();
+}
+
+#[test]
+fn sockets_at_paths_that_are_too_long_for_an_address_get_their_records() {
+    let dir = TempDir::new();
+    let deep = dir.path().join("a-directory-with-a-long-name/".repeat(5));
+    fs::create_dir_all(&deep).unwrap();
+    let bind = |name: &str| {
+        let path = deep.join(name);
+        assert!(path.as_os_str().len() > 107, "{}", path.display());
+        journal(ShortPath::new(&path).unwrap().as_path())
+    };
+    let (native, syslog) = (bind("journal"), bind("log"));
+    let config = json!({"version": 2, "controller": {"log": {"sinks": [{"type": "terminal"},
+        {"type": "journald", "socket": deep.join("journal")},
+        {"type": "syslog", "address": format!("unix://{}", deep.join("log").display())}]}},
+        "workers": [{"type": "guest", "id": "app", "executable": "sh", "arguments": ["-c", format!("echo begin; {OBEDIENT}")]}]});
+    let node = Node::start_in(dir, &config.to_string());
+    until_message(&native, "begin");
+    let mut octets = [0; 4096];
+    let mut says = String::new();
+    while !says.ends_with("begin") {
+        let count = syslog.recv(&mut octets).unwrap();
+        says = String::from_utf8_lossy(&octets[..count]).into_owned();
+    }
+    assert!(sinks(&node.status().unwrap()).iter().all(|sink| sink["trouble"].is_null()));
     node.stop();
 }
 
