@@ -26,11 +26,7 @@ pub struct Status {
 pub struct Realm {
     /// Id of the worker that routes it.
     pub worker: String,
-    /// How often a process has taken it over from one that had died.
-    pub takeovers: u64,
-    /// How long the last time took, in milliseconds; absent: there was none.
-    pub last_takeover_ms: Option<u64>,
-    /// What the process that routes it has told.
+    /// What the process that routes it has told, with what those have that serve its clients.
     #[serde(flatten)]
     pub told: RealmCounters,
 }
@@ -133,6 +129,35 @@ pub struct Process {
     pub connections: u64,
     /// How its predecessor ended.
     pub last_exit: Option<Exit>,
+    /// Its part in routing WAMP; absent: it has none.
+    #[serde(default)]
+    pub role: Option<Role>,
+    /// Names of the realms that it routes.
+    #[serde(default)]
+    pub realms: Vec<String>,
+}
+
+impl Process {
+    /// Its index for people, who are told if it has no clients.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self.role {
+            Some(Role::Realm) => format!("{} (realm)", self.index),
+            Some(Role::Edge | Role::Both) | None => self.index.to_string(),
+        }
+    }
+}
+
+/// A process's part in routing WAMP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// It serves clients, and passes on what they say to the process that routes their realms.
+    Edge,
+    /// It routes realms for the edges of its worker.
+    Realm,
+    /// It does both.
+    Both,
 }
 
 /// How a process ended.
@@ -343,8 +368,8 @@ pub struct RealmCounters {
     /// How often another process has taken it over, with its sessions.
     #[serde(default)]
     pub takeovers: u64,
-    /// What the last time took until it was routed again, in milliseconds; 0: there was none.
-    #[serde(default)]
+    /// What the last time took until it was routed again, in milliseconds; 0: there was none, which is `null` in JSON.
+    #[serde(default, with = "null_if_zero")]
     pub last_takeover_ms: u64,
     /// Sessions in it.
     pub sessions: u64,
@@ -366,6 +391,41 @@ pub struct RealmCounters {
     pub kept_bytes: u64,
     /// What does not work, for operators.
     pub troubles: Vec<String>,
+}
+
+impl std::ops::AddAssign for RealmCounters {
+    /// Puts together what two processes tell of a realm: one that routes it, and one that serves clients of it.
+    fn add_assign(&mut self, other: Self) {
+        self.epoch = self.epoch.max(other.epoch);
+        self.takeovers = self.takeovers.max(other.takeovers);
+        self.last_takeover_ms = self.last_takeover_ms.max(other.last_takeover_ms);
+        self.sessions += other.sessions;
+        self.subscriptions += other.subscriptions;
+        self.registrations += other.registrations;
+        self.calls += other.calls;
+        self.messages += other.messages;
+        self.events += other.events;
+        self.queued_bytes += other.queued_bytes;
+        self.events_dropped += other.events_dropped;
+        self.kept_bytes += other.kept_bytes;
+        let more = other.troubles.into_iter().filter(|trouble| !self.troubles.contains(trouble));
+        let more: Vec<_> = more.collect();
+        self.troubles.extend(more);
+    }
+}
+
+/// A number that is `null` in JSON where it is 0.
+mod null_if_zero {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    pub(super) fn serialize<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        Some(*number).filter(|number| *number > 0).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'a, D: Deserializer<'a>>(deserializer: D) -> Result<u64, D::Error> {
+        Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+    }
 }
 
 #[cfg(test)]

@@ -74,6 +74,7 @@ impl Fleet {
         self.log(Level::Info, text);
         Ok(match action {
             Action::Start => {
+                self.realms_to_stop.retain(|waiting| !workers.contains(waiting));
                 for place in places {
                     let Some(slot) = self.workers.slot_mut(place) else { continue };
                     if !matches!(slot.state(), State::Starting | State::Ready) {
@@ -88,7 +89,7 @@ impl Fleet {
                 workers.iter().for_each(|&worker| self.close_addresses(worker));
                 self.to_start.retain(|waiting| !workers.contains(waiting));
                 self.successors.retain(|(waiting, _)| !workers.contains(waiting));
-                places.into_iter().for_each(|place| self.stop_slot(place, None));
+                workers.iter().for_each(|&worker| self.stop_worker(worker, None));
                 OperationKind::Stop(workers, 0)
             }
             Action::Restart => OperationKind::Restart(Rolling::new(places)),

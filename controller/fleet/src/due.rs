@@ -21,6 +21,11 @@ impl Fleet {
                 Timer::Restart { worker, slot, changes } => self.restart(worker, slot, changes),
                 Timer::Terminate(id) => self.terminate(id),
                 Timer::Kill(id, reason) => self.kill_late(id, reason),
+                Timer::Edges(id) => {
+                    if let Some(process) = self.process_mut(id) {
+                        process.edges = None;
+                    }
+                }
                 Timer::Assign => self.listeners_changed = true,
                 // It is looked at after everything that happens.
                 Timer::Look => {}
@@ -48,12 +53,12 @@ impl Fleet {
 
     fn heartbeat(&mut self, id: ProcessId, due: Instant) {
         let now = self.now;
-        let Some((worker, _, role)) = self.locate(id) else { return };
+        let Some((worker, slot, role)) = self.locate(id) else { return };
         // One that drains has its own timers.
         if role == Role::Leaving {
             return;
         }
-        let watchdog = self.workers.get(worker).map_or(Duration::ZERO, |worker| worker.spec.watchdog);
+        let watchdog = self.workers.get(worker).map_or(Duration::ZERO, |worker| worker.watchdog(slot));
         let Some(process) = self.process_mut(id) else { return };
         let watched = if process.watched { watchdog } else { Duration::ZERO };
         let silent = process.heartbeat.beat(watched, due, now);

@@ -1,6 +1,7 @@
 //! What the fleet wants done.
 
 use crate::id::{CallerId, Inode, ProcessId, WorkerKey};
+use jackfield_shared::ipc::Part;
 use jackfield_shared::log::Level;
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ pub enum Effect {
         slot: usize,
         /// Whether it accepts nothing before it is told to.
         hold: bool,
+        /// Its part in routing, if its worker routes; its number as an edge is that of its name.
+        part: Part,
     },
     /// Send an order to a process; [`Event::Undelivered`](crate::Event::Undelivered) if that can't be done.
     Tell(ProcessId, Tell),
@@ -88,6 +91,8 @@ pub enum Tell {
     Listen(Vec<Lent>),
     /// Accept from these sockets no longer.
     Unlisten(Vec<Inode>),
+    /// These are the edges that you route for; others have ended.
+    Edges(Vec<ProcessId>),
 }
 
 /// A socket for a process that runs.

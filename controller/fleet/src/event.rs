@@ -77,6 +77,8 @@ pub enum News {
     Outdated(String),
     /// It wants to be killed, for this reason.
     Broken(String),
+    /// It routes realms, and goes on without this edge, for this reason.
+    Stuck(ProcessId, String),
 }
 
 /// An order to a process that it has to read.
@@ -88,6 +90,8 @@ pub enum Order {
     Listen(Vec<Inode>),
     /// Accept from these sockets no longer.
     Unlisten(Vec<Inode>),
+    /// Know your edges.
+    Edges,
 }
 
 /// What somebody wants.

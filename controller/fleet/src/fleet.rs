@@ -19,7 +19,7 @@ use jackfield_shared::log::Level;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// When a process is told again from which sockets to accept, if that did not reach it.
+/// When a process is told again from which sockets to accept, or which edges there are, if that did not reach it.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// What does not change while the controller runs.
@@ -53,6 +53,8 @@ pub struct Fleet {
     pub(crate) to_start: Vec<WorkerKey>,
     /// Workers that start when the one before them has ended.
     pub(crate) successors: Vec<(WorkerKey, Option<WorkerKey>)>,
+    /// Workers whose realm slots are stopped when the others have ended.
+    pub(crate) realms_to_stop: Vec<WorkerKey>,
     /// Somebody wanted a reload when there could be none.
     pub(crate) reload_wanted: bool,
     /// Whether processes have come or gone since it was last looked who accepts from which socket.
@@ -90,6 +92,7 @@ impl Fleet {
             change: None,
             to_start: Vec::new(),
             successors: Vec::new(),
+            realms_to_stop: Vec::new(),
             reload_wanted: false,
             listeners_changed: false,
             operations: Vec::new(),
@@ -147,7 +150,9 @@ impl Fleet {
         self.proceed_operations();
         self.sweep();
         self.start_successors();
+        self.stop_realms();
         self.reload_if_wanted();
+        self.tell_edges();
         self.tell_of_stopping();
     }
 
@@ -160,6 +165,7 @@ impl Fleet {
                     self.timers.set(self.now + AGAIN, Timer::Assign);
                 }
             }
+            Order::Edges => self.timers.set(self.now + AGAIN, Timer::Edges(id)),
             Order::Unlisten(inodes) => {
                 if let Some(process) = self.process_mut(id) {
                     process.listening.extend(inodes);

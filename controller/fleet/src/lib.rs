@@ -23,6 +23,7 @@ mod order;
 mod planted;
 mod process;
 mod random;
+mod realm;
 mod restart;
 mod restore;
 mod rolling;

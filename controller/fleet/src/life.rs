@@ -66,7 +66,8 @@ impl Fleet {
         self.places.insert(process, (worker, slot));
         let limit = self.ready_timeout(worker);
         self.timers.set(self.now + limit, Timer::StartLimit(process));
-        self.effects.push(Effect::Spawn { process, worker, slot, hold });
+        let part = self.part((worker, slot), process);
+        self.effects.push(Effect::Spawn { process, worker, slot, hold, part });
     }
 
     /// How long a process of a worker may take to be ready.
@@ -117,8 +118,8 @@ impl Fleet {
 
     pub(crate) fn said(&mut self, id: ProcessId, news: News) {
         let now = self.now;
-        let Some(&(worker, _)) = self.places.get(&id) else { return };
-        let watchdog = self.workers.get(worker).map_or(Duration::ZERO, |worker| worker.spec.watchdog);
+        let Some(&(worker, slot)) = self.places.get(&id) else { return };
+        let watchdog = self.workers.get(worker).map_or(Duration::ZERO, |worker| worker.watchdog(slot));
         let Some(process) = self.process_mut(id) else { return };
         if news != News::Watched(false) {
             process.heartbeat.heard();
@@ -138,6 +139,7 @@ impl Fleet {
             News::Failing(reason) => process.ends_for(reason),
             News::Outdated(reason) => self.is_outdated(id, &reason),
             News::Broken(reason) => self.kill(id, reason),
+            News::Stuck(edge, reason) => self.edge_is_stuck(id, edge, reason),
         }
     }
 
@@ -170,7 +172,7 @@ impl Fleet {
         let now = self.now;
         let Some(&place) = self.places.get(&id) else { return };
         let Some(worker) = self.workers.get_mut(place.0) else { return };
-        let (watchdog, by_running) = (worker.spec.watchdog, worker.spec.ready_by_running);
+        let (watchdog, by_running) = (worker.watchdog(place.1), worker.spec.ready_by_running);
         let Some(slot) = worker.slots.get_mut(place.1) else { return };
         let Some(predecessor) = slot.ready(id) else { return };
         worker.was_ready |= !by_running;

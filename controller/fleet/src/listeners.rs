@@ -27,7 +27,7 @@ type Assignment = BTreeMap<usize, BTreeSet<Inode>>;
 /// Whether nobody of a worker accepts, or is about to.
 fn is_away(worker: &Worker) -> bool {
     let is_there = |state| matches!(state, State::Ready | State::Starting);
-    !worker.arriving && !worker.active().any(|(_, slot)| is_there(slot.state()))
+    !worker.arriving && !worker.acceptors().any(|(_, slot)| is_there(slot.state()))
 }
 
 fn is_full(slot: &Slot) -> bool {
@@ -52,7 +52,9 @@ impl Fleet {
                 continue;
             };
             let stand_in = planted!(self, NoStandIn, false, true);
-            let mut assignment = assignment(worker, stand_in);
+            let acceptors: Vec<_> = worker.acceptors().collect();
+            let acceptors = planted!(self, LentRealm, worker.active().collect(), acceptors);
+            let mut assignment = assignment(worker, acceptors, stand_in);
             for loan in loans.iter().filter(|loan| loan.to.0 == key) {
                 if let Some(wanted) = assignment.get_mut(&loan.to.1) {
                     wanted.insert(loan.lent.inode);
@@ -121,7 +123,7 @@ impl Fleet {
         }
         let rests = |state| matches!(state, State::Stopped | State::Failed);
         let is_idle = |worker: &Worker| {
-            worker.active().all(|(_, slot)| rests(slot.state()) && slot.is_empty())
+            worker.acceptors().all(|(_, slot)| rests(slot.state()) && slot.is_empty())
                 && worker.spec.endpoints.iter().any(|endpoint| !endpoint.is_closed())
         };
         let idle: Vec<_> =
@@ -199,15 +201,15 @@ fn standing_in<'a>(
     let mut endpoints = worker.spec.endpoints.iter();
     let same = endpoints.find(|own| is_native && own.local == endpoint.local && !own.is_closed());
     let serves = |slot: &Slot| slot.state() == State::Ready && !is_full(slot);
-    let slots = worker.active().filter(move |(_, slot)| serves(slot));
+    let slots = worker.acceptors().filter(move |(_, slot)| serves(slot));
     slots.filter_map(move |(slot, _)| Some((key, slot, same?.transport.as_str())))
 }
 
 /// What each process that is ready should accept from.
-fn assignment(worker: &Worker, stand_in: bool) -> Assignment {
+fn assignment(worker: &Worker, acceptors: Vec<(usize, &Slot)>, stand_in: bool) -> Assignment {
     let ready = |(_, slot): &(usize, &Slot)| slot.state() == State::Ready;
     let of = |(index, _): (usize, &Slot)| (index, worker.sockets(index).collect());
-    let mut assignment: Assignment = worker.active().filter(ready).map(of).collect();
+    let mut assignment: Assignment = acceptors.into_iter().filter(ready).map(of).collect();
     for listener in worker.spec.endpoints.iter().flat_map(|endpoint| &endpoint.sockets) {
         let &Listener { inode, owner: Some(owner) } = listener else { continue };
         let slot = worker.slots.get(owner);

@@ -112,8 +112,11 @@ impl Fleet {
         caller: Option<CallerId>,
     ) -> Option<Result<(), String>> {
         let mut left = 0;
-        for worker in workers.iter().filter_map(|&worker| self.workers.get(worker)) {
-            if worker.slots.iter().any(|slot| slot.current().is_some()) {
+        for (key, worker) in workers.iter().filter_map(|&key| Some((key, self.workers.get(key)?))) {
+            // That of its realms is yet to be told.
+            let waits = worker.realm.filter(|_| self.realms_to_stop.contains(&key));
+            let mut others = worker.slots.iter().enumerate().filter(|(index, _)| Some(*index) != waits);
+            if others.any(|(_, slot)| slot.current().is_some()) {
                 return Some(Err(format!("{} was started meanwhile", worker.id())));
             }
             left += worker.processes().count();

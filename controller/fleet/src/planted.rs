@@ -35,6 +35,16 @@ pub enum Planted {
     NoOrder,
     /// A reload that was asked for by a signal meanwhile is forgotten.
     ForgottenSignal,
+    /// The realm process is not told that an edge has ended.
+    UntoldEdge,
+    /// An edge that holds up the realm process is not ended.
+    StuckEdge,
+    /// The realm process of a worker that is stopped ends before its edges.
+    EarlyRealm,
+    /// The realm process stands in for edges.
+    LentRealm,
+    /// With fewer edges the realm process ends, too.
+    ScaledRealm,
 }
 
 /// `planted!(fleet, Fault, { block })`: does it if the fault is planted. `planted!(fleet, Fault, bad, good)`: the bad

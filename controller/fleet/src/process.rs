@@ -26,6 +26,8 @@ pub struct Process {
     /// Whether its silence means that it is stuck.
     pub(crate) watched: bool,
     pub(crate) heartbeat: Heartbeat,
+    /// For one that routes realms for others: which of these it was told of; absent: of none.
+    pub(crate) edges: Option<BTreeSet<ProcessId>>,
     /// Until when it needs time for what it is doing.
     pub(crate) needs_until: Option<Instant>,
     /// For one that drains: when it must have ended.
@@ -48,6 +50,7 @@ impl Process {
             worked: false,
             watched,
             heartbeat: Heartbeat::default(),
+            edges: None,
             needs_until: None,
             leaves_by: None,
             reason: None,

@@ -21,6 +21,8 @@ pub struct WorkerBefore {
     pub is_serving: bool,
     /// The generation of the configuration that its processes are started with.
     pub generation: u64,
+    /// Which of its slots is its realm slot.
+    pub realm: Option<usize>,
     /// Its slots.
     pub slots: Vec<SlotBefore>,
 }
@@ -108,6 +110,9 @@ impl Fleet {
 
     fn restore_worker(&mut self, key: WorkerKey, before: WorkerBefore) {
         let mut worker = Worker::new(before.spec, before.generation);
+        if !before.is_serving {
+            worker.realm = before.realm;
+        }
         let wanted = if before.is_serving { worker.slots.len() } else { 0 };
         for (index, slot) in before.slots.into_iter().enumerate() {
             let has_been_ready = |(_, process): &(Role, ProcessBefore)| process.ready.is_some();
@@ -121,8 +126,8 @@ impl Fleet {
             }
             self.places.extend(place.processes().map(|process| (process.id, (key, index))));
         }
-        let limits = (heartbeat::interval(worker.spec.watchdog), worker.spec.ready_timeout);
         for (index, slot) in worker.slots.iter().enumerate() {
+            let limits = (heartbeat::interval(worker.watchdog(index)), worker.spec.ready_timeout);
             self.plan_for((key, index), slot, limits);
         }
         self.workers.add(key, worker);

@@ -142,9 +142,7 @@ impl Fleet {
         let left = std::mem::take(&mut stopping.left);
         self.log(Level::Warn, format!("{name} again: stopping at once"));
         for key in left {
-            for place in self.workers.places(key) {
-                self.stop_slot(place, Some(Duration::ZERO));
-            }
+            self.stop_worker(key, Some(Duration::ZERO));
         }
         for id in self.workers.process_ids() {
             self.kill(id, "stopped at once");

@@ -17,6 +17,8 @@ pub(crate) enum Timer {
     Terminate(ProcessId),
     /// Sends SIGKILL to a process, for this reason.
     Kill(ProcessId, &'static str),
+    /// Tells a process again which edges there are.
+    Edges(ProcessId),
     /// Looks who accepts from which socket.
     Assign,
     /// Looks how far a change of the node is.

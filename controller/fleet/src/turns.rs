@@ -79,9 +79,7 @@ impl Fleet {
         }
         let turn = planted!(self, ForgottenWorker, turn[1..].to_vec(), turn);
         for key in turn {
-            for place in self.workers.places(key) {
-                self.stop_slot(place, time);
-            }
+            self.stop_worker(key, time);
         }
         true
     }

@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 pub struct Worker {
     pub(crate) spec: Spec,
     pub(crate) slots: Vec<Slot>,
+    /// Index of the slot whose process routes the realms for those of the others: the last of those in effect.
+    pub(crate) realm: Option<usize>,
     /// Whether it is of a configuration that may still be given up.
     pub(crate) arriving: bool,
     /// Whether a process of it was ready, and by more than that it runs: then it is never given up.
@@ -24,8 +26,10 @@ pub struct Worker {
 impl Worker {
     /// A worker with empty slots.
     pub(crate) fn new(spec: Spec, generation: u64) -> Self {
-        let slots = std::iter::repeat_with(Slot::default).take(spec.processes).collect();
-        Self { spec, slots, arriving: false, was_ready: false, generation }
+        let realm = spec.realm_watchdog.map(|_| spec.processes);
+        let count = spec.processes + usize::from(realm.is_some());
+        let slots = std::iter::repeat_with(Slot::default).take(count).collect();
+        Self { spec, slots, realm, arriving: false, was_ready: false, generation }
     }
 
     /// What the configuration wants of it.
@@ -43,6 +47,11 @@ impl Worker {
     /// The slots of the configuration in effect, with their indices.
     pub fn active(&self) -> impl Iterator<Item = (usize, &Slot)> {
         self.slots.iter().enumerate().filter(|(_, slot)| slot.is_active())
+    }
+
+    /// Those of them whose processes accept from its endpoints.
+    pub fn acceptors(&self) -> impl Iterator<Item = (usize, &Slot)> {
+        self.active().filter(|(index, _)| self.realm != Some(*index))
     }
 
     /// The state of its least healthy process.
@@ -81,12 +90,18 @@ impl Worker {
 
     /// Inodes of the sockets of a slot.
     pub(crate) fn sockets(&self, slot: usize) -> impl Iterator<Item = Inode> {
-        self.spec.endpoints.iter().flat_map(move |endpoint| endpoint.of_slot(slot))
+        let endpoints = self.spec.endpoints.iter().filter(move |_| self.realm != Some(slot));
+        endpoints.flat_map(move |endpoint| endpoint.of_slot(slot))
     }
 
     /// Lets two slots exchange places, with the sockets that are theirs.
     pub(crate) fn exchange(&mut self, one: usize, other: usize) {
         self.slots.swap(one, other);
+        self.realm = match self.realm {
+            Some(realm) if realm == one => Some(other),
+            Some(realm) if realm == other => Some(one),
+            realm => realm,
+        };
         for endpoint in &mut self.spec.endpoints {
             exchange_owners(endpoint, one, other);
         }

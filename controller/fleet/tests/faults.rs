@@ -29,6 +29,7 @@ fn spec(id: &str, kind: Kind) -> Spec {
         kill_timeout: Duration::from_secs(1),
         ready_timeout: Duration::from_secs(60),
         watchdog: Duration::from_secs(9),
+        realm_watchdog: None,
         links: Links::default(),
         can_overlap: kind != Kind::Guest,
         ready_by_running: false,

@@ -99,7 +99,7 @@ fn table(status: &status::Status) -> String {
     ]);
     for worker in &status.workers {
         for process in &worker.processes {
-            let Process { index, state, uptime_s, restarts, connections, rss_bytes, cpu_s, .. } = process;
+            let Process { state, uptime_s, restarts, connections, rss_bytes, cpu_s, .. } = process;
             let runs = process.pid.is_some();
             let if_runs = |text: String| if runs { text } else { "-".into() };
             // Guests accept themselves, and tell nobody.
@@ -107,7 +107,7 @@ fn table(status: &status::Status) -> String {
             table.row([
                 worker.id.clone(),
                 worker.kind.clone(),
-                index.to_string(),
+                process.place(),
                 process.pid.map_or_else(|| "-".into(), |pid| pid.to_string()),
                 state.to_string(),
                 if_runs(duration(*uptime_s)),

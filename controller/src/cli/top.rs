@@ -131,7 +131,7 @@ fn screen(status: &Status, rates: &Rates) -> String {
     for (worker, process) in processes {
         table.row([
             worker.id.clone(),
-            process.index.to_string(),
+            process.place(),
             process.pid.map_or_else(|| "-".into(), |pid| pid.to_string()),
             process.state.to_string(),
             format!("{:.0}", share(process) * 100.0),

@@ -8,6 +8,7 @@ mod error;
 mod given;
 mod holder;
 mod inherited;
+mod link;
 mod name;
 mod place;
 mod tcp;
@@ -18,6 +19,7 @@ pub(crate) use binder::{Binder, Wanted};
 pub(crate) use error::BindError;
 pub(crate) use given::Given;
 pub(crate) use inherited::{announced, take as take_inherited};
+pub(crate) use link::LinkSocket;
 pub(crate) use unix::await_locks;
 
 use crate::accounts::Accounts;

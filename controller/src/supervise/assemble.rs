@@ -151,9 +151,9 @@ impl Assembler<'_> {
             if config.disabled() {
                 continue;
             }
-            // One descriptor may be the way to Arti.
-            if listeners >= MAX_FDS {
-                let most = MAX_FDS - 1;
+            // Others are the way to Arti, the way to the realms, and whose turn it is to route them.
+            if listeners > MAX_FDS - 3 {
+                let most = MAX_FDS - 3;
                 self.failed(&path, format!("{listeners} listening sockets; a worker has {most} at most"));
                 continue;
             }

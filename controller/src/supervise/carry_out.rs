@@ -23,8 +23,8 @@ impl Supervisor {
     /// Does one thing; returns what the fleet is to be told of it.
     fn carry_out(&mut self, effect: Effect) -> Option<Event> {
         match effect {
-            Effect::Spawn { process, worker, slot, hold } => {
-                return Some(self.spawn(process, worker, slot, hold));
+            Effect::Spawn { process, worker, slot, hold, part } => {
+                return Some(self.spawn(process, (worker, slot), hold, part));
             }
             Effect::Tell(process, what) => return self.tell(process, what),
             Effect::Terminate(process) => self.signal(process, Signal::TERM),
@@ -103,6 +103,7 @@ impl Supervisor {
             Tell::Drain(..) => Some(Order::Drain),
             Tell::Listen(lent) => Some(Order::Listen(lent.iter().map(|lent| lent.inode).collect())),
             Tell::Unlisten(inodes) => Some(Order::Unlisten(inodes.clone())),
+            Tell::Edges(_) => Some(Order::Edges),
         };
         let mut missing = Vec::new();
         let (message, fds) = match what {
@@ -111,6 +112,7 @@ impl Supervisor {
             Tell::Drain(time, retired) => (drain(time, retired), Vec::new()),
             Tell::Listen(lent) => self.lend(lent, &mut missing),
             Tell::Unlisten(inodes) => (ToWorker::Unlisten(inodes), Vec::new()),
+            Tell::Edges(edges) => (ToWorker::Edges(edges.iter().map(|edge| edge.0).collect()), Vec::new()),
         };
         let is_ping = matches!(message, ToWorker::Ping { .. });
         let is_told = self.processes.get_mut(&id).is_some_and(|process| {

@@ -4,6 +4,7 @@ use super::worker::{Work, Worker};
 use jackfield_shared::config::{
     self, ListeningEndpoint, TcpListening, UnixListening, WorkerCommon, WorkerKind,
 };
+use std::time::Duration;
 
 /// Whether processes that run can go on: what only the controller looks at may be different.
 pub(super) fn goes_on(runs: &Worker, wanted: &Worker) -> bool {
@@ -21,7 +22,9 @@ pub(super) fn goes_on(runs: &Worker, wanted: &Worker) -> bool {
         }
         (Work::Serve(_) | Work::Guest(_) | Work::Publish(_) | Work::Arti(_) | Work::Gone(_), _) => false,
     };
-    same_work && runs.launch.is_like(&wanted.launch)
+    // The realms of one process can't be taken apart from its clients.
+    let same_parts = runs.has_realm_process == wanted.has_realm_process;
+    same_work && same_parts && runs.launch.is_like(&wanted.launch)
 }
 
 /// The configuration without how many processes there are, how they are looked after, and what the kernel alone looks at.
@@ -29,6 +32,9 @@ fn of_process(worker: &config::Worker) -> config::Worker {
     let mut worker = worker.clone();
     let WorkerCommon { processes, restart, stop, watchdog, log_level, after, .. } = WorkerCommon::default();
     worker.common = WorkerCommon { processes, restart, stop, watchdog, log_level, after, ..worker.common };
+    if let WorkerKind::Router(router) = &mut worker.kind {
+        router.realm_watchdog = Duration::ZERO;
+    }
     let endpoints: Vec<&mut ListeningEndpoint> = match &mut worker.kind {
         WorkerKind::Router(router) => router.transports.iter_mut().map(|t| &mut t.endpoint).collect(),
         WorkerKind::Proxy(proxy) => proxy.transports.iter_mut().map(|t| &mut t.endpoint).collect(),

@@ -65,9 +65,7 @@ impl Supervisor {
                 self.news(id, News::Alive);
                 self.asked_for_status(id, seq);
             }
-            FromWorker::EdgeStuck { edge, reason } => {
-                self.hub.log(Level::Warn, format!("edge {edge}: {reason}"));
-            }
+            FromWorker::EdgeStuck { edge, reason } => self.news(id, News::Stuck(ProcessId(edge), reason)),
         }
     }
 

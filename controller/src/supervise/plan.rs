@@ -158,7 +158,7 @@ impl Supervisor {
             }
         }
         let spec = worker.spec();
-        let before = self.fleet.worker(key).map_or(0, |worker| worker.active().count());
+        let before = self.fleet.worker(key).map_or(0, |worker| worker.acceptors().count());
         let has_grown = worker.processes > before;
         if let Some(runs) = self.workers.get_mut(&key).filter(|_| has_grown) {
             // They have all the sockets there were, and more.
@@ -183,11 +183,19 @@ impl Supervisor {
 
     fn resized(&self, key: WorkerKey, processes: usize) -> Result<(Worker, Vec<Adjustment>), String> {
         let Some(worker) = self.workers.get(&key) else { return Err("its worker is gone".into()) };
+        if !worker.has_realm_process && !worker.realms().is_empty() && processes > 1 {
+            return Err(format!(
+                "one process of {id} has its clients and its realms, which can't be taken apart while it runs: write \
+                 \"processes\": {processes} into the configuration and `jackfield reload`",
+                id = worker.id()
+            ));
+        }
         let configured = usize::from(self.node.machine.cpus.processes(worker.common().processes));
         let mut next = Worker::new(worker.work.clone(), worker.launch.clone(), processes);
         next.scaled = u16::try_from(processes).ok().filter(|_| configured != processes);
         next.tls_files = worker.tls_files.clone();
         next.arti = worker.arti.clone();
+        next.has_realm_process = worker.has_realm_process;
         let run_dir = self.node.origin.base.join(RUN);
         let mut binder =
             Binder::new(worker.bound.iter().collect(), &[], run_dir, &self.node.configuration.names);

@@ -211,9 +211,11 @@ impl Process {
         self.peak_rss = self.peak_rss.max(Usage::peak_of(self.source.pid()));
     }
 
-    /// Whether it has accepted a connection, as far as it has told: it does so with the first.
+    /// Whether it has accepted a connection, or taken over the sessions of a realm, as far as it has told: it does so with the
+    /// first.
     pub(crate) fn has_worked(&self) -> bool {
-        self.counters.listeners.iter().any(|listener| listener.connections.accepted > 0)
+        let has_taken_over = self.counters.realms.iter().any(|realm| realm.takeovers > 0);
+        has_taken_over || self.counters.listeners.iter().any(|listener| listener.connections.accepted > 0)
     }
 
     /// The last lines it wrote on standard error.

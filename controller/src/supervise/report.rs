@@ -4,9 +4,7 @@ use super::usage::Usage;
 use super::{Supervisor, Worker};
 use crate::sockets::{Bound, Socket};
 use jackfield_fleet::{Process, Slot, Worker as Known, WorkerKey};
-use jackfield_shared::status::{
-    self, Connections, EndpointState, Listener, Logs, RealmCounters, State, Status,
-};
+use jackfield_shared::status::{self, Connections, EndpointState, Listener, Logs, Role, State, Status};
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -105,17 +103,33 @@ impl Supervisor {
         })
     }
 
-    /// The realms of a worker, as the process that routes them has told.
+    /// The realms of a worker, as the processes that route them, and those that serve their clients, have told.
     fn realms_status(&self, worker: &Known) -> Vec<status::Realm> {
         let current = worker.slots().iter().filter_map(Slot::current);
         let told = current.filter_map(|process| self.processes.get(&process.id()));
-        let realm = |told: &RealmCounters| status::Realm {
-            worker: worker.spec().id.clone(),
-            takeovers: 0,
-            last_takeover_ms: None,
-            told: told.clone(),
+        let mut realms: Vec<status::Realm> = Vec::new();
+        for counters in told.flat_map(|process| &process.counters.realms) {
+            match realms.iter_mut().find(|realm| realm.told.name == counters.name) {
+                Some(realm) => realm.told += counters.clone(),
+                None => {
+                    realms.push(status::Realm { worker: worker.spec().id.clone(), told: counters.clone() });
+                }
+            }
+        }
+        realms
+    }
+
+    /// The part in routing of the processes in a slot, and the realms that they route.
+    fn routing(&self, key: WorkerKey, known: &Known, index: usize) -> (Option<Role>, Vec<String>) {
+        let realms = self.workers.get(&key).map(Worker::realms).unwrap_or_default();
+        let role = match known.realm() {
+            Some(realm) if realm == index => Role::Realm,
+            Some(_) => Role::Edge,
+            None if realms.is_empty() => return (None, Vec::new()),
+            None => Role::Both,
         };
-        told.flat_map(|process| &process.counters.realms).map(realm).collect()
+        let realms = if role == Role::Edge { Vec::new() } else { realms };
+        (Some(role), realms.into_iter().map(ToOwned::to_owned).collect())
     }
 
     fn worker_status(&self, key: WorkerKey, known: &Known, now: Instant) -> status::Worker {
@@ -132,7 +146,14 @@ impl Supervisor {
             reason: reason.map(ToOwned::to_owned),
             log_level: Some(self.hub.level(Some(id))),
             processes: shown
-                .flat_map(|(slot, index)| self.slot_status((slot, index), known.generation(), now))
+                .flat_map(|(slot, index)| {
+                    let mut processes = self.slot_status((slot, index), known.generation(), now);
+                    let (role, realms) = self.routing(key, known, index.into());
+                    for process in &mut processes {
+                        (process.role, process.realms) = (role, realms.clone());
+                    }
+                    processes
+                })
                 .collect(),
         }
     }
@@ -183,6 +204,8 @@ impl Supervisor {
             cpu_s: usage.cpu_s,
             connections: listeners.map(|listener| listener.connections.open).sum(),
             last_exit: slot.last_exit().cloned(),
+            role: None,
+            realms: Vec::new(),
         }
     }
 }

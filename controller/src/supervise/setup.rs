@@ -154,8 +154,10 @@ fn one(
         cgroups: machine.cgroups.clone(),
         directory: directory.into(),
     };
-    let processes = machine.cpus.processes(config.common.processes).into();
-    Ok(Worker::new(Work::Serve(Box::new(config)), launch, processes))
+    let processes: usize = machine.cpus.processes(config.common.processes).into();
+    let mut worker = Worker::new(Work::Serve(Box::new(config)), launch, processes);
+    worker.has_realm_process = processes > 1 && !worker.realms().is_empty();
+    Ok(worker)
 }
 
 /// A guest as the configuration wants it.

@@ -6,7 +6,7 @@ use super::attend::Parcel;
 use super::process::Process;
 use super::worker::{Work, Worker};
 use crate::node::RUN;
-use crate::sockets::{Binder, Bound};
+use crate::sockets::{Binder, Bound, LinkSocket};
 use jackfield_fleet::{Event, ProcessId, WorkerKey};
 use jackfield_shared::config;
 use jackfield_shared::ipc::{ArtiPlan, Part, Plan, Publications, Slot as PlanSlot, ToWorker};
@@ -15,6 +15,7 @@ use rustix::fs::{Mode, OFlags};
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 
 /// Duplicates of the sockets that a process of a guest is given, with their names. They listen: a program expects
 /// that (sd_listen_fds(3)) and knows of no word to wait for.
@@ -26,13 +27,22 @@ fn sockets(guest: &Worker, slot: usize) -> io::Result<Vec<(String, OwnedFd)>> {
 
 impl Supervisor {
     /// Spawns a process; returns what the fleet is to be told.
-    pub(super) fn spawn(&mut self, id: ProcessId, key: WorkerKey, slot: usize, hold: bool) -> Event {
+    pub(super) fn spawn(
+        &mut self,
+        id: ProcessId,
+        (key, slot): (WorkerKey, usize),
+        hold: bool,
+        part: Part,
+    ) -> Event {
+        if let Err(e) = self.link(key) {
+            return Event::NotSpawned(id, e.to_string());
+        }
         let opened = match self.open_addresses(key) {
             Ok(opened) => opened,
             Err(reason) => return Event::NotSpawned(id, reason),
         };
         let spawned = match self.workers.get(&key) {
-            Some(worker) => self.spawn_process(id, worker, slot, hold),
+            Some(worker) => self.spawn_process(id, worker, slot, (hold, part)),
             None => Err(io::Error::other("its worker is gone")),
         };
         let (process, listening) = match spawned {
@@ -61,12 +71,12 @@ impl Supervisor {
         id: ProcessId,
         worker: &Worker,
         slot: usize,
-        hold: bool,
+        how: (bool, Part),
     ) -> io::Result<(Process, BTreeSet<u64>)> {
         let index = u16::try_from(slot).unwrap_or(u16::MAX);
         let tasks = (&self.events, &self.hub);
         let (orders, listening) = match &worker.work {
-            Work::Serve(config) => self.plan(worker, config, slot, hold)?,
+            Work::Serve(config) => self.plan(worker, config, slot, how)?,
             Work::Publish(publisher) => {
                 let services = publisher.services.clone();
                 let publications = Publications { log_level: self.hub.level(Some(worker.id())), services };
@@ -95,10 +105,11 @@ impl Supervisor {
         worker: &Worker,
         config: &config::Worker,
         slot: usize,
-        hold: bool,
+        (hold, part): (bool, Part),
     ) -> io::Result<(Parcel, BTreeSet<u64>)> {
         let (mut slots, mut sockets) = (Vec::new(), Vec::new());
-        for bound in &worker.bound {
+        let has_clients = !matches!(part, Part::Realm { .. });
+        for bound in worker.bound.iter().filter(|_| has_clients) {
             for socket in bound.sockets(slot) {
                 let (transport, address) = (bound.transport.clone(), bound.address.clone());
                 slots.push(PlanSlot { transport, address, inode: socket.inode });
@@ -107,11 +118,17 @@ impl Supervisor {
         }
         let listening = slots.iter().map(|slot| slot.inode).collect();
         let arti = worker.arti.as_ref().map(|arti| arti.place()).transpose()?;
-        let turn = self.turn(config)?;
+        let link = match (&part, &worker.link) {
+            (Part::Both, _) | (_, None) => None,
+            (Part::Edge { .. }, Some(link)) => Some(link.place()?),
+            (Part::Realm { .. }, Some(link)) => Some(link.listening()?),
+        };
+        let has_realms = !matches!(part, Part::Edge { .. });
+        let turn = if has_realms { self.turn(config)? } else { None };
         let plan = Plan {
             arti: arti.is_some(),
             turn: turn.is_some(),
-            part: Part::Both,
+            part,
             node: self.node.info.clone(),
             worker: config.clone(),
             process: u16::try_from(slot).unwrap_or(u16::MAX),
@@ -121,8 +138,20 @@ impl Supervisor {
             tls_files: worker.tls_files.clone(),
             ticket_keys: worker.ticket_keys.clone(),
         };
-        sockets.extend(arti.into_iter().chain(turn));
+        sockets.extend(arti.into_iter().chain(link).chain(turn));
         Ok(((ToWorker::Start(Box::new(plan)), sockets), listening))
+    }
+
+    /// Makes the socket by which the processes of a worker get at the one that has its realms, if there is such a one.
+    fn link(&mut self, key: WorkerKey) -> io::Result<()> {
+        let run_dir = &self.node.held.run_dir;
+        if let Some(worker) = self.workers.get_mut(&key)
+            && worker.has_realm_process
+            && worker.link.is_none()
+        {
+            worker.link = Some(Rc::new(LinkSocket::bind(run_dir)?));
+        }
+        Ok(())
     }
 
     /// The file whose lock says which process of a worker routes its realms, if it has some. A file by its name rather than

@@ -3,7 +3,7 @@
 use super::guest::Guest;
 use super::launch::Launch;
 use super::process::Process;
-use crate::sockets::{ArtiSocket, Bound};
+use crate::sockets::{ArtiSocket, Bound, LinkSocket};
 use jackfield_shared::config;
 use jackfield_shared::ipc::{DaemonService, OnionService};
 use jackfield_shared::status::Connections;
@@ -11,6 +11,7 @@ use jackfield_shared::tls::{Files, TicketKeys};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::time::Duration;
 use tokio::task::AbortHandle;
 
 /// A task that ends with whoever wanted it.
@@ -81,8 +82,12 @@ pub(crate) struct Worker {
     pub work: Work,
     /// How its processes are started.
     pub launch: Launch,
-    /// Number of its processes.
+    /// Number of its processes, but for the one that has its realms.
     pub processes: usize,
+    /// Whether one process more has its realms, and the others the clients.
+    pub has_realm_process: bool,
+    /// Where that listens for the others; made for the first of them.
+    pub link: Option<Rc<LinkSocket>>,
     /// What it listens on, by transports.
     pub bound: Vec<Bound>,
     /// How many processes somebody wanted it to have, in place of what the configuration says.
@@ -107,6 +112,8 @@ impl Worker {
             work,
             launch,
             processes,
+            has_realm_process: false,
+            link: None,
             bound: Vec::new(),
             scaled: None,
             watch: None,
@@ -168,6 +175,20 @@ impl Worker {
             Work::Guest(guest) => guest.program.listeners(),
             Work::Publish(_) | Work::Arti(_) | Work::Gone(_) => Vec::new(),
         }
+    }
+
+    /// Names of the realms that it routes.
+    pub(crate) fn realms(&self) -> Vec<&str> {
+        let Work::Serve(worker) = &self.work else { return Vec::new() };
+        let config::WorkerKind::Router(router) = &worker.kind else { return Vec::new() };
+        router.realms.iter().filter_map(|realm| realm.name.as_deref()).collect()
+    }
+
+    /// Longest silence of the process that has its realms, if there is one for that.
+    pub(crate) fn realm_watchdog(&self) -> Option<Duration> {
+        let Work::Serve(worker) = &self.work else { return None };
+        let config::WorkerKind::Router(router) = &worker.kind else { return None };
+        self.has_realm_process.then_some(router.realm_watchdog)
     }
 
     /// The onion services that it publishes.

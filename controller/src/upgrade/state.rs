@@ -103,6 +103,13 @@ pub(crate) struct ArtiState {
     pub name: (u64, u64),
 }
 
+/// Where a process that routes realms listens for others.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct LinkState {
+    pub listening: usize,
+    pub place: usize,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct WorkerState {
     pub id: String,
@@ -120,6 +127,12 @@ pub(crate) struct WorkerState {
     /// What its processes do, and how they are started, as the image that has begun understands it.
     pub exact: serde_json::Value,
     pub bound: Vec<BoundState>,
+    /// Where the process with its realms listens for the others, if there is one.
+    #[serde(default)]
+    pub link: Option<LinkState>,
+    /// Which of its slots is that of the process with its realms.
+    #[serde(default)]
+    pub realm: Option<usize>,
     pub slots: Vec<SlotState>,
 }
 

@@ -18,20 +18,24 @@ pub(super) type Remark = (Severity, Path, String);
 
 /// What there is to say about `node` for that reason.
 pub(super) fn remarks(node: &Node) -> Vec<Remark> {
-    let mut remarks = Remarks(Vec::new());
+    let mut remarks = Remarks { found: Vec::new(), has_several: false };
     let root = Path::default();
     remarks.controller(&node.controller, &root.key("controller"));
     for (index, worker) in node.workers.iter().enumerate().filter(|(_, worker)| !worker.disabled()) {
         remarks.worker(worker, &root.key("workers").index(index));
     }
-    remarks.0
+    remarks.found
 }
 
-struct Remarks(Vec<Remark>);
+struct Remarks {
+    found: Vec<Remark>,
+    /// Whether the worker that is looked at has more than one process, or may have.
+    has_several: bool,
+}
 
 impl Remarks {
     fn missing(&mut self, path: Path, message: impl Into<String>) {
-        self.0.push((Severity::NotBuilt, path, message.into()));
+        self.found.push((Severity::NotBuilt, path, message.into()));
     }
 
     fn missing_if(&mut self, given: bool, path: Path, message: &str) {
@@ -46,17 +50,13 @@ impl Remarks {
     }
 
     fn worker(&mut self, worker: &Worker, at: &Path) {
+        self.has_several = worker.common.processes != Processes::Count(1);
         match &worker.kind {
             WorkerKind::Router(router) => {
                 self.router(router, at);
-                let routes =
-                    !router.realms.is_empty() && router.transports.iter().any(Transport::speaks_wamp);
-                let message = "one process routes WAMP for all of a worker's realms; more are not built yet";
-                self.missing_if(
-                    routes && worker.common.processes != Processes::Count(1),
-                    at.key("processes"),
-                    message,
-                );
+                let message =
+                    "one process routes all realms of a worker; to spread them over more is not built yet";
+                self.missing_if(router.realm_processes != 1, at.key("realm_processes"), message);
             }
             WorkerKind::Proxy(proxy) => self.proxy(proxy, at),
             WorkerKind::WebsocketTestee(testee) => self.transport(&testee.transport, &at.key("transport")),
@@ -87,7 +87,7 @@ impl Remarks {
             !router.components.is_empty() || router.transports.iter().any(Transport::speaks_wamp);
         if !router.realms.is_empty() && !is_reached {
             let message = "has no effect: no transport of this worker speaks WAMP, and it has no components";
-            self.0.push((Severity::Warning, at.key("realms"), message.into()));
+            self.found.push((Severity::Warning, at.key("realms"), message.into()));
         }
     }
 
@@ -176,7 +176,7 @@ impl Remarks {
             if serializers.iter().all(unspoken) {
                 self.missing(at, message);
             } else {
-                self.0.push((Severity::Warning, at, message));
+                self.found.push((Severity::Warning, at, message));
             }
         }
         let Some(auth) = auth else { return };
@@ -230,6 +230,9 @@ impl Remarks {
             | PathService::Caller(_)
             | PathService::Webhook(_) => {}
             PathService::Longpoll(service) => {
+                let message = "a session by long-polling is of one process, and the next request may get to another: this is \
+                               not built for more than one process; let a worker of its own have it";
+                self.missing_if(self.has_several, kind, message);
                 self.wamp(service.serializers.as_deref(), service.auth.as_ref(), at);
             }
             PathService::Upload(upload) => self.upload(upload, at),
@@ -249,7 +252,7 @@ impl Remarks {
         for (key, given) in [("realm", upload.realm.is_some()), ("role", upload.role.is_some())] {
             if given && upload.form_fields.on_progress.is_none() {
                 let message = "has no effect: progress is not published without \"on_progress\"";
-                self.0.push((Severity::Warning, at.key(key), message.into()));
+                self.found.push((Severity::Warning, at.key(key), message.into()));
             }
         }
     }

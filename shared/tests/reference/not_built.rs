@@ -25,6 +25,7 @@ pub(crate) fn features() -> Vec<(&'static str, Value)> {
             "Worker.connections",
             worker(json!({"type": "proxy", "connections": {"c": {"transport": rawsocket()}}})),
         ),
+        ("Worker.realm_processes", worker(json!({"type": "router", "processes": 2, "realm_processes": 2}))),
         ("Transport:flashpolicy", transport(json!({"type": "flashpolicy"}))),
         ("PathService:catalog", service(json!({"type": "catalog", "filename": "k.pem"}))),
     ]
@@ -70,5 +71,16 @@ fn each_is_valid_and_refused_at_start() {
             .of(Severity::NotBuilt)
             .any(|found| name.contains(':') || found.path.trim_end_matches("[0]").ends_with(last));
         assert!(named, "{name}: {:?}", loaded.diagnostics);
+    }
+}
+
+#[test]
+fn long_polling_is_refused_where_requests_of_a_session_may_get_to_several_processes() {
+    for (processes, starts) in [(json!(1), true), (json!(2), false), (json!("auto"), false)] {
+        let mut config = service(json!({"type": "path", "paths": {"lp": {"type": "longpoll"}}}));
+        config["workers"][0]["processes"] = processes.clone();
+        let loaded = parse(&config.to_string(), Format::Json, "config.json", "/".as_ref(), &|_| None);
+        assert!(loaded.is_valid(), "{:?}", loaded.diagnostics);
+        assert_eq!(loaded.can_start(), starts, "{processes}: {:?}", loaded.diagnostics);
     }
 }

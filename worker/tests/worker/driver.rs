@@ -1,7 +1,9 @@
 //! Stands in for the controller: binds sockets, hands them over, listens to what the worker says.
 
 use jackfield_shared::config;
-use jackfield_shared::ipc::{self, Counters, FromWorker, NodeInfo, Plan, Receiver, Sender, Slot, ToWorker};
+use jackfield_shared::ipc::{
+    self, Counters, FromWorker, NodeInfo, Part, Plan, Receiver, Sender, Slot, ToWorker,
+};
 use jackfield_shared::log::{Level, Record};
 use jackfield_shared::tls::Files;
 use serde_json::{Value, json};
@@ -61,6 +63,7 @@ pub(crate) fn plan(transports: Value) -> (Plan, Vec<OwnedFd>, Vec<SocketAddr>) {
     let plan = Plan {
         arti: false,
         turn: false,
+        part: Part::Both,
         node,
         worker,
         process: 0,

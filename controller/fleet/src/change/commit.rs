@@ -88,6 +88,9 @@ impl Fleet {
             going.extend(slot.processes().map(Process::id));
             self.stop_slot(place, None);
         }
+        for kept in &next.kept {
+            self.put_realm_behind(kept.key, kept.spec.processes);
+        }
         let text = match purpose {
             Purpose::Reload => format!("generation {} is in effect: {}", self.generation, next.summary),
             Purpose::Scale(_) | Purpose::Upgrade => next.summary,

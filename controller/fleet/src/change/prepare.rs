@@ -62,7 +62,8 @@ impl Fleet {
                 slot.standing = Standing::Retired;
             }
         }
-        for Kept { key, endpoints, .. } in next.kept {
+        for Kept { key, endpoints, before, .. } in next.kept {
+            self.put_realm_behind(key, before);
             planted!(self, HalfScaled, {
                 continue;
             });

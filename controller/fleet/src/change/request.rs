@@ -99,7 +99,7 @@ impl Fleet {
             Err(reason) => return self.reply(caller, Err(format!("{reason}; nothing was changed"))),
         };
         self.put_in_order(key, processes);
-        if self.workers.get(key).is_some_and(|worker| worker.active().count() == processes) {
+        if self.workers.get(key).is_some_and(|worker| worker.acceptors().count() == processes) {
             self.progress(caller, format!("{id} has {processes} processes already"));
             return self.reply(caller, Ok(()));
         }
@@ -128,22 +128,25 @@ impl Fleet {
     /// Lets slots exchange places, so that with so many of them those go that are of least use. Each process keeps the
     /// sockets that it has.
     pub(crate) fn put_in_order(&mut self, key: WorkerKey, count: usize) {
-        let Some(worker) = self.workers.get_mut(key) else { return };
-        let states: Vec<_> = worker.active().map(|(_, slot)| slot.state()).collect();
-        let exchanges = exchanges(&states, count);
-        for &(one, other) in &exchanges {
-            worker.exchange(one, other);
+        let Some(worker) = self.workers.get(key) else { return };
+        let states: Vec<_> = worker.acceptors().map(|(_, slot)| slot.state()).collect();
+        for (one, other) in exchanges(&states, count) {
+            self.exchange(key, one, other);
         }
-        for (one, other) in exchanges {
-            self.effects.push(Effect::Exchange(key, one, other));
-            for index in [one, other] {
-                let Some(slot) = self.workers.slot((key, index)) else { continue };
-                self.places.extend(slot.processes().map(|process| (process.id, (key, index))));
-                // What was planned for it was planned for its former index.
-                if slot.state() == State::Backoff {
-                    let restart = Timer::Restart { worker: key, slot: index, changes: slot.changes() };
-                    self.timers.set(self.now, restart);
-                }
+    }
+
+    /// Lets two slots exchange places.
+    pub(crate) fn exchange(&mut self, key: WorkerKey, one: usize, other: usize) {
+        let Some(worker) = self.workers.get_mut(key) else { return };
+        worker.exchange(one, other);
+        self.effects.push(Effect::Exchange(key, one, other));
+        for index in [one, other] {
+            let Some(slot) = self.workers.slot((key, index)) else { continue };
+            self.places.extend(slot.processes().map(|process| (process.id, (key, index))));
+            // What was planned for it was planned for its former index.
+            if slot.state() == State::Backoff {
+                let restart = Timer::Restart { worker: key, slot: index, changes: slot.changes() };
+                self.timers.set(self.now, restart);
             }
         }
     }
@@ -171,7 +174,7 @@ impl Fleet {
     }
 
     fn compare_size(&mut self, key: WorkerKey, spec: Spec) -> Next {
-        let before = self.workers.get(key).map_or(0, |worker| worker.active().count());
+        let before = self.workers.get(key).map_or(0, |worker| worker.acceptors().count());
         let summary = format!("{}: {before} → {} processes", spec.id, spec.processes);
         self.log(Level::Info, format!("`jackfield worker scale`: {summary}"));
         let kept = vec![Kept { key, spec, before, endpoints: None }];
@@ -186,7 +189,7 @@ impl Fleet {
             let id = spec.id.clone();
             next.order.push(key);
             if let Some(worker) = self.workers.get(key) {
-                let (before, count) = (worker.active().count(), spec.processes);
+                let (before, count) = (worker.acceptors().count(), spec.processes);
                 if before == count {
                     same += 1;
                 } else {
@@ -234,8 +237,11 @@ impl Fleet {
     fn grow(&mut self, next: &mut Next) {
         let mut arriving: Vec<Place> = Vec::new();
         for Kept { key, spec, before, endpoints } in &mut next.kept {
-            let Some(worker) = self.workers.get_mut(*key) else { continue };
             let count = spec.processes;
+            if count > *before {
+                self.put_realm_behind(*key, count);
+            }
+            let Some(worker) = self.workers.get_mut(*key) else { continue };
             if count > *before {
                 // They have all the sockets there were, and more.
                 let grown = spec.endpoints.clone();
@@ -245,7 +251,8 @@ impl Fleet {
                 worker.slot_at(index).standing = Standing::Arriving;
                 arriving.push((*key, index));
             }
-            next.leaving.extend((count..*before).map(|index| (*key, index)));
+            let end = planted!(self, ScaledRealm, *before + 1, *before);
+            next.leaving.extend((count..end).map(|index| (*key, index)));
         }
         next.arriving.append(&mut arriving);
         next.queue = next.arriving.iter().copied().collect();

@@ -22,7 +22,8 @@ impl World {
                 }
                 Ok(())
             }
-            32..=35 => self.says(one, News::Outdated("it is old".into())),
+            32 | 34..=35 => self.says(one, News::Outdated("it is old".into())),
+            33 => self.says_that_an_edge_is_stuck(one),
             36 => self.says(one, News::Broken("it says so".into())),
             37 => self.says(one, News::Failing("it says so".into())),
             38..=39 => self.connection_ends(one),

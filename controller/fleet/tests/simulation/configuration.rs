@@ -17,7 +17,10 @@ pub(crate) struct Wanted {
     pub(crate) kind: Kind,
     /// What its processes are given: another version needs other processes.
     pub(crate) version: u64,
+    /// But for the process of its realms.
     pub(crate) processes: usize,
+    /// Whether it has a realm slot; another version may be otherwise.
+    pub(crate) has_realm: bool,
     pub(crate) policy: RestartPolicy,
     pub(crate) max_restarts: u32,
     pub(crate) after: Vec<String>,
@@ -55,7 +58,10 @@ impl Configuration {
         let mut next = self.clone();
         for worker in &mut next.workers {
             match below(random, 5) {
-                0 => worker.version += 1,
+                0 => {
+                    worker.version += 1;
+                    worker.has_realm = worker.kind == Kind::Native && chance(random, 50);
+                }
                 1 if worker.kind != Kind::Publisher => worker.processes = 1 + below(random, 4) as usize,
                 2 => worker.after.clear(),
                 _ => {}
@@ -98,6 +104,7 @@ impl Wanted {
             id: IDS[index],
             kind,
             version: next_version(random),
+            has_realm: kind == Kind::Native && chance(random, 50),
             processes: if single { 1 } else { 1 + below(random, 3) as usize },
             policy: policies[below(random, 4) as usize],
             max_restarts: [0, 2, 5][below(random, 3) as usize],
@@ -125,6 +132,7 @@ impl Wanted {
             kill_timeout: Duration::from_secs(1),
             ready_timeout: Duration::from_secs(60),
             watchdog: if self.kind == Kind::Guest { Duration::ZERO } else { Duration::from_secs(9) },
+            realm_watchdog: self.has_realm.then_some(Duration::from_secs(2)),
             links: Links { after: self.after.clone(), listens, connects },
             can_overlap: self.kind != Kind::Guest || !self.addresses.is_empty(),
             ready_by_running: self.kind == Kind::Guest && self.version.is_multiple_of(2),

@@ -10,11 +10,19 @@ impl World {
     /// Does one thing; returns what the fleet is to be told of it.
     pub(crate) fn carry_out(&mut self, effect: Effect) -> Result<Vec<Event>, String> {
         match effect {
-            Effect::Spawn { process, worker, slot, hold } => return self.spawn(process, worker, slot, hold),
+            Effect::Spawn { process, worker, slot, hold, part } => {
+                let edges = self.edges_at_start(process, (worker, slot), &part)?;
+                return self.spawn(process, worker, slot, (hold, edges));
+            }
             Effect::Tell(id, Tell::Unlisten(_)) if self.fleet.is_stopping() && self.is_closed => {
                 return Err(format!("{id:?} is to accept no longer, though it was not told to drain"));
             }
-            Effect::Tell(id, what) => return Ok(self.tell(id, what)),
+            Effect::Tell(id, what) => {
+                if let Tell::Drain(..) = what {
+                    self.edges_end_first(id)?;
+                }
+                return Ok(self.tell(id, what));
+            }
             Effect::Terminate(id) => {
                 let is_heard =
                     self.processes.get(&id).is_some_and(|p| !p.is_stubborn && p.hangs_since.is_none());
@@ -81,7 +89,7 @@ impl World {
         id: ProcessId,
         worker: WorkerKey,
         slot: usize,
-        hold: bool,
+        (hold, edges): (bool, Option<BTreeSet<ProcessId>>),
     ) -> Result<Vec<Event>, String> {
         self.check_order(worker)?;
         let now = self.now;
@@ -101,8 +109,8 @@ impl World {
                 move |listener: &&jackfield_fleet::Listener| listener.owner.is_none_or(|o| o == slot);
             endpoint.sockets.iter().filter(is_its).map(|listener| listener.inode).collect::<Vec<_>>()
         };
-        let sockets: BTreeSet<Inode> =
-            self.bound.get(&worker).into_iter().flatten().flat_map(of_slot).collect();
+        let endpoints_of = self.bound.get(&worker).into_iter().flatten().filter(|_| edges.is_none());
+        let sockets: BTreeSet<Inode> = endpoints_of.flat_map(of_slot).collect();
         let process = Simulated {
             worker,
             hold: hold && kind == Kind::Native,
@@ -114,6 +122,7 @@ impl World {
             is_stubborn: chance(&mut self.random, 20),
             is_doomed: false,
             is_watched: kind != Kind::Guest,
+            edges,
         };
         self.processes.insert(id, process);
         let (ms, what) = match below(&mut self.random, 100) {
@@ -132,6 +141,7 @@ impl World {
             Tell::Drain(..) => Some(Order::Drain),
             Tell::Listen(lent) => Some(Order::Listen(lent.iter().map(|lent| lent.inode).collect())),
             Tell::Unlisten(inodes) => Some(Order::Unlisten(inodes.clone())),
+            Tell::Edges(_) => Some(Order::Edges),
             Tell::Ping | Tell::Accept => None,
         };
         let is_lost = chance(&mut self.random, 1);
@@ -170,6 +180,7 @@ impl World {
                 process.sockets.extend(inodes);
             }
             Tell::Unlisten(inodes) => process.sockets.retain(|inode| !inodes.contains(inode)),
+            Tell::Edges(edges) => process.edges = Some(edges.into_iter().collect()),
         }
         Vec::new()
     }

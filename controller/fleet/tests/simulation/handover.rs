@@ -67,6 +67,7 @@ fn worker(worker: &Worker, is_serving: bool) -> WorkerBefore {
         spec: worker.spec().clone(),
         is_serving,
         generation: worker.generation(),
+        realm: worker.realm(),
         slots: worker.slots().iter().map(slot).collect(),
     }
 }

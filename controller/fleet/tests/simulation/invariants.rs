@@ -12,6 +12,8 @@ const MOST_STARTS: usize = 20;
 const AFTER_DRAIN: Duration = Duration::from_millis(2_000 + 1_000 + 1_500);
 /// A process that hangs must have ended after so long: the watchdog, an interval, and a moment.
 const STUCK: Duration = Duration::from_millis(9_000 + 2 * 3_000 + 1_500);
+/// The same for one that routes realms.
+const STUCK_REALM: Duration = Duration::from_millis(2_000 + 2 * 667 + 1_500);
 /// An order that was lost is repeated after a second; we may be late ourselves.
 const TOLD_AGAIN: Duration = Duration::from_millis(1_500);
 /// No slot is starting or backing off for longer.
@@ -51,6 +53,7 @@ impl World {
         self.every_socket_has_a_reader()?;
         self.a_slot_has_one_that_accepts()?;
         self.sockets_are_given_back()?;
+        self.realms_are_routed()?;
         self.nothing_is_forgotten()?;
         self.not_too_many_starts()
     }
@@ -101,12 +104,12 @@ impl World {
                     continue;
                 }
                 let slots =
-                    || worker.active().filter(|(i, _)| listener.owner.is_none_or(|owner| owner == *i));
-                if slots().any(|(_, slot)| will_come(slot)) || worker.active().any(is_excused) {
+                    || worker.acceptors().filter(|(i, _)| listener.owner.is_none_or(|owner| owner == *i));
+                if slots().any(|(_, slot)| will_come(slot)) || worker.acceptors().any(is_excused) {
                     continue;
                 }
                 let is_ready = |(_, slot): (usize, &Slot)| slot.state() == State::Ready;
-                if worker.active().any(is_ready) {
+                if worker.acceptors().any(is_ready) {
                     return Err(format!("{}: nobody accepts from {listener:?}", worker.spec().id));
                 }
                 self.nobody_is_left(key, worker)?;
@@ -126,7 +129,8 @@ impl World {
     /// A worker has nobody that accepts: then it is starting, or a change is under way, or it waits for its turn.
     fn nobody_is_left(&self, _key: WorkerKey, worker: &Worker) -> Result<(), String> {
         let drains = worker.processes().any(|process| process.leaves_by().is_some());
-        let moves = worker.active().any(|(_, slot)| matches!(slot.state(), State::Starting | State::Backoff));
+        let moves =
+            worker.acceptors().any(|(_, slot)| matches!(slot.state(), State::Starting | State::Backoff));
         let waits = self.fleet.is_starting() || self.fleet.is_changing() || self.fleet.waits(_key);
         // Somebody else who listens at the address and can't take more.
         let is_shared = self.fleet.serving().filter(|(other, _)| *other != _key).any(|(_, other)| {
@@ -184,7 +188,7 @@ impl World {
     }
 
     /// Whether an order to a process was lost a moment ago: it is repeated after a second.
-    fn is_to_be_told_again(&self, id: ProcessId) -> bool {
+    pub(crate) fn is_to_be_told_again(&self, id: ProcessId) -> bool {
         self.undelivered.get(&id).is_some_and(|at| self.now <= *at + TOLD_AGAIN)
     }
 
@@ -199,7 +203,8 @@ impl World {
             let is_stuck = process.is_watched && process.is_ready && process.ends_by.is_none();
             // Another image asks anew.
             let since = process.hangs_since.map(|since| since.max(self.handed_over_at));
-            if let Some(since) = since.filter(|since| is_stuck && self.now > *since + STUCK) {
+            let limit = if process.edges.is_some() { STUCK_REALM } else { STUCK };
+            if let Some(since) = since.filter(|since| is_stuck && self.now > *since + limit) {
                 return Err(format!("{id:?} hangs, since {:?}", self.now.duration_since(since)));
             }
         }

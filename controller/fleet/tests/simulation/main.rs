@@ -11,6 +11,7 @@ mod handover;
 mod invariants;
 mod plan;
 mod process;
+mod realm;
 mod world;
 
 use jackfield_fleet::Planted;
@@ -111,6 +112,11 @@ fn every_planted_fault_is_found() {
         ForgottenWorker,
         NoOrder,
         ForgottenSignal,
+        UntoldEdge,
+        StuckEdge,
+        EarlyRealm,
+        LentRealm,
+        ScaledRealm,
     ];
     let missed: Vec<_> =
         faults.iter().filter(|fault| run_all(0..TO_FIND, Some(**fault)).1.is_none()).collect();

@@ -105,7 +105,7 @@ impl World {
             self.bound.insert(key, endpoints);
             return;
         }
-        let before = self.fleet.worker(key).map_or(0, |worker| worker.active().count());
+        let before = self.fleet.worker(key).map_or(0, |worker| worker.acceptors().count());
         if spec.processes > before {
             let former = self.bound.insert(key, endpoints).unwrap_or_default();
             pending.before.insert(key, former);
@@ -196,7 +196,7 @@ impl World {
         let Some(worker) = self.fleet.worker(key) else {
             return Err("a worker is started that is gone".into());
         };
-        let (id, slots) = (worker.spec().id.clone(), worker.slots().len());
+        let (id, slots) = (worker.spec().id.clone(), worker.spec().processes);
         let found = self.configuration.workers.iter().find(|worker| worker.id == id).cloned();
         let Some(wanted) = found else { return Ok(None) };
         let Some(bound) = self.bound.get_mut(&key) else { return Ok(None) };

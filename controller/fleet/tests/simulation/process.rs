@@ -1,6 +1,6 @@
 //! A simulated process.
 
-use jackfield_fleet::{Inode, WorkerKey};
+use jackfield_fleet::{Inode, ProcessId, WorkerKey};
 use std::collections::BTreeSet;
 use std::time::Instant;
 
@@ -25,6 +25,8 @@ pub(crate) struct Simulated {
     /// Whether it is about to end: nothing of it matters any more.
     pub(crate) is_doomed: bool,
     pub(crate) is_watched: bool,
+    /// The edges that it knows of, if it routes realms for them.
+    pub(crate) edges: Option<BTreeSet<ProcessId>>,
 }
 
 impl Simulated {

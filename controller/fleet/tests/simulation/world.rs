@@ -28,6 +28,7 @@ pub(crate) const EFFECTS: &[&str] = &[
     "Tell(Drain)",
     "Tell(Listen)",
     "Tell(Unlisten)",
+    "Tell(Edges)",
     "Terminate",
     "Kill",
     "Close",

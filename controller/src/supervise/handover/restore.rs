@@ -18,11 +18,11 @@ use crate::guest::NotifySocket;
 use crate::logs::{Hub, Lines};
 use crate::node::{Configuration, Origin};
 use crate::onion::Remark;
-use crate::sockets::{ArtiSocket, Bound, Given, Local, Socket};
+use crate::sockets::{ArtiSocket, Bound, Given, LinkSocket, Local, Socket};
 use crate::systemd::Manager;
 use crate::upgrade::{
-    Arrived, ArtiState, BoundState, Errand, Image, LocalState, ProcessState, RoleState, SlotState, State,
-    WorkerState,
+    Arrived, ArtiState, BoundState, Errand, Image, LinkState, LocalState, ProcessState, RoleState, SlotState,
+    State, WorkerState,
 };
 use jackfield_fleet::{Kind, ProcessBefore, ProcessId, Role, SlotBefore, WorkerBefore};
 use jackfield_shared::config::WorkerCommon;
@@ -177,7 +177,9 @@ impl Takeover<'_> {
         let exact = |state: &WorkerState| {
             let (work, launch): (Work, Launch) =
                 serde_json::from_value(state.exact.clone()).map_err(|e| format!("{}: {e}", state.id))?;
-            let mut worker = Worker::new(work, launch, state.slots.len());
+            // Slots behind it are gone, but for processes that drain.
+            let mut worker = Worker::new(work, launch, state.realm.unwrap_or(state.slots.len()));
+            worker.has_realm_process = state.realm.is_some();
             worker.tls_files = worker.tls_files_of(&self.state.configuration.tls);
             worker.arti = arti.clone().filter(|_| state.has_arti);
             for bound in &state.bound {
@@ -222,10 +224,15 @@ impl Takeover<'_> {
             spec: worker.spec(),
             is_serving: true,
             generation: state.map_or(1, |state| state.generation),
+            realm: state.and_then(|state| state.realm),
             slots: Vec::new(),
         };
         let Some(state) = state else { return Ok(before) };
         worker.scaled = state.scaled;
+        if let Some(LinkState { listening, place }) = &state.link {
+            let (listening, place) = (self.fds.copy(*listening)?, self.fds.copy(*place)?);
+            worker.link = Some(Rc::new(LinkSocket::restore(listening, place)));
+        }
         if worker.ticket_keys.is_some() {
             worker.ticket_keys.clone_from(&state.ticket_keys);
         }

@@ -6,8 +6,8 @@ use super::collect::{Frozen, Pieces};
 use crate::node::ConfigurationState;
 use crate::sockets::{Bound, Local};
 use crate::upgrade::{
-    ArtiState, BoundState, CoreLimit, Errand, FORMAT, Fds, GuestState, ImageIdentity, LocalState, NodeState,
-    ProcessState, RoleState, SlotState, State, WorkerState,
+    ArtiState, BoundState, CoreLimit, Errand, FORMAT, Fds, GuestState, ImageIdentity, LinkState, LocalState,
+    NodeState, ProcessState, RoleState, SlotState, State, WorkerState,
 };
 use jackfield_fleet::{Process as Known, Role, Slot, Worker as KnownWorker, WorkerKey};
 use jackfield_shared::ipc;
@@ -103,6 +103,11 @@ impl Supervisor {
             ended_dropped,
             exact: exact(&(&worker.work, &worker.launch)),
             bound: worker.bound.iter().map(|bound| bound_state(bound, fds)).collect(),
+            link: worker.link.as_deref().map(|link| {
+                let (listening, place) = link.parts();
+                LinkState { listening: fds.put(listening), place: fds.put(place) }
+            }),
+            realm: known.realm(),
             slots: known.slots().iter().map(|slot| self.slot_state(slot, frozen, image, fds)).collect(),
         })
     }

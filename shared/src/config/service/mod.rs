@@ -50,7 +50,8 @@ tagged! {
         Wsgi(WsgiService) = "wsgi",
         /// A Python Twisted Web resource.
         Resource(ResourceService) = "resource",
-        /// WAMP over HTTP long-polling.
+        /// WAMP over HTTP long-polling. Not for workers with more than one process: the requests of a session would get to
+        /// any of them.
         Longpoll(LongpollService) = "longpoll",
         /// Publishes WAMP events for HTTP requests.
         Publisher(RestService) = "publisher",

@@ -12,6 +12,7 @@ pub use manhole::*;
 pub use native::*;
 pub use proxy::*;
 use serde_json::json;
+use std::time::Duration;
 
 use super::decode::*;
 use super::endpoint::ListeningEndpoint;
@@ -157,6 +158,11 @@ object! {
         pub components as "components": Vec<RouterComponent> = list(nested()), default(json!([]), Vec::new());
         /// A Python shell over SSH.
         pub manhole as "manhole": Option<Manhole> = nested(), optional;
+        /// Seconds without a heartbeat after which the process is replaced that routes the realms where `processes` is more
+        /// than 1; 0: off. Clients wait meanwhile.
+        pub realm_watchdog as "realm_watchdog": Duration = seconds(0.1..=86400.0).or_off(), default(json!(2), Duration::from_secs(2));
+        /// How many processes the realms are spread over where `processes` is more than 1.
+        pub realm_processes as "realm_processes": u16 = int(1..=1024), default(1);
     }
     ignored {
         /// Connections of Crossbar.io's that are nowhere described.

@@ -136,7 +136,7 @@ impl Main<'_> {
             f,
             "<tr><td class=\"address\">{} <span class=\"quiet\">{}</span>",
             Escaped(&worker.id),
-            process.index
+            process.place()
         )?;
         if process.index == 0 {
             write!(f, "<div class=\"quiet\">{}</div>", Escaped(&worker.kind))?;
@@ -258,6 +258,8 @@ mod tests {
             cpu_s: 1.25,
             connections: 5,
             last_exit: Some(exit),
+            role: None,
+            realms: vec![],
         };
         Status {
             node: Node {

@@ -1,0 +1,110 @@
+//! Realm slots: what their processes know and are given, and what they may have done.
+
+use crate::configuration::{below, chance};
+use crate::world::World;
+use jackfield_fleet::{Event, News, ProcessId, Worker, WorkerKey};
+use jackfield_shared::ipc::Part;
+use std::collections::BTreeSet;
+
+impl World {
+    /// The edges that a process which is about to start is told of, if it routes realms. Its part is that of its slot, which
+    /// may have another index by now.
+    pub(crate) fn edges_at_start(
+        &self,
+        id: ProcessId,
+        (key, slot): (WorkerKey, usize),
+        part: &Part,
+    ) -> Result<Option<BTreeSet<ProcessId>>, String> {
+        let realm = self.fleet.worker(key).and_then(Worker::realm);
+        let slot = self.fleet.locate(id).map_or(slot, |(_, slot, _)| slot);
+        match (part, realm) {
+            (Part::Both, None) => Ok(None),
+            (Part::Edge { number }, Some(realm)) if realm != slot && *number == id.0 => Ok(None),
+            (Part::Realm { edges }, Some(realm)) if realm == slot => {
+                Ok(Some(edges.iter().copied().map(ProcessId).collect()))
+            }
+            _ => Err(format!("slot {slot} starts as {part:?}, and the realm slot is {realm:?}")),
+        }
+    }
+
+    /// The realm process of a worker that is stopped outlives its edges, unless another one has taken over.
+    pub(crate) fn edges_end_first(&self, id: ProcessId) -> Result<(), String> {
+        let is_told_first = self.processes.get(&id).is_some_and(|process| process.ends_by.is_none());
+        let Some((key, index, _)) = self.fleet.locate(id).filter(|_| is_told_first) else { return Ok(()) };
+        let Some(worker) = self.fleet.worker(key).filter(|worker| worker.realm() == Some(index)) else {
+            return Ok(());
+        };
+        let slot = &worker.slots()[index];
+        if slot.is_retired() || slot.current().is_some() || worker.edges().is_empty() {
+            return Ok(());
+        }
+        Err(format!("{id:?} routes realms and is to drain, and {:?} are left", worker.edges()))
+    }
+
+    /// A realm slot is the last of its worker, has none of its sockets, and knows all edges there are.
+    pub(crate) fn realms_are_routed(&self) -> Result<(), String> {
+        for (key, worker) in self.fleet.workers() {
+            let is_serving = self.fleet.serving().any(|(serving, _)| serving == key);
+            let Some(index) = worker.realm() else { continue };
+            let id = &worker.spec().id;
+            let Some(slot) = worker.slots().get(index) else {
+                // Of a worker that is gone it may have ended before the others.
+                if is_serving {
+                    return Err(format!("{id}: its realm slot is gone"));
+                }
+                continue;
+            };
+            if is_serving && (!slot.is_active() || worker.acceptors().any(|(other, _)| other > index)) {
+                return Err(format!("{id}: the realm slot, {index}, is not the last one"));
+            }
+            let runs = |id: &ProcessId| self.processes.contains_key(id);
+            let edges: BTreeSet<_> = self
+                .processes
+                .iter()
+                .filter(|(_, process)| process.worker == key && process.edges.is_none())
+                .map(|(id, _)| *id)
+                .collect();
+            let told = slot.current().into_iter().chain(slot.successor()).map(|process| process.id());
+            for process in told.filter(runs) {
+                let known = &self.processes[&process];
+                if !known.sockets.is_empty() {
+                    return Err(format!(
+                        "{id}: {process:?} routes realms and accepts from {:?}",
+                        known.sockets
+                    ));
+                }
+                let is_told_again = self.is_to_be_told_again(process);
+                if known.edges.as_ref() != Some(&edges) && !is_told_again {
+                    return Err(format!("{id}: {process:?} knows of {:?}; there are {edges:?}", known.edges));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A process says that another one holds it up; it is ended if it is an edge of the one that says so.
+    pub(crate) fn says_that_an_edge_is_stuck(&mut self, other: Option<ProcessId>) -> Result<(), String> {
+        let can_speak = |id: &ProcessId| {
+            self.processes
+                .get(id)
+                .is_some_and(|p| p.hangs_since.is_none() && p.edges.is_some() && !p.is_doomed)
+        };
+        let routing: Vec<_> = self.processes.keys().copied().filter(can_speak).collect();
+        if routing.is_empty() {
+            return Ok(());
+        }
+        let realm = routing[below(&mut self.random, routing.len() as u64) as usize];
+        let edges: Vec<_> = self.processes[&realm].edges.iter().flatten().copied().collect();
+        let own = (!edges.is_empty() && chance(&mut self.random, 80))
+            .then(|| edges[below(&mut self.random, edges.len().max(1) as u64) as usize]);
+        let Some(edge) = own.or(other) else { return Ok(()) };
+        let is_doomed = |world: &Self, id| world.processes.get(&id).is_none_or(|process| process.is_doomed);
+        let (was_doomed, is_edge) = (is_doomed(self, edge), edges.contains(&edge));
+        self.feed(Event::Said(realm, News::Stuck(edge, "it does not read".into())))?;
+        match is_doomed(self, edge) {
+            false if is_edge => Err(format!("{edge:?} holds up {realm:?}, and is left alone")),
+            true if !is_edge && !was_doomed => Err(format!("{edge:?} is no edge of {realm:?}, and is ended")),
+            _ => Ok(()),
+        }
+    }
+}
