@@ -130,7 +130,7 @@ impl Service {
             Self::Universal(universal) => {
                 let universal = Rc::clone(universal);
                 let client = Client {
-                    site: Rc::clone(&universal.site),
+                    options: Rc::clone(&universal.site.options),
                     context,
                     peer,
                     tls: stream.facts(),

@@ -100,10 +100,11 @@ impl Universal {
             () = client.drain.begun_for(LAST_WORD) => return Err(Error::Draining),
         };
         let mut stream = Prefixed::new(ahead, stream);
+        let site = Rc::clone(&self.site);
         match (protocol, &self.rawsocket) {
             // Boxed, so that connections of other protocols don't hold the room that HTTP needs.
-            (Protocol::Http1, _) => Box::pin(web::serve(stream, Http::One, client, limit)).await?,
-            (Protocol::Http2, _) => Box::pin(web::serve(stream, Http::Two, client, limit)).await?,
+            (Protocol::Http1, _) => Box::pin(web::serve(stream, Http::One, site, client, limit)).await?,
+            (Protocol::Http2, _) => Box::pin(web::serve(stream, Http::Two, site, client, limit)).await?,
             (Protocol::Rawsocket, Some(service)) => {
                 let served = service.serve(&mut stream, client.who(), limit, &client.context).await;
                 if served.as_ref().is_err_and(rawsocket::Error::is_left_behind) {

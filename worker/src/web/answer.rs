@@ -3,19 +3,20 @@
 use super::accept::wants_page;
 use super::body::Body;
 use super::pages;
-use super::received::Received;
 use bytes::Bytes;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
-use hyper::{HeaderMap, Method, Request, Response, StatusCode};
-
-/// A request, until its content is taken.
-pub(crate) type Asked = Request<Option<Received>>;
+use hyper::{HeaderMap, Method, Response, StatusCode};
 
 /// What a service says to a request.
 pub(crate) type Answer = Response<Body>;
 
 /// A page.
 pub(crate) const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+/// JSON, and that it is.
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+/// What keeps caches from keeping an answer.
+pub(crate) const UNCACHED: HeaderValue =
+    HeaderValue::from_static("no-store, no-cache, must-revalidate, max-age=0");
 /// Text for programs and terminals.
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 /// Methods of services that are only read.

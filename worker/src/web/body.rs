@@ -1,40 +1,51 @@
 //! What is sent behind a response's head.
 
-use super::archive::Inflating;
-use super::cgi::Output;
-use super::files::{FileBody, Parts};
-use super::proxy::Proxied;
+use super::file::FileBody;
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use std::fmt::{self, Debug};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+/// Content of ours that is made while it is sent.
+pub(crate) trait Pieces {
+    /// Bytes that have not been sent yet.
+    fn remaining(&self) -> u64;
+
+    /// The next bytes; none after the last.
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>>;
+}
+
 /// The content of a response.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) enum Body {
     #[default]
     Empty,
     Full(Bytes),
+    /// A part of a file, which the kernel may send.
     File(FileBody),
-    Parts(Box<Parts>),
-    Inflating(Box<Inflating>),
-    Proxied(Box<Proxied>),
-    Script(Output),
+    Pieces(Box<dyn Pieces>),
+    /// What another program says: its length may be unknown, and to HEAD it has answered itself.
+    Foreign(Pin<Box<dyn HttpBody<Data = Bytes, Error = io::Error>>>),
 }
 
 impl Body {
-    /// Its length in octets, or what is known of it to come.
+    /// Its length in bytes, or what is known of it to come.
     pub(crate) fn length(&self) -> u64 {
         match self {
             Self::Empty => 0,
-            Self::Full(octets) => octets.len() as u64,
+            Self::Full(bytes) => bytes.len() as u64,
             Self::File(file) => file.remaining(),
-            Self::Parts(parts) => parts.remaining(),
-            Self::Inflating(file) => file.remaining(),
-            Self::Proxied(content) => content.size_hint().lower(),
-            Self::Script(output) => output.size_hint().lower(),
+            Self::Pieces(content) => content.remaining(),
+            Self::Foreign(content) => content.size_hint().lower(),
         }
+    }
+}
+
+impl Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.length())
     }
 }
 
@@ -48,37 +59,29 @@ impl HttpBody for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         match &mut *self {
             Self::Empty => Poll::Ready(None),
-            Self::Full(octets) => {
-                let octets = std::mem::take(octets);
+            Self::Full(bytes) => {
+                let bytes = std::mem::take(bytes);
                 *self = Self::Empty;
-                Poll::Ready(Some(Ok(Frame::data(octets))))
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
-            Self::File(file) => file.poll_chunk(cx).map(|chunk| chunk.map(|octets| octets.map(Frame::data))),
-            Self::Inflating(file) => {
-                file.poll_chunk(cx).map(|chunk| chunk.map(|octets| octets.map(Frame::data)))
+            Self::File(file) => file.poll_chunk(cx).map(|chunk| chunk.map(|bytes| bytes.map(Frame::data))),
+            Self::Pieces(content) => {
+                content.poll_chunk(cx).map(|chunk| chunk.map(|bytes| bytes.map(Frame::data)))
             }
-            Self::Parts(parts) => {
-                parts.poll_chunk(cx).map(|chunk| chunk.map(|octets| octets.map(Frame::data)))
-            }
-            Self::Proxied(content) => Pin::new(content).poll_frame(cx),
-            Self::Script(output) => {
-                output.poll_chunk(cx).map(|chunk| chunk.map(|octets| octets.map(Frame::data)))
-            }
+            Self::Foreign(content) => content.as_mut().poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Proxied(content) => content.is_end_stream(),
-            Self::Script(_) => false,
+            Self::Foreign(content) => content.is_end_stream(),
             _ => self.length() == 0,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Proxied(content) => content.size_hint(),
-            Self::Script(output) => output.size_hint(),
+            Self::Foreign(content) => content.size_hint(),
             _ => SizeHint::with_exact(self.length()),
         }
     }

@@ -1,23 +1,19 @@
 //! One HTTP connection, from its first octet to its end.
 
 use super::access::Line;
-use super::answer::{Answer, Asked, too_long};
+use super::answer::{Answer, too_long};
 use super::body::Body;
+use super::client::Client;
 use super::clock::{Busy, Cause, Clock, Limits};
 use super::frames::Frames;
-use super::received::Received;
+use super::received::{Asked, Received};
 use super::refusal::Refusal;
 use super::request;
 use super::sendfile::Outlet;
-use super::site::Site;
 use super::streams::{Streams, Taking};
-use crate::context::Context;
 use crate::drain::{Drain, LAST_WORD};
-use crate::net::accept::Open;
-use crate::net::facts::Facts;
 use crate::net::prefixed::Prefixed;
-use crate::net::stream::{Peer, Stream};
-use crate::wamp::Who;
+use crate::net::stream::Stream;
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderValue};
@@ -48,30 +44,6 @@ pub(crate) enum Http {
     Two,
 }
 
-/// A client and what it is served.
-pub(crate) struct Client {
-    pub(crate) site: Rc<Site>,
-    pub(crate) context: Rc<Context>,
-    pub(crate) peer: Peer,
-    /// What TLS tells of the client; absent: the connection is not encrypted.
-    pub(crate) tls: Option<Arc<Facts>>,
-    pub(crate) drain: Drain,
-    /// Counts the connection, also when it goes on as another protocol.
-    pub(crate) open: Rc<Open>,
-}
-
-impl Client {
-    /// Whether the connection is encrypted.
-    pub(crate) const fn is_secure(&self) -> bool {
-        self.tls.is_some()
-    }
-
-    /// Who it is, for WAMP.
-    pub(crate) fn who(&self) -> Who {
-        Who { peer: self.peer, tls: self.tls.clone() }
-    }
-}
-
 /// Why a connection ended before its time.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -83,14 +55,21 @@ pub(crate) enum Error {
     Stalled(Duration),
 }
 
+/// What answers the requests of a connection.
+pub(crate) trait Site {
+    /// Answers a request.
+    async fn answer(&self, request: &mut Asked, client: &Rc<Client>) -> Answer;
+}
+
 /// Serves requests until one side closes. `head_timeout` is how long a request's head may take.
-pub(crate) async fn serve(
+pub(crate) async fn serve<S: Site + 'static>(
     stream: Prefixed<Stream>,
     http: Http,
+    site: Rc<S>,
     client: Client,
     head_timeout: Duration,
 ) -> Result<(), Error> {
-    let options = &client.site.options;
+    let options = &client.options;
     let limits = Limits { head: head_timeout, idle: options.client_timeout, send: options.send_timeout };
     let (head, streams) = (options.max_head_size, options.max_concurrent_streams);
     let clock = Clock::new(http == Http::One);
@@ -104,9 +83,10 @@ pub(crate) async fn serve(
         if !request.body().is_end_stream() {
             clock.expect_content();
         }
-        let (client, busy, outlet) = (Rc::clone(&client), clock.begin(), outlet.clone());
+        let (site, client) = (Rc::clone(&site), Rc::clone(&client));
+        let (busy, outlet) = (clock.begin(), outlet.clone());
         async move {
-            let mut response = respond(request, &client, busy).await;
+            let mut response = respond(request, &*site, &client, busy).await;
             if let (Some(outlet), Body::File(file)) = (outlet, &mut response.body_mut().body) {
                 file.send_by(outlet);
             }
@@ -127,7 +107,7 @@ pub(crate) async fn serve(
             let result = drive(pin!(connection), &clock, limits, &client.drain, LAST_WORD).await;
             if let Some(Refusal { status, length }) = clock.refusal() {
                 client.open.failed();
-                let options = &client.site.options;
+                let options = &client.options;
                 if options.access_log {
                     Line::of_no_request(client.peer, options.access_log_format, status).write(length as u64);
                 }
@@ -234,8 +214,13 @@ async fn expired(clock: &Clock, limits: Limits, not_before: Instant, mut alarm: 
     .await
 }
 
-async fn respond(request: Request<Incoming>, client: &Rc<Client>, busy: Busy) -> Response<Content> {
-    let options = &client.site.options;
+async fn respond<S: Site>(
+    request: Request<Incoming>,
+    site: &S,
+    client: &Rc<Client>,
+    busy: Busy,
+) -> Response<Content> {
+    let options = &client.options;
     let mut request = request.map(|content| Some(Received::new(content, options.body_timeout)));
     let content = request.body().as_ref().filter(|content| !content.is_end_stream());
     let (taking, arrival) = (Taking::current(), content.map(Received::arrival));
@@ -252,7 +237,7 @@ async fn respond(request: Request<Incoming>, client: &Rc<Client>, busy: Busy) ->
         too_long(request.headers(), options.max_body_size)
     } else {
         request::normalize(&mut request);
-        client.site.answer(&mut request, client).await
+        site.answer(&mut request, client).await
     };
     if let Some(arrival) = arrival.filter(|_| version == Version::HTTP_2) {
         spawn_local(arrival.discard());
@@ -280,7 +265,7 @@ fn is_too_long(request: &Asked, limit: u64) -> bool {
 
 /// The answer to HEAD: what GET would say of the content, without it.
 fn without_content(answer: &mut Answer) {
-    if matches!(answer.body(), Body::Proxied(_) | Body::Script(_)) {
+    if matches!(answer.body(), Body::Foreign(_)) {
         return; // the backend was asked for the head, too; what a script says is thrown away
     }
     let length = answer.body().length();
@@ -335,18 +320,5 @@ impl HttpBody for Content {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
-    }
-}
-
-/// Runs what hyper spawns in this thread.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct LocalExecutor;
-
-impl<F: Future + 'static> hyper::rt::Executor<F> for LocalExecutor
-where
-    F::Output: 'static,
-{
-    fn execute(&self, future: F) {
-        spawn_local(future);
     }
 }

@@ -1,6 +1,6 @@
 //! The whole content of a request, where that is short.
 
-use super::answer::Asked;
+use super::received::Asked;
 use super::received::Fault;
 use bytes::{Bytes, BytesMut};
 use hyper::body::Body as _;

@@ -1,7 +1,7 @@
 //! What lets pages of any origin use a service of programs.
 
 use super::answer::Answer;
-use super::json::UNCACHED;
+use super::answer::UNCACHED;
 use hyper::HeaderMap;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,

@@ -1,6 +1,11 @@
 //! The path service `json`.
 
-use super::answer::{Answer, content, unless_reading};
+use super::answer::not_found;
+use super::answer::{Answer, JSON, UNCACHED, content, unless_reading};
+use super::client::Client;
+use super::path::Rest;
+use super::received::Asked;
+use super::service::{Answering, Service};
 use bytes::Bytes;
 use hyper::Request;
 use hyper::header::{
@@ -8,12 +13,8 @@ use hyper::header::{
     ACCESS_CONTROL_REQUEST_HEADERS, CACHE_CONTROL, HeaderValue, ORIGIN, VARY,
 };
 use jackfield_shared::config::{JsonOptions, JsonService};
-
-/// JSON, and that it is.
-pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
-/// What keeps caches from keeping an answer.
-pub(crate) const UNCACHED: HeaderValue =
-    HeaderValue::from_static("no-store, no-cache, must-revalidate, max-age=0");
+use std::future::ready;
+use std::rc::Rc;
 
 /// A value, ready to serve.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ impl Json {
         Self { text: text.into(), options: config.options.clone() }
     }
 
-    pub(crate) fn answer<B>(&self, request: &Request<B>) -> Answer {
+    fn respond<B>(&self, request: &Request<B>) -> Answer {
         let asked = request.headers();
         let mut response =
             unless_reading(request.method(), asked).unwrap_or_else(|| content(JSON, self.text.clone()));
@@ -54,6 +55,13 @@ impl Json {
     }
 }
 
+impl Service for Json {
+    fn answer<'a>(&'a self, request: &'a mut Asked, rest: Rest<'a>, _: &'a Rc<Client>) -> Answering<'a> {
+        let answer = if rest.is_root() { self.respond(request) } else { not_found(request.headers()) };
+        Box::pin(ready(answer))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,21 +83,21 @@ mod tests {
     #[test]
     fn options_have_their_effects() {
         let plain = JsonOptions { prettify: false, allow_cross_origin: false, discourage_caching: false };
-        let answer = service(plain.clone()).answer(&get(Some("https://a.example")));
+        let answer = service(plain.clone()).respond(&get(Some("https://a.example")));
         assert_eq!(answer.headers().len(), 1);
         assert_eq!(service(plain.clone()).text, r#"{"b":[1],"a":null}"#);
 
         let pretty = service(JsonOptions { prettify: true, ..plain.clone() });
         assert_eq!(pretty.text, "{\n  \"b\": [\n    1\n  ],\n  \"a\": null\n}\n");
 
-        let answer = service(JsonOptions { discourage_caching: true, ..plain.clone() }).answer(&get(None));
+        let answer = service(JsonOptions { discourage_caching: true, ..plain.clone() }).respond(&get(None));
         assert!(answer.headers()[CACHE_CONTROL].to_str().unwrap().contains("no-store"));
 
         let cross = service(JsonOptions { allow_cross_origin: true, ..plain });
         for (origin, expected) in
             [(None, "*"), (Some("null"), "*"), (Some("https://a.example"), "https://a.example")]
         {
-            assert_eq!(cross.answer(&get(origin)).headers()[ACCESS_CONTROL_ALLOW_ORIGIN], expected);
+            assert_eq!(cross.respond(&get(origin)).headers()[ACCESS_CONTROL_ALLOW_ORIGIN], expected);
         }
     }
 
@@ -98,8 +106,8 @@ mod tests {
         let service = service(JsonOptions::default());
         let mut request = get(None);
         *request.method_mut() = Method::POST;
-        assert_eq!(service.answer(&request).status(), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(service.respond(&request).status(), StatusCode::METHOD_NOT_ALLOWED);
         *request.method_mut() = Method::OPTIONS;
-        assert_eq!(service.answer(&request).status(), StatusCode::NO_CONTENT);
+        assert_eq!(service.respond(&request).status(), StatusCode::NO_CONTENT);
     }
 }

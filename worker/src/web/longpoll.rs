@@ -1,13 +1,14 @@
 //! The path service `longpoll`: WAMP for clients that have HTTP alone. `open` begins a session; `NAME/send`,
 //! `NAME/receive` and `NAME/close` go on with it.
 
-use super::answer::{Answer, Asked, content, failure, not_found};
+use super::answer::{Answer, JSON, content, failure, not_found, too_long};
 use super::body::Body;
-use super::connection::Client;
+use super::client::Client;
 use super::content::{Failure, limit, read};
 use super::cors;
-use super::json::JSON;
-use super::router::Rest;
+use super::path::Rest;
+use super::received::Asked;
+use super::service::{Answering, Service};
 use crate::wamp::{self, Opening, Router};
 use bytes::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, SET_COOKIE};
@@ -35,7 +36,7 @@ impl Longpoll {
         Ok(Self { clients: wamp::Longpoll::new(config, router)?, debug: config.options.debug })
     }
 
-    pub(crate) async fn answer(&self, request: &mut Asked, rest: Rest<'_>, client: &Client) -> Answer {
+    async fn respond(&self, request: &mut Asked, rest: Rest<'_>, client: &Client) -> Answer {
         let mut answer = match *request.method() {
             Method::POST => self.take(request, rest, client).await.unwrap_or_else(|answer| answer),
             Method::OPTIONS => Response::new(Body::Empty),
@@ -65,7 +66,7 @@ impl Longpoll {
         };
         match action.as_str() {
             "send" => {
-                let bytes = body(request, limit([client.site.options.max_body_size, 0])).await?;
+                let bytes = body(request, limit([client.options.max_body_size, 0])).await?;
                 self.log(client, "received", &bytes);
                 polled.send(bytes);
                 Ok(nothing())
@@ -91,7 +92,7 @@ impl Longpoll {
     }
 
     async fn open(&self, request: &mut Asked, client: &Client) -> Result<Answer, Answer> {
-        let body = body(request, limit([client.site.options.max_body_size, LONGEST_OPENING])).await?;
+        let body = body(request, limit([client.options.max_body_size, LONGEST_OPENING])).await?;
         let opening: Option<Value> = serde_json::from_slice(&body).ok();
         let protocols = opening.as_ref().and_then(|opening| opening.get("protocols")?.as_array());
         let Some(protocols) = protocols else {
@@ -128,6 +129,12 @@ impl Longpoll {
     }
 }
 
+impl Service for Longpoll {
+    fn answer<'a>(&'a self, request: &'a mut Asked, rest: Rest<'a>, client: &'a Rc<Client>) -> Answering<'a> {
+        Box::pin(self.respond(request, rest, client))
+    }
+}
+
 fn nothing() -> Answer {
     let mut answer = Response::new(Body::Empty);
     *answer.status_mut() = StatusCode::NO_CONTENT;
@@ -136,7 +143,7 @@ fn nothing() -> Answer {
 
 async fn body(request: &mut Asked, most: u64) -> Result<Bytes, Answer> {
     let refused = |failure, asked: &HeaderMap, version: Version| match failure {
-        Failure::TooLong(most) => super::answer::too_long(asked, most),
+        Failure::TooLong(most) => too_long(asked, most),
         Failure::Fault(fault) => fault.answer(asked, version),
     };
     let version = request.version();

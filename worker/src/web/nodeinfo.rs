@@ -1,14 +1,19 @@
 //! The path service `nodeinfo`: what the node is and how it is, as a page and as JSON.
 
 use super::accept::wants_page;
+use super::answer::not_found;
 use super::answer::{Answer, HTML, content, failure, unless_reading};
-use super::connection::Client;
-use super::json::{JSON, UNCACHED};
+use super::answer::{JSON, UNCACHED};
+use super::client::Client;
 use super::pages;
+use super::path::Rest;
+use super::received::Asked;
+use super::service::{Answering, Service};
 use hyper::header::{ACCEPT, CACHE_CONTROL, VARY};
 use hyper::{Request, StatusCode};
 use jackfield_shared::config::{NodeinfoFormat, NodeinfoService};
 use jackfield_shared::status::Status;
+use std::future::ready;
 use std::rc::Rc;
 
 /// The service.
@@ -24,7 +29,7 @@ impl Nodeinfo {
     }
 
     /// Asks the controller and tells the client.
-    pub(crate) async fn answer<B>(&self, request: &Request<B>, client: &Client) -> Answer {
+    async fn respond<B>(&self, request: &Request<B>, client: &Client) -> Answer {
         let asked = request.headers();
         if let Some(answer) = unless_reading(request.method(), asked) {
             return answer;
@@ -56,5 +61,15 @@ impl Nodeinfo {
         answer.headers_mut().insert(CACHE_CONTROL, UNCACHED);
         answer.headers_mut().insert(VARY, ACCEPT.into());
         answer
+    }
+}
+
+impl Service for Nodeinfo {
+    fn answer<'a>(&'a self, request: &'a mut Asked, rest: Rest<'a>, client: &'a Rc<Client>) -> Answering<'a> {
+        if rest.is_root() {
+            Box::pin(self.respond(request, client))
+        } else {
+            Box::pin(ready(not_found(request.headers())))
+        }
     }
 }

@@ -6,7 +6,7 @@ use crate::net::idle::Activity;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{CONNECTION, HeaderMap, HeaderValue};
-use hyper::{StatusCode, Version};
+use hyper::{Request, StatusCode, Version};
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::io;
@@ -104,6 +104,9 @@ pub(crate) async fn idle_for(activity: &Activity, arrival: Option<&Arrival>, lim
         activity.touch();
     }
 }
+
+/// A request, until its content is taken.
+pub(crate) type Asked = Request<Option<Received>>;
 
 /// The content of a request.
 #[derive(Debug)]

@@ -2,9 +2,15 @@
 
 use super::answer::Answer;
 use super::body::Body;
+use super::client::Client;
+use super::path::Rest;
+use super::received::Asked;
+use super::service::{Answering, Service};
 use hyper::header::{HeaderValue, LOCATION};
 use hyper::{Response, StatusCode};
 use jackfield_shared::config::RedirectService;
+use std::future::ready;
+use std::rc::Rc;
 
 /// A redirect, ready to serve.
 #[derive(Debug)]
@@ -18,10 +24,16 @@ impl Redirect {
     }
 
     /// 302, as Crossbar.io answers.
-    pub(crate) fn answer(&self) -> Answer {
+    fn respond(&self) -> Answer {
         let mut response = Response::new(Body::Empty);
         *response.status_mut() = StatusCode::FOUND;
         response.headers_mut().insert(LOCATION, self.0.clone());
         response
+    }
+}
+
+impl Service for Redirect {
+    fn answer<'a>(&'a self, _: &'a mut Asked, _: Rest<'a>, _: &'a Rc<Client>) -> Answering<'a> {
+        Box::pin(ready(self.respond()))
     }
 }

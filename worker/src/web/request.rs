@@ -1,7 +1,8 @@
 //! Requests as every service understands them: what HTTP says of them was checked, and what the versions of it say each in
 //! their own way is said in one.
 
-use super::answer::{Answer, Asked, failure};
+use super::answer::{Answer, failure};
+use super::received::Asked;
 use hyper::header::{CONTENT_LENGTH, COOKIE, HOST, HeaderValue, RANGE, TRANSFER_ENCODING};
 use hyper::http::uri::{Authority, PathAndQuery};
 use hyper::{Method, StatusCode, Version};

@@ -1,9 +1,15 @@
 //! Everything that one transport serves over HTTP.
 
-use super::answer::{Answer, Asked, not_found};
-use super::connection::Client;
-use super::router::{Rest, Route, Routes};
-use super::upgrade::Websocket;
+use super::answer::{Answer, not_found};
+use super::client::Client;
+use super::connection;
+use super::local_redirect::{self, LocalRedirect};
+use super::path::Rest;
+use super::received::Asked;
+use super::router::Routes;
+use super::service::Service;
+use super::services;
+use super::websocket::Websocket;
 use crate::connect::Means;
 use crate::drain::Drain;
 use crate::websocket;
@@ -17,7 +23,7 @@ use std::rc::Rc;
 pub(crate) struct Site {
     websocket: Routes,
     web: Routes,
-    pub(crate) options: WebOptions,
+    pub(crate) options: Rc<WebOptions>,
     hsts: Option<HeaderValue>,
 }
 
@@ -30,14 +36,14 @@ impl Site {
     ) -> Result<Rc<Self>, String> {
         let mut routes = Routes::default();
         for (path, websocket) in websocket {
-            routes.insert(path, Route::Websocket(Rc::new(websocket)));
+            routes.insert(path, Box::new(Rc::new(websocket)));
         }
         let options = web.map_or_else(WebOptions::default, |web| web.options.clone());
         let hsts = format!("max-age={}", options.hsts_max_age);
         let hsts =
             options.hsts.then(|| HeaderValue::from_str(&hsts)).transpose().map_err(|e| e.to_string())?;
-        let web = web.map_or_else(|| Ok(Routes::default()), |web| Routes::new(&web.paths, means))?;
-        Ok(Rc::new(Self { websocket: routes, web, options, hsts }))
+        let web = web.map_or_else(|| Ok(Routes::default()), |web| services::routes(&web.paths, means))?;
+        Ok(Rc::new(Self { websocket: routes, web, options: Rc::new(options), hsts }))
     }
 
     /// Takes the files of TLS as they are now.
@@ -50,28 +56,22 @@ impl Site {
         self.web.begin(drain);
     }
 
-    /// Answers a request.
-    pub(crate) async fn answer(&self, request: &mut Asked, client: &Rc<Client>) -> Answer {
+    async fn answer_at_path(&self, request: &mut Asked, client: &Rc<Client>) -> Answer {
         let path = request.uri().path().to_owned();
         let upgrade = request.headers().contains_key(UPGRADE) || websocket::is_extended_connect(request);
-        let mut answer = match self.find(Rest::of(&path), upgrade) {
-            Some((route, rest)) => route.answer(request, rest, client).await,
+        match self.find(Rest::of(&path), upgrade) {
+            Some((service, rest)) => service.answer(request, rest, client).await,
             None => not_found(request.headers()),
-        };
-        // RFC 6797, section 7.2: only over TLS.
-        if let Some(hsts) = self.hsts.as_ref().filter(|_| client.is_secure()) {
-            answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
         }
-        answer
     }
 
     /// WebSocket paths first, then web paths, then what serves the rest: of both kinds, the one that fits the
     /// request.
-    fn find<'a>(&self, path: Rest<'a>, upgrade: bool) -> Option<(&Route, Rest<'a>)> {
+    fn find<'a>(&self, path: Rest<'a>, upgrade: bool) -> Option<(&dyn Service, Rest<'a>)> {
         if let Some(found) = self.websocket.named(path).or_else(|| self.web.named(path)) {
             return Some(found);
         }
-        let route = match (self.websocket.others(), self.web.others()) {
+        let service = match (self.websocket.others(), self.web.others()) {
             (Some(websocket), Some(web)) => {
                 if upgrade {
                     websocket
@@ -81,7 +81,28 @@ impl Site {
             }
             (websocket, web) => websocket.or(web)?,
         };
-        Some((route, path))
+        Some((service, path))
+    }
+}
+
+impl connection::Site for Site {
+    async fn answer(&self, request: &mut Asked, client: &Rc<Client>) -> Answer {
+        let mut answer = self.answer_at_path(request, client).await;
+        let (mut followed, mut count) = (None, 0);
+        while let Some(redirect) = LocalRedirect::of(&mut answer) {
+            let from = followed.as_ref().unwrap_or(request);
+            let Some(next) = redirect.follow(from).filter(|_| count < local_redirect::MOST) else {
+                answer = redirect.leads_nowhere(from.headers());
+                break;
+            };
+            count += 1;
+            answer = self.answer_at_path(followed.insert(next), client).await;
+        }
+        // RFC 6797, section 7.2: only over TLS.
+        if let Some(hsts) = self.hsts.as_ref().filter(|_| client.is_secure()) {
+            answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
+        }
+        answer
     }
 }
 
@@ -98,13 +119,15 @@ mod tests {
         let echo = || Websocket::echo(&testee);
         let site =
             Site::new([("/", echo()), ("a", echo())], Some(&web), Means::of(&Files::default())).unwrap();
-        let is_websocket =
-            |path, upgrade| matches!(site.find(Rest::of(path), upgrade), Some((Route::Websocket(_), _)));
+        let is_testee = |found: Option<(&dyn Service, Rest<'_>)>| {
+            found.is_some_and(|(service, _)| format!("{service:?}").starts_with("Websocket"))
+        };
+        let is_websocket = |path, upgrade| is_testee(site.find(Rest::of(path), upgrade));
         assert!(is_websocket("/a/x", false));
         assert!(!is_websocket("/b", true));
         assert!(is_websocket("/c", true));
         assert!(!is_websocket("/c", false));
         let only = Site::new([("/", echo())], None, Means::of(&Files::default())).unwrap();
-        assert!(matches!(only.find(Rest::of("/"), false), Some((Route::Websocket(_), _))));
+        assert!(is_testee(only.find(Rest::of("/"), false)));
     }
 }

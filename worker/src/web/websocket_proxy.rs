@@ -1,10 +1,14 @@
 //! The path service `websocket-reverseproxy`: WebSocket connections carried to a backend, message by message.
 
-use super::answer::{Answer, Asked, failure};
+use super::answer::{Answer, failure};
 use super::body::Body;
-use super::connection::Client;
+use super::client::Client;
+use super::path::Rest;
 use super::proxy::{GOES_ROUND, add_hop, goes_round, looped};
-use super::upgrade::{busy_of, refuse, stream_of};
+use super::received::Asked;
+use super::service::{Answering, Service};
+use super::upgrade::{busy_of, stream_of};
+use super::websocket::refuse;
 use crate::connect::{ConnectError, Connector, Means};
 use crate::log::Throttle;
 use crate::websocket::{self, Agreement, Backend, BackendError, End};
@@ -61,13 +65,8 @@ impl WebsocketProxy {
         Ok(Self { config: config.clone(), url, connector, failing: Throttle::new(REPORT) })
     }
 
-    /// Takes the files of TLS as they are now.
-    pub(crate) fn renew(&self, files: &Files) -> Result<(), String> {
-        self.connector.renew(files)
-    }
-
     /// Answers a handshake, as soon as the backend has answered ours.
-    pub(crate) async fn answer(self: &Rc<Self>, request: &mut Asked, client: &Rc<Client>) -> Answer {
+    async fn respond(self: &Rc<Self>, request: &mut Asked, client: &Rc<Client>) -> Answer {
         let options = &self.config.options;
         let (mut response, compression) = match websocket::handshake(request, options, None) {
             Ok(accepted) => accepted,
@@ -159,5 +158,15 @@ impl WebsocketProxy {
                 websocket::relay(front, behind, drain, scratch, budget).await
             }
         }
+    }
+}
+
+impl Service for Rc<WebsocketProxy> {
+    fn answer<'a>(&'a self, request: &'a mut Asked, _: Rest<'a>, client: &'a Rc<Client>) -> Answering<'a> {
+        Box::pin(self.respond(request, client))
+    }
+
+    fn renew(&self, files: &Files) -> Result<(), String> {
+        self.connector.renew(files)
     }
 }

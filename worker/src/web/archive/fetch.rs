@@ -5,7 +5,7 @@ use super::file::fingerprint;
 use super::index;
 use crate::connect::{Connector, Means};
 use crate::sandbox::{Needs, confine};
-use crate::web::connection::LocalExecutor;
+use crate::web::executor::LocalExecutor;
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, HOST, LOCATION, USER_AGENT};

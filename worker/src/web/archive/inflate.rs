@@ -1,7 +1,8 @@
 //! The content of a compressed file of an archive, decompressed while it is sent.
 
 use super::index::Member;
-use crate::web::files::FileBody;
+use crate::web::body::Pieces;
+use crate::web::file::FileBody;
 use bytes::Bytes;
 use std::fmt;
 use std::io;
@@ -28,31 +29,6 @@ impl Inflating {
         let state = Box::new(Inflate::new(false, 15));
         let (left, expected) = (member.size, member.crc);
         Self { compressed, unread: Bytes::new(), state, left, crc: 0, expected }
-    }
-
-    /// Octets that have not been sent yet.
-    pub(crate) const fn remaining(&self) -> u64 {
-        self.left
-    }
-
-    pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
-        if self.left == 0 {
-            return Poll::Ready(None);
-        }
-        loop {
-            if self.unread.is_empty() {
-                match ready!(self.compressed.poll_chunk(cx)) {
-                    Some(Ok(octets)) => self.unread = octets,
-                    Some(Err(e)) => return self.broken(e),
-                    None => {}
-                }
-            }
-            match self.step() {
-                Ok(octets) if octets.is_empty() => {}
-                Ok(octets) => return Poll::Ready(Some(Ok(octets))),
-                Err(text) => return self.broken(io::Error::new(io::ErrorKind::InvalidData, text)),
-            }
-        }
     }
 
     fn broken(&mut self, error: io::Error) -> Poll<Option<io::Result<Bytes>>> {
@@ -82,6 +58,32 @@ impl Inflating {
             return Err("the archive is damaged: this file is not what it was (CRC)");
         }
         Ok(made.into())
+    }
+}
+
+impl Pieces for Inflating {
+    fn remaining(&self) -> u64 {
+        self.left
+    }
+
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        loop {
+            if self.unread.is_empty() {
+                match ready!(self.compressed.poll_chunk(cx)) {
+                    Some(Ok(octets)) => self.unread = octets,
+                    Some(Err(e)) => return self.broken(e),
+                    None => {}
+                }
+            }
+            match self.step() {
+                Ok(octets) if octets.is_empty() => {}
+                Ok(octets) => return Poll::Ready(Some(Ok(octets))),
+                Err(text) => return self.broken(io::Error::new(io::ErrorKind::InvalidData, text)),
+            }
+        }
     }
 }
 

@@ -7,17 +7,21 @@ mod inflate;
 mod respond;
 
 pub use fetch::{FETCHER, Order, run as run_fetcher};
-pub(crate) use inflate::Inflating;
 
 use super::answer::{Answer, not_found, unless_reading};
-use super::connection::Client;
-use super::files::{FileBody, Kinds, with_slash};
-use super::router::Rest;
+use super::body::Pieces as _;
+use super::client::Client;
+use super::file::FileBody;
+use super::files::{Kinds, with_slash};
+use super::path::Rest;
+use super::received::Asked;
+use super::service::{Answering, Service};
 use crate::log::Throttle;
 use bytes::{Bytes, BytesMut};
 use file::{Identity, fingerprint, is_replaced};
 use hyper::Request;
 use index::{Member, Method};
+use inflate::Inflating;
 use jackfield_shared::config::ArchiveService;
 use jackfield_shared::ipc::FromWorker;
 use std::cell::{Cell, RefCell};
@@ -27,6 +31,7 @@ use std::future::poll_fn;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::{error, info, warn};
@@ -73,7 +78,7 @@ impl Archive {
     }
 
     /// Answers a request for `rest`, the path below the service's own.
-    pub(crate) async fn answer<B>(&self, request: &Request<B>, rest: Rest<'_>, client: &Client) -> Answer {
+    async fn find<B>(&self, request: &Request<B>, rest: Rest<'_>, client: &Client) -> Answer {
         let asked = request.headers();
         if let Some(answer) = unless_reading(request.method(), asked) {
             return answer;
@@ -128,6 +133,12 @@ impl Archive {
             let reason = format!("{} is another archive than the one it serves", path.display());
             client.context.controller.send(FromWorker::Outdated { reason });
         }
+    }
+}
+
+impl Service for Archive {
+    fn answer<'a>(&'a self, request: &'a mut Asked, rest: Rest<'a>, client: &'a Rc<Client>) -> Answering<'a> {
+        Box::pin(self.find(request, rest, client))
     }
 }
 

@@ -5,7 +5,8 @@ use super::inflate::Inflating;
 use crate::fields::set;
 use crate::web::answer::{Answer, failure};
 use crate::web::body::Body;
-use crate::web::files::{FileBody, Parts, Range, Validators, accepts, has_other, is_fresh, range};
+use crate::web::file::FileBody;
+use crate::web::files::{Parts, Range, Validators, accepts, has_other, is_fresh, range};
 use bytes::Bytes;
 use hyper::header::{
     ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue,
@@ -60,9 +61,9 @@ pub(super) fn member(
         *response.body_mut() = match (kept, member.method) {
             (Some(octets), _) => Body::Full(octets.slice(start as usize..end as usize)),
             (None, Method::Stored) => Body::File(part(member.start + start, member.start + end)),
-            (None, Method::Deflated) if gzip => Body::Parts(Box::new(gzipped(member, &part))),
+            (None, Method::Deflated) if gzip => Body::Pieces(Box::new(gzipped(member, &part))),
             (None, Method::Deflated) => {
-                Body::Inflating(Box::new(Inflating::new(part(member.start, member.end), member)))
+                Body::Pieces(Box::new(Inflating::new(part(member.start, member.end), member)))
             }
         };
         response.headers_mut().insert(CONTENT_TYPE, kind);

@@ -4,10 +4,10 @@ use super::denial::Denial;
 use super::signature::{Signing, check_fields, check_github};
 use crate::net::proxy_protocol::Networks;
 use crate::net::stream::Peer;
-use crate::web::answer::Asked;
-use crate::web::connection::Client;
+use crate::web::client::Client;
 use crate::web::content::{self, Failure, limit, read};
 use crate::web::query::query;
+use crate::web::received::Asked;
 use crate::web::received::Fault;
 use bytes::Bytes;
 use hyper::HeaderMap;
@@ -63,7 +63,7 @@ impl Checks {
     pub(super) async fn take(&self, request: &mut Asked, client: &Client) -> Result<Bytes, Denial> {
         self.check_sender(client.peer, client.is_secure())?;
         check_type(request.headers(), self.any_type)?;
-        let longest = limit([self.longest, client.site.options.max_body_size]);
+        let longest = limit([self.longest, client.options.max_body_size]);
         let content = read(request, longest).await.map_err(denial)?;
         if let Some(secret) = &self.github {
             check_github(&secret.0, request.headers(), &content)?;

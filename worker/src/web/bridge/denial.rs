@@ -1,8 +1,8 @@
 //! Requests that are not taken.
 
 use crate::wamp::Failure;
+use crate::web::answer::JSON;
 use crate::web::answer::{Answer, content};
-use crate::web::json::JSON;
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, RETRY_AFTER};
 use serde_json::json;

@@ -4,11 +4,14 @@ use super::checks::Checks;
 use super::denial::Denial;
 use super::{Outcome, within};
 use crate::wamp::{Embedded, Reply, Router};
-use crate::web::answer::{Answer, Asked, content};
+use crate::web::answer::JSON;
+use crate::web::answer::{Answer, content};
 use crate::web::body::Body;
-use crate::web::connection::Client;
+use crate::web::client::Client;
 use crate::web::cors;
-use crate::web::json::JSON;
+use crate::web::path::Rest as Path;
+use crate::web::received::Asked;
+use crate::web::service::{Answering, Service};
 use hyper::{Method, Response, StatusCode};
 use jackfield_shared::config::{RestOptions, RestService};
 use jackfield_wamp::codec::decode_value;
@@ -97,7 +100,7 @@ impl Rest {
         Ok(Self { kind, checks: Checks::of_rest(options), session, timeout: *timeout, debug: *debug })
     }
 
-    pub(crate) async fn answer(&self, request: &mut Asked, client: &Client) -> Answer {
+    async fn respond(&self, request: &mut Asked, client: &Client) -> Answer {
         let mut answer = match *request.method() {
             Method::POST | Method::PUT => match self.take(request, client).await {
                 Ok(text) => content(JSON, text),
@@ -142,6 +145,12 @@ impl Rest {
             info!("{}: {}: sent {text}", client.peer, self.kind.name());
         }
         Ok(text)
+    }
+}
+
+impl Service for Rest {
+    fn answer<'a>(&'a self, request: &'a mut Asked, _: Path<'a>, client: &'a Rc<Client>) -> Answering<'a> {
+        Box::pin(self.respond(request, client))
     }
 }
 

@@ -5,10 +5,13 @@ use super::denial::Denial;
 use super::{Outcome, within};
 use crate::log::Throttle;
 use crate::wamp::{Embedded, Reply, Router};
-use crate::web::answer::{Answer, Asked, content};
+use crate::web::answer::{Answer, content};
 use crate::web::body::Body;
-use crate::web::connection::Client;
+use crate::web::client::Client;
 use crate::web::cors;
+use crate::web::path::Rest;
+use crate::web::received::Asked;
+use crate::web::service::{Answering, Service};
 use hyper::header::HeaderValue;
 use hyper::{HeaderMap, Method, Response, StatusCode};
 use jackfield_shared::config::{WebhookOptions, WebhookService};
@@ -45,7 +48,7 @@ impl Webhook {
         Ok(Self { topic, options, checks, session, failing: Throttle::new(REPORT) })
     }
 
-    pub(crate) async fn answer(&self, request: &mut Asked, client: &Client) -> Answer {
+    async fn respond(&self, request: &mut Asked, client: &Client) -> Answer {
         let mut answer = match *request.method() {
             Method::POST | Method::PUT => self.take(request, client).await.unwrap_or_else(|denial| {
                 debug!("{}: webhook: refused: {}", client.peer, denial.text);
@@ -94,6 +97,12 @@ impl Webhook {
         let mut answer = content(TEXT, self.options.error_response.clone());
         *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
         Ok(answer)
+    }
+}
+
+impl Service for Webhook {
+    fn answer<'a>(&'a self, request: &'a mut Asked, _: Rest<'a>, client: &'a Rc<Client>) -> Answering<'a> {
+        Box::pin(self.respond(request, client))
     }
 }
 

@@ -4,7 +4,7 @@
 use super::script::Script;
 use crate::launcher::Octets;
 use crate::net::stream::Peer;
-use crate::web::answer::Asked;
+use crate::web::received::Asked;
 use hyper::HeaderMap;
 use hyper::body::Body as _;
 use hyper::header::{

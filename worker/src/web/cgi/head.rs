@@ -1,7 +1,7 @@
 //! What a script says before its content (RFC 3875, section 6).
 
 use crate::log::Preview;
-use crate::web::proxy::remove_hop_by_hop;
+use crate::web::hop_by_hop::remove_hop_by_hop;
 use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use hyper::{Response, StatusCode};
 

@@ -1,7 +1,7 @@
 //! The content of a request on its way to a script.
 
 use crate::net::idle::Activity;
-use crate::web::answer::Asked;
+use crate::web::received::Asked;
 use crate::web::received::{Fault, Received};
 use hyper::body::Body as _;
 use std::future::{pending, poll_fn};

@@ -7,33 +7,32 @@ mod input;
 mod output;
 mod script;
 
-pub(crate) use output::Output;
-
-use super::answer::{Answer, Asked, failure, not_found, too_long};
+use super::answer::{Answer, failure, not_found, too_long};
 use super::body::Body;
-use super::connection::Client;
+use super::client::Client;
 use super::files::Root;
+use super::local_redirect::LocalRedirect;
+use super::path::Rest;
+use super::received::Asked;
 use super::received::Received;
-use super::router::Rest;
+use super::service::{Answering, Service};
 use crate::launcher::{Fate, Order};
 use crate::log::Throttle;
 use crate::net::idle::Activity;
 use bytes::BytesMut;
 use head::Head;
 use hyper::body::Body as _;
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::header::{CONTENT_LENGTH, HeaderValue, RETRY_AFTER};
+use hyper::{Method, Response, StatusCode};
 use input::{Input, Wrong};
 use jackfield_shared::config::CgiService;
 use jackfield_shared::ipc::FromWorker;
-use output::{Event, LAST_MOMENTS, Running, Sender, log_errors};
+use output::{Event, LAST_MOMENTS, Output, Running, Sender, log_errors};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use script::Script;
-use std::future::Future;
 use std::io;
 use std::path::Path;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,13 +44,6 @@ use tracing::{debug, error};
 
 /// How often it is reported that requests wait in vain.
 const REPORT: Duration = Duration::from_secs(1);
-
-/// Redirects within the server that one request may take.
-const MOST_REDIRECTS: u8 = 10;
-
-/// How many redirects within the server have led to a request.
-#[derive(Clone, Copy, Debug, Default)]
-struct Redirects(u8);
 
 /// A directory of scripts, ready to run.
 #[derive(Debug)]
@@ -75,7 +67,7 @@ impl Cgi {
     }
 
     /// Answers by running the script that `rest` names.
-    pub(crate) async fn answer(&self, request: &mut Asked, rest: Rest<'_>, client: &Rc<Client>) -> Answer {
+    async fn respond(&self, request: &mut Asked, rest: Rest<'_>, client: &Rc<Client>) -> Answer {
         if request.method() == Method::CONNECT {
             let text = "This address takes no CONNECT.";
             return failure(request.headers(), StatusCode::METHOD_NOT_ALLOWED, text);
@@ -180,7 +172,7 @@ impl Cgi {
         let program = launcher.start(order, [theirs_in, theirs_out, theirs_errors]);
         let activity = Rc::new(Activity::new());
         let arrival = request.body().as_ref().map(Received::arrival);
-        let limit = client.site.options.max_body_size;
+        let limit = client.options.max_body_size;
         Ok(Running {
             name,
             program,
@@ -203,7 +195,7 @@ impl Cgi {
                 Event::Failed(e) => return broken(&running, request, &e.to_string()),
                 Event::Late => return late(&running, request),
                 Event::Wrong(Wrong::TooLong) => {
-                    return too_long(request.headers(), client.site.options.max_body_size);
+                    return too_long(request.headers(), client.options.max_body_size);
                 }
                 Event::Wrong(Wrong::Fault(fault)) => {
                     return fault.answer(request.headers(), request.version());
@@ -222,10 +214,16 @@ impl Cgi {
             Ok(Head::Redirect(to)) => {
                 let name = running.name.clone();
                 spawn_local(running.carry(octets, None, Sender::nowhere()));
-                redirect(request, &to, &name, client).await
+                LocalRedirect { to, by: name }.into()
             }
             Err(reason) => broken(&running, request, &reason),
         }
+    }
+}
+
+impl Service for Cgi {
+    fn answer<'a>(&'a self, request: &'a mut Asked, rest: Rest<'a>, client: &'a Rc<Client>) -> Answering<'a> {
+        Box::pin(self.respond(request, rest, client))
     }
 }
 
@@ -242,38 +240,14 @@ fn document(running: Running, method: &Method, response: Response<()>, octets: B
         // It is let say what it has to say, for the sake of what it does.
         spawn_local(running.carry(octets, None, Sender::nowhere()));
         if !without {
-            *response.body_mut() = Body::Script(Output::none());
+            *response.body_mut() = Body::Foreign(Box::pin(Output::none()));
         }
         return response;
     }
     let (sender, output) = Output::new(length);
     spawn_local(running.carry(octets, length, sender));
-    *response.body_mut() = Body::Script(output);
+    *response.body_mut() = Body::Foreign(Box::pin(output));
     response
-}
-
-/// What there is at another path of this server, for the script whose name this is (RFC 3875, section 6.2.2).
-async fn redirect(request: &Asked, to: &str, name: &str, client: &Rc<Client>) -> Answer {
-    let Redirects(count) = request.extensions().get().copied().unwrap_or_default();
-    let mut parts = request.uri().clone().into_parts();
-    parts.path_and_query = to.parse().ok();
-    let uri = parts.path_and_query.is_some().then(|| hyper::Uri::from_parts(parts).ok()).flatten();
-    let (Some(uri), true) = (uri, count < MOST_REDIRECTS) else {
-        error!("{name}: its Location {to:?} is no path of this server, or leads round in circles");
-        let text = "The script behind this address leads nowhere.";
-        return failure(request.headers(), StatusCode::BAD_GATEWAY, text);
-    };
-    let mut next = Request::new(None);
-    *next.method_mut() = if request.method() == Method::HEAD { Method::HEAD } else { Method::GET };
-    *next.uri_mut() = uri;
-    *next.version_mut() = request.version();
-    *next.headers_mut() = request.headers().clone();
-    for content in [CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING, EXPECT] {
-        next.headers_mut().remove(content);
-    }
-    next.extensions_mut().insert(Redirects(count + 1));
-    let answer: Pin<Box<dyn Future<Output = Answer> + '_>> = Box::pin(client.site.answer(&mut next, client));
-    answer.await
 }
 
 async fn ended_early(mut running: Running, request: &Asked) -> Answer {

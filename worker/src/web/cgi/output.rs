@@ -6,8 +6,9 @@ use crate::log::SCRIPT;
 use crate::net::idle::Activity;
 use crate::web::received::{Arrival, idle_for};
 use bytes::{Bytes, BytesMut};
-use hyper::body::SizeHint;
+use hyper::body::{Body, Frame, SizeHint};
 use std::io;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -168,17 +169,25 @@ impl Output {
     pub(super) const fn none() -> Self {
         Self { chunks: None, left: None }
     }
+}
 
-    pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+impl Body for Output {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let Some(chunks) = &mut self.chunks else { return Poll::Ready(None) };
         let poll = chunks.poll_recv(cx);
         if let (Some(left), Poll::Ready(Some(Ok(chunk)))) = (&mut self.left, &poll) {
             *left = left.saturating_sub(chunk.len() as u64);
         }
-        poll
+        poll.map(|chunk| chunk.map(|bytes| bytes.map(Frame::data)))
     }
 
-    pub(crate) fn size_hint(&self) -> SizeHint {
+    fn size_hint(&self) -> SizeHint {
         self.left.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }

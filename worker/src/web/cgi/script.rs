@@ -1,7 +1,7 @@
 //! Which script a request is for.
 
 use crate::web::files::{Kind, Root, open};
-use crate::web::router::Rest;
+use crate::web::path::Rest;
 use percent_encoding::percent_decode_str;
 use std::ffi::OsString;
 use std::io;

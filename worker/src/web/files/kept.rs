@@ -1,97 +1,22 @@
 //! Small files that were asked for lately, in memory for as long as they stay as they are: what is to be known of
 //! that is one stat(2), instead of opening, reading and closing.
 
-use super::body::FileBody;
+use super::found::{Content, Found};
 use super::open::{Kind, Opened};
-use super::parts::Piece;
 use super::root::Root;
-use crate::web::body::Body;
+use super::state::State;
+use crate::web::file::read_now;
 use bytes::Bytes;
-use rustix::fs::{Stat, stat};
+use rustix::fs::stat;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 /// Octets kept of one directory in one process.
 const MOST: usize = 4 << 20;
 /// Octets of the largest file that is kept.
 const LARGEST: u64 = 64 << 10;
-/// How old the last change has to be: file systems count time in ticks, and of two changes within one tick the second
-/// would not be seen.
-const SETTLED: Duration = Duration::from_secs(2);
-
-/// What tells one state of a file from every other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct State {
-    file: (u64, u64),
-    size: i64,
-    written: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl State {
-    pub(super) fn of(stat: &Stat) -> Self {
-        Self {
-            file: (stat.st_dev, stat.st_ino),
-            size: stat.st_size,
-            written: (stat.st_mtime, stat.st_mtime_nsec as i64),
-            changed: (stat.st_ctime, stat.st_ctime_nsec as i64),
-        }
-    }
-
-    /// Whether the last change, by the clock of the inode, which nobody can set back, is long ago.
-    fn is_settled(&self) -> bool {
-        let (seconds, _) = self.written.max(self.changed);
-        let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.try_into().unwrap_or(0));
-        SystemTime::now().duration_since(changed).is_ok_and(|age| age > SETTLED)
-    }
-}
-
-/// The content of a file: open, or in memory.
-#[derive(Debug)]
-pub(super) enum Content {
-    Open(Arc<OwnedFd>),
-    Kept(Bytes),
-}
-
-impl Content {
-    /// The octets from `start` up to `end`, as the body of an answer.
-    pub(super) fn part(&self, start: u64, end: u64) -> Body {
-        match self {
-            Self::Open(file) => Body::File(FileBody::new(Arc::clone(file), start, end)),
-            Self::Kept(octets) => Body::Full(octets.slice(start as usize..end as usize)),
-        }
-    }
-
-    /// The same, as a piece of one.
-    pub(super) fn piece(&self, start: u64, end: u64) -> Piece {
-        match self {
-            Self::Open(file) => Piece::Part(FileBody::new(Arc::clone(file), start, end)),
-            Self::Kept(octets) => Piece::Octets(octets.slice(start as usize..end as usize)),
-        }
-    }
-}
-
-/// A file or directory that was found.
-#[derive(Debug)]
-pub(super) struct Found {
-    pub(super) content: Content,
-    pub(super) kind: Kind,
-    /// Octets in it.
-    pub(super) size: u64,
-    /// When it was written last.
-    pub(super) modified: SystemTime,
-}
-
-impl From<Opened> for Found {
-    fn from(Opened { fd, kind, size, modified, .. }: Opened) -> Self {
-        Self { content: Content::Open(Arc::new(fd)), kind, size, modified }
-    }
-}
-
 /// A file in memory.
 #[derive(Debug)]
 struct Entry {
@@ -140,7 +65,7 @@ impl KeptFiles {
     pub(super) fn keep(&self, root: &Root, path: &Path, opened: Opened) -> Found {
         let Opened { kind, size, modified, state, at_once, .. } = opened;
         let suits = at_once && kind == Kind::File && size <= LARGEST && state.is_settled();
-        let octets = if suits { super::body::read_now(&opened.fd, size as usize) } else { None };
+        let octets = if suits { read_now(&opened.fd, size as usize) } else { None };
         let Some(octets) = octets else { return opened.into() };
         let entry = Entry { path: root.path().join(path), state, octets: octets.clone(), modified };
         let mut entries = self.0.borrow_mut();
@@ -163,6 +88,7 @@ mod tests {
     use crate::testing::Directory;
     use rustix::fs::ResolveFlags;
     use std::fs::{self, File};
+    use std::time::Duration;
 
     /// A file that was written an hour ago, as far as a program can say so.
     fn write(path: &Path, content: &[u8]) {

@@ -1,7 +1,7 @@
 //! The path service `static`: files of a directory, and nothing outside of it.
 
-mod body;
 mod encoding;
+mod found;
 mod kept;
 mod kind;
 mod listing;
@@ -10,26 +10,32 @@ mod parts;
 mod range;
 mod respond;
 mod root;
+mod state;
 
-pub(crate) use body::FileBody;
 pub(in crate::web) use encoding::accepts;
 pub(in crate::web) use kind::Kinds;
 pub(in crate::web) use open::{Kind, open};
-pub(crate) use parts::Parts;
+pub(in crate::web) use parts::Parts;
 pub(in crate::web) use range::Range;
 pub(in crate::web) use respond::{Validators, has_other, is_fresh, range};
 pub(in crate::web) use root::Root;
 
 use super::answer::{Answer, HTML, content, failure, not_found, unless_reading};
-use super::router::Rest;
+use super::client::Client;
+use super::path::Rest;
+use super::received::Asked;
+use super::service::{Answering, Service};
 use crate::log::Throttle;
+use found::Found;
 use hyper::header::{CONTENT_ENCODING, HeaderValue, LOCATION, VARY};
 use hyper::{Request, StatusCode};
 use jackfield_shared::config::{CacheTimeout, DEFAULT_CACHE_TIMEOUT, StaticOptions, StaticService};
-use kept::{Found, KeptFiles};
+use jackfield_shared::ipc::FromWorker;
+use kept::KeptFiles;
 use rustix::io::Errno;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::{debug, error};
@@ -81,7 +87,7 @@ impl Files {
     }
 
     /// Answers a request for `rest`, the path below the service's own.
-    pub(crate) async fn answer<B>(&self, request: &Request<B>, rest: Rest<'_>) -> Answer {
+    async fn respond<B>(&self, request: &Request<B>, rest: Rest<'_>) -> Answer {
         let asked = request.headers();
         if let Some(answer) = unless_reading(request.method(), asked) {
             return answer;
@@ -92,11 +98,6 @@ impl Files {
             Ok(None) => self.otherwise(request).await,
             Err(answer) => answer,
         }
-    }
-
-    /// Why this process had better be replaced, said now and then.
-    pub(crate) fn outdated(&self) -> Option<String> {
-        self.root.outdated(&self.outdated)
     }
 
     /// What there is at `path`: nothing, or an answer, or the answer that it can't be had.
@@ -225,6 +226,18 @@ impl Files {
                 Some(failure(asked, StatusCode::INTERNAL_SERVER_ERROR, text))
             }
         }
+    }
+}
+
+impl Service for Files {
+    fn answer<'a>(&'a self, request: &'a mut Asked, rest: Rest<'a>, client: &'a Rc<Client>) -> Answering<'a> {
+        Box::pin(async move {
+            let answer = self.respond(request, rest).await;
+            if let Some(reason) = self.root.outdated(&self.outdated) {
+                client.context.controller.send(FromWorker::Outdated { reason });
+            }
+            answer
+        })
     }
 }
 

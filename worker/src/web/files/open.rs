@@ -1,7 +1,7 @@
 //! Opening files below a directory, and never outside of it.
 
-use super::kept::State;
 use super::root::Root;
+use super::state::State;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2, statat};
 use rustix::io::Errno;
 use std::io;

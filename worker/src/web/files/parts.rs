@@ -1,16 +1,18 @@
 //! Several parts of a file in one answer: `multipart/byteranges` (RFC 9110, section 14.6).
 
-use super::body::FileBody;
-use super::kept::Content;
+use super::found::Content;
+use crate::web::body::Pieces;
+use crate::web::file::FileBody;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::fmt::Write;
 use std::io;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// Something that is sent after another.
 #[derive(Debug)]
-pub(super) enum Piece {
+enum Piece {
     Octets(Bytes),
     Part(FileBody),
 }
@@ -18,6 +20,15 @@ pub(super) enum Piece {
 /// The parts and what stands between them.
 #[derive(Debug)]
 pub(crate) struct Parts(VecDeque<Piece>);
+
+impl Piece {
+    fn of(file: &Content, start: u64, end: u64) -> Self {
+        match file {
+            Content::Open(file) => Self::Part(FileBody::new(Arc::clone(file), start, end)),
+            Content::Kept(bytes) => Self::Octets(bytes.slice(start as usize..end as usize)),
+        }
+    }
+}
 
 impl Parts {
     /// Parts of a file of `size` octets and a media type; they are separated by `boundary`.
@@ -32,7 +43,7 @@ impl Parts {
                 end - 1
             );
             pieces.push_back(Piece::Octets(text.into()));
-            pieces.push_back(file.piece(*start, *end));
+            pieces.push_back(Piece::of(file, *start, *end));
         }
         pieces.push_back(Piece::Octets(format!("\r\n--{boundary}--\r\n").into()));
         Self(pieces)
@@ -42,9 +53,10 @@ impl Parts {
     pub(in crate::web) fn around(before: Bytes, part: FileBody, after: Bytes) -> Self {
         Self([Piece::Octets(before), Piece::Part(part), Piece::Octets(after)].into())
     }
+}
 
-    /// Octets that have not been sent yet.
-    pub(crate) fn remaining(&self) -> u64 {
+impl Pieces for Parts {
+    fn remaining(&self) -> u64 {
         let length = |piece: &Piece| match piece {
             Piece::Octets(text) => text.len() as u64,
             Piece::Part(part) => part.remaining(),
@@ -52,7 +64,7 @@ impl Parts {
         self.0.iter().map(length).sum()
     }
 
-    pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         loop {
             let chunk = match self.0.front_mut() {
                 None => return Poll::Ready(None),

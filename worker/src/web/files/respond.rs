@@ -1,6 +1,6 @@
 //! The response for a file: whether it has to be sent, and which part of it (RFC 9110, sections 13 and 14).
 
-use super::kept::{Content, Found};
+use super::found::{Content, Found};
 use super::parts::Parts;
 use super::range::Range;
 use crate::fields::set;
@@ -123,7 +123,7 @@ fn several(file: &Content, parts: &[(u64, u64)], size: u64, kind: &HeaderValue) 
     let boundary =
         getrandom::u64().map_or_else(|_| "jackfield".into(), |number| format!("jackfield-{number:016x}"));
     let body = Parts::new(file, parts, size, kind.to_str().unwrap_or_default(), &boundary);
-    let mut response = with(StatusCode::PARTIAL_CONTENT, Body::Parts(Box::new(body)), kind.clone());
+    let mut response = with(StatusCode::PARTIAL_CONTENT, Body::Pieces(Box::new(body)), kind.clone());
     set(response.headers_mut(), CONTENT_TYPE, &format!("multipart/byteranges; boundary={boundary}"));
     response
 }

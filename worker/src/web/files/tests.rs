@@ -31,7 +31,7 @@ fn site(change: impl FnOnce(&mut StaticOptions)) -> Site {
 impl Site {
     async fn ask(&self, request: Request<()>) -> Answer {
         let path = request.uri().path().to_owned();
-        self.files.answer(&request, Rest::of(&path)).await
+        self.files.respond(&request, Rest::of(&path)).await
     }
 
     async fn get(&self, path: &str, headers: &[(HeaderName, &str)]) -> Answer {

@@ -1,8 +1,9 @@
 //! One request to one backend.
 
-use super::body::{Proxied, Upload};
+use super::body::Proxied;
 use super::headers::Outgoing;
 use super::pool::{self, MOST_FIELDS, Pool};
+use super::upload::Upload;
 use crate::backends::Backend;
 use crate::connect::ConnectError;
 use crate::web::received::idle_for;

@@ -4,21 +4,20 @@
 use super::websocket::Handshake;
 use crate::fields::{has_token, items, set};
 use crate::net::stream::Peer;
-use crate::web::answer::{Answer, Asked, failure};
-use crate::web::connection::Client;
-use crate::web::router::Rest;
+use crate::web::answer::{Answer, failure};
+use crate::web::client::Client;
+use crate::web::hop_by_hop::remove_hop_by_hop;
+use crate::web::path::Rest;
+use crate::web::received::Asked;
 use hyper::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, Entry, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, TE,
-    TRANSFER_ENCODING, UPGRADE, VIA,
+    CONTENT_LENGTH, EXPECT, Entry, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, TE,
+    TRANSFER_ENCODING, VIA,
 };
 use hyper::http::uri::{Authority, Scheme};
 use hyper::{Request, StatusCode, Uri, Version};
 use jackfield_shared::config::{self, Reverseproxy};
 use std::net::IpAddr;
 
-const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
@@ -160,22 +159,6 @@ pub(in crate::web) const GOES_ROUND: &str =
 pub(in crate::web) fn looped(asked: &HeaderMap) -> Answer {
     let text = "The way to the server behind this address leads round in circles.";
     failure(asked, StatusCode::LOOP_DETECTED, text)
-}
-
-/// Takes out what is for the next hop only: the fields that say so, and those that `Connection` names.
-pub(in crate::web) fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    // Nearly all say no more than this.
-    let usual = |value: &HeaderValue| matches!(value.as_bytes(), b"close" | b"keep-alive");
-    if headers.get_all(CONNECTION).iter().any(|value| !usual(value)) {
-        let named: Vec<HeaderName> =
-            items(headers, &CONNECTION).filter_map(|name| name.parse().ok()).collect();
-        for name in named {
-            headers.remove(name);
-        }
-    }
-    for name in [CONNECTION, HTTP2_SETTINGS, KEEP_ALIVE, PROXY_CONNECTION, TE, TRANSFER_ENCODING, UPGRADE] {
-        headers.remove(name);
-    }
 }
 
 /// Takes out fields whose names have an underscore: backends that make variables of them (CGI, WSGI) take them for those

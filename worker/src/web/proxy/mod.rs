@@ -6,20 +6,21 @@ mod exchange;
 mod headers;
 mod pool;
 mod tunnel;
+mod upload;
 mod websocket;
 
-pub(crate) use body::Proxied;
-pub(in crate::web) use headers::{GOES_ROUND, add_hop, goes_round, looped, remove_hop_by_hop};
+pub(in crate::web) use headers::{GOES_ROUND, add_hop, goes_round, looped};
 
-use super::answer::{Answer, Asked, failure, too_long};
-use super::connection::Client;
-use super::router::Rest;
+use super::answer::{Answer, failure, too_long};
+use super::client::Client;
+use super::path::Rest;
+use super::received::Asked;
+use super::service::{Answering, Service};
 use crate::backends::{Backend, Backends};
 use crate::connect::Means;
 use crate::drain::Drain;
 use crate::log::Throttle;
 use crate::net::pipes::Pipes;
-use body::Upload;
 use exchange::{Failure, Kind, exchange};
 use headers::Outgoing;
 use hyper::{Method, StatusCode};
@@ -29,6 +30,8 @@ use pool::Pool;
 use std::rc::Rc;
 use std::time::Duration;
 use tracing::error;
+use tunnel::Joined;
+use upload::Upload;
 use websocket::Handshake;
 
 /// How often it is reported that no backend answers.
@@ -54,18 +57,8 @@ impl Proxy {
         Ok(Self { config: config.clone(), backends, pools, pipes, failing })
     }
 
-    /// Takes the files of TLS as they are now.
-    pub(crate) fn renew(&self, files: &Files) -> Result<(), String> {
-        self.backends.renew(files)
-    }
-
-    /// Begins to check the backends, until draining begins.
-    pub(crate) fn begin(&self, drain: &Drain) {
-        self.backends.begin(drain);
-    }
-
     /// Carries a request to a backend, and its answer back.
-    pub(crate) async fn answer(&self, request: &mut Asked, rest: Rest<'_>, client: &Rc<Client>) -> Answer {
+    async fn carry(&self, request: &mut Asked, rest: Rest<'_>, client: &Rc<Client>) -> Answer {
         let handshake = match Handshake::of(request) {
             Ok(handshake) => handshake,
             Err(e) => {
@@ -83,7 +76,7 @@ impl Proxy {
             }
             return looped(request.headers());
         }
-        let limit = client.site.options.max_body_size;
+        let limit = client.options.max_body_size;
         let mut upload = Upload::of(request, limit);
         let mut failures = Vec::new();
         let backends = self.backends.order(client.peer);
@@ -93,13 +86,15 @@ impl Proxy {
             let outgoing =
                 Outgoing { request, handshake, rest, client, config: &self.config, host: &pool.host };
             match exchange(backend, pool, &outgoing, &mut upload, self.config.timeout).await {
-                Ok(answer) => match tunnel::unless_upgraded(answer, request, handshake, client, self) {
-                    Ok(answer) => return answer,
-                    Err(reason) => {
-                        failures.push(Failure::sent(backend, reason));
-                        break;
+                Ok(answer) => {
+                    match tunnel::unless_upgraded(answer, request, handshake, client, self.joined()) {
+                        Ok(answer) => return answer,
+                        Err(reason) => {
+                            failures.push(Failure::sent(backend, reason));
+                            break;
+                        }
                     }
-                },
+                }
                 Err(failure) => {
                     let again = failure.kind == Kind::NotSent;
                     failures.push(failure);
@@ -125,12 +120,30 @@ impl Proxy {
         failure(request.headers(), status, text)
     }
 
+    fn joined(&self) -> Joined {
+        Joined { pipes: Rc::clone(&self.pipes), idle_timeout: self.config.idle_timeout }
+    }
+
     fn report(&self, failures: &[Failure], client: &Client) {
         if let Some(quiet) = self.failing.pass() {
             let more = if quiet > 0 { format!(" ({quiet} more requests before)") } else { String::new() };
             let failures: Vec<_> = failures.iter().map(ToString::to_string).collect();
             error!("{}: no answer from a backend: {}{more}", client.peer, failures.join("; "));
         }
+    }
+}
+
+impl Service for Proxy {
+    fn answer<'a>(&'a self, request: &'a mut Asked, rest: Rest<'a>, client: &'a Rc<Client>) -> Answering<'a> {
+        Box::pin(self.carry(request, rest, client))
+    }
+
+    fn renew(&self, files: &Files) -> Result<(), String> {
+        self.backends.renew(files)
+    }
+
+    fn begin(&self, drain: &Drain) {
+        self.backends.begin(drain);
     }
 }
 

@@ -1,9 +1,9 @@
 //! Connections to a backend, kept between requests.
 
-use super::body::Uploading;
+use super::upload::Uploading;
 use crate::connect::{ConnectError, Connector};
 use crate::net::stream::Stream;
-use crate::web::connection::LocalExecutor;
+use crate::web::executor::LocalExecutor;
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper::header::HeaderValue;

@@ -1,17 +1,17 @@
 //! Connections that go on as another protocol, such as WebSocket: after the backend's 101, octets are carried both
 //! ways like those of a relay.
 
-use super::Proxy;
 use super::body::Proxied;
-use super::headers::remove_hop_by_hop;
 use super::websocket::Handshake;
 use crate::net::pipes::Pipes;
 use crate::net::prefixed::Prefixed;
 use crate::net::pump::{self, Tools, pump};
 use crate::net::stream::Stream;
-use crate::web::answer::{Answer, Asked};
+use crate::web::answer::Answer;
 use crate::web::body::Body;
-use crate::web::connection::Client;
+use crate::web::client::Client;
+use crate::web::hop_by_hop::remove_hop_by_hop;
+use crate::web::received::Asked;
 use crate::web::upgrade::{busy_of, stream_of};
 use bytes::Bytes;
 use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
@@ -27,6 +27,13 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::task::spawn_local;
 use tracing::debug;
 
+/// How connections that go on as another protocol are carried.
+pub(super) struct Joined {
+    pub(super) pipes: Rc<Pipes>,
+    /// How long nothing may move; zero: any time.
+    pub(super) idle_timeout: Duration,
+}
+
 /// Makes the backend's answer the client's; if it consents to another protocol, the connections are joined from then on.
 ///
 /// # Errors
@@ -36,7 +43,7 @@ pub(super) fn unless_upgraded(
     request: &mut Asked,
     handshake: Option<&Handshake>,
     client: &Rc<Client>,
-    proxy: &Proxy,
+    joined: Joined,
 ) -> Result<Answer, String> {
     let (by_two, status) = (answer.version() == Version::HTTP_2, answer.status());
     let mut codings = answer.headers().get_all(TRANSFER_ENCODING).iter().peekable();
@@ -61,7 +68,7 @@ pub(super) fn unless_upgraded(
         if request.method() == Method::CONNECT && status.is_success() {
             return Err(format!("it answered {status} to a WebSocket handshake"));
         }
-        return Ok(answer.map(|content| Body::Proxied(Box::new(content))));
+        return Ok(answer.map(|content| Body::Foreign(Box::pin(content))));
     }
     let headers = answer.headers_mut();
     let status = match handshake {
@@ -73,11 +80,11 @@ pub(super) fn unless_upgraded(
     }
     let (from_client, from_backend) = (hyper::upgrade::on(&mut *request), hyper::upgrade::on(&mut answer));
     let busy = busy_of(request);
-    let (client, pipes, idle) = (Rc::clone(client), Rc::clone(&proxy.pipes), proxy.config.idle_timeout);
+    let (client, Joined { pipes, idle_timeout }) = (Rc::clone(client), joined);
     let (mut head, in_use) = answer.into_parts();
     head.status = status;
     spawn_local(async move {
-        let joined = join(from_client, from_backend, &client, &pipes, idle);
+        let joined = join(from_client, from_backend, &client, &pipes, idle_timeout);
         tokio::select! {
             result = joined => if let Err(e) = result {
                 debug!("{}: upgraded connection: {e}", client.peer);

@@ -2,7 +2,7 @@
 //! with a `:protocol` in HTTP/2 (RFC 8441), which has no key and no proof that it was read.
 
 use crate::fields::{has_token, set};
-use crate::web::answer::Asked;
+use crate::web::received::Asked;
 use crate::websocket::{accept_key, is_extended_connect, new_key};
 use hyper::ext::Protocol;
 use hyper::header::{CONNECTION, HeaderMap, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};

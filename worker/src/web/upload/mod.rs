@@ -5,14 +5,18 @@ mod chunk;
 mod form;
 mod progress;
 mod receive;
+mod refusal;
 mod store;
 mod sweep;
 
-use super::answer::{Answer, Asked, failure};
+use super::answer::not_found;
+use super::answer::{Answer, failure};
 use super::body::Body;
-use super::connection::Client;
+use super::client::Client;
+use super::path::Rest;
 use super::query::query;
-use super::received::Fault;
+use super::received::Asked;
+use super::service::{Answering, Service};
 use crate::drain::Drain;
 use crate::log::Throttle;
 use crate::wamp::Router;
@@ -21,7 +25,9 @@ use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 use jackfield_shared::config::UploadService;
 use progress::Progress;
+use refusal::Refusal;
 use rustix::io::Errno;
+use std::future::ready;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
@@ -44,35 +50,6 @@ pub(crate) struct Upload {
     failing: Throttle,
 }
 
-/// Why a chunk is not taken.
-#[derive(Debug)]
-enum Refusal {
-    /// It is not as it should be.
-    Wrong(StatusCode, String),
-    /// It did not come as it should.
-    Fault(Fault),
-    /// It can't be kept.
-    Disk(io::Error),
-}
-
-impl Refusal {
-    fn wrong(text: impl Into<String>) -> Self {
-        Self::Wrong(StatusCode::BAD_REQUEST, text.into())
-    }
-}
-
-impl From<(StatusCode, String)> for Refusal {
-    fn from((status, text): (StatusCode, String)) -> Self {
-        Self::Wrong(status, text)
-    }
-}
-
-impl From<io::Error> for Refusal {
-    fn from(error: io::Error) -> Self {
-        Self::Disk(error)
-    }
-}
-
 impl Upload {
     /// What the configuration asks for; the error says what is missing.
     pub(crate) fn new(config: &UploadService, router: Option<&Rc<Router>>) -> Result<Self, String> {
@@ -85,16 +62,8 @@ impl Upload {
         Ok(Self { config: config.clone(), store, progress, failing: Throttle::new(REPORT) })
     }
 
-    /// Begins to remove what nobody goes on with, until draining begins.
-    pub(crate) fn begin(&self, drain: &Drain) {
-        let age = self.config.options.incomplete_timeout;
-        if !age.is_zero() {
-            spawn_local(sweep::sweep(self.store.clone(), age, drain.clone()));
-        }
-    }
-
     /// Takes a chunk, or says whether it is there.
-    pub(crate) async fn answer(&self, request: &mut Asked, client: &Rc<Client>) -> Answer {
+    async fn respond(&self, request: &mut Asked, client: &Rc<Client>) -> Answer {
         let said = match *request.method() {
             Method::GET | Method::HEAD => self.ask(request).await.map(|state| match state {
                 // Clients take every other status of success, and most failures for good ones or for the end.
@@ -131,7 +100,7 @@ impl Upload {
     }
 
     async fn take(&self, request: &mut Asked, client: &Client) -> Result<(), Refusal> {
-        let limit = client.site.options.max_body_size;
+        let limit = client.options.max_body_size;
         let (chunk, part, fields) = receive::receive(request, &self.store, &self.config, limit).await?;
         let wanted = self.progress.as_ref().map(|progress| progress.wanted(&fields)).transpose()?.flatten();
         let (store, putting) = (self.store.clone(), chunk.clone());
@@ -169,5 +138,23 @@ impl Upload {
             return failure(asked, StatusCode::INSUFFICIENT_STORAGE, text);
         }
         failure(asked, StatusCode::INTERNAL_SERVER_ERROR, "The server can't keep this file now.")
+    }
+}
+
+impl Service for Upload {
+    fn answer<'a>(&'a self, request: &'a mut Asked, rest: Rest<'a>, client: &'a Rc<Client>) -> Answering<'a> {
+        if rest.is_root() {
+            Box::pin(self.respond(request, client))
+        } else {
+            Box::pin(ready(not_found(request.headers())))
+        }
+    }
+
+    fn begin(&self, drain: &Drain) {
+        // What nobody goes on with is removed.
+        let age = self.config.options.incomplete_timeout;
+        if !age.is_zero() {
+            spawn_local(sweep::sweep(self.store.clone(), age, drain.clone()));
+        }
     }
 }

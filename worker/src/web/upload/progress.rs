@@ -1,7 +1,7 @@
 //! Events of the progress of uploads, as Crossbar.io publishes them.
 
-use super::Refusal;
 use super::chunk::Chunk;
+use super::refusal::Refusal;
 use super::store::{Put, State};
 use crate::wamp::{Embedded, Failure, Reply, Router};
 use jackfield_shared::config::{FormFields, UploadService};

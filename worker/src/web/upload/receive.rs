@@ -1,11 +1,11 @@
 //! The content of a request that sends a chunk.
 
-use super::Refusal;
 use super::chunk::Chunk;
 use super::form::{Event, Form};
+use super::refusal::Refusal;
 use super::store::{Part, Store};
-use crate::web::answer::Asked;
 use crate::web::query::query;
+use crate::web::received::Asked;
 use crate::web::received::Received;
 use bytes::{Bytes, BytesMut};
 use hyper::StatusCode;

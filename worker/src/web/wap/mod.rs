@@ -2,12 +2,14 @@
 
 mod pattern;
 
-use super::answer::{Answer, Asked, HTML, content, failure, not_found, too_long};
-use super::connection::Client;
+use super::answer::JSON;
+use super::answer::{Answer, HTML, content, failure, not_found, too_long};
+use super::client::Client;
 use super::content::{Failure as ContentFailure, limit, read};
-use super::json::JSON;
+use super::path::Rest;
 use super::query::query;
-use super::router::Rest;
+use super::received::Asked;
+use super::service::{Answering, Service};
 use crate::log::{Also, Throttle};
 use crate::wamp::{Embedded, Reply, Router};
 use hyper::header::{ACCEPT, CONTENT_TYPE};
@@ -83,7 +85,7 @@ impl Wap {
         Ok(Self { routes, templates, session, failing: Throttle::new(REPORT) })
     }
 
-    pub(crate) async fn answer(&self, request: &mut Asked, rest: Rest<'_>, client: &Client) -> Answer {
+    async fn respond(&self, request: &mut Asked, rest: Rest<'_>, client: &Client) -> Answer {
         let method = match *request.method() {
             Method::HEAD => Method::GET,
             ref other => other.clone(),
@@ -112,7 +114,7 @@ impl Wap {
         if method == Method::POST {
             let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
             let kind = kind.unwrap_or("application/octet-stream").to_owned();
-            let longest = limit([0, client.site.options.max_body_size]);
+            let longest = limit([0, client.options.max_body_size]);
             match read(request, longest).await {
                 Ok(data) if data.is_empty() => {}
                 Ok(data) => {
@@ -177,5 +179,11 @@ impl Wap {
         let first = json(args).and_then(|args| args.get(0).cloned());
         let named = json(kwargs).filter(|kwargs| kwargs.as_object().is_some_and(|kwargs| !kwargs.is_empty()));
         Ok(first.or(named).unwrap_or_else(|| Json::Object(Map::new())))
+    }
+}
+
+impl Service for Wap {
+    fn answer<'a>(&'a self, request: &'a mut Asked, rest: Rest<'a>, client: &'a Rc<Client>) -> Answering<'a> {
+        Box::pin(self.respond(request, rest, client))
     }
 }

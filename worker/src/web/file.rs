@@ -1,6 +1,6 @@
 //! The content of a file, sent piece by piece.
 
-use crate::web::sendfile::{LONGEST, Outlet};
+use super::sendfile::{LONGEST, Outlet};
 use bytes::Bytes;
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use std::future::Future;
