@@ -1,51 +1,12 @@
-//! The web server: HTTP/1.1 and HTTP/2, routing by path, services.
+//! The web server: HTTP/1.1 and HTTP/2 (`engine`), the path services (`services`), and the paths of a transport (`site`).
 
-mod accept;
-mod access;
-mod answer;
-mod archive;
-mod body;
-mod bridge;
-mod cgi;
-mod client;
-mod clock;
-mod connection;
-mod content;
-mod cors;
-mod executor;
-mod file;
-mod files;
-mod frames;
-mod hop_by_hop;
-mod json;
-mod local_redirect;
-mod longpoll;
-mod nodeinfo;
-mod nothing;
-mod pages;
-mod path;
-mod proxy;
-mod query;
-mod received;
-mod redirect;
-mod refusal;
-mod request;
-mod router;
-mod sendfile;
-mod service;
+mod engine;
 mod services;
 mod site;
-mod streams;
-mod upgrade;
-mod upload;
-mod wap;
-mod watched;
-mod websocket;
-mod websocket_proxy;
 
-pub use archive::{FETCHER, Order, run_fetcher};
-pub(crate) use client::Client;
-pub(crate) use connection::{Error, Http, serve};
-pub(crate) use refusal::without_tls;
+pub(crate) use engine::client::Client;
+pub(crate) use engine::connection::{Error, Http, serve};
+pub(crate) use engine::refusal::without_tls;
+pub(crate) use services::Websocket;
+pub use services::{FETCHER, Order, run_fetcher};
 pub(crate) use site::Site;
-pub(crate) use websocket::Websocket;

@@ -1,15 +1,12 @@
 //! Everything that one transport serves over HTTP.
 
-use super::answer::{Answer, not_found};
-use super::client::Client;
-use super::connection;
-use super::local_redirect::{self, LocalRedirect};
-use super::path::Rest;
-use super::received::Asked;
-use super::router::Routes;
-use super::service::Service;
-use super::services;
-use super::websocket::Websocket;
+use super::engine::answer::{Answer, not_found};
+use super::engine::client::Client;
+use super::engine::connection;
+use super::engine::local_redirect::{self, LocalRedirect};
+use super::engine::path::Rest;
+use super::engine::received::Asked;
+use super::services::{self, Routes, Service, Websocket};
 use crate::connect::Means;
 use crate::drain::Drain;
 use crate::websocket;

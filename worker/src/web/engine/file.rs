@@ -1,0 +1,169 @@
+//! The content of a file, sent piece by piece.
+
+use super::sendfile::{LONGEST, Outlet};
+use bytes::Bytes;
+use rustix::io::{Errno, ReadWriteFlags, preadv2};
+use std::future::Future;
+use std::io::{self, IoSliceMut};
+use std::os::fd::OwnedFd;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::task::{JoinHandle, spawn_blocking};
+
+/// Octets read at once.
+const CHUNK: u64 = 128 << 10;
+
+/// Octets from which on it costs less to have the kernel send them than to read and write them.
+const WORTH_SENDING: u64 = 32 << 10;
+
+/// A part of a file. What the kernel has in its cache is read at once; for the disk, a helper thread waits.
+#[derive(Debug)]
+pub(crate) struct FileBody {
+    file: Arc<OwnedFd>,
+    at: u64,
+    end: u64,
+    reading: Option<JoinHandle<io::Result<Bytes>>>,
+    /// Where the kernel may send it.
+    outlet: Option<Outlet>,
+}
+
+impl FileBody {
+    /// The octets of `file` from `start` up to `end`.
+    pub(crate) const fn new(file: Arc<OwnedFd>, start: u64, end: u64) -> Self {
+        Self { file, at: start, end, reading: None, outlet: None }
+    }
+
+    /// Octets that have not been sent yet.
+    pub(crate) const fn remaining(&self) -> u64 {
+        self.end - self.at
+    }
+
+    /// Has the kernel send it, as far as that needs no disk.
+    pub(crate) fn send_by(&mut self, outlet: Outlet) {
+        self.outlet = Some(outlet);
+    }
+
+    pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        if self.at >= self.end {
+            return Poll::Ready(None);
+        }
+        if let Some(outlet) = self.outlet.as_ref().filter(|_| self.remaining() >= WORTH_SENDING) {
+            let length = cached(&self.file, self.at, self.remaining().min(LONGEST));
+            if length > 0 {
+                let promised = outlet.promise(&self.file, self.at, length);
+                self.at += length;
+                return Poll::Ready(Some(Ok(promised)));
+            }
+        }
+        let octets = match ready!(self.poll_read(cx)) {
+            Ok(octets) => octets,
+            Err(e) => {
+                self.at = self.end;
+                return Poll::Ready(Some(Err(e)));
+            }
+        };
+        self.at += octets.len() as u64;
+        Poll::Ready(Some(Ok(octets)))
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
+        loop {
+            if let Some(reading) = &mut self.reading {
+                let octets = ready!(Pin::new(reading).poll(cx));
+                self.reading = None;
+                return Poll::Ready(octets.map_err(io::Error::other).flatten());
+            }
+            let length = self.remaining().min(CHUNK) as usize;
+            match read(&self.file, self.at, length, ReadWriteFlags::NOWAIT) {
+                Err(e)
+                    if matches!(
+                        Errno::from_io_error(&e),
+                        Some(Errno::AGAIN | Errno::OPNOTSUPP | Errno::NOSYS)
+                    ) =>
+                {
+                    let (file, at) = (Arc::clone(&self.file), self.at);
+                    let read = move || read(&file, at, length, ReadWriteFlags::empty());
+                    self.reading = Some(spawn_blocking(read));
+                }
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+}
+
+/// Up to `length` octets, at least one.
+fn read(file: &OwnedFd, at: u64, length: usize, flags: ReadWriteFlags) -> io::Result<Bytes> {
+    let mut octets = vec![0; length];
+    let count = loop {
+        match preadv2(file, &mut [IoSliceMut::new(&mut octets)], at, flags) {
+            Err(Errno::INTR) => {}
+            result => break result?,
+        }
+    };
+    if count == 0 {
+        let text = "the file has become shorter while it was sent";
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
+    }
+    octets.truncate(count);
+    Ok(octets.into())
+}
+
+/// How much of `length` octets from `at` on the kernel has in its cache, as far as a look at every chunk can tell.
+fn cached(file: &OwnedFd, at: u64, length: u64) -> u64 {
+    let is_cached = |at| preadv2(file, &mut [IoSliceMut::new(&mut [0])], at, ReadWriteFlags::NOWAIT) == Ok(1);
+    let mut known = 0;
+    while known < length {
+        let next = (known + CHUNK).min(length);
+        if !(is_cached(at + known) && is_cached(at + next - 1)) {
+            break;
+        }
+        known = next;
+    }
+    known
+}
+
+/// The first `length` octets, if they are there and need no disk.
+pub(in crate::web) fn read_now(file: &OwnedFd, length: usize) -> Option<Bytes> {
+    if length == 0 {
+        return Some(Bytes::new());
+    }
+    read(file, 0, length, ReadWriteFlags::NOWAIT).ok().filter(|octets| octets.len() == length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Directory;
+    use std::fs::{self, File};
+    use std::future::poll_fn;
+
+    async fn content(mut body: FileBody) -> io::Result<Vec<u8>> {
+        let mut got = Vec::new();
+        while let Some(octets) = poll_fn(|cx| body.poll_chunk(cx)).await {
+            got.extend_from_slice(&octets?);
+        }
+        Ok(got)
+    }
+
+    #[tokio::test]
+    async fn a_part_is_sent_whole() {
+        let dir = Directory::new();
+        let path = dir.path().join("file");
+        let octets: Vec<u8> = (0..1_000_000u32).map(|i| (i % 251) as u8).collect();
+        fs::write(&path, &octets).unwrap();
+        let open = || Arc::new(OwnedFd::from(File::open(&path).unwrap()));
+        assert!(content(FileBody::new(open(), 0, 1_000_000)).await.unwrap() == octets);
+        assert!(content(FileBody::new(open(), 5, 200_005)).await.unwrap() == octets[5..200_005]);
+        assert!(content(FileBody::new(open(), 7, 7)).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_file_that_shrinks_is_an_error_and_not_padded() {
+        let dir = Directory::new();
+        let path = dir.path().join("file");
+        fs::write(&path, "short").unwrap();
+        let body = FileBody::new(Arc::new(File::open(&path).unwrap().into()), 0, 10);
+        assert_eq!(content(body).await.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+}

@@ -1,0 +1,23 @@
+//! Connections of HTTP, from the socket to the request and from the answer to the socket. It knows no service.
+
+pub(super) mod accept;
+mod access;
+pub(super) mod answer;
+pub(super) mod body;
+pub(super) mod client;
+mod clock;
+pub(super) mod connection;
+pub(super) mod executor;
+pub(super) mod file;
+mod frames;
+pub(super) mod hop_by_hop;
+pub(super) mod local_redirect;
+pub(super) mod pages;
+pub(super) mod path;
+pub(super) mod received;
+pub(super) mod refusal;
+mod request;
+mod sendfile;
+mod streams;
+pub(super) mod upgrade;
+mod watched;

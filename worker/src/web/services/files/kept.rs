@@ -1,0 +1,172 @@
+//! Small files that were asked for lately, in memory for as long as they stay as they are: what is to be known of
+//! that is one stat(2), instead of opening, reading and closing.
+
+use super::found::{Content, Found};
+use super::open::{Kind, Opened};
+use super::root::Root;
+use super::state::State;
+use crate::web::engine::file::read_now;
+use bytes::Bytes;
+use rustix::fs::stat;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// Octets kept of one directory in one process.
+const MOST: usize = 4 << 20;
+/// Octets of the largest file that is kept.
+const LARGEST: u64 = 64 << 10;
+/// A file in memory.
+#[derive(Debug)]
+struct Entry {
+    /// The whole path.
+    path: PathBuf,
+    state: State,
+    octets: Bytes,
+    modified: SystemTime,
+}
+
+/// The files of one directory that are kept, by their paths below it.
+#[derive(Debug, Default)]
+pub(super) struct KeptFiles(RefCell<Entries>);
+
+#[derive(Debug, Default)]
+struct Entries {
+    files: HashMap<PathBuf, Entry>,
+    /// Octets of all.
+    size: usize,
+}
+
+impl Entries {
+    fn remove(&mut self, path: &Path) {
+        if let Some(entry) = self.files.remove(path) {
+            self.size -= entry.octets.len();
+        }
+    }
+}
+
+impl KeptFiles {
+    /// The file at `path`, if it is kept and still what it was.
+    pub(super) fn get(&self, path: &Path) -> Option<Found> {
+        let mut entries = self.0.borrow_mut();
+        let entry = entries.files.get(path)?;
+        // Whichever way the path leads now: it leads to the same file, unchanged.
+        if !stat(&entry.path).is_ok_and(|now| State::of(&now) == entry.state) {
+            entries.remove(path);
+            return None;
+        }
+        let (octets, modified) = (entry.octets.clone(), entry.modified);
+        let size = octets.len() as u64;
+        Some(Found { content: Content::Kept(octets), kind: Kind::File, size, modified })
+    }
+
+    /// Keeps what was opened, if it is small, settled and read at once.
+    pub(super) fn keep(&self, root: &Root, path: &Path, opened: Opened) -> Found {
+        let Opened { kind, size, modified, state, at_once, .. } = opened;
+        let suits = at_once && kind == Kind::File && size <= LARGEST && state.is_settled();
+        let octets = if suits { read_now(&opened.fd, size as usize) } else { None };
+        let Some(octets) = octets else { return opened.into() };
+        let entry = Entry { path: root.path().join(path), state, octets: octets.clone(), modified };
+        let mut entries = self.0.borrow_mut();
+        entries.remove(path);
+        while entries.size + octets.len() > MOST {
+            // Any: hash maps have no order that a client could know.
+            let Some(other) = entries.files.keys().next().cloned() else { break };
+            entries.remove(&other);
+        }
+        entries.size += octets.len();
+        entries.files.insert(path.to_owned(), entry);
+        Found { content: Content::Kept(octets), kind, size, modified }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::open::open_now;
+    use super::*;
+    use crate::testing::Directory;
+    use rustix::fs::ResolveFlags;
+    use std::fs::{self, File};
+    use std::time::Duration;
+
+    /// A file that was written an hour ago, as far as a program can say so.
+    fn write(path: &Path, content: &[u8]) {
+        fs::write(path, content).unwrap();
+        File::options().write(true).open(path).unwrap().set_modified(SystemTime::now() - HOUR).unwrap();
+    }
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    /// Keeps the file as if its inode had not been changed for long.
+    fn keep(kept: &KeptFiles, root: &Root, name: &str) -> Found {
+        let mut opened = open_now(root, Path::new(name), ResolveFlags::empty()).unwrap();
+        let real = opened.state;
+        opened.at_once = true;
+        opened.state.changed.0 -= 3600;
+        let found = kept.keep(root, Path::new(name), opened);
+        if let Some(entry) = kept.0.borrow_mut().files.get_mut(Path::new(name)) {
+            entry.state = real;
+        }
+        found
+    }
+
+    fn octets(found: Option<Found>) -> Option<Bytes> {
+        match found?.content {
+            Content::Kept(octets) => Some(octets),
+            Content::Open(_) => None,
+        }
+    }
+
+    #[test]
+    fn a_file_is_kept_until_anything_of_it_changes() {
+        let dir = Directory::new();
+        let (root, kept) = (Root::new(dir.path().into()), KeptFiles::default());
+        let path = dir.path().join("file");
+        let name = Path::new("file");
+        let get = || octets(kept.get(name));
+        write(&path, b"one");
+        assert_eq!(octets(Some(keep(&kept, &root, "file"))).unwrap(), "one");
+        assert_eq!(get().unwrap(), "one");
+        // The same size, and the time of its content set back: the time of the inode tells.
+        write(&path, b"two");
+        assert!(get().is_none() && kept.0.borrow().size == 0);
+        keep(&kept, &root, "file");
+        assert_eq!(get().unwrap(), "two");
+        // Another file in its place.
+        write(&dir.path().join("other"), b"six");
+        fs::rename(dir.path().join("other"), &path).unwrap();
+        assert!(get().is_none());
+        keep(&kept, &root, "file");
+        assert_eq!(get().unwrap(), "six");
+        fs::remove_file(&path).unwrap();
+        assert!(get().is_none());
+    }
+
+    #[test]
+    fn what_is_large_or_has_just_been_written_is_not_kept() {
+        let dir = Directory::new();
+        let (root, kept) = (Root::new(dir.path().into()), KeptFiles::default());
+        write(&dir.path().join("large"), &vec![1; LARGEST as usize + 1]);
+        keep(&kept, &root, "large");
+        assert!(kept.get(Path::new("large")).is_none());
+        fs::write(dir.path().join("new"), "new").unwrap();
+        let mut opened = open_now(&root, Path::new("new"), ResolveFlags::empty()).unwrap();
+        opened.at_once = true;
+        assert!(octets(Some(kept.keep(&root, Path::new("new"), opened))).is_none());
+    }
+
+    #[test]
+    fn there_is_a_limit_to_what_is_kept() {
+        let dir = Directory::new();
+        let (root, kept) = (Root::new(dir.path().into()), KeptFiles::default());
+        for i in 0..70 {
+            let name = format!("{i}");
+            write(&dir.path().join(&name), &vec![i; LARGEST as usize]);
+            keep(&kept, &root, &name);
+            assert!(octets(kept.get(Path::new(&name))).is_some_and(|octets| octets[0] == i));
+        }
+        let entries = kept.0.borrow();
+        assert_eq!((entries.size, entries.files.len()), (MOST, MOST / LARGEST as usize));
+    }
+}

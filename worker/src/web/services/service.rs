@@ -1,0 +1,31 @@
+//! What a path service is to the web server.
+
+use crate::drain::Drain;
+use crate::web::engine::answer::Answer;
+use crate::web::engine::client::Client;
+use crate::web::engine::path::Rest;
+use crate::web::engine::received::Asked;
+use jackfield_shared::tls::Files;
+use std::fmt::Debug;
+use std::pin::Pin;
+use std::rc::Rc;
+
+/// An answer that is being made.
+pub(crate) type Answering<'a> = Pin<Box<dyn Future<Output = Answer> + 'a>>;
+
+/// A service at a path, ready to serve.
+pub(crate) trait Service: Debug {
+    /// Answers a request; `rest` is what the way here has left of its path.
+    fn answer<'a>(&'a self, request: &'a mut Asked, rest: Rest<'a>, client: &'a Rc<Client>) -> Answering<'a>;
+
+    /// Takes the files of TLS as they are now.
+    ///
+    /// # Errors
+    /// What can't be used of them.
+    fn renew(&self, _files: &Files) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Begins what goes on beside the requests, until draining begins.
+    fn begin(&self, _drain: &Drain) {}
+}
