@@ -1,9 +1,8 @@
 //! `jackfield completions`
 
-use super::Arguments;
 use super::failure::Failure;
 use super::output::print;
-use clap::{Args, CommandFactory as _};
+use clap::{Args, Command};
 use clap_complete::{Shell, generate};
 
 /// Prints a script that makes a shell complete the commands
@@ -14,9 +13,9 @@ pub(super) struct Completions {
 }
 
 impl Completions {
-    pub(super) fn run(self) -> Result<(), Failure> {
+    pub(super) fn run(self, mut program: Command) -> Result<(), Failure> {
         let mut script = Vec::new();
-        generate(self.shell, &mut Arguments::command(), "jackfield", &mut script);
+        generate(self.shell, &mut program, "jackfield", &mut script);
         print(&String::from_utf8_lossy(&script))
     }
 }

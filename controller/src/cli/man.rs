@@ -1,9 +1,8 @@
 //! `jackfield man`
 
-use super::Arguments;
 use super::failure::Failure;
 use super::output::print;
-use clap::{Args, CommandFactory as _};
+use clap::{Args, Command};
 use clap_mangen::Man as Page;
 
 /// Prints a manual page: `jackfield man | man -l -`
@@ -14,8 +13,7 @@ pub(super) struct Man {
 }
 
 impl Man {
-    pub(super) fn run(self) -> Result<(), Failure> {
-        let mut program = Arguments::command();
+    pub(super) fn run(self, mut program: Command) -> Result<(), Failure> {
         program.build();
         let command = match &self.command {
             None => Some(&program),

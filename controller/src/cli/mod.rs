@@ -24,7 +24,7 @@ mod worker;
 
 use crate::node::Directory;
 use crate::stage::{arguments, name_thread};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -97,8 +97,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Init(init) => init.run(&directory),
         Command::Convert(convert) => convert.run(),
         Command::Schema(schema) => schema.run(),
-        Command::Completions(completions) => completions.run(),
-        Command::Man(man) => man.run(),
+        Command::Completions(completions) => completions.run(Arguments::command()),
+        Command::Man(man) => man.run(Arguments::command()),
         Command::Version(version) => version.run(),
     };
     match result {

@@ -3,6 +3,7 @@
 
 use super::adjust::Adjustment;
 use super::place::Place;
+use super::wanted::Wanted;
 use super::{BindError, Bound, Given, Local, Socket, tcp, unix};
 use crate::names::Names;
 use jackfield_shared::config::{
@@ -13,19 +14,6 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
-
-/// An endpoint of the configuration that is to be bound.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Wanted<'a> {
-    /// Id of the worker.
-    pub worker: &'a str,
-    /// Id of the transport, unique in the worker.
-    pub transport: &'a str,
-    /// What is to be bound.
-    pub endpoint: &'a ListeningEndpoint,
-    /// How many processes the worker has.
-    pub processes: usize,
-}
 
 /// Sockets in use, and what of them the next configuration has been given.
 #[derive(Debug)]

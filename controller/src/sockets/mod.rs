@@ -13,14 +13,16 @@ mod name;
 mod place;
 mod tcp;
 mod unix;
+mod wanted;
 
 pub(crate) use adjust::Adjustment;
-pub(crate) use binder::{Binder, Wanted};
+pub(crate) use binder::Binder;
 pub(crate) use error::BindError;
 pub(crate) use given::Given;
 pub(crate) use inherited::{announced, take as take_inherited};
 pub(crate) use link::LinkSocket;
 pub(crate) use unix::await_locks;
+pub(crate) use wanted::Wanted;
 
 use crate::accounts::Accounts;
 use jackfield_shared::config::{ListeningEndpoint, OnionListening, TcpListening, UnixListening};

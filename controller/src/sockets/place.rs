@@ -1,6 +1,6 @@
 //! Where an endpoint is to listen, and whether sockets that are there already will do.
 
-use super::binder::Wanted;
+use super::wanted::Wanted;
 use super::{BindError, Bound, Local, private, tcp};
 use crate::names::Names;
 use jackfield_shared::config::{ListenPort, ListeningEndpoint, TcpListening, UnixListening};

@@ -1,6 +1,6 @@
 //! Private keys that are encrypted.
 
-use super::read::text;
+use super::text::text;
 use pkcs8::der::pem::PemLabel as _;
 use pkcs8::{EncryptedPrivateKeyInfo, LineEnding, PrivateKeyInfo, SecretDocument};
 use std::path::Path;

@@ -3,6 +3,7 @@
 
 mod key;
 mod read;
+mod text;
 mod watch;
 
 pub(crate) use watch::{News, watch};

@@ -1,15 +1,12 @@
 //! Reading the files that sections name.
 
 use super::key;
+use super::text::text;
 use jackfield_shared::config::{Path, Severity};
 use jackfield_shared::tls::{Files, Remark, Tls};
 use std::collections::BTreeSet;
-use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path as FsPath, PathBuf};
-
-/// Octets of one file: the certificates of all authorities of the world are a fraction of it.
-const MOST: u64 = 4 << 20;
 
 /// Reads, and collects what is found.
 #[derive(Debug, Default)]
@@ -64,19 +61,4 @@ impl Reader {
             self.remarks.push(Remark { severity: Severity::Warning, path: path.clone(), message });
         }
     }
-}
-
-/// The text of a file.
-pub(super) fn text(file: &FsPath) -> Result<String, String> {
-    let name = file.display();
-    let mut octets = Vec::new();
-    std::fs::File::open(file)
-        .and_then(|file| file.take(MOST + 1).read_to_end(&mut octets))
-        .map_err(|e| format!("{name} can't be read: {e}"))?;
-    if octets.len() as u64 > MOST {
-        return Err(format!("{name} has more than {MOST} octets, which no PEM file needs"));
-    }
-    String::from_utf8(octets).map_err(|_| {
-        format!("{name} is no text: expected PEM (to convert DER: openssl x509 -inform der, openssl pkey -inform der)")
-    })
 }

@@ -7,6 +7,7 @@
 //!
 //! The format is Crossbar.io's with additions; see docs/configuration.md.
 
+mod address;
 mod after;
 mod controller;
 mod convert;
@@ -16,6 +17,7 @@ mod describe;
 mod diagnostic;
 mod endpoint;
 mod endpoints;
+mod keys;
 mod load;
 mod locate;
 mod log;

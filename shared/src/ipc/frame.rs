@@ -1,13 +1,7 @@
 //! The frame: `'J' 'F' VERSION NFDS LENGTH(4, big endian)` and LENGTH octets of JSON.
 
-use super::Error;
-
-/// Version of the protocol; a peer with another one is refused.
-pub const VERSION: u8 = 1;
-/// Most octets a body may have: a worker's whole configuration fits many times over.
-pub const MAX_BODY: usize = 16 << 20;
-/// Most descriptors one frame may carry (SCM_MAX_FD of unix(7)).
-pub const MAX_FDS: usize = 253;
+use super::error::Error;
+use super::limits::{MAX_BODY, MAX_FDS, VERSION};
 
 pub(super) const HEADER: usize = 8;
 

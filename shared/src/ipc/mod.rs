@@ -5,11 +5,14 @@
 //! to each other during an upgrade as long as [`VERSION`] is the same.
 
 mod channel;
+mod error;
 mod frame;
+mod limits;
 mod message;
 
-pub use channel::{Error, Receiver, Sender, pair, split};
-pub use frame::{MAX_BODY, MAX_FDS, VERSION};
+pub use channel::{Receiver, Sender, pair, split};
+pub use error::Error;
+pub use limits::{MAX_BODY, MAX_FDS, VERSION};
 pub use message::{
     ArtiPlan, Counters, DaemonService, FromWorker, ListenerCounters, NodeInfo, OnionService, Part, Plan,
     Publication, Publications, Slot, ToWorker,

@@ -6,38 +6,27 @@
 
 mod carry;
 mod network;
+mod news;
 mod proxy;
 mod service;
 mod settings;
 mod socks;
 mod stop;
 
+pub use news::News;
 pub use settings::check;
 
 use arti_client::{BootstrapBehavior, TorClient};
-use jackfield_shared::ipc::{ArtiPlan, Publication};
+use jackfield_shared::ipc::ArtiPlan;
 use network::Network;
+use news::{Tell, explain};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use stop::{Stop, Stopper};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tor_rtcompat::PreferredRuntime;
-
-type Client = Arc<TorClient<PreferredRuntime>>;
-
-/// What Arti tells.
-#[derive(Debug)]
-pub enum News {
-    /// What has become of an onion service: told for each when it changes.
-    Publication(Publication),
-    /// It can't run, and why; it has ended.
-    Failed(String),
-}
-
-/// Where news go.
-type Tell = mpsc::UnboundedSender<News>;
 
 /// A running Arti. Dropping it ends it, with all that is open.
 #[derive(Debug)]
@@ -116,18 +105,4 @@ async fn run(plan: ArtiPlan, socks: Option<OwnedFd>, news: &Tell, stop: Stop) ->
         () = network::follow(&client, settings.bootstrap_timeout, tell_network, alone) => {}
     }
     Ok(())
-}
-
-/// An error with its causes: Arti's own texts say only what could not be done.
-fn explain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.ends_with(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }

@@ -1,6 +1,6 @@
 //! How Arti and its network are: starting, up, cut off.
 
-use crate::{Client, explain};
+use crate::news::{Client, explain};
 use arti_client::status::BootstrapStatus;
 use futures::StreamExt as _;
 use std::time::Duration;

@@ -1,9 +1,9 @@
 //! The SOCKS proxy on a private Unix socket, by which the node's other processes connect through Tor.
 
 use crate::carry::carry;
+use crate::news::{Client, explain};
 use crate::socks::{self, Host, Login, Request};
 use crate::stop::Stop;
-use crate::{Client, explain};
 use arti_client::isolation::IsolationHelper;
 use arti_client::{
     DangerouslyIntoTorAddr as _, DataStream, Error, ErrorKind, HasKind as _, IntoTorAddr as _, StreamPrefs,

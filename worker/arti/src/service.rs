@@ -5,8 +5,9 @@ mod target;
 
 use crate::carry::carry;
 use crate::network::Network;
+use crate::news::{Client, News, Tell, explain};
+use crate::settings;
 use crate::stop::Stop;
-use crate::{Client, News, Tell, explain, settings};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::{Stream, StreamExt as _, pin_mut};

@@ -1,6 +1,6 @@
 //! From the node's configuration to Arti's.
 
-use crate::explain;
+use crate::news::explain;
 use arti_client::TorClientConfig;
 use arti_client::config::TorClientConfigBuilder;
 use jackfield_shared::config::Tor;

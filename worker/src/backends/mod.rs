@@ -1,6 +1,9 @@
 //! Servers that do the same, and which of them a connection or request goes to.
 
+mod backend;
 mod health;
+
+pub(crate) use backend::{Backend, InUse};
 
 use crate::connect::{Connector, Means};
 use crate::drain::Drain;
@@ -12,67 +15,8 @@ use std::cmp::Reverse;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::time::Duration;
 use tokio::task::spawn_local;
 use tokio::time::Instant;
-use tracing::{info, warn};
-
-/// How long a backend that refused a connection is asked last.
-const AVOIDED: Duration = Duration::from_secs(5);
-
-/// One of several servers of the same.
-#[derive(Debug)]
-pub(crate) struct Backend {
-    pub(crate) connector: Connector,
-    /// Its place in the configuration.
-    pub(crate) index: usize,
-    open: Cell<u32>,
-    /// Until when it is asked last, because it refused a connection.
-    avoided: Cell<Option<Instant>>,
-    /// Whether health checks find it well; without checks it always is.
-    pub(crate) healthy: Cell<bool>,
-}
-
-impl Backend {
-    fn is_down(&self, now: Instant) -> bool {
-        !self.healthy.get() || self.avoided.get().is_some_and(|until| now < until)
-    }
-
-    /// It refused a connection.
-    pub(crate) fn refused(&self) {
-        self.avoided.set(Some(Instant::now() + AVOIDED));
-    }
-
-    /// It accepted a connection.
-    pub(crate) fn accepted(&self) {
-        self.avoided.set(None);
-    }
-
-    /// A connection to it, or a request, begins; it ends when the guard is dropped.
-    pub(crate) fn begin(self: &Rc<Self>) -> InUse {
-        self.open.set(self.open.get() + 1);
-        InUse(Rc::clone(self))
-    }
-
-    pub(crate) fn set_healthy(&self, healthy: bool, why: impl std::fmt::Display) {
-        if self.healthy.replace(healthy) != healthy {
-            match healthy {
-                true => info!("backend {}: up", self.connector),
-                false => warn!("backend {}: down: {why}", self.connector),
-            }
-        }
-    }
-}
-
-/// A connection to a backend, or a request.
-#[derive(Debug)]
-pub(crate) struct InUse(Rc<Backend>);
-
-impl Drop for InUse {
-    fn drop(&mut self) {
-        self.0.open.set(self.0.open.get() - 1);
-    }
-}
 
 /// All backends of a relay or reverse proxy, and how one is chosen.
 #[derive(Debug)]
@@ -160,6 +104,7 @@ fn weight(client: Option<IpAddr>, backend: &Connector) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
     use jackfield_shared::config::UnixConnecting;
 
     fn backends(balance: Balance, count: usize) -> Backends {

@@ -1,7 +1,7 @@
 //! Connecting by TCP.
 
+use super::error::{ConnectError, Tried, within};
 use super::race::{Attempts, race};
-use super::{ConnectError, Tried, within};
 use crate::net::listener::set_tcp_options;
 use jackfield_shared::config::{IpVersion, TcpConnecting};
 use std::net::{IpAddr, SocketAddr};

@@ -1,16 +1,27 @@
 //! Connecting through Tor, by the SOCKS proxy of a tor daemon or of the node's Arti.
 
-use super::{ConnectError, Socks, Tried, socks, unix, within};
+use super::error::{ConnectError, Tried, within};
+use super::{socks, unix};
 use crate::net::stream::Stream;
 use jackfield_shared::config::{Isolation, TorConnecting};
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::Ipv4Addr;
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 use tokio::net::TcpStream;
+
+/// Where Tor is asked to connect.
+#[derive(Clone, Debug)]
+pub(super) enum Socks {
+    /// At this port of 127.0.0.1, where a tor daemon answers.
+    Daemon(u16),
+    /// At this socket, where the node's Arti does.
+    Arti(Rc<OwnedFd>),
+}
 
 /// How long Tor may take: circuits to an onion service are built on demand. Tor itself gives up after this time
 /// (`SocksTimeout` of tor(1)).

@@ -1,7 +1,7 @@
 //! Connecting to Unix sockets.
 
+use super::error::{ConnectError, Tried, within};
 use super::race::Attempts;
-use super::{ConnectError, Tried, within};
 use jackfield_shared::config::UnixConnecting;
 use jackfield_shared::short_path::ShortPath;
 use std::io;

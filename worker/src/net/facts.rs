@@ -1,11 +1,9 @@
 //! What the TLS of an accepted connection tells of its client.
 
-use super::stream::Stream;
-use rustls::{ConnectionCommon, ProtocolVersion};
+use rustls::{ConnectionCommon, ProtocolVersion, ServerConnection};
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 use std::fmt::Write;
-use tokio_rustls::server::TlsStream;
 use x509_cert::Certificate;
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::der::Decode;
@@ -38,8 +36,7 @@ pub(crate) struct Shown {
 }
 
 impl Facts {
-    pub(crate) fn of(stream: &TlsStream<Stream>) -> Self {
-        let connection = stream.get_ref().1;
+    pub(crate) fn of(connection: &ServerConnection) -> Self {
         let certificate = connection.peer_certificates().and_then(|chain| chain.first());
         Self {
             certificate: certificate.map(|certificate| Shown::of(certificate)),

@@ -16,4 +16,3 @@ pub(crate) mod pressure;
 pub(crate) mod proxy_protocol;
 pub(crate) mod pump;
 pub(crate) mod stream;
-pub(crate) mod tls;

@@ -1,7 +1,7 @@
 //! A connection, whatever it runs on.
 
-use super::facts::Facts;
-use super::tls::Tls;
+use super::facts::{self, Facts};
+use crate::drain::Drain;
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::net::{RecvFlags, getpeername, getsockname, recv};
 use socket2::SockRef;
@@ -14,6 +14,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::{TlsStream, client, server};
 
 /// A byte stream to a peer.
 #[derive(Debug)]
@@ -196,5 +197,83 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         each!(self.get_mut(), stream => Pin::new(stream).poll_shutdown(cx))
+    }
+}
+
+/// TLS on another stream.
+#[derive(Debug)]
+pub(crate) struct Tls {
+    stream: TlsStream<Stream>,
+    /// Of a connection that was accepted.
+    accepted: Option<Accepted>,
+}
+
+#[derive(Debug)]
+struct Accepted {
+    drain: Drain,
+    facts: Arc<Facts>,
+}
+
+impl Tls {
+    /// A connection that we have accepted.
+    pub(crate) fn accepted(stream: server::TlsStream<Stream>, facts: Facts, drain: Drain) -> Self {
+        let accepted = Accepted { drain, facts: Arc::new(facts) };
+        Self { stream: TlsStream::Server(stream), accepted: Some(accepted) }
+    }
+
+    /// A connection that we have made.
+    pub(crate) fn connected(stream: client::TlsStream<Stream>) -> Self {
+        Self { stream: TlsStream::Client(stream), accepted: None }
+    }
+
+    /// What is said.
+    pub(crate) fn stream(&mut self) -> &mut TlsStream<Stream> {
+        &mut self.stream
+    }
+
+    /// What it is said on.
+    pub(crate) fn below(&self) -> &Stream {
+        self.stream.get_ref().0
+    }
+
+    /// What it tells of the client of a connection that was accepted.
+    pub(crate) fn facts(&self) -> Option<&Arc<Facts>> {
+        self.accepted.as_ref().map(|accepted| &accepted.facts)
+    }
+
+    /// What only the two ends know (`tls-exporter`).
+    pub(crate) fn exporter(&self) -> Option<[u8; 32]> {
+        match &self.stream {
+            TlsStream::Server(stream) => facts::exporter(stream.get_ref().1),
+            TlsStream::Client(stream) => facts::exporter(stream.get_ref().1),
+        }
+    }
+
+    /// The protocol that was negotiated by ALPN.
+    pub(crate) fn protocol(&self) -> Option<&[u8]> {
+        self.stream.get_ref().1.alpn_protocol()
+    }
+
+    /// Tells the client that we close, as far as its socket takes that at once: otherwise our end can't be told from
+    /// an attack that cuts connections off (RFC 8446, section 6.1).
+    fn say_goodbye(&mut self) -> io::Result<()> {
+        let TlsStream::Server(stream) = &mut self.stream else { return Ok(()) };
+        let (socket, connection) = stream.get_mut();
+        connection.send_close_notify();
+        let mut octets = Vec::new();
+        while connection.wants_write() {
+            connection.write_tls(&mut octets)?;
+        }
+        socket.try_io(Interest::WRITABLE, || Ok(rustix::io::write(socket.fd(), &octets)?))?;
+        Ok(())
+    }
+}
+
+impl Drop for Tls {
+    fn drop(&mut self) {
+        // Only where the end is our decision: after a fault the client had better see that something is missing.
+        if self.accepted.as_ref().is_some_and(|accepted| accepted.drain.is_closing()) {
+            let _ = self.say_goodbye();
+        }
     }
 }

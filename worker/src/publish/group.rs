@@ -1,7 +1,7 @@
 //! The services that one tor daemon publishes, over one control connection; again and again, if that is lost.
 
 use super::backoff::Backoff;
-use super::control::{Control, ControlError, Reply, value, words};
+use super::control::{self, Control, ControlError, Reply, value, words};
 use super::service::{Service, Tor};
 use crate::connect::Connector;
 use crate::drain::Drain;
@@ -49,7 +49,7 @@ impl Group {
     /// One connection, from its beginning to its end.
     async fn session(&mut self) -> Result<std::convert::Infallible, ControlError> {
         let stream = self.connector.connect(|| None).await?;
-        let (mut control, peer) = Control::open(stream, self.password.as_ref()).await?;
+        let (mut control, peer) = control::open(stream, self.password.as_ref()).await?;
         info!("connected to {peer} at {}", self.connector);
         self.tor = Tor::default();
         control.demand("SETEVENTS", "SETEVENTS STATUS_CLIENT HS_DESC").await?;

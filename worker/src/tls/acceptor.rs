@@ -1,10 +1,11 @@
 //! TLS on accepted connections.
 
-use super::{Review, Tickets, server};
+use super::review::Review;
+use super::{Tickets, server};
 use crate::drain::Drain;
 use crate::net::facts::Facts;
 use crate::net::stream::Stream;
-use crate::net::tls::Tls;
+use crate::net::stream::Tls;
 use jackfield_shared::config::{Path, TlsListening, Transport};
 use jackfield_shared::tls::{Files, protocols};
 use rustls::ServerConfig;
@@ -62,7 +63,7 @@ impl Acceptor {
             !offered.any(|name| full.alpn_protocols.iter().any(|known| known == name))
         });
         let stream = start.into_stream(if knows_none { without_alpn } else { full }).await?;
-        let facts = Facts::of(&stream);
+        let facts = Facts::of(stream.get_ref().1);
         Ok(Stream::Tls(Box::new(Tls::accepted(stream, facts, drain.clone()))))
     }
 }

@@ -1,7 +1,7 @@
 //! A certificate with its chain and its key.
 
 use super::explain::of_own_certificate;
-use super::{Review, provider};
+use super::review::{Review, provider};
 use jackfield_shared::config::Path;
 use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;

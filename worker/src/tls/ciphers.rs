@@ -1,6 +1,6 @@
 //! Cipher suites by the names OpenSSL gives them (openssl-ciphers(1)).
 
-use super::{Review, provider};
+use super::review::{Review, provider};
 use jackfield_shared::config::Path;
 use rustls::{CipherSuite, SupportedCipherSuite, crypto::CryptoProvider};
 

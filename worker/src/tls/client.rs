@@ -1,10 +1,10 @@
 //! TLS on connections to others.
 
 use super::explain::of_verifier;
+use super::review::{Review, names, provider, versions};
 use super::verify::Verifier;
-use super::{Review, names, provider, versions};
 use crate::net::stream::Stream;
-use crate::net::tls::Tls;
+use crate::net::stream::Tls;
 use jackfield_shared::config::{ConnectingEndpoint, Path, TlsConnecting};
 use jackfield_shared::tls::Files;
 use rustls::client::WebPkiServerVerifier;

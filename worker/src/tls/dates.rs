@@ -1,6 +1,6 @@
 //! When a certificate is valid.
 
-use super::Review;
+use super::review::Review;
 use jackfield_shared::config::Path;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 use std::path::Path as FsPath;

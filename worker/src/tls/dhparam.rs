@@ -1,6 +1,6 @@
 //! Diffie-Hellman parameters: other servers need the file, so it comes along with their configurations.
 
-use super::Review;
+use super::review::Review;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jackfield_shared::config::Path;

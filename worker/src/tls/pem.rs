@@ -1,7 +1,7 @@
 //! What the files of a section hold.
 
-use super::Review;
 use super::explain::of_pem;
+use super::review::Review;
 use jackfield_shared::config::Path;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};

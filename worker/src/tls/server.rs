@@ -1,8 +1,8 @@
 //! From a listening endpoint's section to what rustls serves with.
 
 use super::explain::of_verifier;
+use super::review::{Review, names, provider, versions};
 use super::sni::Certificates;
-use super::{Review, names, versions};
 use jackfield_shared::config::{ClientAuth, TlsListening};
 use rustls::ServerConfig;
 use rustls::server::danger::ClientCertVerifier;
@@ -67,8 +67,7 @@ fn client_verifier(tls: &TlsListening, review: &mut Review<'_>) -> Option<Arc<dy
     let roots = review.roots(&at.key("ca_certificates"), &tls.ca_certificates);
     let (roots, crls) = roots.zip(crls)?;
     let mut builder =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::new(super::provider()))
-            .with_crls(crls);
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::new(provider())).with_crls(crls);
     if !tls.crls.is_empty() {
         // A list of one authority says nothing of the others.
         builder = builder.allow_unknown_revocation_status();

@@ -3,7 +3,7 @@
 use super::deflate::Compressor;
 use super::extension::Agreement;
 use super::frame::{MAX_CONTROL, Opcode, unmask};
-use super::session::Side;
+use super::side::Side;
 use jackfield_shared::config::WebsocketOptions;
 use std::hash::{BuildHasher, RandomState};
 

@@ -14,6 +14,7 @@ mod ping;
 mod relay;
 mod serve;
 mod session;
+mod side;
 mod utf8;
 
 pub(crate) use client::new_key;

@@ -2,7 +2,8 @@
 //! and pings; limits and rules hold on both.
 
 use super::extension::Agreement;
-use super::session::{SERVICE_RESTART, Session, Side, room};
+use super::session::{SERVICE_RESTART, Session, room};
+use super::side::Side;
 use crate::drain::Drain;
 use crate::net::backlog::Scratch;
 use crate::net::budget::Budget;

@@ -3,7 +3,8 @@
 use super::encode::Encoder;
 use super::extension::Agreement;
 use super::frame::Opcode;
-use super::session::{SERVICE_RESTART, Session, Side, room};
+use super::session::{SERVICE_RESTART, Session, room};
+use super::side::Side;
 use crate::drain::Drain;
 use crate::messages::{Handler, Kind, Sender};
 use crate::net::backlog::Scratch;

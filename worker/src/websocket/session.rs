@@ -5,6 +5,7 @@ use super::encode::Encoder;
 use super::extension::Agreement;
 use super::frame::Opcode;
 use super::ping::{AutoPing, Due};
+use super::side::Side;
 use crate::log::Preview;
 use crate::net::backlog::{Backlog, Scratch, poll_read};
 use crate::net::budget::{Budget, Share};
@@ -41,13 +42,6 @@ pub(super) const SERVICE_RESTART: u16 = 1012;
 /// Whether more may be made while so many bytes wait to be written.
 pub(super) const fn room(waiting: usize) -> ControlFlow<()> {
     if waiting < HIGH_WATER { Continue(()) } else { Break(()) }
-}
-
-/// Which side of the connection we are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
-    Server,
-    Client,
 }
 
 /// A connection.

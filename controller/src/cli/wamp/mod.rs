@@ -1,5 +1,6 @@
 //! `jackfield wamp`
 
+mod common;
 mod talk;
 mod target;
 mod values;
@@ -7,8 +8,6 @@ mod values;
 use super::failure::Failure;
 use clap::{Args, Subcommand};
 use jackfield_worker::client::{self, Error};
-use target::Router;
-use values::Arguments;
 
 /// Calls, publishes, subscribes and registers at any WAMP router
 ///
@@ -30,22 +29,6 @@ enum Command {
     Subscribe(talk::Subscribe),
     /// Registers a procedure, prints the calls of it, one a line, and answers them
     Register(talk::Register),
-}
-
-/// What all of them need.
-#[derive(Debug, Args)]
-struct Common {
-    /// A procedure or a topic
-    #[arg(value_name = "URI")]
-    uri: String,
-    /// Prints JSON: one object a line
-    #[arg(long)]
-    json: bool,
-    /// An option of the request, such as match=prefix; the value is JSON, or else a text
-    #[arg(short, long = "option", value_name = "KEY=VALUE", value_parser = values::pair)]
-    options: Vec<values::Pair>,
-    #[command(flatten)]
-    router: Router,
 }
 
 impl Wamp {

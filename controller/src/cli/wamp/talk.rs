@@ -2,7 +2,8 @@
 
 use super::super::failure::Failure;
 use super::super::output::{print, remark};
-use super::{Arguments, Common, values};
+use super::common::Common;
+use super::values::{self, Arguments};
 use clap::Args;
 use jackfield_worker::client::{Dict, Message, Payload, Session, Value, kind};
 use serde_json::{Map, Value as Json, json};

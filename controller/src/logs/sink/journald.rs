@@ -1,10 +1,11 @@
 //! systemd's journal by its native protocol: a datagram of fields for each record, or, if that is too long, a
 //! sealed memory file that holds them (systemd.io/JOURNAL_NATIVE_PROTOCOL).
 
+use super::severity::severity;
 use super::writer::Writer;
 use crate::logs::time::rfc3339;
 use jackfield_shared::config::JournaldSink;
-use jackfield_shared::log::{Level, Record};
+use jackfield_shared::log::Record;
 use jackfield_shared::short_path::ShortPath;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::io::Errno;
@@ -107,16 +108,6 @@ fn fields(record: &Record, identifier: &str) -> Vec<u8> {
     put("JACKFIELD_LEVEL", record.level.name());
     put("JACKFIELD_TIME", &rfc3339(record.time_us));
     fields
-}
-
-/// The severity of syslog (RFC 5424, 6.2.1), which the journal's priority is, too.
-pub(super) fn severity(level: Level) -> u8 {
-    match level {
-        Level::Error => 3,
-        Level::Warn => 4,
-        Level::Info => 6,
-        Level::Debug | Level::Trace => 7,
-    }
 }
 
 #[cfg(test)]

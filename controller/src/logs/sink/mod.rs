@@ -2,13 +2,17 @@
 //! nobody: records wait in its queue, as many as have room there, and then are dropped, counted and said to be
 //! missing.
 
+mod common;
 mod file;
 mod journald;
 mod queue;
 mod rotation;
+mod severity;
 mod syslog;
 mod terminal;
 mod writer;
+
+pub(super) use common::Common;
 
 use jackfield_shared::config::{self, FileSink, LogFormat};
 use jackfield_shared::log::{Level, Record};
@@ -19,20 +23,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, mpsc};
 
 /// How long a sink that follows another on the same file, and the next image of the executable, wait for what is not
 /// written: the end of the node waits as long as it is configured to.
 pub(super) const FLUSH_TIME: Duration = Duration::from_secs(2);
-
-/// What sinks share: how they tell of their troubles, and that there is room again.
-#[derive(Clone, Debug)]
-pub(super) struct Common {
-    /// Records about the sinks themselves.
-    pub news: mpsc::UnboundedSender<Record>,
-    /// Notified when a sink that was behind has caught up.
-    pub room: Arc<Notify>,
-}
 
 /// A sink: its queue, and the thread that empties it.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! What waits for a sink, bounded in octets.
 
-use super::Common;
+use super::common::Common;
 use jackfield_shared::log::{Level, Record};
 use jackfield_shared::status::LogSink;
 use std::collections::VecDeque;

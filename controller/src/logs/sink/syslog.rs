@@ -1,7 +1,7 @@
 //! A syslog server: messages of RFC 5424, as datagrams (RFC 5426 and Unix sockets) or frames with a count of
 //! octets on a connection (RFC 6587, 3.4.1).
 
-use super::journald::severity;
+use super::severity::severity;
 use super::writer::Writer;
 use crate::logs::format::source;
 use crate::logs::time::rfc3339;

@@ -3,10 +3,10 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path as FsPath, PathBuf};
 
+use super::super::address::Address;
 use super::super::diagnostic::{Diagnostic, Path, Severity};
-use super::super::endpoint::Address;
 use super::super::source::{Span, Value};
-use super::{describe, describe_kind};
+use super::describe::{describe, describe_kind};
 
 /// Looks up an environment variable. Injected, so that a configuration can be judged for another environment.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use super::super::source::{Kind, Value, python_int};
+use super::references::or_reference;
 use super::rules::refuse;
 use super::{Context, Defs, Rule};
 
@@ -110,11 +111,6 @@ impl<T: TryFrom<i128>> Rule for Int<T> {
     fn schema(&self, _: &mut Defs) -> Json {
         self.json_schema()
     }
-}
-
-/// `schema`, or a reference to a variable instead.
-pub(super) fn or_reference(schema: Json) -> Json {
-    json!({"anyOf": [schema, {"type": "string", "pattern": "^\\$\\{[A-Za-z_][A-Za-z0-9_]*(:-.*)?\\}$"}]})
 }
 
 /// A whole number of `unit`s, as a duration.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use super::super::source::{Kind, Value};
-use super::numbers::or_reference;
+use super::references::or_reference;
 use super::{Context, Defs, Rule, describe_kind, nearest};
 
 /// `a, b or c`, each in quotes.

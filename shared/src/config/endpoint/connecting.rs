@@ -6,8 +6,6 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::decode::*;
-use super::listening::unix_path;
-use super::twisted::TwistedConnecting;
 use super::*;
 
 tagged! {
@@ -38,7 +36,7 @@ impl ConnectingEndpoint {
 
     fn finish(self, fields: &mut Fields<'_>, cx: &mut Context<'_>) -> Option<Self> {
         match self {
-            Self::Twisted(twisted) => twisted.meaning(fields, cx),
+            Self::Twisted(twisted) => twisted.meaning(fields, cx)?.read(cx),
             other => Some(other),
         }
     }
@@ -129,14 +127,4 @@ impl UnixConnecting {
             );
         }
     }
-}
-
-/// A host name or an address.
-pub(crate) fn host() -> impl Rule<Out = String> {
-    then(named("a host name or an IP address", text()), |host, value, cx| {
-        if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            cx.warn(value.span, format!("{host:?} is no host name, connecting to it will fail"));
-        }
-        Some(host)
-    })
 }

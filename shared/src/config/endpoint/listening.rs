@@ -1,14 +1,10 @@
 //! Listening endpoints.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::super::decode::*;
-use super::super::source::{Kind, Value, python_int};
-use super::twisted::TwistedListening;
 use super::*;
 
 tagged! {
@@ -26,263 +22,6 @@ tagged! {
     finish ListeningEndpoint::finish;
 }
 
-/// The port of a listening TCP endpoint, `$NAME` resolved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ListenPort {
-    /// This one.
-    Port(u16),
-    /// The first free one from the first to the second.
-    Range(u16, u16),
-}
-
-object! {
-    /// A listening TCP endpoint.
-    pub struct TcpListening as "a listening TCP endpoint" {
-        /// The port, or `"$NAME"` for a port in an environment variable. Needed unless `portrange` is given.
-        pub port as "port": ListenPort = listen_port(), special(TcpListening::port, Presence::Optional);
-        /// The IP version. Absent: as `interface` says, IPv4 if that is absent too. `6` alone listens on `::`, IPv6
-        /// only.
-        pub version as "version": Option<IpVersion> = IpVersionRule, optional;
-        /// The address or host name to listen on; empty or absent: every address.
-        pub interface as "interface": String = text(), special(TcpListening::interface, Presence::Default(json!("")));
-        /// Connections the kernel queues until they are accepted.
-        pub backlog as "backlog": u32 = int(1..=65535), default(50);
-        /// One socket per worker process (SO_REUSEPORT): the kernel spreads the connections, and other workers and
-        /// programs of the same user may listen on the same port.
-        pub shared as "shared": bool = boolean(), default(false);
-        /// Milliseconds that sent data may stay unacknowledged before the connection is closed (TCP_USER_TIMEOUT);
-        /// 0: as the kernel does. Absent: 60000 where WAMP is spoken, so that a client that is gone without a word does not keep its
-        /// names; else as the kernel does.
-        pub user_timeout as "user_timeout": Option<Duration> = millis(0..=65535), optional;
-        /// Connections open at a time through this endpoint, in each process; the transport's, if absent.
-        pub max_connections as "max_connections": Option<u32> = int(1..=4294967295), optional;
-        /// Probes idle connections after so many seconds; 0: off. Absent: 30 where WAMP is spoken, else off.
-        pub keepalive as "keepalive": Option<Duration> = whole_seconds(0..=86400), optional;
-        /// Sends small writes at once (TCP_NODELAY).
-        pub nodelay as "nodelay": bool = boolean(), default(true);
-        /// The PROXY protocol is taken from the client's first bytes in this form, from `trusted` networks only.
-        pub proxy_protocol as "proxy_protocol": Option<ProxyProtocol> = word::<ProxyProtocolAccept>(), special(proxy_protocol, Presence::Optional);
-        /// TLS for every connection.
-        pub tls as "tls": Option<TlsListening> = nested(), optional;
-    }
-    also {
-        /// First and last port of a range: the first free one is taken, and `port` is not looked at.
-        "portrange" = portrange();
-        /// The same as `interface`, as Crossbar.io's documentation calls it.
-        "host" = text();
-        /// Networks whose PROXY protocol header is believed.
-        "trusted" = trusted();
-    }
-    check TcpListening::check;
-}
-
-/// What `port` accepts: a number, or `$NAME`.
-fn listen_port() -> Named<Then<NumberOrVariable, ListenPort>> {
-    named(
-        "an integer from 1 to 65535, or \"$NAME\"",
-        then(NumberOrVariable, |port, _, _| Some(ListenPort::Port(port))),
-    )
-}
-
-/// Reads a port number, or a variable that holds one.
-struct NumberOrVariable;
-
-impl Rule for NumberOrVariable {
-    type Out = u16;
-
-    fn read(&self, value: &Value, cx: &mut Context<'_>) -> Option<u16> {
-        let Kind::String(text) = &value.kind else { return port().read(value, cx) };
-        let Some(name) = text.strip_prefix('$').map(until_dollar).filter(|name| is_variable(name)) else {
-            return port().read(value, cx);
-        };
-        let Some(found) = cx.env(name) else {
-            cx.error(value.span, unset(name, false));
-            return None;
-        };
-        let number =
-            python_int(&found).and_then(|number| u16::try_from(number).ok()).filter(|port| *port > 0);
-        if number.is_none() {
-            cx.error(
-                value.span,
-                format!("the environment variable {name} says {found:?}, expected {}", self.expected()),
-            );
-        }
-        number
-    }
-
-    fn expected(&self) -> String {
-        port().expected()
-    }
-
-    fn schema(&self, defs: &mut Defs) -> serde_json::Value {
-        json!({"anyOf": [port().schema(defs), {"type": "string", "pattern": "^\\$[A-Za-z_][A-Za-z0-9_]*$"}]})
-    }
-}
-
-fn portrange() -> impl Rule<Out = ListenPort> {
-    then(two(port()), |ports, value, cx| match ports.as_slice() {
-        [first, last] if first <= last => Some(ListenPort::Range(*first, *last)),
-        _ => {
-            cx.error(value.span, "the second port of a range is not below the first");
-            None
-        }
-    })
-}
-
-impl TcpListening {
-    /// A listener on this address and port (0: one that the kernel chooses), all else at its default.
-    pub fn at(interface: impl Into<String>, port: u16) -> Self {
-        Self {
-            port: ListenPort::Port(port),
-            version: None,
-            interface: interface.into(),
-            backlog: 50,
-            shared: false,
-            user_timeout: None,
-            max_connections: None,
-            keepalive: None,
-            nodelay: true,
-            proxy_protocol: None,
-            tls: None,
-        }
-    }
-
-    fn port(fields: &mut Fields<'_>, cx: &mut Context<'_>) -> Option<ListenPort> {
-        match fields.given("portrange", &portrange(), cx) {
-            None => fields.required("port", &listen_port(), cx),
-            Some(range) => {
-                if fields.given("port", &listen_port(), cx).is_some() {
-                    cx.warn_at(
-                        "port",
-                        fields.span_of("port"),
-                        "is not looked at, because \"portrange\" is given",
-                    );
-                }
-                range
-            }
-        }
-    }
-
-    fn interface(fields: &mut Fields<'_>, cx: &mut Context<'_>) -> Option<String> {
-        let interface = fields.given("interface", &text(), cx);
-        let host = fields.given("host", &text(), cx);
-        match (interface, host) {
-            (Some(interface), Some(host)) => {
-                let (interface, host) = (interface?.trim().to_owned(), host?.trim().to_owned());
-                if interface != host {
-                    let span = fields.span_of("host");
-                    cx.error_at(
-                        "host",
-                        span,
-                        format!(
-                            "says {host:?} and \"interface\" {interface:?}; they mean the same, keep one"
-                        ),
-                    );
-                }
-                Some(interface)
-            }
-            (given, None) | (None, given) => Some(given.unwrap_or(Some(String::new()))?.trim().to_owned()),
-        }
-    }
-
-    fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
-        let Ok(address) = self.interface.parse::<std::net::IpAddr>() else { return };
-        let contradiction = match self.version {
-            Some(IpVersion::V4) => address.is_ipv6(),
-            Some(IpVersion::V6) => address.is_ipv4(),
-            None => false,
-        };
-        if contradiction {
-            let span = fields.span_of("version");
-            cx.error_at(
-                "version",
-                span,
-                format!(
-                    "contradicts the interface {:?}; leave it out, the family follows the interface",
-                    self.interface
-                ),
-            );
-        }
-    }
-}
-
-object! {
-    /// A listening Unix domain socket.
-    pub struct UnixListening as "a listening Unix domain socket" {
-        /// Where it is, relative to the node directory; `$VAR` and `${VAR}` are expanded.
-        pub path as "path": PathBuf = unix_path(), required;
-        /// Connections the kernel queues until they are accepted.
-        pub backlog as "backlog": u32 = int(1..=65535), default(50);
-        /// Permissions, as an octal string like `"0660"`.
-        pub mode as "mode": u32 = mode(), default(json!("0660"), 0o660);
-        /// The user the socket belongs to; absent: the node's.
-        pub owner as "owner": Option<String> = text(), optional;
-        /// The group the socket belongs to; absent: the node's.
-        pub group as "group": Option<String> = text(), optional;
-        /// Connections open at a time through this endpoint, in each process; the transport's, if absent.
-        pub max_connections as "max_connections": Option<u32> = int(1..=4294967295), optional;
-        /// The PROXY protocol is taken from the client's first bytes in this form.
-        pub proxy_protocol as "proxy_protocol": Option<ProxyProtocolAccept> = word(), optional;
-        /// TLS for every connection.
-        pub tls as "tls": Option<TlsListening> = nested(), optional;
-    }
-}
-
-impl UnixListening {
-    /// A listener at this path, all else at its default.
-    pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self {
-            path: path.into(),
-            backlog: 50,
-            mode: 0o660,
-            owner: None,
-            group: None,
-            max_connections: None,
-            proxy_protocol: None,
-            tls: None,
-        }
-    }
-}
-
-/// A Unix socket's path, variables expanded.
-pub(crate) fn unix_path() -> impl Rule<Out = PathBuf> {
-    then(named("a path (relative to the node directory)", text()), |text, value, cx| {
-        let expanded = cx.expanded(&text, value.span)?;
-        let wrong = wrong_path(&expanded, true)
-            .or(expanded.ends_with('/').then_some("a socket's path has no slash at its end"));
-        if let Some(wrong) = wrong {
-            cx.error(
-                value.span,
-                format!("found {expanded:?}, expected a path (relative to the node directory): {wrong}"),
-            );
-            return None;
-        }
-        let path = cx.absolute(&expanded);
-        // sun_path of sockaddr_un(7) has 108 bytes, the last of them 0.
-        if path.as_os_str().len() > 107 {
-            let length = path.as_os_str().len();
-            cx.warn(
-                value.span,
-                format!("the socket's path is {length} bytes long, the kernel takes at most 107"),
-            );
-        }
-        Some(path)
-    })
-}
-
-/// Permissions, as an octal string.
-pub(crate) fn mode() -> impl Rule<Out = u32> {
-    let rule = matching("permissions as an octal string like \"0660\"", Some("^(0o)?[0-7]{1,4}$"), |text| {
-        octal(text).is_some()
-    });
-    then(rule, |text, _, _| octal(&text))
-}
-
-pub(crate) fn octal(text: &str) -> Option<u32> {
-    let digits = text.strip_prefix("0o").unwrap_or(text);
-    u32::from_str_radix(digits, 8).ok().filter(|mode| digits.len() <= 4 && *mode <= 0o777)
-}
-
 impl ListeningEndpoint {
     /// Its section of TLS.
     pub fn tls(&self) -> Option<&TlsListening> {
@@ -296,7 +35,16 @@ impl ListeningEndpoint {
 
     fn finish(self, fields: &mut Fields<'_>, cx: &mut Context<'_>) -> Option<Self> {
         let endpoint = match self {
-            Self::Twisted(twisted) => twisted.meaning(fields, cx)?,
+            Self::Twisted(twisted) => match twisted.meaning(fields, cx)? {
+                None => Self::Twisted(twisted),
+                Some(object) => {
+                    let before = cx.listeners.len();
+                    let endpoint = object.read(cx);
+                    // The outer endpoint claims its address itself.
+                    cx.listeners.truncate(before);
+                    endpoint?
+                }
+            },
             other => other,
         };
         let what = match &endpoint {
@@ -322,4 +70,88 @@ impl ListeningEndpoint {
         cx.listeners.push(super::super::decode::Claim { what, path: cx.path().clone(), span });
         Some(endpoint)
     }
+}
+
+object! {
+    /// An onion service: an ordinary private listener, and the publishing of its address.
+    pub struct OnionListening as "an onion service" {
+        /// The port clients use, on the onion address.
+        pub port as "port": u16 = port(), required;
+        /// The service's key, relative to the node directory; created if missing, mode 0600. The address of the
+        /// service depends on this file alone.
+        pub private_key_file as "private_key_file": PathBuf = path(), required;
+        /// How to reach the control port of a tor daemon; absent: the embedded Arti publishes.
+        pub tor_control_endpoint as "tor_control_endpoint": Option<Box<ConnectingEndpoint>> = boxed(nested()), optional;
+        /// The control port's password (`HashedControlPassword` of tor(1)), for a daemon that wants one.
+        pub tor_control_password as "tor_control_password": Option<Secret> = secret(), optional;
+        /// A file whose first line is that password, relative to the node directory.
+        pub tor_control_password_file as "tor_control_password_file": Option<PathBuf> = path(), optional;
+        /// The version of the service.
+        pub version as "version": u8 = int(2..=3), default(3);
+        /// The private listener behind the service; absent: one of the node's choice.
+        pub target as "target": Option<Box<ListeningEndpoint>> = boxed(nested()), optional;
+        /// Only clients that hold one of these x25519 keys (base32) can find and reach the service.
+        pub authorized_clients as "authorized_clients": Vec<String> = list(client_key()), default(json!([]), Vec::new());
+        /// Streams a client may have open on one circuit; 0: any number.
+        pub max_streams as "max_streams": u16 = int(0..=65535), default(0);
+        /// Connections open at a time through this endpoint, in each process; the transport's, if absent.
+        pub max_connections as "max_connections": Option<u32> = int(1..=4294967295), optional;
+        /// TLS inside of the onion connection.
+        pub tls as "tls": Option<TlsListening> = nested(), optional;
+    }
+    check OnionListening::check;
+}
+
+impl OnionListening {
+    fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
+        if self.version == 2 {
+            cx.warn_at("version", fields.span_of("version"), "version 2 left the Tor network in 2021; use 3");
+        }
+        if self.tor_control_password.is_some() && self.tor_control_password_file.is_some() {
+            cx.error_at(
+                "tor_control_password_file",
+                fields.span_of("tor_control_password_file"),
+                "stands beside \"tor_control_password\"; give one of them",
+            );
+        }
+        for key in ["tor_control_password", "tor_control_password_file"] {
+            if fields.has(key) && self.tor_control_endpoint.is_none() {
+                let message = "has a meaning only together with \"tor_control_endpoint\"";
+                cx.error_at(key, fields.span_of(key), message);
+            }
+        }
+        self.check_control(fields, cx);
+        if matches!(self.target.as_deref(), Some(ListeningEndpoint::Onion(_))) {
+            cx.error_at(
+                "target",
+                fields.span_of("target"),
+                "found an onion service, expected a private tcp or unix listener",
+            );
+        }
+    }
+}
+
+impl OnionListening {
+    /// Tor's control port is a TCP port or a Unix socket, and never speaks TLS (tor(1), `ControlPort`).
+    fn check_control(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
+        let Some(control) = self.tor_control_endpoint.as_deref() else { return };
+        let message = if matches!(control, ConnectingEndpoint::Tor(_)) {
+            "found a connection through Tor, expected the tcp or unix endpoint of a tor daemon's control port"
+        } else if control.tls().is_some() {
+            "has \"tls\", which no tor daemon's control port speaks; use a Unix socket, or a port of 127.0.0.1"
+        } else {
+            return;
+        };
+        cx.error_at("tor_control_endpoint", fields.span_of("tor_control_endpoint"), message);
+    }
+}
+
+/// `descriptor:x25519:` and 52 characters of base32, or these alone. The last one stands for one bit, the last of 256.
+fn client_key() -> Text {
+    matching("an x25519 public key in base32 (52 characters)", None, |text| {
+        let key = text.strip_prefix("descriptor:x25519:").unwrap_or(text);
+        key.len() == 52
+            && key.bytes().all(|b| matches!(b, b'A'..=b'Z' | b'a'..=b'z' | b'2'..=b'7'))
+            && key.ends_with(['A', 'a', 'Q', 'q'])
+    })
 }

@@ -5,7 +5,6 @@
 
 use super::super::decode::*;
 use super::super::source::{Entry, Kind, Span, Value};
-use super::*;
 
 object! {
     /// A Twisted server endpoint string.
@@ -56,7 +55,7 @@ fn split(text: &str) -> Parts {
 }
 
 /// The object being made from the string.
-struct Made {
+pub(super) struct Made {
     entries: Vec<Entry>,
     span: Span,
 }
@@ -85,7 +84,8 @@ impl Made {
         Made { entries: Vec::new(), span: self.span }
     }
 
-    fn read<T: Object>(self, cx: &mut Context<'_>) -> Option<T> {
+    /// Reads it as any other.
+    pub(super) fn read<T: Object>(self, cx: &mut Context<'_>) -> Option<T> {
         let value = Value { kind: Kind::Map(self.entries), span: self.span };
         nested::<T>().read(&value, cx)
     }
@@ -123,8 +123,8 @@ impl TwistedListening {
         socket.filter(|_| count == 1 && parts.scheme == "systemd")
     }
 
-    /// The endpoint the string names.
-    pub(super) fn meaning(self, fields: &mut Fields<'_>, cx: &mut Context<'_>) -> Option<ListeningEndpoint> {
+    /// The endpoint that the string names, as an object; none, if it names a socket that the node is started with.
+    pub(super) fn meaning(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) -> Option<Option<Made>> {
         let span = fields.span_of("server_string");
         let parts = split(&self.server_string);
         let mut made = Made { entries: Vec::new(), span };
@@ -148,7 +148,7 @@ impl TwistedListening {
             }
             ("systemd", []) => {
                 if self.systemd().is_some() {
-                    return Some(ListeningEndpoint::Twisted(self));
+                    return Some(None);
                 }
                 complete = false;
             }
@@ -205,17 +205,13 @@ impl TwistedListening {
             }
             made.object("tls", tls);
         }
-        let before = cx.listeners.len();
-        let endpoint = made.read(cx);
-        // The outer endpoint claims its address itself.
-        cx.listeners.truncate(before);
-        endpoint
+        Some(Some(made))
     }
 }
 
 impl TwistedConnecting {
-    /// The endpoint the string names.
-    pub(super) fn meaning(self, fields: &mut Fields<'_>, cx: &mut Context<'_>) -> Option<ConnectingEndpoint> {
+    /// The endpoint that the string names, as an object.
+    pub(super) fn meaning(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) -> Option<Made> {
         let span = fields.span_of("client_string");
         let parts = split(&self.client_string);
         let mut made = Made { entries: Vec::new(), span };
@@ -272,6 +268,6 @@ impl TwistedConnecting {
         if matches!(parts.scheme.as_str(), "ssl" | "tls") {
             made.object("tls", tls);
         }
-        made.read(cx)
+        Some(made)
     }
 }

@@ -17,7 +17,9 @@ pub use simple::*;
 pub use upload::*;
 
 use super::decode::*;
-use super::transport::{WebsocketSection, WebsocketTestee, id};
+use super::keys::{id, paths};
+use super::transport::{WebsocketSection, WebsocketTestee};
+use std::collections::BTreeMap;
 
 tagged! {
     /// What is served at a path.
@@ -69,5 +71,13 @@ tagged! {
     silent {
         /// A name.
         "id" = id();
+    }
+}
+
+object! {
+    /// More paths below this one.
+    pub struct NestedPaths as "nested paths" {
+        /// Path → what is served there; `/` serves what no other path does.
+        pub paths as "paths": BTreeMap<String, PathService> = paths(nested()), required;
     }
 }

@@ -6,8 +6,6 @@ use std::path::PathBuf;
 use serde_json::{Value as Json, json};
 
 use super::super::decode::*;
-use super::super::transport::paths;
-use super::PathService;
 
 object! {
     /// Files of a directory, or of a Python package.
@@ -144,14 +142,6 @@ object! {
         /// of themselves, and where the log goes: what tells strangers more than they need. Without it there are
         /// addresses, states and counters.
         pub details as "details": bool = boolean(), default(false);
-    }
-}
-
-object! {
-    /// More paths below this one.
-    pub struct NestedPaths as "nested paths" {
-        /// Path → what is served there; `/` serves what no other path does.
-        pub paths as "paths": BTreeMap<String, PathService> = paths(nested()), required;
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::{Entry, Kind, MAX_DEPTH, MAX_NODES, Span, SyntaxError, Value};
+use super::tree::{Entry, Kind, MAX_DEPTH, MAX_NODES, Span, SyntaxError, Value};
 
 pub(super) fn parse(text: &str) -> Result<Value, SyntaxError> {
     let mut reader = Reader { rest: text, at: Span { line: 1, column: 1 }, nodes: 0 };
@@ -104,7 +104,7 @@ impl<'t> Reader<'t> {
             }
             let key = self.string()?;
             if !seen.insert(key.clone()) {
-                return Err(SyntaxError { span: key_span, message: super::duplicate_key(&key) });
+                return Err(SyntaxError { span: key_span, message: super::tree::duplicate_key(&key) });
             }
             self.space();
             match self.peek() {

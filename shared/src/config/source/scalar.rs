@@ -1,6 +1,6 @@
 //! What a plain YAML 1.1 scalar means, and whole numbers as Python's `int()` reads them.
 
-use super::Kind;
+use super::tree::Kind;
 
 /// The value of an unquoted YAML scalar, by the rules of YAML 1.1 as PyYAML implements them.
 pub(crate) fn plain_scalar(text: &str) -> Kind {

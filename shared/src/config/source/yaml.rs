@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span as Range, Tag};
 
-use super::{Entry, Kind, MAX_DEPTH, MAX_NODES, Span, SyntaxError, Value, plain_scalar};
+use super::scalar::plain_scalar;
+use super::tree::{Entry, Kind, MAX_DEPTH, MAX_NODES, Span, SyntaxError, Value};
 
 pub(super) fn parse(text: &str) -> Result<Value, SyntaxError> {
     let options: Options = granit_parser::options! { emit_comments: false };
@@ -135,7 +136,7 @@ impl<'t, P: Iterator<Item = Result<(Event<'t>, Range), ScanError>>> Builder<'t, 
                 return Err(wrong(key_span, "an attribute name is a string; put quotes around it"));
             };
             if !seen.insert(key.clone()) {
-                return Err(wrong(key_span, super::duplicate_key(&key)));
+                return Err(wrong(key_span, super::tree::duplicate_key(&key)));
             }
             entries.push(Entry { key, key_span, value });
         }

@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use super::decode::*;
 use super::endpoint::ListeningEndpoint;
+pub(crate) use super::keys::*;
 
 /// Connections open at a time on one transport, in each process, unless it says otherwise.
 pub const DEFAULT_MAX_CONNECTIONS: u32 = 50_000;
@@ -108,59 +109,3 @@ impl Transport {
 /// Of endpoints where WAMP is spoken, so that a client that is gone without a word does not keep its names.
 const WAMP_KEEPALIVE: Duration = Duration::from_secs(30);
 const WAMP_USER_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Says that a `type` other than `name` is passed over, where Crossbar.io does not look at it.
-pub(crate) fn tell_type(fields: &mut Fields<'_>, name: &str, cx: &mut Context<'_>) {
-    if let Some(entry) = fields.entry("type")
-        && !matches!(&entry.value.kind, super::source::Kind::String(found) if found == name)
-    {
-        let message = format!("is not looked at here, and can only be {name:?}");
-        cx.warn_at("type", entry.value.span, message);
-    }
-}
-
-/// An id as Crossbar.io wants it.
-pub(crate) fn id() -> Text {
-    matching(
-        "an id of 3 to 64 characters: a-z, 0-9 and _, a letter first",
-        Some("^[a-z][a-z0-9_]{2,63}$"),
-        is_id,
-    )
-}
-
-pub(crate) fn is_id(text: &str) -> bool {
-    let text = until_dollar(text);
-    (3..=64).contains(&text.len())
-        && text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'))
-}
-
-/// Notes an id that must not be given twice to siblings.
-pub(crate) fn claim_id(id: &str, levels: usize, fields: &Fields<'_>, cx: &mut Context<'_>) {
-    if fields.has("id") {
-        let mut scope = cx.path().clone();
-        for _ in 1..levels {
-            scope.pop();
-        }
-        let claim =
-            Claim { what: (scope, id.to_owned()), path: cx.path().key("id"), span: fields.span_of("id") };
-        cx.ids.push(claim);
-    }
-}
-
-/// Whether `key` is one path segment, or `/`.
-pub(crate) fn is_path_key(key: &str) -> bool {
-    let key = until_dollar(key);
-    key == "/"
-        || (!key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')))
-}
-
-/// An object from URL path segments to what is served there.
-pub(crate) fn paths<R: Rule>(value: R) -> MapOf<R> {
-    keyed(
-        "one path segment of A-Z, a-z, 0-9, _ and -, or \"/\"",
-        Some("^([A-Za-z0-9_-]+|/)\\n?$"),
-        is_path_key,
-        value,
-    )
-}

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use super::super::decode::*;
 use super::super::endpoint::ListeningEndpoint;
 use super::super::source::{Kind, Value};
-use super::ProcessEnv;
+use super::{Listener, ProcessEnv};
 
 object! {
     /// Any program.
@@ -29,8 +29,8 @@ object! {
 
 impl Guest {
     /// The sockets it is given.
-    pub fn listeners(&self) -> Vec<super::Listener<'_>> {
-        self.listen.iter().map(super::Listener::of_guest).collect()
+    pub fn listeners(&self) -> Vec<Listener<'_>> {
+        self.listen.iter().map(GuestSocket::listener).collect()
     }
 
     fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
@@ -296,4 +296,11 @@ fn watch_action() -> impl Rule<Out = ()> {
         }
         Some(())
     })
+}
+
+impl GuestSocket {
+    /// It as one of all that a worker listens on.
+    pub(super) fn listener(&self) -> Listener<'_> {
+        Listener { id: &self.name, kind: "guest", endpoint: &self.endpoint, has_tls: false }
+    }
 }

@@ -2,12 +2,14 @@
 
 mod common;
 mod guest;
+mod listener;
 mod manhole;
 mod native;
 mod proxy;
 
 pub use common::*;
 pub use guest::*;
+pub use listener::*;
 pub use manhole::*;
 pub use native::*;
 pub use proxy::*;
@@ -15,7 +17,6 @@ use serde_json::json;
 use std::time::Duration;
 
 use super::decode::*;
-use super::endpoint::ListeningEndpoint;
 use super::transport::{Transport, claim_id};
 use super::wamp::{ContainerComponent, Realm, RouterComponent};
 
@@ -81,7 +82,7 @@ impl Worker {
         self.transports()
             .iter()
             .map(Listener::of_transport)
-            .chain(sockets.iter().map(Listener::of_guest))
+            .chain(sockets.iter().map(GuestSocket::listener))
             .collect()
     }
 
@@ -118,30 +119,6 @@ impl Worker {
             WorkerKind::WebsocketTestee(_) => "websocket-testee",
             WorkerKind::Proxy(_) => "proxy",
         }
-    }
-}
-
-/// Something that a worker listens on.
-#[derive(Clone, Copy, Debug)]
-pub struct Listener<'a> {
-    /// Its name, unique in the worker: a transport's id, or the name of a guest's socket.
-    pub id: &'a str,
-    /// The transport's type, or `guest`.
-    pub kind: &'static str,
-    /// Where it listens.
-    pub endpoint: &'a ListeningEndpoint,
-    /// Whether connections are encrypted, as far as we know.
-    pub has_tls: bool,
-}
-
-impl<'a> Listener<'a> {
-    fn of_transport(transport: &'a Transport) -> Self {
-        let Transport { id, endpoint, kind, .. } = transport;
-        Self { id, kind: kind.name(), endpoint, has_tls: transport.has_tls() }
-    }
-
-    fn of_guest(socket: &'a GuestSocket) -> Self {
-        Self { id: &socket.name, kind: "guest", endpoint: &socket.endpoint, has_tls: false }
     }
 }
 

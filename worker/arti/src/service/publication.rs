@@ -1,7 +1,7 @@
 //! What Arti says of a service, as the state of an endpoint.
 
-use crate::explain;
 use crate::network::Network;
+use crate::news::explain;
 use jackfield_shared::status::EndpointState;
 use std::time::Duration;
 use tokio::time::Instant;

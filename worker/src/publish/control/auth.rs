@@ -1,7 +1,8 @@
 //! Authentication on a control connection (control-spec, 3.5, 3.21 and 3.24).
 
+use super::connection::Control;
+use super::error::ControlError;
 use super::words::{value, words};
-use super::{Control, ControlError};
 use hmac::{Hmac, Mac as _};
 use jackfield_shared::config::Secret;
 use sha2::Sha256;

@@ -1,6 +1,6 @@
 //! The status page of the node.
 
-use super::{Escaped, page};
+use super::page::{Escaped, page};
 use crate::offers::{Offer, Offers, Trial};
 use jackfield_shared::status::{Endpoint, EndpointState, Process, State, Status, Worker};
 use std::fmt::{self, Display, Write};

@@ -1,0 +1,59 @@
+//! Ids, paths and types, as transports and services have them.
+
+use super::decode::*;
+
+/// Says that a `type` other than `name` is passed over, where Crossbar.io does not look at it.
+pub(crate) fn tell_type(fields: &mut Fields<'_>, name: &str, cx: &mut Context<'_>) {
+    if let Some(entry) = fields.entry("type")
+        && !matches!(&entry.value.kind, super::source::Kind::String(found) if found == name)
+    {
+        let message = format!("is not looked at here, and can only be {name:?}");
+        cx.warn_at("type", entry.value.span, message);
+    }
+}
+
+/// An id as Crossbar.io wants it.
+pub(crate) fn id() -> Text {
+    matching(
+        "an id of 3 to 64 characters: a-z, 0-9 and _, a letter first",
+        Some("^[a-z][a-z0-9_]{2,63}$"),
+        is_id,
+    )
+}
+
+pub(crate) fn is_id(text: &str) -> bool {
+    let text = until_dollar(text);
+    (3..=64).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+}
+
+/// Notes an id that must not be given twice to siblings.
+pub(crate) fn claim_id(id: &str, levels: usize, fields: &Fields<'_>, cx: &mut Context<'_>) {
+    if fields.has("id") {
+        let mut scope = cx.path().clone();
+        for _ in 1..levels {
+            scope.pop();
+        }
+        let claim =
+            Claim { what: (scope, id.to_owned()), path: cx.path().key("id"), span: fields.span_of("id") };
+        cx.ids.push(claim);
+    }
+}
+
+/// Whether `key` is one path segment, or `/`.
+pub(crate) fn is_path_key(key: &str) -> bool {
+    let key = until_dollar(key);
+    key == "/"
+        || (!key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')))
+}
+
+/// An object from URL path segments to what is served there.
+pub(crate) fn paths<R: Rule>(value: R) -> MapOf<R> {
+    keyed(
+        "one path segment of A-Z, a-z, 0-9, _ and -, or \"/\"",
+        Some("^([A-Za-z0-9_-]+|/)\\n?$"),
+        is_path_key,
+        value,
+    )
+}
