@@ -3,6 +3,7 @@
 use super::failure::Failure;
 use super::output::{print, print_json, remark};
 use crate::node::{Absent, Configuration, Directory};
+use crate::supervise::review;
 use clap::Args;
 use jackfield_shared::config::Severity;
 use owo_colors::{OwoColorize as _, Style};
@@ -30,6 +31,7 @@ impl Check {
             &base,
             Directory::configuration(self.config.as_deref()).as_deref(),
             Absent::Error,
+            review,
         );
         if self.json {
             as_json(&configuration)?

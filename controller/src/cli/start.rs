@@ -8,6 +8,7 @@ use crate::node::{Absent, Configuration, Directory, LOG_FILE, Origin, Waiting, s
 use crate::sockets::announced;
 use crate::stage::{close_inherited, set_title};
 use crate::start::{Options, launch};
+use crate::supervise::review;
 use clap::Args;
 use jackfield_shared::log::Level;
 use jackfield_shared::secrecy::{hold_secrets, set_core_limit};
@@ -61,7 +62,8 @@ impl Start {
         let absent = if directory.is_untouched() { Absent::BuiltIn } else { Absent::Error };
         let base = directory.make().map_err(|e| Failure::new(format!("the node directory {shown}: {e}")))?;
         let named = Directory::configuration(self.config.as_deref());
-        let mut configuration = Configuration::read(&directory.shown, &base, named.as_deref(), absent);
+        let mut configuration =
+            Configuration::read(&directory.shown, &base, named.as_deref(), absent, review);
         if let Some(title) = configuration.title().filter(|_| !has_title) {
             set_core_limit(core_limit).map_err(Failure::new)?;
             let error = set_title(title);

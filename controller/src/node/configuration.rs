@@ -1,7 +1,7 @@
 //! The node's configuration: its file, or the built-in one where there is none.
 
-use super::review::review;
 use super::state::ConfigurationState;
+use crate::accounts::Accounts;
 use crate::archives::{self, Wanted};
 use crate::names::Names;
 use crate::onion;
@@ -29,6 +29,9 @@ pub(crate) struct Configuration {
     pub name: String,
 }
 
+/// Finds what a configuration asks for and this machine can't give, and where it is asked for.
+pub(crate) type Review = fn(&config::Node, &Path, &Accounts) -> Vec<(config::Path, String)>;
+
 /// What it means that there is no file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Absent {
@@ -50,8 +53,15 @@ pub(crate) struct Origin {
 }
 
 impl Configuration {
-    /// Reads the file of this name in the directory, or `config.yaml`, `config.yml`, or `config.json`. `base` is the directory as relative paths in the configuration mean it.
-    pub(crate) fn read(directory: &Path, base: &Path, file: Option<&Path>, absent: Absent) -> Self {
+    /// Reads the file of this name in the directory, or `config.yaml`, `config.yml`, or `config.json`. `base` is the
+    /// directory as relative paths in the configuration mean it; `review` finds what this machine can't give.
+    pub(crate) fn read(
+        directory: &Path,
+        base: &Path,
+        file: Option<&Path>,
+        absent: Absent,
+        review: Review,
+    ) -> Self {
         let variable = |name: &str| std::env::var(name).ok();
         let (mut loaded, is_builtin) = match config::find(directory, file) {
             Some(path) => (config::load(&path, base, &variable), false),

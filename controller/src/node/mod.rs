@@ -3,7 +3,6 @@
 mod configuration;
 mod detach;
 mod directory;
-mod review;
 mod state;
 
 pub(crate) use configuration::{Absent, Configuration, Origin};

@@ -137,7 +137,13 @@ mod tests {
     #[test]
     fn the_built_in_node_says_what_it_answers() {
         let temp = TempDir::new();
-        let configuration = Configuration::read(temp.path(), temp.path(), None, crate::node::Absent::BuiltIn);
+        let configuration = Configuration::read(
+            temp.path(),
+            temp.path(),
+            None,
+            crate::node::Absent::BuiltIn,
+            crate::supervise::review,
+        );
         let node = configuration.loaded.node.unwrap();
         let found: Vec<_> = answers(&node.workers[0].transports()[0], "tcp://0.0.0.0:8080");
         let text: Vec<_> = found.iter().map(|(address, what)| format!("{address} {what}")).collect();

@@ -3,13 +3,14 @@
 use super::event::{Event, Output, Source};
 use super::group::Group;
 use super::handover::{Attendance, End, Pause, Piece, attended};
-use super::process::LastLines;
+use super::last_lines::LastLines;
+use super::outbox::Parcel;
 use crate::logs::{Hub, Lines, told};
 use jackfield_shared::ipc::{FromWorker, Receiver, Sender, ToWorker};
 use jackfield_shared::log::Level;
 use rustix::io::Errno;
 use rustix::process::{Signal as ProcessSignal, WaitId, WaitIdOptions, WaitOptions, waitid, waitpid};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::AsFd as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::rc::Rc;
@@ -21,8 +22,6 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinHandle, yield_now};
 use tokio::time::timeout;
 
-/// Messages that wait for a process to read them. One that doesn't read is stuck, and is soon found to be.
-const OUTBOX: usize = 64;
 /// How long to wait, after a process has ended, for the ends of its pipes: something it has started and that
 /// left its process group may hold them for ever.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -37,14 +36,6 @@ pub(super) struct Ends {
     pub(super) from: Option<Receiver<FromWorker>>,
     pub(super) stdout: Option<Lines<pipe::Receiver>>,
     pub(super) stderr: Option<Lines<pipe::Receiver>>,
-}
-
-/// A message to a process, with the descriptors that go with it.
-pub(super) type Parcel = (ToWorker, Vec<OwnedFd>);
-
-/// A queue for messages to a process.
-pub(super) fn outbox() -> (mpsc::Sender<Parcel>, mpsc::Receiver<Parcel>) {
-    mpsc::channel(OUTBOX)
 }
 
 /// Starts the tasks around a process of ours. `children` is SIGCHLD, listened to since before the spawn.

@@ -1,8 +1,6 @@
 //! Clients of the control socket that wait for something.
 
-use super::Supervisor;
 use crate::control::{Response, go_on_answering};
-use jackfield_fleet::CallerId;
 use std::os::fd::OwnedFd;
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
@@ -41,29 +39,5 @@ impl Caller {
     pub(super) async fn farewell(self) {
         let _ = self.0.send(Response::Done).await;
         self.0.closed().await;
-    }
-}
-
-impl Supervisor {
-    /// A name for a caller; it is forgotten with the result.
-    pub(super) fn add_caller(&mut self, caller: Caller) -> CallerId {
-        self.next_caller += 1;
-        let id = CallerId(self.next_caller);
-        self.callers.insert(id, caller);
-        id
-    }
-
-    /// Tells a caller what has just happened.
-    pub(super) fn progress(&self, caller: Option<CallerId>, text: impl Into<String>) {
-        if let Some(caller) = caller.and_then(|id| self.callers.get(&id)) {
-            caller.progress(text);
-        }
-    }
-
-    /// Sends the result.
-    pub(super) fn reply(&mut self, caller: CallerId, result: Result<(), String>) {
-        if let Some(caller) = self.callers.remove(&caller) {
-            caller.finish(result);
-        }
     }
 }

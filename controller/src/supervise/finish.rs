@@ -1,6 +1,7 @@
 //! The end of the start, and the end of the node.
 
 use super::Supervisor;
+use super::startup::Startup;
 use crate::sockets::Bound;
 use jackfield_fleet::Event;
 use jackfield_shared::ipc::NodeInfo;
@@ -10,15 +11,6 @@ use tokio::time::timeout;
 
 /// How long a client of the control socket may take to read the last response.
 const FAREWELL: Duration = Duration::from_secs(1);
-
-/// What is to be done when the start has ended.
-#[derive(Debug)]
-pub(crate) struct Startup {
-    /// Printed on standard output when every worker is ready.
-    pub banner: String,
-    /// The command that waits for a node which detaches from its terminal.
-    pub waiting: Option<crate::node::Waiting>,
-}
 
 impl Supervisor {
     /// Begins the log.

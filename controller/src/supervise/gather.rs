@@ -2,6 +2,7 @@
 
 use super::Supervisor;
 use super::due::Due;
+use super::gathers::{Asker, Gather};
 use crate::control::Response;
 use jackfield_fleet::ProcessId;
 use jackfield_shared::ipc::ToWorker;
@@ -14,42 +15,6 @@ const TIME: Duration = Duration::from_millis(250);
 /// For how long a status is new enough for a worker that asks, so that a page which is asked for often costs
 /// little.
 const FRESH: Duration = Duration::from_millis(200);
-
-/// The questions that are open.
-#[derive(Debug, Default)]
-pub(super) struct Gathers {
-    open: Vec<Gather>,
-    last_seq: u64,
-    last: Option<(Instant, Status)>,
-}
-
-#[derive(Debug)]
-struct Gather {
-    waits_for: Vec<(ProcessId, u64)>,
-    until: Instant,
-    asker: Asker,
-}
-
-#[derive(Debug)]
-enum Asker {
-    Client(mpsc::Sender<Response>),
-    Process(ProcessId, u64),
-}
-
-impl Gathers {
-    /// Number of the next question to a process.
-    pub(super) fn next_seq(&mut self) -> u64 {
-        self.last_seq += 1;
-        self.last_seq
-    }
-
-    /// A process has ended and answers nothing any more.
-    pub(super) fn forget(&mut self, gone: ProcessId) {
-        for gather in &mut self.open {
-            gather.waits_for.retain(|(key, _)| *key != gone);
-        }
-    }
-}
 
 impl Supervisor {
     /// A client of the control socket wants the status of now.

@@ -8,26 +8,27 @@ use super::Supervisor;
 use super::event::{Event, Source};
 use super::group::Group;
 use super::handover::Feed;
+use super::keeper::Keeper;
+use super::last_lines::LastLines;
 use super::launch::Launch;
-use super::process::{LastLines, Link, Process, pipe_end};
-use super::worker::{Task, Work};
+use super::process::{Link, Process, pipe_end};
+use super::worker::{Guest, Task, Work};
 use crate::control::{Action, Call, Request, Response};
 use crate::guest::{NotifySocket, watch};
 use crate::logs::{Hub, Lines};
 use crate::stage::{EXECUTABLE, Fate, Program, VARIABLE, WATCHDOG_USEC, keeper_value, send};
 use jackfield_fleet::ProcessId;
-use jackfield_shared::config::{self, Output as Wanted, Ready, Stdin};
+use jackfield_shared::config::{Output as Wanted, Ready, Stdin};
 use jackfield_shared::ipc;
 use jackfield_shared::log::Level;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal};
-use serde::{Deserialize, Serialize};
 use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream as StdStream;
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -35,50 +36,6 @@ use tokio::net::{UnixStream, unix::pipe};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
-
-/// A guest of the configuration, and where its executable is.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Guest {
-    /// The worker.
-    pub worker: config::Worker,
-    /// What is written in it.
-    pub program: config::Guest,
-    /// The executable.
-    pub executable: PathBuf,
-}
-
-/// The keeper of a guest's process, as the supervisor speaks to it.
-#[derive(Debug)]
-pub(crate) struct Keeper {
-    pub(super) socket: Rc<UnixStream>,
-    /// The keeper's own process group, which nothing else belongs to.
-    pub(super) group: Rc<Group>,
-    pub(super) was_asked_to_end: Cell<bool>,
-}
-
-impl Keeper {
-    /// Sends the signal to the program's process group; SIGKILL to everything that the program has started.
-    pub(super) fn signal(&self, signal: Signal) {
-        // One that somebody has stopped must go on to do it.
-        self.group.signal(Signal::CONT);
-        let number = u8::try_from(signal.as_raw()).unwrap_or_default();
-        // A keeper that is gone has nothing to keep.
-        let _ = self.socket.try_write(&[number]);
-    }
-
-    /// The keeper's process id.
-    pub(super) fn pid(&self) -> Pid {
-        self.group.leader()
-    }
-
-    /// Asks the program to finish what is open, once: many programs take a second SIGTERM for an order to end at
-    /// once.
-    pub(super) fn drain(&self) {
-        if !self.was_asked_to_end.replace(true) {
-            self.signal(Signal::TERM);
-        }
-    }
-}
 
 impl Process {
     /// Spawns the process with this index of a guest's worker, with its sockets.

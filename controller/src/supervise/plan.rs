@@ -5,48 +5,18 @@ use super::Supervisor;
 use super::assemble::{Assembly, Former, Setting, assemble, wanted};
 use super::compare::goes_on;
 use super::event::Event;
+use super::pending::{Kept, Next, Pending, shutdown_of};
+use super::review::review;
 use super::worker::{Work, Worker};
-use crate::archives::{self, Wanting};
+use crate::archives;
 use crate::node::{Absent, Configuration, Origin, RUN};
 use crate::sockets::{Adjustment, Binder};
 use jackfield_fleet::{CallerId, Event as FleetEvent, Plan, PlannedWorker, WorkerKey};
-use jackfield_shared::config::NodeShutdown;
 use jackfield_shared::log::Level;
 use tokio::task::{spawn_blocking, spawn_local};
 
 /// Most obstacles that are shown: what is wrong should fit on one screen.
 const SHOWN: usize = 5;
-
-/// What is being planned.
-#[derive(Debug)]
-pub(super) enum Pending {
-    /// The configuration is being read; what that takes ends with this.
-    Reading(#[expect(dead_code, reason = "ends what was started when it is dropped")] Wanting),
-    /// It can come into effect.
-    Ready(Box<Next>),
-}
-
-/// What comes into effect.
-#[derive(Debug, Default)]
-pub(super) struct Next {
-    /// The configuration; absent where only the number of processes changes.
-    configuration: Option<Configuration>,
-    /// Workers that go on, as they are to be.
-    kept: Vec<Kept>,
-    /// Those that are new, or take the place of another one.
-    added: Vec<WorkerKey>,
-    /// What is to be undone otherwise.
-    adjustments: Vec<Adjustment>,
-}
-
-/// A worker that goes on.
-#[derive(Debug)]
-struct Kept {
-    key: WorkerKey,
-    next: Worker,
-    /// Whether it has the sockets of more processes already.
-    has_grown: bool,
-}
 
 impl Supervisor {
     /// Begins to read the configuration; returns why that can't be.
@@ -63,7 +33,8 @@ impl Supervisor {
             // A disk may be slow, a name server slower, and somebody may hold a lock.
             let read = spawn_blocking(move || {
                 let Origin { directory, base, file } = origin;
-                let mut configuration = Configuration::read(&directory, &base, file.as_deref(), absent);
+                let mut configuration =
+                    Configuration::read(&directory, &base, file.as_deref(), absent, review);
                 configuration.fetch_archives(&wanted, drop);
                 configuration.await_locks();
                 configuration
@@ -289,12 +260,6 @@ impl Supervisor {
         }
         next.adjustments.into_iter().for_each(Adjustment::undo);
     }
-}
-
-/// Which ends of workers end the node.
-pub(super) fn shutdown_of(configuration: &Configuration) -> Vec<NodeShutdown> {
-    let node = configuration.loaded.node.as_ref();
-    node.and_then(|node| node.controller.options.shutdown.clone()).unwrap_or_default()
 }
 
 fn one_screen(mut reasons: Vec<String>) -> String {

@@ -1,11 +1,13 @@
 //! A process of a worker, from its spawn to its end.
 
-use super::attend::{Ends, Parcel, attend, outbox};
+use super::attend::{Ends, attend};
 use super::event::{Event, Source};
 use super::group::Group;
-use super::guest::Keeper;
 use super::handover::{Attendance, attended};
+use super::keeper::Keeper;
+use super::last_lines::LastLines;
 use super::launch::Launch;
+use super::outbox::{Parcel, outbox};
 use super::usage::Usage;
 use crate::cgroup::Leaf;
 use crate::logs::{Hub, Lines};
@@ -14,8 +16,6 @@ use crate::upgrade::ImageIdentity;
 use jackfield_fleet::ProcessId;
 use jackfield_shared::ipc::{self, Counters, Publication, ToWorker};
 use rustix::process::{Pid, Signal};
-use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
@@ -25,11 +25,6 @@ use std::sync::Arc;
 use tokio::net::unix::pipe;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
-
-/// How many of the last lines on standard error are kept for the record of the exit.
-const KEPT_LINES: usize = 10;
-/// Most characters of each of them.
-const KEPT_CHARACTERS: usize = 1024;
 
 /// A running process, as it is reached. How it is, is known to the fleet.
 #[derive(Debug)]
@@ -60,24 +55,6 @@ pub(super) enum Link {
     Worker(mpsc::Sender<Parcel>, Rc<Group>),
     /// By the keeper of a guest.
     Keeper(Keeper),
-}
-
-/// The last lines that a process has written on standard error.
-#[derive(Clone, Debug, Default)]
-pub(super) struct LastLines(Rc<RefCell<VecDeque<String>>>);
-
-impl LastLines {
-    /// Keeps these lines, if they are the last ones.
-    pub(super) fn keep<'a>(&self, lines: impl Iterator<Item = &'a str>) {
-        let lines: Vec<_> = lines.collect();
-        let mut kept = self.0.borrow_mut();
-        for line in &lines[lines.len().saturating_sub(KEPT_LINES)..] {
-            if kept.len() == KEPT_LINES {
-                kept.pop_front();
-            }
-            kept.push_back(line.chars().take(KEPT_CHARACTERS).collect());
-        }
-    }
 }
 
 impl Process {
@@ -220,7 +197,7 @@ impl Process {
 
     /// The last lines it wrote on standard error.
     pub(crate) fn last_lines(&self) -> Vec<String> {
-        self.lines.0.borrow().iter().cloned().collect()
+        self.lines.all()
     }
 }
 

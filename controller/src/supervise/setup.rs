@@ -1,8 +1,7 @@
 //! From the configuration to what the supervisor works with.
 
-use super::guest::Guest;
 use super::launch::Launch;
-use super::worker::{Embedded, Publisher, Work, Worker};
+use super::worker::{Embedded, Guest, Publisher, Work, Worker};
 use crate::accounts::Accounts;
 use crate::cgroup::Cgroups;
 use crate::guest::find;

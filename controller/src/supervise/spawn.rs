@@ -2,7 +2,7 @@
 
 use super::Supervisor;
 use super::assemble::wanted;
-use super::attend::Parcel;
+use super::outbox::Parcel;
 use super::process::Process;
 use super::worker::{Work, Worker};
 use crate::node::RUN;

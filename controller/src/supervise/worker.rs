@@ -1,6 +1,5 @@
 //! A worker of the configuration, as the supervisor sees it.
 
-use super::guest::Guest;
 use super::launch::Launch;
 use super::process::Process;
 use crate::sockets::{ArtiSocket, Bound, LinkSocket};
@@ -10,6 +9,7 @@ use jackfield_shared::status::Connections;
 use jackfield_shared::tls::{Files, TicketKeys};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::task::AbortHandle;
@@ -37,6 +37,17 @@ pub(crate) enum Work {
     Publish(Box<Publisher>),
     /// One process has the embedded Arti.
     Arti(Box<Embedded>),
+}
+
+/// A guest of the configuration, and where its executable is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Guest {
+    /// The worker.
+    pub worker: config::Worker,
+    /// What is written in it.
+    pub program: config::Guest,
+    /// The executable.
+    pub executable: PathBuf,
 }
 
 /// A worker of whose processes nothing is wanted but their end.

@@ -113,6 +113,7 @@ fn fields(record: &Record, identifier: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jackfield_shared::log::Level;
 
     #[test]
     fn a_value_of_several_lines_has_its_length() {

@@ -4,7 +4,7 @@ use super::super::attend::{all_said, read, reap};
 use super::super::event::{Event, Output, Source};
 use super::super::group::Group;
 use super::super::handover::{Attendance, Feed, Pause, Piece, attended};
-use super::super::process::LastLines;
+use super::super::last_lines::LastLines;
 use crate::guest::{Notice, NotifySocket, is_ready};
 use crate::logs::{Hub, Lines};
 use jackfield_shared::config::Ready;

@@ -1,8 +1,9 @@
 //! The moment when nothing is half done: every task has paused, and everything that they have told was heard.
 
 use super::super::Supervisor;
-use super::super::attend::{Ends, Parcel, attend, outbox};
+use super::super::attend::{Ends, attend};
 use super::super::guest::{GuestEnds, attend_guest};
+use super::super::outbox::{Parcel, outbox};
 use super::super::process::{Link, Process};
 use super::freeze::{Feed, Piece};
 use crate::guest::NotifySocket;

@@ -1,7 +1,7 @@
 //! The tasks around a process can be paused: each stops between two things and gives back what it works with, with
 //! the octets that it has read and not used.
 
-use super::super::attend::Parcel;
+use super::super::outbox::Parcel;
 use crate::guest::NotifySocket;
 use crate::logs::Lines;
 use jackfield_shared::ipc::{FromWorker, Receiver, Sender, ToWorker};

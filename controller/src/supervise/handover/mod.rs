@@ -3,10 +3,11 @@
 
 mod collect;
 mod freeze;
+mod image;
 mod restore;
 mod save;
 mod upgrade;
 
 pub(super) use freeze::{Attendance, End, Feed, Pause, Piece, attended};
+pub(super) use image::{Handover, Upgraded, WantedImage};
 pub(crate) use restore::Takeover;
-pub(super) use upgrade::{Handover, Upgraded, WantedImage};

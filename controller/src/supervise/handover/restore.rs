@@ -2,11 +2,11 @@
 //! duplicated: until all is built up, everything can be handed back as it came.
 
 use super::super::assemble::{Assembly, Former, Setting, assemble};
-use super::super::attend::Parcel;
 use super::super::event::Source;
 use super::super::group::Group;
-use super::super::guest::Keeper;
+use super::super::keeper::Keeper;
 use super::super::launch::Launch;
+use super::super::outbox::Parcel;
 use super::super::process::{Link, Process};
 use super::super::setup::Machine;
 use super::super::worker::{Gone, Work, Worker};
@@ -297,7 +297,7 @@ impl Takeover<'_> {
                     io::Result::<Parcel>::Ok((message.clone(), fds))
                 };
                 pieces.messages = state.messages.iter().map(parcel).collect::<io::Result<_>>()?;
-                Link::Worker(super::super::attend::outbox().0, group)
+                Link::Worker(super::super::outbox::outbox().0, group)
             }
             Some(guest) => {
                 if let Some((place, name)) = &guest.notify {

@@ -5,6 +5,7 @@ use super::super::Supervisor;
 use super::super::caller::Caller;
 use super::super::event::Event;
 use super::collect::Frozen;
+use super::image::{Handover, Upgraded, WantedImage};
 use crate::upgrade::{Arrived, Errand, Fds, Image, State, block, send, try_out, unblock};
 use jackfield_fleet::{CallerId, Command, Event as FleetEvent};
 use jackfield_shared::log::Level;
@@ -15,32 +16,6 @@ use tokio::task::{spawn_blocking, spawn_local};
 
 /// Who waits for an upgrade, and the connection to them, which outlives the image.
 pub(in super::super) type Client = (Caller, Option<OwnedFd>);
-
-/// Another image is to go on in this process.
-#[derive(Debug)]
-pub(in super::super) struct Handover {
-    image: Image,
-    errand: Errand,
-}
-
-/// An image that somebody wants to go on.
-#[derive(Debug)]
-pub(in super::super) struct WantedImage {
-    path: PathBuf,
-    /// The connection to whoever waits.
-    connection: Option<OwnedFd>,
-    /// How it was asked for.
-    what: &'static str,
-}
-
-/// What there was before this image.
-#[derive(Debug)]
-pub(in super::super) struct Upgraded {
-    /// The image to go back to; absent if this is the one that was gone back to.
-    before: Option<Image>,
-    version: String,
-    errand: Errand,
-}
 
 impl Supervisor {
     /// Somebody wants another image of the executable to go on: that at this path, or at the one where this one was.

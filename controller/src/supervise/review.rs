@@ -1,7 +1,8 @@
 //! What a configuration asks for and this machine, or this user, can't give: `check` says it as `start` does.
 
+use super::setup::{Machine, worker as set_up};
 use crate::accounts::Accounts;
-use crate::supervise::{Machine, set_up};
+use crate::node::RUN;
 use jackfield_shared::config::{
     Endpoint, ListeningEndpoint, Node, Path, Sink, Worker, WorkerKind, endpoints_of_node,
 };
@@ -14,7 +15,7 @@ use std::path::{Path as FsPath, PathBuf};
 const ARGUMENTS: usize = 100 << 10;
 
 /// Each thing that can't be had, and where it is asked for.
-pub(super) fn review(node: &Node, base: &FsPath, accounts: &Accounts) -> Vec<(Path, String)> {
+pub(crate) fn review(node: &Node, base: &FsPath, accounts: &Accounts) -> Vec<(Path, String)> {
     let machine = match Machine::look(None) {
         Ok(machine) => machine,
         Err(reason) => return vec![(Path::default(), reason)],
@@ -91,7 +92,7 @@ fn of_sinks(node: &Node, base: &FsPath) -> Vec<(Path, String)> {
 
 /// Names that the node needs for itself.
 fn of_sockets(node: &Node, base: &FsPath) -> Vec<(Path, String)> {
-    let own = one_name(&base.join(super::RUN));
+    let own = one_name(&base.join(RUN));
     let taken = |(at, endpoint): (Path, Endpoint<'_>)| {
         let Endpoint::Listening(ListeningEndpoint::Unix(unix), _) = endpoint else { return None };
         let name = one_name(&unix.path);
