@@ -5,9 +5,9 @@ use crate::event::Command;
 use crate::fleet::Fleet;
 use crate::id::{CallerId, ProcessId, WorkerKey};
 use crate::operation::{Operation, OperationKind};
+use crate::phase::Phase;
 use crate::restart::History;
-use crate::rolling::Rolling;
-use crate::stop::Phase;
+use crate::restarting::Rolling;
 use jackfield_shared::log::Level;
 use jackfield_shared::status::State;
 use std::collections::BTreeSet;
@@ -132,7 +132,7 @@ impl Fleet {
                 self.await_trial(caller);
                 self.effects.push(Effect::Try);
             }
-            Some(reason) => self.change_failed(&crate::change::Purpose::Upgrade, caller, &reason),
+            Some(reason) => self.change_failed(&crate::under_way::Purpose::Upgrade, caller, &reason),
         }
     }
 }

@@ -1,18 +1,18 @@
 //! The whole state, and the order in which everything is looked at.
 
-use crate::change::Change;
 use crate::effect::{Effect, Tell};
 use crate::event::{Event, Order};
 use crate::id::{CallerId, ProcessId, WorkerKey};
 use crate::operation::Operation;
+use crate::phase::Phase;
 #[cfg(feature = "planted")]
 use crate::planted::Planted;
 use crate::process::Process;
 use crate::random::Random;
 use crate::slot::{Role, Slot};
 use crate::spec::Spec;
-use crate::stop::Phase;
 use crate::timer::{Timer, Timers};
+use crate::under_way::Change;
 use crate::worker::{Worker, Workers};
 use jackfield_shared::config::NodeShutdown;
 use jackfield_shared::log::Level;

@@ -6,10 +6,10 @@
 use crate::effect::{Effect, Lent, Tell};
 use crate::fleet::Fleet;
 use crate::id::{Inode, WorkerKey};
+use crate::phase::Phase;
 use crate::planted::planted;
 use crate::slot::{Slot, Standing};
 use crate::spec::{Endpoint, Kind, Listener};
-use crate::stop::Phase;
 use crate::worker::Worker;
 use jackfield_shared::log::Level;
 use jackfield_shared::status::State;

@@ -1,12 +1,7 @@
 //! What callers have asked for and wait for.
 
-use crate::effect::Effect;
-use crate::fleet::Fleet;
 use crate::id::{CallerId, ProcessId, WorkerKey};
-use crate::planted::planted;
-use crate::rolling::Rolling;
-use crate::stop::Phase;
-use jackfield_shared::status::State;
+use crate::restarting::Rolling;
 
 /// Something that takes time.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,95 +31,5 @@ impl OperationKind {
             Self::Restart(rolling) | Self::Upgrade(rolling) => Some(rolling),
             Self::Start(_) | Self::Stop(..) | Self::Leave(_) => None,
         }
-    }
-}
-
-impl Fleet {
-    /// Goes on with everything that somebody waits for.
-    pub(crate) fn proceed_operations(&mut self) {
-        for mut operation in std::mem::take(&mut self.operations) {
-            match (self.proceed(&mut operation), operation.caller) {
-                (Some(result), caller) if matches!(operation.kind, OperationKind::Upgrade(_)) => {
-                    self.effects.push(Effect::Upgraded(caller, result));
-                }
-                (Some(result), caller) => {
-                    planted!(self, TwoAnswers, {
-                        if matches!(operation.kind, OperationKind::Stop(..)) {
-                            self.reply(caller, result.clone());
-                        }
-                    });
-                    self.reply(caller, result);
-                }
-                (None, _) => self.operations.push(operation),
-            }
-        }
-    }
-
-    /// Goes on with an operation; returns its result when it has one.
-    fn proceed(&mut self, operation: &mut Operation) -> Option<Result<(), String>> {
-        if matches!(self.phase, Phase::Stopping(_)) {
-            planted!(self, LostAnswer, {
-                operation.caller = None;
-            });
-            return Some(Err("the node is being stopped".into()));
-        }
-        match &mut operation.kind {
-            OperationKind::Start(workers) => self.proceed_start(workers),
-            OperationKind::Stop(workers, told) => {
-                let caller = operation.caller;
-                self.proceed_stop(workers, told, caller)
-            }
-            OperationKind::Leave(going) => {
-                going.retain(|id| self.places.contains_key(id));
-                going.is_empty().then_some(Ok(()))
-            }
-            OperationKind::Restart(rolling) | OperationKind::Upgrade(rolling) => {
-                let caller = operation.caller;
-                self.proceed_rolling(rolling, caller)
-            }
-        }
-    }
-
-    fn proceed_start(&self, workers: &[WorkerKey]) -> Option<Result<(), String>> {
-        let mut all_ready = true;
-        for worker in workers.iter().filter_map(|&worker| self.workers.get(worker)) {
-            for (index, slot) in worker.active() {
-                let reason = slot.reason().unwrap_or("no reason is known");
-                let name = format!("{}[{index}]", worker.id());
-                match slot.state() {
-                    State::Ready => {}
-                    State::Starting => all_ready = false,
-                    State::Backoff => return Some(Err(format!("{name} {reason}; it will be tried again"))),
-                    State::Failed => return Some(Err(format!("{name} {reason}"))),
-                    State::Draining | State::Stopped => {
-                        return Some(Err(format!("{name} was stopped meanwhile")));
-                    }
-                }
-            }
-        }
-        all_ready.then_some(Ok(()))
-    }
-
-    fn proceed_stop(
-        &mut self,
-        workers: &[WorkerKey],
-        told: &mut usize,
-        caller: Option<CallerId>,
-    ) -> Option<Result<(), String>> {
-        let mut left = 0;
-        for (key, worker) in workers.iter().filter_map(|&key| Some((key, self.workers.get(key)?))) {
-            // That of its realms is yet to be told.
-            let waits = worker.realm.filter(|_| self.realms_to_stop.contains(&key));
-            let mut others = worker.slots.iter().enumerate().filter(|(index, _)| Some(*index) != waits);
-            if others.any(|(_, slot)| slot.current().is_some()) {
-                return Some(Err(format!("{} was started meanwhile", worker.id())));
-            }
-            left += worker.processes().count();
-        }
-        if left > 0 && left != *told {
-            self.progress(caller, format!("draining: {left} processes"));
-            *told = left;
-        }
-        (left == 0).then_some(Ok(()))
     }
 }

@@ -5,9 +5,9 @@
 use crate::effect::Tell;
 use crate::fleet::Fleet;
 use crate::id::{ProcessId, WorkerKey};
+use crate::phase::Phase;
 use crate::planted::planted;
 use crate::process::Process;
-use crate::stop::Phase;
 use crate::worker::Worker;
 use jackfield_shared::ipc::Part;
 use jackfield_shared::log::Level;

@@ -4,56 +4,12 @@
 
 use crate::effect::Effect;
 use crate::fleet::Fleet;
-use crate::id::{CallerId, ProcessId, WorkerKey};
+use crate::id::{CallerId, ProcessId};
 use crate::process::Process;
 use crate::restart::History;
+use crate::restarting::{Place, Rolling, Step};
 use crate::slot::Role;
 use jackfield_shared::status::State;
-use std::collections::VecDeque;
-
-/// A slot of a worker.
-type Place = (WorkerKey, usize);
-
-/// Slots to go through, and how far the first of them is.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Rolling {
-    queue: VecDeque<Place>,
-    step: Step,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Step {
-    /// The next slot's turn.
-    Next,
-    /// The successor must become ready; then its predecessor, if there is one, drains.
-    Starting { place: Place, successor: ProcessId, predecessor: Option<ProcessId> },
-    /// The process that there is must end before its successor starts.
-    MakingRoom(Place),
-    /// The predecessor must end.
-    Draining { place: Place, predecessor: ProcessId },
-}
-
-impl Rolling {
-    pub(crate) fn new(places: impl IntoIterator<Item = Place>) -> Self {
-        Self { queue: places.into_iter().collect(), step: Step::Next }
-    }
-
-    /// Whether it waits for a process of this worker to end, so that the next one can start.
-    pub(crate) fn makes_room(&self, worker: WorkerKey) -> bool {
-        matches!(self.step, Step::MakingRoom((making, _)) if making == worker)
-    }
-
-    /// Whether it has something to do with this worker.
-    pub(crate) fn concerns(&self, wanted: WorkerKey) -> bool {
-        let now = match self.step {
-            Step::Next => None,
-            Step::Starting { place, .. } | Step::MakingRoom(place) | Step::Draining { place, .. } => {
-                Some(place.0)
-            }
-        };
-        self.queue.iter().map(|(worker, _)| *worker).chain(now).any(|worker| worker == wanted)
-    }
-}
 
 impl Fleet {
     /// Goes on with a restart; returns its result when it has one.

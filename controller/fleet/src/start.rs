@@ -2,7 +2,7 @@
 
 use crate::effect::Effect;
 use crate::fleet::Fleet;
-use crate::stop::Phase;
+use crate::phase::Phase;
 use crate::timer::Timer;
 use crate::worker::Worker;
 use jackfield_shared::status::State;

@@ -4,6 +4,7 @@ use crate::effect::{Effect, Tell};
 use crate::exit;
 use crate::fleet::Fleet;
 use crate::id::{CallerId, Inode, WorkerKey};
+use crate::phase::{Phase, Stopping};
 use crate::process::Process;
 use crate::spec::Kind;
 use crate::timer::Timer;
@@ -11,34 +12,10 @@ use jackfield_shared::config::NodeShutdown;
 use jackfield_shared::log::Level;
 use jackfield_shared::status::Exit;
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A process closes what is open at the end of the time itself; this is what it gets for doing so.
 const GRACE: Duration = Duration::from_secs(2);
-
-/// Whether the node runs or is about to end.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Phase {
-    /// It runs.
-    Running,
-    /// It drains.
-    Stopping(Stopping),
-}
-
-/// The end of the node.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Stopping {
-    /// Whether it was told to, or has a fault.
-    well: bool,
-    /// Who wait for the end.
-    callers: Vec<CallerId>,
-    /// Number of processes, as last told.
-    told: usize,
-    /// Workers that were not told to stop yet, since others connect to them.
-    pub(crate) left: Vec<WorkerKey>,
-    /// Until when all of it is to be over, if somebody said so.
-    pub(crate) until: Option<Instant>,
-}
 
 /// How the node ended, and who wait for that.
 #[derive(Clone, Debug, PartialEq)]

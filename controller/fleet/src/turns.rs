@@ -3,8 +3,8 @@
 use crate::fleet::Fleet;
 use crate::id::WorkerKey;
 use crate::order::{Member, Stage, may_start, may_stop};
+use crate::phase::Phase;
 use crate::planted::planted;
-use crate::stop::Phase;
 use crate::worker::Worker;
 use jackfield_shared::status::State;
 

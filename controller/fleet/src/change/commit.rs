@@ -1,14 +1,14 @@
 //! Putting into effect what is ready.
 
-use super::{Kept, Next, Purpose};
 use crate::effect::{Effect, Tell};
 use crate::fleet::Fleet;
 use crate::id::{CallerId, WorkerKey};
 use crate::operation::{Operation, OperationKind};
+use crate::phase::Phase;
 use crate::process::Process;
 use crate::slot::{Slot, Standing};
-use crate::stop::Phase;
 use crate::timer::Timer;
+use crate::under_way::{Kept, Next, Purpose};
 use crate::worker::Worker;
 use jackfield_shared::log::Level;
 use jackfield_shared::status::State;

@@ -1,10 +1,10 @@
 //! Before anything has changed: new processes are started and get all they need, or are ended again.
 
-use super::{Kept, Next, Place};
 use crate::effect::Effect;
 use crate::fleet::Fleet;
 use crate::planted::planted;
 use crate::slot::{Slot, Standing};
+use crate::under_way::{Kept, Next, Place};
 use jackfield_shared::status::State;
 use std::time::{Duration, Instant};
 

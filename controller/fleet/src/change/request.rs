@@ -1,17 +1,17 @@
 //! Somebody wants a change.
 
-use super::{Change, Kept, Next, Place, Purpose, Stage};
 use crate::effect::Effect;
 use crate::event::{Plan, Planned};
 use crate::fleet::Fleet;
 use crate::id::{CallerId, WorkerKey};
 use crate::life::START_LIMIT;
+use crate::phase::Phase;
 use crate::planted::planted;
 use crate::scale::exchanges;
 use crate::slot::Standing;
 use crate::spec::{Kind, Spec};
-use crate::stop::Phase;
 use crate::timer::Timer;
+use crate::under_way::{Change, Kept, Next, Place, Purpose, Stage};
 use crate::worker::Worker;
 use jackfield_shared::config::NodeShutdown;
 use jackfield_shared::log::Level;
