@@ -188,6 +188,7 @@ impl<Rx: DeserializeOwned> Receiver<Rx> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::limits::MAX_BODY;
     use super::*;
     use rustix::fs::fstat;
     use std::io::Write;

@@ -62,4 +62,4 @@ impl Drop for InUse {
 }
 
 /// How long a backend that refused a connection is asked last.
-const AVOIDED: Duration = Duration::from_secs(5);
+pub(super) const AVOIDED: Duration = Duration::from_secs(5);

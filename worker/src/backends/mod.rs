@@ -103,9 +103,10 @@ fn weight(client: Option<IpAddr>, backend: &Connector) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::backend::AVOIDED;
     use super::*;
-    use std::time::Duration;
     use jackfield_shared::config::UnixConnecting;
+    use std::time::Duration;
 
     fn backends(balance: Balance, count: usize) -> Backends {
         let endpoint = |n| {

@@ -46,7 +46,7 @@ impl Session {
             None => Link::open(target).await?,
         };
         let mut random = [0; 16];
-        crate::wamp::build::fill(&mut random);
+        crate::wamp::random::fill(&mut random);
         let (credentials, authid) = (login.credentials.clone(), login.authid.clone());
         let channel = link.channel.filter(|_| login.bound);
         if login.bound && channel.is_none() {

@@ -1,19 +1,8 @@
 //! Questions to authenticators, which may have to wait for one that is not registered.
 
 use super::inner::Inner;
-use jackfield_wamp::{Id, Now, Payload};
-use std::time::Duration;
-
-/// A question of a client to an authenticator.
-pub(super) struct Waiting {
-    pub(super) client: Id,
-    /// Where the realm is that it is asked in.
-    pub(super) realm: usize,
-    pub(super) procedure: String,
-    pub(super) payload: Payload,
-    /// Until when it waits, if it does.
-    pub(super) until: Duration,
-}
+use super::question::Waiting;
+use jackfield_wamp::Now;
 
 impl Inner {
     /// Asks an authenticator, or keeps the question until it is registered, if one waits for that here.

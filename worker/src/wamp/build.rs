@@ -1,5 +1,6 @@
 //! What a configuration asks for, as the router takes it.
 
+use super::random::fill;
 use super::router::Router;
 use jackfield_shared::config::{
     self, AnonymousAuth, Auth, CryptosignAuth, CryptosignStatic, Disclose, DynamicAuth, Kdf, Match,
@@ -26,14 +27,6 @@ pub(super) fn router(worker: &config::Worker, node: &NodeInfo) -> Result<Option<
         .with("x_cb_worker", worker.id.as_str())
         .with("x_cb_pid", u64::from(std::process::id()));
     Ok(Some(Router::new(realms, Ids::new(fill), told)))
-}
-
-/// Writes random bytes.
-pub(crate) fn fill(bytes: &mut [u8]) {
-    if getrandom::fill(bytes).is_err() {
-        // The kernel gives random bytes, or the process can't go on: ids that can be guessed would be worse.
-        std::process::abort();
-    }
 }
 
 fn realm(realm: &config::Realm) -> Result<Config, String> {

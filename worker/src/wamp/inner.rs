@@ -1,9 +1,9 @@
 //! What the router does with a message, under one borrow: who it is from, what comes of it, and who gets that.
 
-use super::ask::Waiting;
 use super::cookies::Cookies;
 use super::guard::Guard;
 use super::outbox::{Outbox, Queued};
+use super::question::Waiting;
 use jackfield_wamp::auth::Methods;
 use jackfield_wamp::realm::{Effect, Realm};
 use jackfield_wamp::session::{Joined, Output, Realms, Session, Terms};

@@ -4,7 +4,7 @@
 //! to the [`Router`], what comes of them goes to the [`Outbox`]es of those who get it.
 
 mod ask;
-pub(crate) mod build;
+mod build;
 mod cookies;
 mod embedded;
 mod endpoint;
@@ -14,6 +14,9 @@ mod line;
 mod longpoll;
 pub(crate) mod outbox;
 mod peer;
+mod polled;
+mod question;
+pub(crate) mod random;
 mod router;
 mod subprotocol;
 mod turn;

@@ -30,3 +30,13 @@ pub(crate) fn describe_kind(value: &Value) -> &'static str {
         Kind::Map(_) => "an object",
     }
 }
+
+/// `a, b or c`, each in quotes.
+pub(crate) fn alternatives(names: &[&str]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, first)) => format!("{} or {last}", first.join(", ")),
+        None => String::new(),
+    }
+}

@@ -8,17 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::super::source::{Kind, Value};
 use super::references::or_reference;
-use super::{Context, Defs, Rule, describe_kind, nearest};
-
-/// `a, b or c`, each in quotes.
-pub(crate) fn alternatives(names: &[&str]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
-    match quoted.split_last() {
-        Some((last, [])) => last.clone(),
-        Some((last, first)) => format!("{} or {last}", first.join(", ")),
-        None => String::new(),
-    }
-}
+use super::{Context, Defs, Rule, alternatives, describe_kind, nearest};
 
 pub(super) fn refuse<T>(value: &Value, expected: &str, cx: &mut Context<'_>) -> Option<T> {
     cx.error(value.span, format!("found {}, expected {expected}", cx.describe(value)));

@@ -2,23 +2,6 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Context, Fields, Rule};
-
-/// A type that is read from the attributes of an object.
-pub(crate) trait Object: Sized {
-    /// Its name in the schema's `$defs`.
-    const NAME: &'static str;
-
-    /// What it is, to follow "expected".
-    const EXPECTED: &'static str;
-
-    /// Reads what belongs to it; attributes left over are the caller's business.
-    fn read(fields: &mut Fields<'_>, cx: &mut Context<'_>) -> Option<Self>;
-
-    /// Its attributes, as data.
-    fn shape(defs: &mut Defs) -> Shape;
-}
-
 /// Whether an attribute may be absent, and what holds then.
 #[derive(Clone, Debug)]
 pub(crate) enum Presence {
@@ -63,7 +46,7 @@ impl Shape {
         }
     }
 
-    fn schema(&self) -> Json {
+    pub(super) fn schema(&self) -> Json {
         match &self.variants {
             None => object_schema(&self.doc, self.open, &self.fields, None),
             Some((tag, variants)) => {
@@ -126,45 +109,7 @@ pub(crate) struct Defs {
     pub(crate) shapes: Vec<(&'static str, Shape)>,
 }
 
-impl Defs {
-    /// A reference to `T`'s schema.
-    pub(crate) fn reference<T: Object>(&mut self) -> Json {
-        if !self.schemas.contains_key(T::NAME) {
-            self.schemas.insert(T::NAME.to_owned(), Json::Null);
-            let place = self.shapes.len();
-            self.shapes.push((T::NAME, Shape::default()));
-            let shape = T::shape(self);
-            self.schemas.insert(T::NAME.to_owned(), shape.schema());
-            if let Some(slot) = self.shapes.get_mut(place) {
-                slot.1 = shape;
-            }
-        }
-        json!({"$ref": format!("#/$defs/{}", T::NAME)})
-    }
-}
-
-/// `Option`, taken apart by type.
-pub(crate) trait Maybe {
-    /// What it may hold.
-    type Inner;
-}
-
-impl<T> Maybe for Option<T> {
-    type Inner = T;
-}
-
 /// The lines of a doc comment as one paragraph.
 pub(crate) fn doc(lines: &[&str]) -> String {
     lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ").trim().to_owned()
-}
-
-pub(crate) fn declared<R: Rule + ?Sized>(
-    defs: &mut Defs,
-    key: &'static str,
-    lines: &[&str],
-    rule: &R,
-    presence: Presence,
-    ignored: bool,
-) -> Declared {
-    Declared { key, doc: doc(lines), expected: rule.expected(), schema: rule.schema(defs), presence, ignored }
 }

@@ -1,7 +1,7 @@
 //! The file that cookies are kept in. One process at a time writes it: the one whose turn it is to route.
 
+use super::known::Known;
 use super::record;
-use super::store::Known;
 use crate::log::Throttle;
 use jackfield_shared::config::{CookieStore, DatabaseStore, FileStore};
 use std::collections::HashMap;

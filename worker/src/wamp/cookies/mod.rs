@@ -1,6 +1,7 @@
 //! Cookies by which browsers are known again.
 
 mod file;
+mod known;
 mod record;
 mod store;
 
@@ -107,6 +108,6 @@ impl Cookies {
 pub(super) fn fresh(length: usize) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
     let mut bytes = vec![0; length];
-    super::build::fill(&mut bytes);
+    super::random::fill(&mut bytes);
     bytes.into_iter().map(|byte| char::from(LETTERS[usize::from(byte) % LETTERS.len()])).collect()
 }

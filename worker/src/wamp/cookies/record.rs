@@ -1,7 +1,7 @@
 //! Cookies in a file: a line of JSON for each that is new or has changed, with the keys that Crossbar.io writes. Of
 //! several lines with one cookie the last one counts.
 
-use super::store::Known;
+use super::known::Known;
 use jackfield_wamp::auth::Remembered;
 use jackfield_wamp::{Serializer, Value, codec, parse_time, time_text};
 use serde::{Deserialize, Serialize};

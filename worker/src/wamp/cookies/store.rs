@@ -1,6 +1,7 @@
 //! The cookies that are known, in memory and perhaps in a file.
 
 use super::file::File;
+use super::known::Known;
 use jackfield_wamp::auth::Remembered;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -8,21 +9,6 @@ use std::time::{Duration, SystemTime};
 
 /// Cookies that are known at a time, at most; the oldest go first.
 const MOST: usize = 100_000;
-
-/// A cookie.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Known {
-    /// When it was made, since 1970-01-01 UTC.
-    pub(super) made: Duration,
-    pub(super) max_age: Duration,
-    pub(super) stands_for: Option<Remembered>,
-}
-
-impl Known {
-    fn is_over(&self, now: Duration) -> bool {
-        self.made.saturating_add(self.max_age) <= now
-    }
-}
 
 /// The cookies that are known, in memory and perhaps in a file.
 #[derive(Debug, Default)]

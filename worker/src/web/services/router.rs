@@ -69,8 +69,13 @@ impl Service for Routes {
 mod tests {
     use super::*;
 
-    #[derive(Debug)]
     struct Named(&'static str);
+
+    impl std::fmt::Debug for Named {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str(self.0)
+        }
+    }
 
     impl Service for Named {
         fn answer<'a>(&'a self, request: &'a mut Asked, _: Rest<'a>, _: &'a Rc<Client>) -> Answering<'a> {
@@ -86,11 +91,7 @@ mod tests {
         routes.insert("/", Box::new(Named("others")));
         for (path, service, rest) in [("/a/b", "a", "/b"), ("/b/a", "others", "/b/a"), ("/", "others", "/")] {
             let (found, left) = routes.find(Rest::of(path)).unwrap();
-            assert_eq!(
-                (format!("{found:?}"), left),
-                (format!("{:?}", Named(service)), Rest::of(rest)),
-                "{path}"
-            );
+            assert_eq!((format!("{found:?}").as_str(), left), (service, Rest::of(rest)), "{path}");
         }
     }
 }
