@@ -8,7 +8,7 @@ use crate::net::pressure::raise_file_limit;
 use crate::sandbox::{Needs, confine};
 use crate::serving::Serving;
 use jackfield_shared::config::Sandbox;
-use jackfield_shared::ipc::{self, Counters, FromWorker, Publications, Slot, ToWorker};
+use jackfield_shared::ipc::{self, Counters, FromWorker, Part, Publications, Slot, ToWorker};
 use jackfield_shared::log::Level;
 use std::future::pending;
 use std::os::fd::OwnedFd;
@@ -85,7 +85,11 @@ impl Life {
         match message {
             Ok(Some((ToWorker::Start(plan), sockets))) => {
                 let hold = plan.hold;
-                let confined = (plan.worker.common.sandbox, Needs::of(&plan.worker));
+                let needs = match plan.part {
+                    Part::Realm { .. } => Needs::of_realms(),
+                    Part::Both | Part::Edge { .. } => Needs::of(&plan.worker),
+                };
+                let confined = (plan.worker.common.sandbox, needs);
                 let launcher = confined.1.launcher.then(|| Started::new(&plan.worker.id, confined.0));
                 let launcher = launcher
                     .transpose()
@@ -139,7 +143,11 @@ impl Life {
                     serving.renew_ticket_keys(keys);
                 }
             }
-            Ok(Some((ToWorker::Edges(_), _))) => {}
+            Ok(Some((ToWorker::Edges(edges), _))) => {
+                if let Some(serving) = &self.serving {
+                    serving.set_edges(edges);
+                }
+            }
             Ok(None) => return Err(End::Orphaned("it closed the IPC connection".into())),
             Err(e) => return Err(End::Orphaned(e.to_string())),
         }

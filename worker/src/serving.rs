@@ -18,9 +18,11 @@ use crate::offers::Offers;
 use crate::publish::{embed, publish};
 use crate::tls::Tickets;
 use crate::transport::Service;
-use crate::wamp::{self, Turn};
+use crate::wamp::{self, RealmProcess, Turn};
 use jackfield_shared::config::{ListeningEndpoint, Transport};
-use jackfield_shared::ipc::{ArtiPlan, Counters, DaemonService, FromWorker, ListenerCounters, Plan, Slot};
+use jackfield_shared::ipc::{
+    ArtiPlan, Counters, DaemonService, FromWorker, ListenerCounters, Part, Plan, Slot,
+};
 use jackfield_shared::status::RealmCounters;
 use jackfield_shared::tls::{Files, TicketKeys};
 use std::cell::Cell;
@@ -29,6 +31,9 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use tokio::task::{AbortHandle, JoinSet};
 use tracing::error;
+
+/// Why a process with a part of routing can't do it.
+const NO_LINK: &str = "the socket of the link between edges and realm process did not come: no descriptors are left in this process (see `ulimit -n`)";
 
 /// What serves the connections of the process.
 pub(crate) struct Serving {
@@ -41,6 +46,10 @@ pub(crate) struct Serving {
     wamp: Option<Rc<wamp::Router>>,
     /// When it may.
     turn: Rc<Turn>,
+    /// The realms of the worker, where this process has them and no clients.
+    realms: Option<Rc<RealmProcess>>,
+    /// Where the process that has them listens, if it is another one.
+    link: Option<OwnedFd>,
     /// Whether accepting has begun.
     begun: bool,
     /// Whether a connection was accepted.
@@ -84,8 +93,17 @@ impl Serving {
             launcher
         });
         let turn = Turn::new(if plan.turn { sockets.pop() } else { None });
+        let (mut edge, mut link, mut realms) = (None, None, None);
+        match plan.part {
+            Part::Both => {}
+            Part::Edge { number } => (edge, link) = (Some(number), Some(sockets.pop().ok_or(NO_LINK)?)),
+            Part::Realm { edges } => {
+                let listener = sockets.pop().ok_or(NO_LINK)?;
+                realms = Some(RealmProcess::new(&plan.worker, listener, edges, controller)?);
+            }
+        }
         let arti = if plan.arti { sockets.pop().map(Rc::new) } else { None };
-        let wamp = wamp::router(&plan.worker, &plan.node)?;
+        let wamp = if realms.is_some() { None } else { wamp::router(&plan.worker, &plan.node, edge)? };
         let means = Means { files: &plan.tls_files, arti: arti.as_ref(), wamp: wamp.as_ref() };
         let context = Rc::new(Context {
             offers: Offers::of(&plan.worker),
@@ -97,7 +115,8 @@ impl Serving {
         });
         let tickets = plan.ticket_keys.map(Tickets::new);
         let mut transports = HashMap::new();
-        for transport in plan.worker.transports() {
+        let transports_here = if realms.is_some() { &[] } else { plan.worker.transports() };
+        for transport in transports_here {
             let named = |e| format!("transport \"{}\": {e}", transport.id);
             let service = Service::new(transport, means).map_err(named)?;
             let front = Front::new(transport, &plan.tls_files, tickets.as_ref()).map_err(named)?;
@@ -114,6 +133,8 @@ impl Serving {
             transports,
             wamp,
             turn,
+            realms,
+            link,
             begun: false,
             has_worked: Rc::default(),
             held: Vec::new(),
@@ -152,6 +173,13 @@ impl Serving {
             }
             if let Some(router) = &self.wamp {
                 wamp::begin(router, &self.turn, self.drainer.drain());
+                if let Some(link) = self.link.take() {
+                    self.tasks.spawn_local(wamp::keep_linked(Rc::clone(router), link));
+                }
+            }
+            if let Some(realms) = &self.realms {
+                let running = Rc::clone(realms).run(Rc::clone(&self.turn), self.drainer.drain());
+                self.tasks.spawn_local(running);
             }
         }
         for (slot, socket) in std::mem::take(&mut self.held) {
@@ -199,6 +227,13 @@ impl Serving {
             if let Some(accepting) = self.listeners.remove(inode) {
                 accepting.task.abort();
             }
+        }
+    }
+
+    /// These edges of the worker run.
+    pub(crate) fn set_edges(&self, edges: Vec<u64>) {
+        if let Some(realms) = &self.realms {
+            realms.set_edges(edges);
         }
     }
 
@@ -256,6 +291,8 @@ impl Serving {
             transports: HashMap::new(),
             wamp: None,
             turn: Turn::new(None),
+            realms: None,
+            link: None,
             begun: false,
             has_worked: Rc::default(),
             held: Vec::new(),
@@ -272,7 +309,11 @@ impl Serving {
 
     /// What was counted so far, for each realm.
     pub(crate) fn realms(&self) -> Vec<RealmCounters> {
-        self.wamp.as_ref().map_or_else(Vec::new, |router| router.counters())
+        match (&self.realms, &self.wamp) {
+            (Some(realms), _) => realms.counters(),
+            (None, Some(router)) => router.counters(),
+            (None, None) => Vec::new(),
+        }
     }
 
     /// How many connections are open.

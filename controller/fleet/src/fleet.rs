@@ -39,6 +39,7 @@ pub struct Fleet {
     pub(crate) workers: Workers,
     /// Where each process is.
     pub(crate) places: BTreeMap<ProcessId, (WorkerKey, usize)>,
+    /// Not 0: as the number of an edge that is none.
     pub(crate) next_process: u64,
     pub(crate) generation: u64,
     pub(crate) timers: Timers<Timer>,
@@ -82,7 +83,7 @@ impl Fleet {
             now,
             workers,
             places: BTreeMap::new(),
-            next_process: 0,
+            next_process: 1,
             generation: 1,
             timers: Timers::default(),
             random: Random::new(settings.seed),

@@ -93,7 +93,7 @@ impl Fleet {
         next_process: u64,
     ) -> Vec<WorkerKey> {
         self.now = now;
-        (self.generation, self.next_process) = (generation, next_process);
+        (self.generation, self.next_process) = (generation, next_process.max(1));
         (self.is_starting, self.listeners_changed) = (false, true);
         let (mut keys, mut serving) = (Vec::new(), Vec::new());
         for before in workers {

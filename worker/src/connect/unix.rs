@@ -24,7 +24,7 @@ pub(super) async fn connect(endpoint: &UnixConnecting) -> Result<UnixStream, Con
 }
 
 /// Connects; waits for as long as the listener's queue is full.
-pub(super) async fn dial(path: &Path) -> io::Result<UnixStream> {
+pub(crate) async fn dial(path: &Path) -> io::Result<UnixStream> {
     let path = ShortPath::new(path)?;
     let mut pause = PAUSE.0;
     loop {

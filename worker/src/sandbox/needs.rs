@@ -69,6 +69,11 @@ impl Needs {
         Self { programs: true, ..Self::nothing() }
     }
 
+    /// What a process needs that has realms and no clients.
+    pub(crate) fn of_realms() -> Self {
+        Self::nothing()
+    }
+
     /// What the processes of a worker need.
     pub(crate) fn of(worker: &Worker) -> Self {
         let mut needs = Self::nothing();

@@ -10,6 +10,7 @@ use jackfield_shared::ipc::NodeInfo;
 use jackfield_wamp::auth::{
     Anonymous, Dynamic, Methods, Principal, Secret, Source, Ticket, cryptosign, scram, wampcra,
 };
+use jackfield_wamp::link::{Edge, Hub};
 use jackfield_wamp::realm::{Access, Allow, Bounds, Config, Kept, Realm, Role, Rule, Store, TimeoutUnit};
 use jackfield_wamp::{Dict, Ids, Serializer, uri};
 use serde_json::Value as Json;
@@ -17,16 +18,33 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// The router with the realms of a worker, if it has some; the error says what is not built, or is wrong.
-pub(super) fn router(worker: &config::Worker, node: &NodeInfo) -> Result<Option<Rc<Router>>, String> {
+pub(super) fn router(
+    worker: &config::Worker,
+    node: &NodeInfo,
+    edge: Option<u64>,
+) -> Result<Option<Rc<Router>>, String> {
     let config::WorkerKind::Router(router) = &worker.kind else { return Ok(None) };
-    let realms: Result<Vec<_>, String> = router.realms.iter().map(realm).collect();
-    let realms = realms?.into_iter().map(|config| Realm::new(config, Ids::new(fill))).collect();
+    let realms = realms(router)?;
+    let edge = edge.map(|number| Edge::new(number, Ids::new(fill)));
     // What Crossbar.io tells its clients of the process that they are connected to.
     let told = Dict::new()
         .with("x_cb_node", node.id.as_str())
         .with("x_cb_worker", worker.id.as_str())
         .with("x_cb_pid", u64::from(std::process::id()));
-    Ok(Some(Router::new(realms, Ids::new(fill), told)))
+    Ok(Some(Router::new(realms, edge, Ids::new(fill), told)))
+}
+
+/// The hub with the realms of a worker; the error says what is not built, or is wrong.
+pub(super) fn hub(worker: &config::Worker) -> Result<Hub, String> {
+    let config::WorkerKind::Router(router) = &worker.kind else {
+        return Err(format!("worker \"{}\" has no realms", worker.id));
+    };
+    Ok(Hub::new(realms(router)?, Ids::new(fill)))
+}
+
+fn realms(router: &config::Router) -> Result<Vec<Realm>, String> {
+    let configs: Result<Vec<_>, String> = router.realms.iter().map(realm).collect();
+    Ok(configs?.into_iter().map(|config| Realm::new(config, Ids::new(fill))).collect())
 }
 
 fn realm(realm: &config::Realm) -> Result<Config, String> {

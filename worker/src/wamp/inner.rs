@@ -5,6 +5,7 @@ use super::guard::Guard;
 use super::outbox::{Outbox, Queued};
 use super::question::Waiting;
 use jackfield_wamp::auth::Methods;
+use jackfield_wamp::link::Edge;
 use jackfield_wamp::realm::{Effect, Realm};
 use jackfield_wamp::session::{Joined, Output, Realms, Session, Terms};
 use jackfield_wamp::{Dict, Id, Ids, Message, Now, Outgoing, Payload, Value, kind};
@@ -28,6 +29,8 @@ const MOST_HELD_BYTES: usize = 1 << 20;
 
 pub(super) struct Inner {
     pub(super) realms: Known,
+    /// What has the realms' sessions where another process has the realms; then those above are configuration alone.
+    pub(super) edge: Option<Edge>,
     pub(super) clients: HashMap<Id, Client>,
     pub(super) ids: Ids,
     pub(super) effects: Vec<Effect>,
@@ -148,7 +151,7 @@ impl Inner {
     }
 
     pub(super) fn take(&mut self, now: Now, id: Id, message: Message) {
-        let Self { realms, clients, ids, effects, .. } = self;
+        let Self { realms, clients, ids, .. } = self;
         let Some(client) = clients.get_mut(&id) else { return };
         if client.session.is_asking() && !matches!(message, Message::Abort { .. }) {
             let size = message.size();
@@ -167,7 +170,7 @@ impl Inner {
         match client.session.receive(now, message, terms, ids) {
             Output::Deliver(message) => {
                 if let Some(realm) = client.realm {
-                    realms.touch(realm).receive(now, id, message, effects);
+                    self.route(now, realm, id, message);
                 }
             }
             output => self.carry_out(now, id, output),
@@ -181,7 +184,7 @@ impl Inner {
             Output::Nothing => {}
             Output::Deliver(message) => {
                 if let Some(realm) = client.realm {
-                    self.realms.touch(realm).receive(now, id, message, &mut self.effects);
+                    self.route(now, realm, id, message);
                 }
             }
             Output::Send(message) => self.send(now, id, message),
@@ -218,6 +221,14 @@ impl Inner {
         }
     }
 
+    /// Hands a message of a session to its realm.
+    fn route(&mut self, now: Now, realm: usize, id: Id, message: Message) {
+        match &mut self.edge {
+            Some(edge) => edge.receive(now, &self.realms.list[realm], id, message),
+            None => self.realms.touch(realm).receive(now, id, message, &mut self.effects),
+        }
+    }
+
     fn join(&mut self, now: Now, id: Id, joined: Joined) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         let Some(index) = self.realms.names.get(&joined.realm).copied() else { return };
@@ -227,7 +238,10 @@ impl Inner {
             cookies.remember(value, joined.remember);
         }
         self.send(now, id, joined.welcome);
-        self.realms.touch(index).join(now, joined.joining, &mut self.effects);
+        match &mut self.edge {
+            Some(edge) => edge.join(self.realms.list[index].name(), joined.joining),
+            None => self.realms.touch(index).join(now, joined.joining, &mut self.effects),
+        }
     }
 
     /// Lets a cookie stand for nothing; all that came in by it have to go.
@@ -240,14 +254,19 @@ impl Inner {
         let others: Vec<_> =
             self.clients.iter().filter_map(|(id, client)| Some((*id, came_so(client)?))).collect();
         for (id, realm) in others {
-            let realm = self.realms.touch(realm);
-            realm.kill(now, id, Some("wamp.close.logout"), None, &mut self.effects);
+            let reason = Some("wamp.close.logout");
+            match &mut self.edge {
+                Some(edge) => edge.kill(id, reason),
+                None => _ = self.realms.touch(realm).kill(now, id, reason, None, &mut self.effects),
+            }
         }
     }
 
     pub(super) fn leave(&mut self, now: Now, id: Id, realm: Option<usize>) {
-        if let Some(realm) = realm {
-            self.realms.touch(realm).leave(now, id, &mut self.effects);
+        let Some(realm) = realm else { return };
+        match &mut self.edge {
+            Some(edge) => edge.leave(id),
+            None => self.realms.touch(realm).leave(now, id, &mut self.effects),
         }
     }
 
@@ -312,7 +331,7 @@ impl Inner {
                 let realm = self.clients.get(&id).and_then(|client| client.realm);
                 if let Some(realm) = realm {
                     let answer = error(kind::INVOCATION, *request);
-                    self.realms.touch(realm).receive(now, id, answer, &mut self.effects);
+                    self.route(now, realm, id, answer);
                 }
             }
             _ => self.end(id, POLICY_VIOLATION, "a message is longer than what the client takes"),
@@ -341,6 +360,8 @@ impl Inner {
                     }
                     Effect::Violation { session, text } => self.violation(now, session, &text),
                     Effect::Answer { token, answer } => self.answered(now, token, answer),
+                    // Of a hub.
+                    Effect::Held | Effect::Cause(_) | Effect::Dropped(_) | Effect::Queued => {}
                 }
             }
         }

@@ -11,6 +11,7 @@ mod endpoint;
 mod guard;
 mod inner;
 mod line;
+mod link;
 mod longpoll;
 pub(crate) mod outbox;
 mod peer;
@@ -25,6 +26,7 @@ pub(crate) use cookies::Place as CookiePlace;
 pub(crate) use embedded::{Embedded, Failure, ROUTER, Reply};
 pub(crate) use endpoint::{Endpoint, Handshake, Who};
 pub(crate) use line::Line;
+pub(crate) use link::{RealmProcess, keep_linked};
 pub(crate) use longpoll::{Longpoll, Opening};
 pub(crate) use router::Router;
 pub(crate) use turn::Turn;
@@ -36,8 +38,13 @@ use std::rc::Rc;
 use tokio::task::spawn_local;
 
 /// The router with the realms of a worker, if it has some; the error says what is not built, or is wrong.
-pub(crate) fn router(worker: &Worker, node: &NodeInfo) -> Result<Option<Rc<Router>>, String> {
-    build::router(worker, node)
+/// `edge`: the number of this process, where another one has the realms.
+pub(crate) fn router(
+    worker: &Worker,
+    node: &NodeInfo,
+    edge: Option<u64>,
+) -> Result<Option<Rc<Router>>, String> {
+    build::router(worker, node, edge)
 }
 
 /// Lets the router watch its clock until the process ends; when draining begins it says GOODBYE to everybody: another

@@ -7,6 +7,7 @@ use super::outbox::Outbox;
 use bytes::Bytes;
 use jackfield_shared::status::RealmCounters;
 use jackfield_wamp::auth::{Connection, Methods};
+use jackfield_wamp::link::{self, Edge};
 use jackfield_wamp::realm::Realm;
 use jackfield_wamp::session::{Realms, Session};
 use jackfield_wamp::{Dict, Id, Ids, Message, Now, Outgoing, codec};
@@ -32,6 +33,8 @@ pub(crate) struct Router {
     /// The moment that the task of [`Self::run`] sleeps until.
     alarm: Cell<Option<Duration>>,
     changed: Notify,
+    /// There is something to be sent to the realm process.
+    link: Notify,
 }
 
 /// What is known of a client when it connects.
@@ -46,10 +49,11 @@ pub(super) struct Connecting {
 
 impl Router {
     /// The realms `realms`, which nobody is connected to yet.
-    pub(super) fn new(realms: Vec<Realm>, ids: Ids, told: Dict) -> Rc<Self> {
+    pub(super) fn new(realms: Vec<Realm>, edge: Option<Edge>, ids: Ids, told: Dict) -> Rc<Self> {
         let dropped = vec![0; realms.len()];
         let inner = Inner {
             realms: Known::new(realms),
+            edge,
             clients: HashMap::new(),
             ids,
             effects: Vec::new(),
@@ -65,6 +69,7 @@ impl Router {
             epoch: Cell::new(1),
             alarm: Cell::new(None),
             changed: Notify::new(),
+            link: Notify::new(),
         })
     }
 
@@ -94,6 +99,9 @@ impl Router {
             inner.ask_waiting(now);
             inner.apply(now);
         }
+        if inner.edge.as_mut().is_some_and(|edge| !edge.output().is_empty()) {
+            self.link.notify_one();
+        }
         let waiting = inner.waiting.iter().map(|question| question.until).min();
         let next = inner.realms.next_expiry().into_iter().chain(waiting).min();
         if next != self.alarm.replace(next) {
@@ -104,6 +112,47 @@ impl Router {
     fn now(&self) -> Now {
         let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Now { clock: self.start.elapsed(), wall }
+    }
+
+    /// There is a link to a realm process, which is told of all sessions.
+    pub(super) fn linked(&self) {
+        self.step(|inner, now| {
+            if let Some(edge) = &mut inner.edge {
+                edge.connected(now);
+            }
+        });
+    }
+
+    /// The link has ended.
+    pub(super) fn unlinked(&self) {
+        if let Some(edge) = &mut self.inner.borrow_mut().edge {
+            edge.disconnected();
+        }
+    }
+
+    /// Takes bytes of the realm process; fails where the link is of no use.
+    pub(super) fn take_from_link(&self, bytes: &[u8]) -> Result<(), link::Error> {
+        let mut result = Ok(());
+        self.step(|inner, _| {
+            if let Some(edge) = &mut inner.edge {
+                result = edge.received(bytes, &mut inner.effects);
+            }
+        });
+        result
+    }
+
+    /// Bytes for the realm process, as soon as there are some; in exchange for an empty buffer.
+    pub(super) async fn take_for_link(&self, buffer: &mut Vec<u8>) {
+        loop {
+            let notified = self.link.notified();
+            if let Some(edge) = &mut self.inner.borrow_mut().edge
+                && !edge.output().is_empty()
+            {
+                std::mem::swap(edge.output(), buffer);
+                return;
+            }
+            notified.await;
+        }
     }
 
     /// What every client is told of the process.

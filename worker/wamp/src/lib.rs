@@ -6,6 +6,7 @@
 pub mod auth;
 pub mod codec;
 mod id;
+pub mod link;
 mod message;
 mod outgoing;
 mod payload;

@@ -217,6 +217,35 @@ impl Message {
         }
     }
 
+    /// Its arguments, if it has some.
+    pub(crate) const fn payload(&self) -> Option<&Payload> {
+        match self {
+            Self::Abort { payload, .. }
+            | Self::Error { payload, .. }
+            | Self::Publish { payload, .. }
+            | Self::Event { payload, .. }
+            | Self::Call { payload, .. }
+            | Self::Result { payload, .. }
+            | Self::Invocation { payload, .. }
+            | Self::Yield { payload, .. } => Some(payload),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn payload_mut(&mut self) -> Option<&mut Payload> {
+        match self {
+            Self::Abort { payload, .. }
+            | Self::Error { payload, .. }
+            | Self::Publish { payload, .. }
+            | Self::Event { payload, .. }
+            | Self::Call { payload, .. }
+            | Self::Result { payload, .. }
+            | Self::Invocation { payload, .. }
+            | Self::Yield { payload, .. } => Some(payload),
+            _ => None,
+        }
+    }
+
     /// Its name, for messages to people.
     #[must_use]
     pub fn name(&self) -> &'static str {

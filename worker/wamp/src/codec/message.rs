@@ -29,6 +29,11 @@ pub fn encode(serializer: Serializer, message: &Message, out: &mut Vec<u8>) {
     }
 }
 
+/// Appends a message without its arguments, for processes of one node.
+pub(crate) fn encode_head(message: &Message, out: &mut Vec<u8>) {
+    write_list(message, Serializer::Msgpack, &mut msgpack::Writer, false, out);
+}
+
 /// The elements of a message, one after the other.
 struct Fields<'a, R> {
     serializer: Serializer,
@@ -280,9 +285,21 @@ enum Field<'a> {
 }
 
 fn write<W: Write>(message: &Message, serializer: Serializer, writer: &mut W, out: &mut Vec<u8>) {
+    write_list(message, serializer, writer, true, out);
+}
+
+/// `whole`: with the arguments.
+fn write_list<W: Write>(
+    message: &Message,
+    serializer: Serializer,
+    writer: &mut W,
+    whole: bool,
+    out: &mut Vec<u8>,
+) {
     use Field::{Dict as D, Id as I, Text as T};
     let none = Payload::None;
     let mut list = |fields: &[Field<'_>], payload: &Payload| {
+        let payload = if whole { payload } else { &none };
         writer.list(1 + fields.len() + elements(payload), out);
         writer.element(out);
         writer.uint(message.kind(), out);

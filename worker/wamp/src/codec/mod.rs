@@ -14,6 +14,7 @@ mod transcode;
 
 pub use batch::{Batch, Unbatched, append as append_to_batch};
 pub use error::{Error, MAX_DEPTH, Unfit};
+pub(crate) use message::encode_head;
 pub use message::{decode, encode};
 pub(crate) use serial::{Read, Shape, Write};
 pub use transcode::decode_value;

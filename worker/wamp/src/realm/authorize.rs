@@ -3,7 +3,7 @@
 use super::broker::Will;
 use super::dealer::{CallKey, Caller};
 use super::permission::{Action, Permissions, Verdict};
-use super::{Effects, Realm, errors};
+use super::{Effects, Realm, Stamp, errors};
 use crate::uri::Match;
 use crate::{Dict, Id, Message, Now, Payload, Value, kind};
 
@@ -15,7 +15,7 @@ pub(crate) struct Asked {
     policy: Match,
     uri: String,
     /// The request that waits for the answer.
-    message: Option<Message>,
+    message: Option<(Stamp, Message)>,
     /// The call of the authorizer, as long as it is not answered.
     call: Option<CallKey>,
     verdict: Option<Verdict>,
@@ -23,8 +23,13 @@ pub(crate) struct Asked {
 
 impl Asked {
     /// The request that waits for the answer.
-    pub(crate) const fn message(&self) -> Option<&Message> {
-        self.message.as_ref()
+    pub(crate) fn message(&self) -> Option<&Message> {
+        self.message.as_ref().map(|(_, message)| message)
+    }
+
+    /// Where that came from.
+    pub(crate) fn stamp(&self) -> Option<Stamp> {
+        self.message.as_ref().map(|(stamp, _)| *stamp)
     }
 
     /// The call of the authorizer that is not answered.
@@ -90,9 +95,10 @@ impl Realm {
     }
 
     /// Keeps a request until the authorizer has answered.
-    pub(crate) fn hold(&mut self, session: Id, message: Message) {
+    pub(crate) fn hold(&mut self, session: Id, message: Message, out: &mut Effects) {
         if let Some(asked) = self.sessions.get_mut(&session).and_then(|own| own.asked.as_mut()) {
-            asked.message = Some(message);
+            asked.message = Some((self.stamp, message));
+            self.tell_held(out);
         }
     }
 
@@ -131,16 +137,18 @@ impl Realm {
             let Some(own) = self.sessions.get_mut(&session) else { continue };
             let answered = own.asked.take_if(|asked| asked.verdict.is_some() && asked.message.is_some());
             if let Some(asked) = answered
-                && let Some(message) = asked.message
+                && let Some((stamp, message)) = asked.message
             {
+                self.resume(stamp, out);
                 self.handle(now, session, message, asked.verdict, out);
             }
             while let Some(own) = self.sessions.get_mut(&session) {
                 if own.asked.is_some() || own.violated {
                     break;
                 }
-                let Some(message) = own.held.pop_front() else { break };
+                let Some((stamp, message)) = own.held.pop_front() else { break };
                 own.held_bytes -= message.size();
+                self.resume(stamp, out);
                 self.handle(now, session, message, None, out);
             }
         }

@@ -57,6 +57,15 @@ pub enum TimeoutUnit {
     Seconds,
 }
 
+impl TimeoutUnit {
+    pub(crate) const fn of(self, timeout: u64) -> Duration {
+        match self {
+            Self::Milliseconds => Duration::from_millis(timeout),
+            Self::Seconds => Duration::from_secs(timeout),
+        }
+    }
+}
+
 /// What may grow in a realm, and how far. Beyond it requests are refused with `jackfield.error.limit_reached`.
 #[derive(Clone, Debug)]
 pub struct Bounds {

@@ -16,6 +16,7 @@ pub(crate) const NOT_AUTHORIZED: &str = "wamp.error.not_authorized";
 pub(crate) const AUTHORIZATION_FAILED: &str = "wamp.error.authorization_failed";
 pub(crate) const FEATURE_NOT_SUPPORTED: &str = "wamp.error.feature_not_supported";
 pub(crate) const CANCELED: &str = "wamp.error.canceled";
+pub(crate) const NETWORK_FAILURE: &str = "wamp.error.network_failure";
 pub(crate) const TIMEOUT: &str = "wamp.error.timeout";
 pub(crate) const TESTAMENT: &str = "wamp.error.testament_error";
 pub(crate) const HISTORY_UNAVAILABLE: &str = "wamp.error.history_unavailable";

@@ -58,6 +58,9 @@ impl Realm {
 
     fn remove(&mut self, now: Now, session: Id, out: &mut Effects) {
         let Some(mut own) = self.sessions.remove(&session) else { return };
+        let held = own.asked.as_ref().and_then(|asked| asked.stamp()).into_iter();
+        let held = held.chain(own.held.iter().map(|(stamp, _)| *stamp));
+        out.extend(held.filter(|stamp| stamp.edge != 0).map(Effect::Dropped));
         // It gets no event any more, not even one about its own end.
         let mut subscriptions = Vec::new();
         for id in in_order(&own.subscriptions) {

@@ -6,7 +6,7 @@ use super::dealer::{Caller, Dealer};
 use super::hash::{IdHash, IdMap};
 use super::permission::{Roles, TRUSTED, Verdict};
 use super::session::{Identity, Session};
-use super::{Config, Counters, Effect, Effects, errors, features};
+use super::{Config, Counters, Effect, Effects, Stamp, errors, features};
 use crate::{Dict, Id, Ids, Message, Now, Outgoing, Payload, Value, kind};
 use slab::Slab;
 use std::collections::VecDeque;
@@ -30,6 +30,8 @@ pub struct Realm {
     /// Those whose authorizers have answered.
     pub(crate) ready: VecDeque<Ready>,
     pub(crate) counters: Counters,
+    /// Where the message of this step came from.
+    pub(crate) stamp: Stamp,
     places: u64,
 }
 
@@ -54,6 +56,7 @@ impl Realm {
             wills: Slab::new(),
             ready: VecDeque::new(),
             counters: Counters::default(),
+            stamp: Stamp::default(),
             places: 0,
             config,
             ids,
@@ -178,7 +181,8 @@ impl Realm {
         let size = message.size();
         if own.held.len() < bound && own.held_bytes + size <= bytes {
             own.held_bytes += size;
-            return own.held.push_back(message);
+            own.held.push_back((self.stamp, message));
+            return self.tell_held(out);
         }
         self.counters.denied += 1;
         let (kind, request) = match message {

@@ -10,18 +10,20 @@ mod config;
 mod dealer;
 mod errors;
 mod features;
-mod hash;
+pub(crate) mod hash;
 mod lifecycle;
 mod machine;
 mod meta;
 mod options;
 mod pattern;
 mod permission;
+mod restore;
 mod session;
 mod status;
 
 pub use config::{Access, Allow, Bounds, Config, Disclose, Kept, Role, Rule, Store, TimeoutUnit};
 pub use machine::Realm;
+pub use restore::{Restored, Stamp};
 pub use status::{Counters, Status};
 
 use crate::{Dict, Id, Outgoing, Payload};
@@ -107,6 +109,14 @@ pub enum Effect {
         /// What it did, for people.
         text: String,
     },
+    /// The message of this step waits for an authorizer. Only with a [`Stamp`], as the two that follow.
+    Held,
+    /// From here on, what a message has caused that had been held until now.
+    Cause(Stamp),
+    /// That message was held, and its session has gone.
+    Dropped(Stamp),
+    /// The call of this step waits for a callee.
+    Queued,
     /// The answer to [`Realm::call`].
     Answer {
         /// The caller's name for the call.

@@ -5,7 +5,7 @@ use super::broker::Testament;
 use super::dealer::CallKey;
 use super::hash::{IdHash, IdMap};
 use super::permission::RoleKey;
-use super::{ClientFeatures, Joining};
+use super::{ClientFeatures, Joining, Stamp};
 use crate::{Dict, Id, Message, Value};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -56,7 +56,7 @@ pub(crate) struct Session {
     /// What its authorizer is asked.
     pub(crate) asked: Option<Box<Asked>>,
     /// What came after that.
-    pub(crate) held: VecDeque<Message>,
+    pub(crate) held: VecDeque<(Stamp, Message)>,
     pub(crate) held_bytes: usize,
     /// It has violated the protocol: what comes is ignored until it leaves.
     pub(crate) violated: bool,
@@ -120,7 +120,8 @@ impl Session {
         let asked = self.asked.as_ref().and_then(|asked| asked.message());
         let is_call =
             |message: &Message| matches!(message, Message::Call { request: r, .. } if *r == request);
-        self.calls.contains_key(&request) || asked.into_iter().chain(&self.held).any(is_call)
+        self.calls.contains_key(&request)
+            || asked.into_iter().chain(self.held.iter().map(|(_, message)| message)).any(is_call)
     }
 
     /// Remembers that a call ended while its caller was still sending arguments: what is under way is for nobody.

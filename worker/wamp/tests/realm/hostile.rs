@@ -153,6 +153,8 @@ impl Fuzz {
         let mut ended = Vec::new();
         for effect in effects {
             match effect {
+                // Only for messages with a stamp.
+                Effect::Held | Effect::Cause(_) | Effect::Dropped(_) | Effect::Queued => panic!("{effect:?}"),
                 Effect::Send { message, .. } | Effect::Fan { message, .. } => match message.message() {
                     Message::Subscribed { subscription: id, .. }
                     | Message::Registered { registration: id, .. }

@@ -115,6 +115,8 @@ impl World {
         let mut violated = Vec::new();
         for effect in out {
             match effect {
+                // Only for messages with a stamp.
+                Effect::Held | Effect::Cause(_) | Effect::Dropped(_) | Effect::Queued => panic!("{effect:?}"),
                 Effect::Send { to, message } => self.got(to, wire(message.message())),
                 Effect::Fan { to, message } => {
                     for to in to {

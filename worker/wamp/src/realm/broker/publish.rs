@@ -63,7 +63,7 @@ impl Realm {
         }
         let question = (Action::Publish, Match::Exact);
         let disclose = match self.authorize(now, session, question, &topic, &options, verdict, out) {
-            None => return self.hold(session, Message::Publish { request, options, topic, payload }),
+            None => return self.hold(session, Message::Publish { request, options, topic, payload }, out),
             Some(Verdict::Allowed { disclose }) => disclose,
             Some(verdict) if parsed.acknowledge => {
                 return self.deny(session, request, Action::Publish, &topic, &verdict, out);
@@ -80,7 +80,7 @@ impl Realm {
             publisher.disclose("publisher", &mut details);
         }
         let publication = Publication {
-            id: self.ids.id(),
+            id: self.stamp.id.unwrap_or_else(|| self.ids.id()),
             topic,
             details,
             payload,

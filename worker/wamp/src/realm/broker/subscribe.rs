@@ -54,16 +54,24 @@ impl Realm {
         }
         let question = (Action::Subscribe, parsed.policy);
         match self.authorize(now, session, question, &topic, &options, verdict, out) {
-            None => return self.hold(session, Message::Subscribe { request, options, topic }),
+            None => return self.hold(session, Message::Subscribe { request, options, topic }, out),
             Some(Verdict::Allowed { .. }) => {}
             Some(verdict) => {
                 return self.deny(session, request, Action::Subscribe, &topic, &verdict, out);
             }
         }
+        let confirmed = self.stamp.confirmed();
+        if let Some(key) = self.broker.table.get(parsed.policy, &topic)
+            && confirmed.is_some_and(|id| id != self.broker.subscriptions[key].id)
+        {
+            self.evict_subscribers(key, out);
+        }
         let (key, id, created) = match self.broker.table.get(parsed.policy, &topic) {
             Some(key) => (key, self.broker.subscriptions[key].id, false),
             None => {
-                let id = self.subscription_id(parsed.policy, &topic);
+                let unused = |id: &Id| !self.broker.by_id.contains_key(id);
+                let id = confirmed.filter(unused);
+                let id = id.unwrap_or_else(|| self.subscription_id(parsed.policy, &topic));
                 (usize::MAX, id, true)
             }
         };
@@ -101,6 +109,21 @@ impl Realm {
         }
     }
 
+    /// Takes a subscription from all that have it: another one to the same topic was confirmed later, so they are about to
+    /// leave it.
+    fn evict_subscribers(&mut self, key: usize, out: &mut Effects) {
+        let id = self.broker.subscriptions[key].id;
+        for session in self.broker.subscriptions[key].subscribers.clone() {
+            let Some(own) = self.sessions.get_mut(&session) else { continue };
+            own.subscriptions.remove(&id);
+            if own.features.subscriber_revocation {
+                let details = Some(Dict::new().with("subscription", id));
+                self.send(session, Message::Unsubscribed { request: 0, details }, out);
+            }
+            self.broker.remove_subscriber(session, id);
+        }
+    }
+
     /// The id of a new subscription: the one that its retained event or its history has given it already, if so.
     fn subscription_id(&mut self, policy: uri::Match, topic: &str) -> Id {
         if let Some(id) = self.broker.history.id(policy, topic) {
@@ -120,6 +143,9 @@ impl Realm {
     ) {
         let Some(own) = self.sessions.get_mut(&session) else { return };
         if own.subscriptions.remove(&subscription).is_none() {
+            if self.stamp.again {
+                return self.send(session, Message::Unsubscribed { request, details: None }, out);
+            }
             let error =
                 errors::message(kind::UNSUBSCRIBE, request, errors::NO_SUCH_SUBSCRIPTION, Payload::None);
             return self.send(session, error, out);

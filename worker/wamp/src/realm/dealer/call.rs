@@ -1,7 +1,6 @@
 //! CALL and the way of an invocation to its callee.
 
 use super::{Call, CallKey, Caller, Target, input_size};
-use crate::realm::config::TimeoutUnit;
 use crate::realm::options;
 use crate::realm::permission::{Action, Verdict};
 use crate::realm::{Effects, Realm, errors};
@@ -62,7 +61,7 @@ impl Realm {
         }
         let question = (Action::Call, Match::Exact);
         let disclose = match self.authorize(now, session, question, &procedure, &options, verdict, out) {
-            None => return self.hold(session, Message::Call { request, options, procedure, payload }),
+            None => return self.hold(session, Message::Call { request, options, procedure, payload }, out),
             Some(Verdict::Allowed { disclose }) => disclose,
             Some(verdict) => {
                 self.end_input(call);
@@ -102,10 +101,7 @@ impl Realm {
             details,
             payload,
             progress: parsed.progress,
-            timeout: match self.config.call_timeout_unit {
-                TimeoutUnit::Milliseconds => Duration::from_millis(parsed.timeout),
-                TimeoutUnit::Seconds => Duration::from_secs(parsed.timeout),
-            },
+            timeout: self.config.call_timeout_unit.of(parsed.timeout),
         };
         let caller = Caller::Session { session, request };
         if let Err((error, text)) = self.invoke(now, key, caller, invocation, out) {
@@ -191,6 +187,7 @@ impl Realm {
         let entry = &mut self.dealer.registrations[registration];
         let mut call = Call {
             caller,
+            name: matches!(caller, Caller::Session { .. }).then_some((self.stamp.edge, self.stamp.number)),
             registration: entry.id,
             target: Target::Queued(Vec::new()),
             input,
@@ -235,6 +232,7 @@ impl Realm {
                 call.target = Target::Queued(vec![(details, payload)]);
                 self.dealer.queued_bytes += call.target.size();
                 self.dealer.calls.insert(call);
+                self.tell_queued(out);
             }
         }
         Ok(key)
@@ -287,6 +285,7 @@ impl Realm {
             Target::Queued(inputs) => {
                 inputs.push(input);
                 self.dealer.queued_bytes += added;
+                self.tell_queued(out);
             }
             Target::Callee { session, request } => {
                 let (session, request, registration) = (*session, *request, call.registration);

@@ -34,6 +34,8 @@ pub(crate) struct Dealer {
     pub(crate) queue_limit: usize,
     /// Bytes of the arguments of all calls that wait.
     pub(crate) queued_bytes: usize,
+    /// Calls wait though callees are free: not all is known yet.
+    pub(crate) frozen: bool,
     /// The last request of an invocation that any session got.
     pub(crate) last_invocation: Id,
 }
@@ -86,13 +88,15 @@ pub(crate) enum Caller {
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) caller: Caller,
+    /// Where its first CALL came from, if a session sent it.
+    pub(crate) name: Option<(u64, u64)>,
     pub(crate) registration: Id,
     pub(crate) target: Target,
     /// What invocations that bring further arguments repeat, as long as they may come.
-    input: Option<Box<Dict>>,
+    pub(crate) input: Option<Box<Dict>>,
     /// It was cancelled by `kill`: the callee's answer is still to come.
-    killed: bool,
-    deadline: Option<(Duration, u64)>,
+    pub(crate) killed: bool,
+    pub(crate) deadline: Option<(Duration, u64)>,
 }
 
 impl Call {
@@ -142,6 +146,7 @@ impl Dealer {
             queue_limits: Patterns::default(),
             queue_limit: 0,
             queued_bytes: 0,
+            frozen: false,
             last_invocation: 0,
         }
     }

@@ -16,6 +16,13 @@ impl Callee {
 }
 
 impl Registration {
+    /// Counts a call that a callee has got from another process that had this realm; the next one's turn comes after it.
+    pub(crate) fn take_place(&mut self, callee: u64) {
+        let Some(at) = self.callees.iter().position(|entry| entry.session == callee) else { return };
+        self.callees[at].active += 1;
+        self.turn = at + 1;
+    }
+
     /// The place of the callee of the next call; none: all that come into question are at their limits.
     pub(crate) fn pick(&mut self, ids: &mut Ids) -> Option<usize> {
         let count = self.callees.len();

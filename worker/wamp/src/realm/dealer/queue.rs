@@ -26,7 +26,7 @@ impl Realm {
     /// Gives waiting calls to the callees that are free.
     pub(crate) fn serve_queue(&mut self, registration: usize, out: &mut Effects) {
         while let Some(entry) = self.dealer.registrations.get_mut(registration) {
-            if entry.queue.is_empty() {
+            if entry.queue.is_empty() || self.dealer.frozen {
                 return;
             }
             let Some(at) = entry.pick(&mut self.ids) else { return };

@@ -34,14 +34,18 @@ impl Realm {
         }
         let question = (Action::Register, parsed.policy);
         match self.authorize(now, session, question, &procedure, &options, verdict, out) {
-            None => return self.hold(session, Message::Register { request, options, procedure }),
+            None => return self.hold(session, Message::Register { request, options, procedure }, out),
             Some(Verdict::Allowed { .. }) => {}
             Some(verdict) => {
                 return self.deny(session, request, Action::Register, &procedure, &verdict, out);
             }
         }
         let existing = self.dealer.table.get(parsed.policy, &procedure);
-        if let Some(key) = existing.filter(|_| !parsed.force) {
+        let confirmed = self.stamp.confirmed();
+        // What was confirmed later than what is there takes its place.
+        let later = |key: &usize| confirmed.is_some_and(|id| self.dealer.registrations[*key].id != id);
+        let force = if confirmed.is_some() { existing.as_ref().is_some_and(later) } else { parsed.force };
+        if let Some(key) = existing.filter(|_| !force && confirmed.is_none()) {
             let registration = &self.dealer.registrations[key];
             let text = format!("register for already registered procedure '{name}'");
             if registration.invoke == Invoke::Single {
@@ -55,7 +59,7 @@ impl Realm {
         }
         let place = self.place();
         let Some(own) = self.sessions.get_mut(&session) else { return };
-        let shared = existing.filter(|_| !parsed.force).map(|key| (key, self.dealer.registrations[key].id));
+        let shared = existing.filter(|_| !force).map(|key| (key, self.dealer.registrations[key].id));
         if let Some((_, id)) = shared.filter(|(_, id)| own.registrations.contains_key(id)) {
             return self.send(session, Message::Registered { request, registration: id }, out);
         }
@@ -71,7 +75,8 @@ impl Realm {
             }
             None => {
                 let queue = existing.map(|key| self.kick_callees(key, out)).unwrap_or_default();
-                let id = self.unused_id();
+                let unused = |id: &Id| !self.dealer.by_id.contains_key(id);
+                let id = confirmed.filter(unused).unwrap_or_else(|| self.unused_id());
                 for key in &queue {
                     self.dealer.calls[*key].registration = id;
                 }
@@ -144,6 +149,9 @@ impl Realm {
     ) {
         let Some(own) = self.sessions.get_mut(&session) else { return };
         if own.registrations.remove(&registration).is_none() {
+            if self.stamp.again {
+                return self.send(session, Message::Unregistered { request, details: None }, out);
+            }
             let error =
                 errors::message(kind::UNREGISTER, request, errors::NO_SUCH_REGISTRATION, Payload::None);
             return self.send(session, error, out);

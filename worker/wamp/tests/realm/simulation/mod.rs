@@ -135,6 +135,8 @@ impl Simulation {
         let mut violated = Vec::new();
         for effect in out {
             match effect {
+                // Only for messages with a stamp.
+                Effect::Held | Effect::Cause(_) | Effect::Dropped(_) | Effect::Queued => panic!("{effect:?}"),
                 Effect::Send { to, message } => self.got(to, message.message()),
                 Effect::Fan { to, message } => {
                     assert!(to.len() > 1, "a fan of {}", to.len());

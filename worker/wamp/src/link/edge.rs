@@ -1,0 +1,359 @@
+//! An edge: the sessions of the clients that are connected to this process.
+
+use super::Error;
+use super::down::{Down, Part, Step, read};
+use super::pending::{Calling, Entry, Member, Own, Queued, Working, is_last};
+use super::seen::{Coming, Seen};
+use super::up::{Called, Op, put_new};
+use super::wire::take_frame;
+use crate::realm::hash::{IdHash, IdMap};
+use crate::realm::{Effect, Joining, Realm};
+use crate::{Id, Ids, Message, Now, Outgoing, Payload, Value, kind};
+use bytes::BytesMut;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::rc::Rc;
+
+/// The sessions of one process, whose realms another one has.
+#[derive(Debug)]
+pub struct Edge {
+    pub(super) number: u64,
+    pub(super) ids: Ids,
+    pub(super) hash: IdHash,
+    /// The number of the last message.
+    pub(super) last: u64,
+    /// Up to this number everything is settled.
+    pub(super) settled: u64,
+    pub(super) log: VecDeque<Entry>,
+    pub(super) log_bytes: usize,
+    pub(super) members: IdMap<Member>,
+    pub(super) own: IdMap<Own>,
+    /// What came from which edge.
+    pub(super) seen: HashMap<u64, Seen>,
+    /// Questions to authenticators that are not answered, by their tokens.
+    pub(super) asks: BTreeMap<u64, Op>,
+    pub(super) connected: bool,
+    pub(super) input: BytesMut,
+    pub(super) output: Vec<u8>,
+    pub(super) late: u64,
+}
+
+impl Edge {
+    /// An edge without sessions. No two edges have the same number, which is not 0.
+    #[must_use]
+    pub fn new(number: u64, mut ids: Ids) -> Self {
+        let hash = IdHash::new(ids.random());
+        Self {
+            number,
+            ids,
+            hash,
+            last: 0,
+            settled: 0,
+            log: VecDeque::new(),
+            log_bytes: 0,
+            members: hash.map(),
+            own: hash.map(),
+            seen: HashMap::new(),
+            asks: BTreeMap::new(),
+            connected: false,
+            input: BytesMut::new(),
+            output: Vec::new(),
+            late: 0,
+        }
+    }
+
+    /// A session joins a realm.
+    pub fn join(&mut self, realm: &str, joining: Joining) {
+        self.own.insert(joining.session, Own::new(self.hash));
+        self.send(None, Op::Join(realm.into(), Rc::new(joining)));
+    }
+
+    /// A session has gone. Nothing: there is none with this id.
+    pub fn leave(&mut self, session: Id) {
+        if let Some(own) = self.own.get_mut(&session).filter(|own| !own.gone) {
+            own.gone = true;
+            own.calls.clear();
+            self.send(None, Op::Leave(session));
+        }
+    }
+
+    /// Has a session ended, wherever it is.
+    pub fn kill(&mut self, session: Id, reason: Option<&str>) {
+        self.send(None, Op::Kill(session, reason.map(str::to_owned)));
+    }
+
+    /// Asks an authenticator, which answers by [`Effect::Answer`] with `token`.
+    pub fn ask(&mut self, realm: &str, token: u64, procedure: String, payload: Payload) {
+        let op = Op::Ask(realm.into(), token, Rc::new((procedure, payload)));
+        self.asks.insert(token, op.clone());
+        self.send(None, op);
+    }
+
+    /// Takes a message of a session. `realm` has the realm's configuration.
+    pub fn receive(&mut self, now: Now, realm: &Realm, session: Id, message: Message) {
+        let Some(own) = self.own.get_mut(&session).filter(|own| !own.gone) else { return };
+        let number = self.last + 1;
+        let mut id = None;
+        match &message {
+            Message::Publish { .. } => id = Some(self.ids.id()),
+            Message::Call { request, options, .. } => match own.calls.get_mut(request) {
+                Some(calling) if calling.queued.is_empty() => {}
+                Some(calling) => calling.queued.push(Queued { number, order: 0, message: message.clone() }),
+                None => {
+                    let deadline = realm.time_limit(options).map(|limit| now.clock.saturating_add(limit));
+                    own.calls.insert(*request, Calling { name: number, deadline, queued: Vec::new() });
+                }
+            },
+            Message::Yield { request, options, .. } if is_last(options) => own.answer(*request, number),
+            Message::Error { request_type: kind::INVOCATION, request, .. } => own.answer(*request, number),
+            _ => {}
+        }
+        self.send(id, Op::Message(session, message));
+    }
+
+    pub(super) fn send(&mut self, id: Option<Id>, op: Op) {
+        self.last += 1;
+        let before = self.output.len();
+        put_new(self.last, id, &op, &mut self.output);
+        let bytes = self.output.len() - before;
+        if !self.connected {
+            self.output.truncate(before);
+        }
+        self.log_bytes += bytes;
+        self.log.push_back(Entry { number: self.last, order: 0, id, refused: false, op, bytes });
+    }
+
+    /// Bytes of what is not settled.
+    #[must_use]
+    pub const fn unsettled(&self) -> usize {
+        self.log_bytes
+    }
+
+    /// Results that came when nobody waited for them any longer.
+    #[must_use]
+    pub const fn late(&self) -> u64 {
+        self.late
+    }
+
+    /// Bytes for the hub; they are to be written before any that come later.
+    pub fn output(&mut self) -> &mut Vec<u8> {
+        &mut self.output
+    }
+
+    /// The link has ended, and all that came over it was taken in by [`Self::received`].
+    pub fn disconnected(&mut self) {
+        self.connected = false;
+        self.output.clear();
+        self.input.clear();
+    }
+
+    /// Takes bytes of the hub.
+    ///
+    /// # Errors
+    ///
+    /// The link is of no use; where it was refused, the sessions are gone.
+    pub fn received(&mut self, bytes: &[u8], out: &mut Vec<Effect>) -> Result<(), Error> {
+        self.input.extend_from_slice(bytes);
+        while let Some((kind, frame)) = take_frame(&mut self.input)? {
+            match read(kind, frame)? {
+                Down::Step(step) => self.step(step, out),
+                Down::Ack(settled) => self.settle(&settled),
+                Down::Refused => return Err(Error::Refused),
+            }
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, step: Step, out: &mut Vec<Effect>) {
+        let (edge, number) = step.cause;
+        let mut coming = Coming::InOrder;
+        if edge != 0 {
+            coming = self.seen.entry(edge).or_default().note((number, step.order), step.floor, step.late);
+        }
+        for part in step.parts {
+            // A call that is not answered yet has taken another way than the one that was seen.
+            if coming == Coming::Again && !self.ends_call(&part) {
+                continue;
+            }
+            match part {
+                // Who has subscribed since is not to get what was published before, after what came later.
+                Part::Send(_, Message::Event { .. }) if coming == Coming::Overtaken => {}
+                Part::Send(to, message) => self.deliver((step.cause, step.order), to, message, out),
+                Part::Invoke(to, name, message) => self.invoke(step.order, to, name, message, out),
+                Part::Goodbye(session, reason, message) => {
+                    self.leave(session);
+                    out.push(Effect::Goodbye { session, reason, message });
+                }
+                Part::Violation(session, text) => out.push(Effect::Violation { session, text }),
+                Part::Answer(token, answer) => {
+                    if self.asks.remove(&token).is_some() {
+                        out.push(Effect::Answer { token, answer });
+                    }
+                }
+                Part::Queued(number) => self.queued(number),
+            }
+        }
+    }
+
+    /// Whether it is the answer to a call that a session waits for.
+    fn ends_call(&self, part: &Part) -> bool {
+        let Part::Send(to, message) = part else { return false };
+        let request = match message {
+            Message::Result { request, details, .. } if is_last(details) => request,
+            Message::Error { request_type: kind::CALL, request, .. } => request,
+            _ => return false,
+        };
+        let own = to.first().and_then(|session| self.own.get(session));
+        own.is_some_and(|own| own.calls.contains_key(request))
+    }
+
+    /// The entry of a number, if it is not settled.
+    fn entry(&mut self, number: u64) -> Option<&mut Entry> {
+        let first = self.log.front()?.number;
+        self.log.get_mut(usize::try_from(number.checked_sub(first)?).ok()?)
+    }
+
+    /// A CALL waits for a callee: it is kept until it is answered.
+    fn queued(&mut self, number: u64) {
+        let Some(entry) = self.entry(number) else { return };
+        let Op::Message(session, message @ Message::Call { request, .. }) = &entry.op else { return };
+        let (session, request, message) = (*session, *request, message.clone());
+        let calling = self.own.get_mut(&session).and_then(|own| own.calls.get_mut(&request));
+        let is_new = |calling: &&mut Calling| calling.queued.iter().all(|queued| queued.number != number);
+        if let Some(calling) = calling.filter(|calling| calling.name == number).filter(is_new) {
+            calling.queued.push(Queued { number, order: 0, message });
+        }
+    }
+
+    fn deliver(
+        &mut self,
+        ((edge, number), order): ((u64, u64), u64),
+        mut to: Vec<Id>,
+        message: Message,
+        out: &mut Vec<Effect>,
+    ) {
+        to.retain(|id| self.own.get(id).is_some_and(|own| !own.gone));
+        let Some(&first) = to.first() else { return self.note_answer((edge, number), order, &message) };
+        match &message {
+            Message::Event { subscription, .. } => {
+                let own = &self.own;
+                let hears = |own: &Own| !own.fresh && !own.silenced.contains(subscription);
+                to.retain(|id| own.get(id).is_some_and(hears));
+            }
+            Message::Result { request, details, .. } if is_last(details) => {
+                let waited = self.own.get_mut(&first).and_then(|own| own.calls.remove(request));
+                self.late += u64::from(waited.is_none());
+            }
+            Message::Error { request_type: kind::CALL, request, .. } => {
+                if let Some(own) = self.own.get_mut(&first) {
+                    own.calls.remove(request);
+                }
+            }
+            Message::Unsubscribed { request: 0, details: Some(details) } => {
+                self.revoked(first, details.get("subscription"));
+            }
+            Message::Unregistered { request: 0, details: Some(details) } => {
+                self.revoked(first, details.get("registration"));
+            }
+            Message::Interrupt { request, .. } => {
+                let working = self.own.get(&first).and_then(|own| own.called.get(request));
+                if working.is_some_and(|working| working.answer.is_some()) {
+                    return;
+                }
+            }
+            Message::Unsubscribed { .. } if edge == self.number => self.silence(number),
+            Message::Registered { .. } => {
+                if let Some(own) = self.own.get_mut(&first) {
+                    own.fresh = false;
+                }
+            }
+            Message::Subscribed { subscription, .. } => {
+                if let Some(own) = self.own.get_mut(&first) {
+                    own.fresh = false;
+                    own.silenced.retain(|silenced| silenced != subscription);
+                }
+            }
+            _ => {}
+        }
+        self.note_answer((edge, number), order, &message);
+        let message = Rc::new(Outgoing::new(message));
+        match to.len() {
+            0 => {}
+            1 => out.push(Effect::Send { to: to[0], message }),
+            _ => out.push(Effect::Fan { to, message }),
+        }
+    }
+
+    /// Notes the answer to a message of this edge.
+    fn note_answer(&mut self, (edge, number): (u64, u64), order: u64, answer: &Message) {
+        if edge == self.number
+            && let Some(entry) = self.entry(number)
+        {
+            entry.answered(order, answer);
+        }
+    }
+
+    /// A session has no longer what it has unsubscribed from, whatever the next hub says.
+    fn silence(&mut self, number: u64) {
+        let Some(Op::Message(session, Message::Unsubscribe { subscription, .. })) =
+            self.entry(number).map(|entry| &entry.op)
+        else {
+            return;
+        };
+        let (session, subscription) = (*session, *subscription);
+        if let Some(own) = self.own.get_mut(&session) {
+            own.silenced.push(subscription);
+        }
+    }
+
+    /// A session has no longer what it had.
+    fn revoked(&mut self, session: Id, id: Option<&Value>) {
+        let Some(id) = id.and_then(Value::as_u64) else { return };
+        if let Some(member) = self.members.get_mut(&session) {
+            member.forget(id);
+        }
+        for entry in self.log.iter_mut().filter(|entry| entry.has_made(session, id)) {
+            entry.refused = true;
+        }
+    }
+
+    fn invoke(
+        &mut self,
+        order: u64,
+        to: Id,
+        name: Option<(u64, u64)>,
+        message: Message,
+        out: &mut Vec<Effect>,
+    ) {
+        let Message::Invocation { request, registration, details, .. } = &message else { return };
+        let Some(own) = self.own.get_mut(&to) else { return };
+        {
+            own.invoked_until = own.invoked_until.max(*request);
+            let input = (!is_last(details)).then(|| {
+                let mut input = details.clone();
+                input.0.retain(|(key, _)| key != "progress");
+                input
+            });
+            match own.called.get_mut(request) {
+                Some(working) => working.called.input = input,
+                None => {
+                    let (request, registration) = (*request, *registration);
+                    let called =
+                        Called { order, name, session: to, request, registration, input, answered: false };
+                    own.called.insert(request, Working { called, answer: None });
+                }
+            }
+        }
+        if !own.gone && !own.fresh {
+            out.push(Effect::Send { to, message: Rc::new(Outgoing::new(message)) });
+        }
+    }
+}
+
+impl Own {
+    fn answer(&mut self, request: Id, number: u64) {
+        if let Some(working) = self.called.get_mut(&request) {
+            working.answer.get_or_insert(number);
+            working.called.answered = true;
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! How a hub takes over the realms of another one that has died: it asks every edge, and does again what is not settled.
+
+use super::hub::{Connection, Hub};
+use super::up::{Called, Op, Up};
+use crate::realm::{Realm, Restored, Stamp};
+use crate::{Id, Message, Now};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Duration;
+
+/// The edges that are waited for.
+#[derive(Debug)]
+pub(super) struct Gathering {
+    expected: BTreeSet<u64>,
+    pub(super) until: Duration,
+}
+
+/// What is to be done, at its place in the order.
+enum Action {
+    Restore(Option<Id>, Op),
+    Again(u64, Option<Id>, Op),
+    Called(Box<Called>),
+}
+
+/// Places of CALLs that callees have, by their edges and numbers.
+type Places = HashMap<(u64, u64), u64>;
+
+/// A caller: session, request, and how long it waits yet.
+type Caller = (Id, Id, Option<Duration>);
+
+impl Hub {
+    /// Takes the realms over: nothing is done before these edges have told what their sessions have, or `limit` is over.
+    pub fn take_over(&mut self, now: Now, edges: impl IntoIterator<Item = u64>, limit: Duration) {
+        let until = now.clock.saturating_add(limit);
+        self.gathering = Some(Gathering { expected: edges.into_iter().collect(), until });
+        self.look_whether_all_have_told(now);
+    }
+
+    /// Whether edges are waited for.
+    #[must_use]
+    pub const fn is_gathering(&self) -> bool {
+        self.gathering.is_some()
+    }
+
+    /// These are the edges that there are; others have ended.
+    pub fn set_edges(&mut self, now: Now, edges: &[u64]) {
+        if let Some(gathering) = &mut self.gathering {
+            gathering.expected.retain(|edge| edges.contains(edge));
+            self.look_whether_all_have_told(now);
+        }
+    }
+
+    pub(super) fn look_whether_all_have_told(&mut self, now: Now) {
+        let Some(gathering) = &self.gathering else { return };
+        let has_told = |edge: &u64| {
+            self.edges.get(edge).and_then(|link| self.links.get(link)).is_some_and(|link| link.complete)
+        };
+        // Whoever has begun is waited for, known or not.
+        let begun = self.links.values().all(|link| link.edge.is_none() || link.complete);
+        if begun && gathering.expected.iter().all(has_told) {
+            self.open(now);
+        }
+    }
+
+    /// Goes on without those that have not told.
+    pub(super) fn give_up_waiting(&mut self, now: Now) {
+        let Some(gathering) = &self.gathering else { return };
+        let complete: BTreeSet<_> =
+            self.links.values().filter(|link| link.complete).filter_map(|link| link.edge).collect();
+        let begun = self.links.values().filter_map(|link| link.edge);
+        let stuck: BTreeSet<_> = gathering.expected.iter().copied().chain(begun).collect();
+        for edge in stuck.difference(&complete) {
+            self.stuck
+                .push((*edge, "it did not tell the new realm process what its sessions have".to_owned()));
+            if let Some(connection) = self.edges.remove(edge) {
+                self.links.remove(&connection);
+            }
+        }
+        self.open(now);
+    }
+
+    fn open(&mut self, now: Now) {
+        self.gathering = None;
+        let connections: Vec<_> = self.edges.values().copied().collect();
+        self.restore(now, &connections);
+        self.go_on(now);
+    }
+
+    /// Takes in what these edges have told.
+    pub(super) fn restore(&mut self, now: Now, connections: &[Connection]) {
+        let mut actions: Vec<(u64, u64, Action)> = Vec::new();
+        let mut callers: HashMap<(u64, u64), Caller> = HashMap::new();
+        let mut invoked: HashMap<Id, Id> = HashMap::new();
+        let mut unsettled: Vec<Vec<(u64, u64, Action)>> = Vec::new();
+        let mut seen = Places::new();
+        for connection in connections {
+            let Some(link) = self.links.get_mut(connection) else { continue };
+            let Some(edge) = link.edge else { continue };
+            let mut own = Vec::new();
+            for told in std::mem::take(&mut link.told) {
+                match told {
+                    Up::Restore { order, id, op } => actions.push((order, edge, Action::Restore(id, op))),
+                    // A call that waits for a callee: its place is known.
+                    Up::Again { number, order, id, op } if number <= link.settled => {
+                        actions.push((order, edge, Action::Again(number, id, op)));
+                    }
+                    Up::Again { number, order, id, op } => {
+                        own.push((order, edge, Action::Again(number, id, op)));
+                    }
+                    Up::Calling { name, session, request, left_ms } => {
+                        let left = left_ms.map(Duration::from_millis);
+                        callers.insert((edge, name), (session, request, left));
+                    }
+                    Up::Called(called) => actions.push((called.order, edge, Action::Called(called))),
+                    Up::InvokedUntil { session, request } => {
+                        invoked.insert(session, request);
+                    }
+                    Up::Seen { edge, number, order } => {
+                        seen.insert((edge, number), order);
+                    }
+                    Up::Hello { .. } | Up::End { .. } | Up::New { .. } => {}
+                }
+            }
+            unsettled.push(own);
+        }
+        let called: Places =
+            actions.iter().filter_map(|(order, _, action)| Some((action.called()?, *order))).collect();
+        for mut own in unsettled {
+            // What has no known place was done before what comes after it, if at all.
+            let mut next = u64::MAX;
+            for (order, edge, action) in own.iter_mut().rev() {
+                let name = action.again(*edge);
+                let exact = name.and_then(|name| seen.get(&name).or_else(|| called.get(&name)));
+                *order = exact.copied().unwrap_or(if *order == 0 { next } else { *order });
+                next = next.min(*order);
+                *order = next;
+            }
+            actions.extend(own);
+        }
+        actions.sort_by_key(|(order, _, action)| (*order, matches!(action, Action::Called(_))));
+        let known = actions.iter().map(|(order, ..)| *order).filter(|order| *order != u64::MAX).max();
+        self.order = self.order.max(known.unwrap_or_default());
+        let adopted: HashSet<_> =
+            called.keys().filter_map(|name| callers.get(name)).map(|c| (c.0, c.1)).collect();
+        let again: HashSet<_> = actions.iter().filter_map(|(_, edge, action)| action.again(*edge)).collect();
+        self.realms.iter_mut().for_each(Realm::freeze);
+        for (_, edge, action) in actions {
+            match action {
+                Action::Restore(id, op) => {
+                    let joins = op.joins();
+                    self.redo(now, Stamp { edge, number: 0, id, again: true }, op);
+                    self.keep_revocations();
+                    self.distribute(None);
+                    self.joined(joins, &invoked);
+                }
+                Action::Again(number, id, op) => {
+                    let is_settled = self.link_mut(edge).is_some_and(|link| number <= link.settled);
+                    // It was given to a callee with all that waited with it.
+                    if !(is_settled && op.calls().is_some_and(|call| adopted.contains(&call))) {
+                        self.again(now, (edge, number), id, op, (&called, &invoked));
+                    }
+                }
+                Action::Called(called) => self.called(now, *called, &callers),
+            }
+        }
+        let (realms, effects) = self.effects_mut();
+        for realm in realms {
+            realm.set_stamp(Stamp::default());
+            realm.thaw(effects);
+        }
+        self.order += 1;
+        self.distribute(None);
+        let order = self.order;
+        for link in connections {
+            if let Some(link) = self.links.get_mut(link).filter(|link| link.last > link.settled) {
+                link.unsettled.skip_to(link.last, order);
+            }
+        }
+        let lost = callers.iter().filter(|(name, _)| !called.contains_key(*name) && !again.contains(*name));
+        let mut lost: Vec<_> = lost.map(|(_, (session, request, _))| (*session, *request)).collect();
+        lost.sort_unstable();
+        for (session, request) in lost {
+            let Some(&(at, _)) = self.sessions.get(&session) else { continue };
+            let (realms, effects) = self.effects_mut();
+            realms[at].lost_call(session, request, effects);
+            self.distribute(None);
+        }
+    }
+
+    fn joined(&mut self, session: Option<Id>, invoked: &HashMap<Id, Id>) {
+        let Some(session) = session else { return };
+        if let (Some(request), Some(&(at, _))) = (invoked.get(&session), self.sessions.get(&session)) {
+            self.realms[at].invoked_until(session, *request);
+        }
+    }
+
+    /// Does again what is not settled.
+    fn again(
+        &mut self,
+        now: Now,
+        (edge, number): (u64, u64),
+        id: Option<Id>,
+        op: Op,
+        (called, invoked): (&Places, &HashMap<Id, Id>),
+    ) {
+        let settled = self.link_mut(edge).map_or(0, |link| link.settled);
+        let is_new = number > settled;
+        if is_new {
+            self.expect(edge, number);
+        } else {
+            self.order += 1;
+        }
+        if matches!(&op, Op::Message(_, Message::Call { .. })) && called.contains_key(&(edge, number)) {
+            return;
+        }
+        let joins = op.joins();
+        let stamp = Stamp { edge, number, id, again: true };
+        let is_confirmed = matches!(&op, Op::Message(_, Message::Subscribe { .. } | Message::Register { .. }) if id.is_some());
+        if is_confirmed {
+            self.redo(now, stamp, op);
+        } else {
+            self.perform(now, stamp, op);
+        }
+        // A call that waited for a callee was settled: its INVOCATION is not to be taken for one that was seen.
+        self.distribute(is_new.then_some((edge, number)));
+        self.joined(joins, invoked);
+    }
+
+    /// Takes in a call that a callee is working on.
+    fn called(&mut self, now: Now, called: Called, callers: &HashMap<(u64, u64), Caller>) {
+        let Called { name, session, request, registration, input, answered, .. } = called;
+        let Some(&(at, _)) = self.sessions.get(&session) else { return };
+        let caller = name.and_then(|name| callers.get(&name));
+        let restored = Restored {
+            name,
+            caller: caller.map(|(session, request, _)| (*session, *request)),
+            callee: (session, request),
+            registration,
+            input,
+            deadline: caller.and_then(|(.., left)| *left).map(|left| now.clock.saturating_add(left)),
+            answered,
+        };
+        self.order += 1;
+        let (realms, effects) = self.effects_mut();
+        realms[at].set_stamp(Stamp::default());
+        realms[at].restore_call(now, restored, effects);
+        self.distribute(None);
+    }
+}
+
+impl Action {
+    fn called(&self) -> Option<(u64, u64)> {
+        if let Self::Called(called) = self { called.name } else { None }
+    }
+
+    fn again(&self, edge: u64) -> Option<(u64, u64)> {
+        if let Self::Again(number, ..) = self { Some((edge, *number)) } else { None }
+    }
+}
+
+impl Op {
+    /// Session and request of a CALL.
+    fn calls(&self) -> Option<(Id, Id)> {
+        let Self::Message(session, Message::Call { request, .. }) = self else { return None };
+        Some((*session, *request))
+    }
+
+    /// The session that joins, if one does.
+    fn joins(&self) -> Option<Id> {
+        if let Self::Join(_, joining) = self { Some(joining.session) } else { None }
+    }
+}

@@ -1,0 +1,141 @@
+//! What clients do.
+
+use crate::client::{Client, Pending};
+use crate::world::{Call, FEATURES, PROCEDURES, Publication, REALM, TOPICS, World};
+use jackfield_wamp::realm::Joining;
+use jackfield_wamp::{Dict, Id, Message, Payload};
+
+impl World {
+    fn send(&mut self, id: Id, message: Message) {
+        let Some(client) = self.clients.get(&id) else { return };
+        self.say(|| format!("{id} at {} says {message:?}", client.edge));
+        let Some(process) = self.processes.get_mut(&client.edge) else { return };
+        process.edge.receive(self.now, &self.realm, id, message);
+    }
+
+    pub(crate) fn act(&mut self, number: u64) {
+        let own: Vec<_> = self.clients.iter().filter(|(_, c)| c.edge == number).map(|(id, _)| *id).collect();
+        if own.is_empty() || (own.len() < 4 && self.chance(15)) {
+            return self.join(number);
+        }
+        let id = own[self.random.below(own.len())];
+        match self.random.below(100) {
+            0..3 => self.leave(id),
+            3..15 => self.subscribe(id),
+            15..20 => self.unsubscribe(id),
+            20..30 => self.register(id),
+            30..34 => self.unregister(id),
+            34..60 => self.publish(id),
+            60..80 => self.call(id),
+            _ => self.answer(id),
+        }
+    }
+
+    fn join(&mut self, number: u64) {
+        let session = self.random.id();
+        let joining = Joining {
+            session,
+            authid: "joe".to_owned(),
+            authrole: "user".to_owned(),
+            authmethod: "anonymous".to_owned(),
+            authprovider: "static".to_owned(),
+            authextra: None,
+            transport: Dict::new(),
+            features: FEATURES,
+        };
+        self.say(|| format!("{session} joins at {number}"));
+        self.clients.insert(session, Client { edge: number, ..Client::default() });
+        if let Some(process) = self.processes.get_mut(&number) {
+            process.edge.join(REALM, joining);
+        }
+    }
+
+    fn leave(&mut self, id: Id) {
+        self.say(|| format!("{id} leaves"));
+        let Some(client) = self.clients.remove(&id) else { return };
+        if let Some(process) = self.processes.get_mut(&client.edge) {
+            process.edge.leave(id);
+        }
+    }
+
+    fn subscribe(&mut self, id: Id) {
+        let topic = TOPICS[self.random.below(TOPICS.len())];
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let request = client.request(Pending::Subscribe(topic));
+        self.send(id, Message::Subscribe { request, options: Dict::new(), topic: topic.to_owned() });
+    }
+
+    fn unsubscribe(&mut self, id: Id) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let Some(&subscription) = client.subscriptions.keys().next() else { return };
+        if client
+            .pending
+            .values()
+            .any(|pending| matches!(pending, Pending::Unsubscribe(_) | Pending::Subscribe(_)))
+        {
+            return;
+        }
+        let request = client.request(Pending::Unsubscribe(subscription));
+        self.send(id, Message::Unsubscribe { request, subscription });
+    }
+
+    fn register(&mut self, id: Id) {
+        let procedure = PROCEDURES[self.random.below(PROCEDURES.len())];
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let request = client.request(Pending::Register(procedure));
+        let mut options = Dict::new();
+        if procedure != "com.single" {
+            options = options.with("invoke", "roundrobin");
+            if self.queues {
+                options = options.with("concurrency", 1_u64);
+            }
+        }
+        self.send(id, Message::Register { request, options, procedure: procedure.to_owned() });
+    }
+
+    fn unregister(&mut self, id: Id) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let Some(&registration) = client.registrations.keys().next() else { return };
+        if client
+            .pending
+            .values()
+            .any(|pending| matches!(pending, Pending::Unregister(_) | Pending::Register(_)))
+        {
+            return;
+        }
+        let request = client.request(Pending::Unregister(registration));
+        self.send(id, Message::Unregister { request, registration });
+    }
+
+    fn publish(&mut self, id: Id) {
+        let topic = TOPICS[self.random.below(TOPICS.len())];
+        let acknowledge = self.chance(50);
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let (edge, number) = (client.edge, self.publications.len() as u64);
+        let request = if acknowledge { client.request(Pending::Publish) } else { 0 };
+        self.publications.push(Publication { publisher: id, topic, edge });
+        let options = Dict::new().with("acknowledge", acknowledge);
+        let payload = Payload::of(vec![id.into(), number.into()], Dict::new());
+        self.send(id, Message::Publish { request, options, topic: topic.to_owned(), payload });
+    }
+
+    fn call(&mut self, id: Id) {
+        let procedure = PROCEDURES[self.random.below(PROCEDURES.len())];
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let number = self.calls.len() as u64;
+        let request = client.request(Pending::Call(number));
+        self.calls.push(Call { caller: id, procedure, ..Call::default() });
+        let payload = Payload::one(number);
+        self.send(
+            id,
+            Message::Call { request, options: Dict::new(), procedure: procedure.to_owned(), payload },
+        );
+    }
+
+    pub(crate) fn answer(&mut self, id: Id) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let Some((request, number)) = client.invocations.pop_first() else { return };
+        let payload = Payload::one(number);
+        self.send(id, Message::Yield { request, options: Dict::new(), payload });
+    }
+}

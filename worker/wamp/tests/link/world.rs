@@ -1,0 +1,353 @@
+//! Processes, links and clients.
+
+use crate::client::{Client, Pending, Subscribed};
+use jackfield_wamp::link::{Connection, Edge, Hub};
+use jackfield_wamp::realm::{Access, Allow, ClientFeatures, Config, Disclose, Effect, Realm, Role, Rule};
+use jackfield_wamp::uri::Match;
+use jackfield_wamp::{Id, Ids, Message, Now, kind};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+pub(crate) const TOPICS: [&str; 3] = ["com.a", "com.b", "com.c"];
+pub(crate) const PROCEDURES: [&str; 3] = ["com.single", "com.shared", "com.other"];
+pub(crate) const REALM: &str = "realm1";
+
+/// A process with clients, and what is in its link.
+pub(crate) struct Process {
+    pub(crate) edge: Edge,
+    /// The link's name at the hub; none: the edge has not connected.
+    link: Option<Connection>,
+    up: Vec<u8>,
+    down: Vec<u8>,
+    /// The hub at the other end has died.
+    torn: bool,
+}
+
+/// A publication: who, to what, and whether its edge has died since.
+pub(crate) struct Publication {
+    pub(crate) publisher: Id,
+    pub(crate) topic: &'static str,
+    pub(crate) edge: u64,
+}
+
+/// What became of a call.
+#[derive(Default)]
+pub(crate) struct Call {
+    pub(crate) caller: Id,
+    pub(crate) delivered: u32,
+    pub(crate) answer: Option<Result<(), String>>,
+    /// A callee was registered before and until the end.
+    pub(crate) procedure: &'static str,
+}
+
+pub(crate) struct World {
+    pub(crate) random: Ids,
+    pub(crate) verbose: bool,
+    pub(crate) now: Now,
+    pub(crate) hub: Option<Hub>,
+    pub(crate) processes: BTreeMap<u64, Process>,
+    last_edge: u64,
+    pub(crate) clients: BTreeMap<Id, Client>,
+    pub(crate) publications: Vec<Publication>,
+    pub(crate) calls: Vec<Call>,
+    pub(crate) dead_edges: BTreeSet<u64>,
+    pub(crate) events: u64,
+    pub(crate) results: u64,
+    pub(crate) takeovers: u64,
+    pub(crate) realm: Realm,
+    pub(crate) queues: bool,
+    deaths: bool,
+}
+
+fn config(queues: bool) -> Config {
+    let mut config = Config::new(REALM);
+    let rule = Rule {
+        uri: String::new(),
+        policy: Match::Prefix,
+        allow: Allow::ALL,
+        disclose: Disclose { caller: true, publisher: true },
+    };
+    config.roles = vec![Role { name: "user".to_owned(), access: Access::Static(vec![rule]) }];
+    if queues {
+        let store =
+            jackfield_wamp::realm::Store { limit: 50, event_history: Vec::new(), call_queues: Vec::new() };
+        config.store = Some(store);
+    }
+    config
+}
+
+pub(crate) const FEATURES: ClientFeatures = ClientFeatures {
+    callee_canceling: true,
+    callee_timeout: false,
+    callee_progressive_results: true,
+    callee_revocation: true,
+    callee_progressive_invocations: true,
+    caller_canceling: true,
+    caller_progressive_results: true,
+    subscriber_revocation: true,
+};
+
+impl World {
+    pub(crate) fn new(seed: u64, verbose: bool) -> Self {
+        let mut random = Ids::seeded(seed);
+        let queues = random.below(2) == 0;
+        let deaths = random.below(3) == 0;
+        let mut world = Self {
+            verbose,
+            now: Now { clock: Duration::from_secs(1), wall: Duration::from_secs(1_800_000_000) },
+            hub: None,
+            processes: BTreeMap::new(),
+            last_edge: 0,
+            clients: BTreeMap::new(),
+            publications: Vec::new(),
+            calls: Vec::new(),
+            dead_edges: BTreeSet::new(),
+            events: 0,
+            results: 0,
+            takeovers: 0,
+            realm: Realm::new(config(queues), Ids::seeded(7)),
+            queues,
+            deaths,
+            random,
+        };
+        for _ in 0..=world.random.below(3) {
+            world.start_edge();
+        }
+        world.start_hub();
+        world
+    }
+
+    pub(crate) fn say(&self, text: impl FnOnce() -> String) {
+        if self.verbose {
+            println!("{}", text());
+        }
+    }
+
+    pub(crate) fn chance(&mut self, percent: usize) -> bool {
+        self.random.below(100) < percent
+    }
+
+    fn start_edge(&mut self) {
+        self.last_edge += 1;
+        let edge = Edge::new(self.last_edge, Ids::seeded(self.random.random()));
+        let process = Process { edge, link: None, up: Vec::new(), down: Vec::new(), torn: false };
+        self.processes.insert(self.last_edge, process);
+    }
+
+    fn start_hub(&mut self) {
+        self.takeovers += 1;
+        let realm = Realm::new(config(self.queues), Ids::seeded(self.random.random()));
+        let mut hub = Hub::new(vec![realm], Ids::seeded(self.random.random()));
+        hub.take_over(self.now, self.processes.keys().copied(), Duration::from_secs(2));
+        self.say(|| "a hub starts".to_owned());
+        self.hub = Some(hub);
+    }
+
+    fn kill_hub(&mut self) {
+        if self.hub.take().is_none() {
+            return;
+        }
+        self.say(|| "the hub dies".to_owned());
+        for process in self.processes.values_mut() {
+            process.torn = process.link.is_some();
+            process.up.clear();
+        }
+    }
+
+    fn kill_edge(&mut self, number: u64) {
+        let Some(process) = self.processes.remove(&number) else { return };
+        self.say(|| format!("edge {number} dies"));
+        self.dead_edges.insert(number);
+        self.clients.retain(|_, client| client.edge != number);
+        let edges: Vec<_> = self.processes.keys().copied().collect();
+        if let Some(hub) = &mut self.hub {
+            // What is in the socket is read before its end.
+            if let Some(link) = process.link.filter(|_| !process.torn) {
+                hub.received(self.now, link, &process.up).unwrap();
+                hub.closed(self.now, link);
+            }
+            hub.set_edges(self.now, &edges);
+        }
+        self.start_edge();
+    }
+
+    /// Moves some bytes, or the end of a link.
+    pub(crate) fn transport(&mut self, number: u64, most: usize) {
+        let piece =
+            |random: &mut Ids, length: usize| if length <= most { length } else { 1 + random.below(most) };
+        let Some(process) = self.processes.get_mut(&number) else { return };
+        let mut effects = Vec::new();
+        if process.torn {
+            process.edge.received(&std::mem::take(&mut process.down), &mut effects).unwrap();
+            process.edge.disconnected();
+            (process.link, process.torn) = (None, false);
+            return self.carry_out(number, effects);
+        }
+        let Some(hub) = &mut self.hub else { return };
+        let Some(link) = process.link else {
+            process.link = Some(hub.connected());
+            return process.edge.connected(self.now);
+        };
+        match self.random.below(4) {
+            0 => {
+                let count = piece(&mut self.random, process.edge.output().len());
+                process.up.extend(process.edge.output().drain(..count));
+            }
+            1 => {
+                let count = piece(&mut self.random, process.up.len());
+                let bytes: Vec<_> = process.up.drain(..count).collect();
+                hub.received(self.now, link, &bytes).unwrap();
+            }
+            2 => {
+                let output = hub.output(link).unwrap();
+                let count = piece(&mut self.random, output.len());
+                process.down.extend(output.drain(..count));
+                hub.written(link, count);
+                hub.acknowledge();
+            }
+            _ => {
+                let count = piece(&mut self.random, process.down.len());
+                let bytes: Vec<_> = process.down.drain(..count).collect();
+                process.edge.received(&bytes, &mut effects).unwrap();
+            }
+        }
+        self.carry_out(number, effects);
+    }
+
+    pub(crate) fn run(&mut self, steps: usize) {
+        for _ in 0..steps {
+            self.now.clock += Duration::from_millis(1);
+            let numbers: Vec<_> = self.processes.keys().copied().collect();
+            let number = numbers[self.random.below(numbers.len())];
+            match self.random.below(100) {
+                0..2 => self.kill_hub(),
+                2..10 if self.hub.is_none() => self.start_hub(),
+                10 if self.deaths => self.kill_edge(number),
+                11..40 => self.act(number),
+                _ => self.transport(number, 300),
+            }
+        }
+        self.quiet();
+        self.check();
+    }
+
+    /// Lets everything that is under way arrive.
+    fn quiet(&mut self) {
+        if self.hub.is_none() {
+            self.start_hub();
+        }
+        for _ in 0..400 {
+            for number in self.processes.keys().copied().collect::<Vec<_>>() {
+                for _ in 0..6 {
+                    self.transport(number, usize::MAX);
+                }
+                let working: Vec<_> =
+                    self.clients.iter().filter(|(_, c)| c.edge == number).map(|(id, _)| *id).collect();
+                for id in working {
+                    self.answer(id);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn carry_out(&mut self, number: u64, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Send { to, message } => self.got(number, to, message.message()),
+                Effect::Fan { to, message } => {
+                    for to in to {
+                        self.got(number, to, message.message());
+                    }
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    fn got(&mut self, edge: u64, id: Id, message: &Message) {
+        let publications = self.publications.len() as u64;
+        self.say(|| format!("    {id} at {edge} gets {message:?}"));
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        assert_eq!(client.edge, edge);
+        match message {
+            Message::Event { subscription, payload, .. } => {
+                let (args, _) = payload.decode().unwrap();
+                let (publisher, number) = (args[0].as_u64().unwrap(), args[1].as_u64().unwrap());
+                let own = client.subscriptions.get_mut(subscription);
+                let own = own.unwrap_or_else(|| panic!("{id} has no subscription {subscription}"));
+                assert_eq!(own.topic, self.publications[number as usize].topic);
+                assert!(own.got.insert(number), "{id} gets event {number} twice");
+                let last = client.last_of.insert(publisher, number);
+                assert!(last.is_none_or(|last| last < number), "{id} gets event {number} after {last:?}");
+                self.events += 1;
+            }
+            Message::Invocation { request, payload, .. } => {
+                let (args, _) = payload.decode().unwrap();
+                let number = args[0].as_u64().unwrap();
+                assert!(client.invocations.insert(*request, number).is_none());
+                let call = &mut self.calls[number as usize];
+                call.delivered += 1;
+                // A callee that dies with its edge may have had it.
+                let once = call.delivered == 1 || !self.dead_edges.is_empty();
+                assert!(once, "call {number} is delivered twice");
+            }
+            // It answers nonetheless.
+            Message::Interrupt { .. } => {}
+            Message::Unsubscribed { request: 0, details: Some(details) } => {
+                let subscription = details.get("subscription").unwrap().as_u64().unwrap();
+                client.subscriptions.remove(&subscription);
+            }
+            Message::Unregistered { request: 0, details: Some(details) } => {
+                let registration = details.get("registration").unwrap().as_u64().unwrap();
+                client.registrations.remove(&registration);
+            }
+            Message::Subscribed { request, subscription } => {
+                let Some(Pending::Subscribe(topic)) = client.pending.remove(request) else {
+                    panic!("{message:?}")
+                };
+                let new = Subscribed { topic, since: publications, got: BTreeSet::new() };
+                client.subscriptions.entry(*subscription).or_insert(new);
+            }
+            Message::Unsubscribed { request, .. } => {
+                let Some(Pending::Unsubscribe(own)) = client.pending.remove(request) else {
+                    panic!("{message:?}")
+                };
+                client.subscriptions.remove(&own);
+            }
+            Message::Registered { request, registration } => {
+                let Some(Pending::Register(name)) = client.pending.remove(request) else {
+                    panic!("{message:?}")
+                };
+                client.registrations.insert(*registration, name);
+            }
+            Message::Unregistered { request, .. } => {
+                let Some(Pending::Unregister(own)) = client.pending.remove(request) else {
+                    panic!("{message:?}")
+                };
+                client.registrations.remove(&own);
+            }
+            Message::Published { request, .. } => {
+                assert_eq!(client.pending.remove(request), Some(Pending::Publish));
+            }
+            Message::Result { request, payload, .. } => {
+                let Some(Pending::Call(number)) = client.pending.remove(request) else {
+                    panic!("{message:?}")
+                };
+                assert_eq!(payload.decode().unwrap().0[0].as_u64(), Some(number));
+                self.calls[number as usize].answer = Some(Ok(()));
+                self.results += 1;
+            }
+            Message::Error { request_type, request, error, .. } => {
+                let pending = client.pending.remove(request);
+                match pending {
+                    Some(Pending::Call(number)) => {
+                        self.calls[number as usize].answer = Some(Err(error.clone()))
+                    }
+                    Some(Pending::Register(_)) => assert_eq!(*request_type, kind::REGISTER),
+                    other => panic!("{other:?}: {message:?}"),
+                }
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
