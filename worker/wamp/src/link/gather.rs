@@ -138,12 +138,14 @@ impl Hub {
         }
         actions.sort_by_key(|(order, _, action)| (*order, matches!(action, Action::Called(_))));
         let known = actions.iter().map(|(order, ..)| *order).filter(|order| *order != u64::MAX).max();
-        self.order = self.order.max(known.unwrap_or_default());
+        let top = self.order.max(known.unwrap_or_default());
         let adopted: HashSet<_> =
             called.keys().filter_map(|name| callers.get(name)).map(|c| (c.0, c.1)).collect();
         let again: HashSet<_> = actions.iter().filter_map(|(_, edge, action)| action.again(*edge)).collect();
         self.realms.iter_mut().for_each(Realm::freeze);
-        for (_, edge, action) in actions {
+        for (order, edge, action) in actions {
+            // What had a place keeps it, so that others that tell of it later fit in.
+            self.order = if order == u64::MAX { self.order.max(top) + 1 } else { order };
             match action {
                 Action::Restore(id, op) => {
                     let joins = op.joins();
@@ -167,7 +169,7 @@ impl Hub {
             realm.set_stamp(Stamp::default());
             realm.thaw(effects);
         }
-        self.order += 1;
+        self.order = self.order.max(top) + 1;
         self.distribute(None);
         let order = self.order;
         for link in connections {
@@ -206,8 +208,6 @@ impl Hub {
         let is_new = number > settled;
         if is_new {
             self.expect(edge, number);
-        } else {
-            self.order += 1;
         }
         if matches!(&op, Op::Message(_, Message::Call { .. })) && called.contains_key(&(edge, number)) {
             return;
@@ -239,7 +239,6 @@ impl Hub {
             deadline: caller.and_then(|(.., left)| *left).map(|left| now.clock.saturating_add(left)),
             answered,
         };
-        self.order += 1;
         let (realms, effects) = self.effects_mut();
         realms[at].set_stamp(Stamp::default());
         realms[at].restore_call(now, restored, effects);

@@ -185,6 +185,7 @@ impl Hub {
 
     /// Does what an edge wants for the first time.
     fn step(&mut self, now: Now, (edge, number): (u64, u64), id: Option<Id>, op: Op) {
+        self.order += 1;
         self.expect(edge, number);
         self.perform(now, Stamp { edge, number, id, again: false }, op);
         self.distribute(Some((edge, number)));
@@ -193,7 +194,6 @@ impl Hub {
 
     /// Notes that a message of an edge is to be settled.
     pub(super) fn expect(&mut self, edge: u64, number: u64) {
-        self.order += 1;
         let order = self.order;
         if let Some(link) = self.link_mut(edge) {
             link.unsettled.push(number, order);
