@@ -13,6 +13,7 @@ mod drain;
 mod fields;
 mod front;
 mod launcher;
+mod link;
 mod log;
 mod messages;
 mod mqtt;

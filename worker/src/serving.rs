@@ -6,6 +6,7 @@ use crate::controller::Controller;
 use crate::drain::{Drain, Drainer};
 use crate::front::Front;
 use crate::launcher::Started;
+use crate::link::{RealmProcess, keep_linked};
 use crate::net::accept::{Capacity, Endpoint, Open, Tally};
 use crate::net::backlog::Scratch;
 use crate::net::budget::Budget;
@@ -18,7 +19,7 @@ use crate::offers::Offers;
 use crate::publish::{embed, publish};
 use crate::tls::Tickets;
 use crate::transport::Service;
-use crate::wamp::{self, RealmProcess, Turn};
+use crate::wamp::{self, Turn};
 use jackfield_shared::config::{ListeningEndpoint, Transport};
 use jackfield_shared::ipc::{
     ArtiPlan, Counters, DaemonService, FromWorker, ListenerCounters, Part, Plan, Slot,
@@ -174,7 +175,7 @@ impl Serving {
             if let Some(router) = &self.wamp {
                 wamp::begin(router, &self.turn, self.drainer.drain());
                 if let Some(link) = self.link.take() {
-                    self.tasks.spawn_local(wamp::keep_linked(Rc::clone(router), link));
+                    self.tasks.spawn_local(keep_linked(Rc::clone(router), link));
                 }
             }
             if let Some(realms) = &self.realms {

@@ -42,7 +42,8 @@ const IO: [&str; 12] = [
 
 /// Machines whose `impl` stands in several files: these name the machine, and it names what it keeps for them. Circles of
 /// files within these folders are accepted, by crate.
-const MACHINES: [(&str, &str); 2] = [("worker/wamp/src", "realm/"), ("worker/wamp/src", "session/")];
+const MACHINES: [(&str, &str); 3] =
+    [("worker/wamp/src", "realm/"), ("worker/wamp/src", "session/"), ("worker/wamp/src", "link/")];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

@@ -11,7 +11,6 @@ mod endpoint;
 mod guard;
 mod inner;
 mod line;
-mod link;
 mod longpoll;
 pub(crate) mod outbox;
 mod peer;
@@ -26,7 +25,6 @@ pub(crate) use cookies::Place as CookiePlace;
 pub(crate) use embedded::{Embedded, Failure, ROUTER, Reply};
 pub(crate) use endpoint::{Endpoint, Handshake, Who};
 pub(crate) use line::Line;
-pub(crate) use link::{RealmProcess, keep_linked};
 pub(crate) use longpoll::{Longpoll, Opening};
 pub(crate) use router::Router;
 pub(crate) use turn::Turn;
@@ -34,6 +32,7 @@ pub(crate) use turn::Turn;
 use crate::drain::Drain;
 use jackfield_shared::config::Worker;
 use jackfield_shared::ipc::NodeInfo;
+use jackfield_wamp::link::Hub;
 use std::rc::Rc;
 use tokio::task::spawn_local;
 
@@ -45,6 +44,11 @@ pub(crate) fn router(
     edge: Option<u64>,
 ) -> Result<Option<Rc<Router>>, String> {
     build::router(worker, node, edge)
+}
+
+/// The hub with the realms of a worker, whose clients other processes have; the error says what is wrong.
+pub(crate) fn hub(worker: &Worker) -> Result<Hub, String> {
+    build::hub(worker)
 }
 
 /// Lets the router watch its clock until the process ends; when draining begins it says GOODBYE to everybody: another

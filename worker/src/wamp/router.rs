@@ -115,7 +115,7 @@ impl Router {
     }
 
     /// There is a link to a realm process, which is told of all sessions.
-    pub(super) fn linked(&self) {
+    pub(crate) fn linked(&self) {
         self.step(|inner, now| {
             if let Some(edge) = &mut inner.edge {
                 edge.connected(now);
@@ -124,14 +124,14 @@ impl Router {
     }
 
     /// The link has ended.
-    pub(super) fn unlinked(&self) {
+    pub(crate) fn unlinked(&self) {
         if let Some(edge) = &mut self.inner.borrow_mut().edge {
             edge.disconnected();
         }
     }
 
     /// Takes bytes of the realm process; fails where the link is of no use.
-    pub(super) fn take_from_link(&self, bytes: &[u8]) -> Result<(), link::Error> {
+    pub(crate) fn take_from_link(&self, bytes: &[u8]) -> Result<(), link::Error> {
         let mut result = Ok(());
         self.step(|inner, _| {
             if let Some(edge) = &mut inner.edge {
@@ -142,7 +142,7 @@ impl Router {
     }
 
     /// Bytes for the realm process, as soon as there are some; in exchange for an empty buffer.
-    pub(super) async fn take_for_link(&self, buffer: &mut Vec<u8>) {
+    pub(crate) async fn take_for_link(&self, buffer: &mut Vec<u8>) {
         loop {
             let notified = self.link.notified();
             if let Some(edge) = &mut self.inner.borrow_mut().edge

@@ -1,6 +1,6 @@
 //! Frames from the hub to an edge.
 
-use super::Error;
+use super::error::Error;
 use super::wire::{Read, begin_frame, end_frame, put_bytes, put_message, put_number, put_payload};
 use crate::session::Answer;
 use crate::{Id, Message};

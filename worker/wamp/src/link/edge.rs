@@ -1,7 +1,7 @@
 //! An edge: the sessions of the clients that are connected to this process.
 
-use super::Error;
 use super::down::{Down, Part, Step, read};
+use super::error::Error;
 use super::pending::{Calling, Entry, Member, Own, Queued, Working, is_last};
 use super::seen::{Coming, Seen};
 use super::up::{Called, Op, put_new};

@@ -2,11 +2,11 @@
 
 use super::acks::Unsettled;
 use super::down::{put_ack, put_refused};
+use super::error::{Error, VERSION};
 use super::gather::Gathering;
 use super::perform::Questions;
 use super::up::{Op, Up, read};
 use super::wire::take_frame;
-use super::{Error, VERSION};
 use crate::realm::hash::{IdHash, IdMap};
 use crate::realm::{Effect, Realm, Stamp};
 use crate::{Id, Ids, Now};

@@ -1,7 +1,7 @@
 //! What an edge tells a hub that is new to it, and what it need not tell it any longer.
 
-use super::VERSION;
 use super::edge::Edge;
+use super::error::VERSION;
 use super::pending::{Entry, Kept, Member, Own, Queued};
 use super::up::{Op, Up, put};
 use crate::{Id, Message, Now, uri};

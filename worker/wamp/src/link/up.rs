@@ -1,6 +1,6 @@
 //! Frames from an edge to the hub.
 
-use super::Error;
+use super::error::Error;
 use super::wire::{
     Read, begin_frame, end_frame, put_bytes, put_joining, put_maybe, put_maybe_dict, put_message, put_number,
     put_payload,

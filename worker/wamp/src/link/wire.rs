@@ -1,6 +1,6 @@
 //! What frames of a link are made of.
 
-use super::Error;
+use super::error::Error;
 use crate::realm::{ClientFeatures, Joining};
 use crate::{Dict, Message, Payload, Serializer, Value, codec};
 use bytes::{Buf, Bytes};

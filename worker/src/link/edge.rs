@@ -1,6 +1,6 @@
 //! The end of the process that has the clients.
 
-use super::{CHUNK, read, write};
+use super::socket::{CHUNK, read, write};
 use crate::connect::dial;
 use crate::wamp::Router;
 use jackfield_wamp::link::Error;

@@ -1,19 +1,13 @@
-//! The link between a process with clients and the one with their realms, over a Unix socket.
-
-mod edge;
-mod realm;
-
-pub(crate) use edge::keep_linked;
-pub(crate) use realm::RealmProcess;
+//! Reading from and writing to a link.
 
 use std::io;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 /// Bytes that are read at a time: messages that came together are done together.
-const CHUNK: usize = 64 << 10;
+pub(super) const CHUNK: usize = 64 << 10;
 
 /// Reads some bytes; nothing: the other end is gone.
-async fn read(socket: &OwnedReadHalf, buffer: &mut [u8]) -> usize {
+pub(super) async fn read(socket: &OwnedReadHalf, buffer: &mut [u8]) -> usize {
     loop {
         if socket.readable().await.is_err() {
             return 0;
@@ -27,7 +21,7 @@ async fn read(socket: &OwnedReadHalf, buffer: &mut [u8]) -> usize {
 }
 
 /// Writes some bytes; nothing: the other end is gone.
-async fn write(socket: &OwnedWriteHalf, bytes: &[u8]) -> usize {
+pub(super) async fn write(socket: &OwnedWriteHalf, bytes: &[u8]) -> usize {
     loop {
         match socket.try_write(bytes) {
             Ok(count) => return count,

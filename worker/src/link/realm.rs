@@ -1,9 +1,9 @@
 //! The process that has the realms of a worker, and no clients.
 
-use super::{CHUNK, read, write};
+use super::socket::{CHUNK, read, write};
 use crate::controller::Controller;
 use crate::drain::Drain;
-use crate::wamp::{Turn, build};
+use crate::wamp::{Turn, hub};
 use jackfield_shared::config::Worker;
 use jackfield_shared::ipc::FromWorker;
 use jackfield_shared::status::RealmCounters;
@@ -60,7 +60,7 @@ impl RealmProcess {
         controller: &Rc<Controller>,
     ) -> Result<Rc<Self>, String> {
         Ok(Rc::new(Self {
-            hub: RefCell::new(build::hub(worker)?),
+            hub: RefCell::new(hub(worker)?),
             start: Instant::now(),
             controller: Rc::clone(controller),
             listener: RefCell::new(Some(listener)),
