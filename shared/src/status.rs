@@ -456,4 +456,47 @@ mod tests {
             assert!(public.contains(kept), "{kept}: {public}");
         }
     }
+
+    #[test]
+    fn a_realm_is_what_its_process_and_the_edges_tell_together() {
+        let realm = RealmCounters {
+            name: "realm1".into(),
+            epoch: 3,
+            takeovers: 2,
+            last_takeover_ms: 7,
+            sessions: 5,
+            subscriptions: 4,
+            registrations: 1,
+            calls: 2,
+            kept_bytes: 10,
+            troubles: vec!["a".into()],
+            ..RealmCounters::default()
+        };
+        let edge = |messages| RealmCounters {
+            name: "realm1".into(),
+            messages,
+            events: 9,
+            queued_bytes: 100,
+            events_dropped: 1,
+            troubles: vec!["a".into(), "b".into()],
+            ..RealmCounters::default()
+        };
+        let mut told = edge(20);
+        told += realm.clone();
+        told += edge(22);
+        let edges = RealmCounters { messages: 42, events: 18, queued_bytes: 200, events_dropped: 2, ..realm };
+        assert_eq!(told, RealmCounters { troubles: vec!["a".into(), "b".into()], ..edges });
+    }
+
+    #[test]
+    fn a_realm_that_nobody_took_over_has_no_last_takeover() {
+        let at = |ms| {
+            let told = RealmCounters { last_takeover_ms: ms, ..RealmCounters::default() };
+            serde_json::to_value(Realm { worker: "w".into(), told }).unwrap()
+        };
+        assert_eq!((&at(0)["last_takeover_ms"], &at(7)["last_takeover_ms"]), (&json!(null), &json!(7)));
+        for ms in [0, 7] {
+            assert_eq!(serde_json::from_value::<Realm>(at(ms)).unwrap().told.last_takeover_ms, ms);
+        }
+    }
 }

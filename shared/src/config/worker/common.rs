@@ -151,7 +151,8 @@ pub enum Sandbox {
 object! {
     /// What every worker has, written in the worker itself.
     pub struct WorkerCommon as "what every worker has" {
-        /// How many processes.
+        /// How many processes. A router with realms has one more where this is more than 1: that one has the realms, the
+        /// others the clients.
         pub processes as "processes": Processes = ProcessesRule, default(json!(1), Processes::Count(1));
         /// How they are started again.
         pub restart as "restart": Restart = nested(), defaulted;
