@@ -187,6 +187,7 @@ fn edges_end_before_the_realm_process_when_their_worker_stops() {
     let (edges, realm) = (edges(&node.ready()), realm(&node.ready()));
     assert!(node.run(&["worker", "stop", "router1"]).status.success());
     edges.iter().chain([&realm]).for_each(|pid| assert!(wait_for_end(*pid)));
+    node.log.wait(0, "router1[2]     exited with code 0");
     let log = node.log.all();
     let end =
         |name: &str| log.iter().position(|line| line.contains(name) && line.contains("exited with code 0"));
