@@ -5,7 +5,7 @@ use crate::controller::Controller;
 use crate::drain::Drain;
 use crate::wamp::{Turn, hub};
 use jackfield_shared::config::Worker;
-use jackfield_shared::ipc::FromWorker;
+use jackfield_shared::ipc::{Counters, FromWorker};
 use jackfield_shared::status::RealmCounters;
 use jackfield_wamp::Now;
 use jackfield_wamp::link::{Connection, Hub};
@@ -125,6 +125,10 @@ impl RealmProcess {
                 self.takeover.set(Some(began.elapsed()));
                 if self.epoch.get() > 1 {
                     info!("the realms are routed again after {} ms", began.elapsed().as_millis());
+                    // From now on its end is answered at once.
+                    let counters =
+                        Counters { listeners: Vec::new(), logs_dropped: 0, realms: self.counters() };
+                    self.controller.send(FromWorker::Pong { seq: 0, counters });
                 }
             }
         }
@@ -239,7 +243,9 @@ impl RealmProcess {
     /// What was counted so far, for each realm.
     pub(crate) fn counters(&self) -> Vec<RealmCounters> {
         let takeovers = self.epoch.get().saturating_sub(1);
-        let last = self.takeover.get().filter(|_| takeovers > 0).unwrap_or_default();
+        let last = self.takeover.get().filter(|_| takeovers > 0);
+        // 0 would mean that there was none.
+        let last_takeover_ms = last.map_or(0, |time| time.as_millis().max(1) as u64);
         let count = |realm: &Realm| {
             let (status, counters) = (realm.status(), realm.counters());
             let trouble = |(role, procedure, why): (&str, &str, &str)| {
@@ -249,7 +255,7 @@ impl RealmProcess {
                 name: realm.name().to_owned(),
                 epoch: self.epoch.get(),
                 takeovers,
-                last_takeover_ms: last.as_millis() as u64,
+                last_takeover_ms,
                 sessions: status.sessions as u64,
                 subscriptions: status.subscriptions as u64,
                 registrations: status.registrations as u64,
