@@ -32,6 +32,11 @@ pub(crate) trait Handler {
     /// Takes a message, and may answer it; says whether it can take another one.
     fn message(&mut self, kind: Kind, payload: &[u8], sender: &mut dyn Sender) -> ControlFlow<()>;
 
+    /// Whether it can take a message now; if not, it has `cx` woken when it can.
+    fn takes(&mut self, _cx: &mut Context<'_>) -> bool {
+        true
+    }
+
     /// Sends what has come from elsewhere, as far as there is room, and has `cx` woken when more comes.
     fn outgoing(&mut self, cx: &mut Context<'_>, sender: &mut dyn Sender);
 

@@ -153,6 +153,9 @@ pub(crate) async fn exchange<S: AsyncRead + AsyncWrite + Unpin, H: Handler>(
             if ending {
                 return Poll::Ready(Ok(()));
             }
+            if !handler.takes(cx) {
+                return patience.poll_late(cx).map(|late| Err(Error::Late(late)));
+            }
             let Poll::Ready(count) = poll_read(cx, &mut stream, &mut scratch)? else {
                 patience.received(decoder.unfinished());
                 return patience.poll_late(cx).map(|late| Err(Error::Late(late)));

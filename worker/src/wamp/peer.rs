@@ -90,6 +90,10 @@ impl Handler for Peer {
         if self.outbox.ending().is_some() { Break(()) } else { Continue(()) }
     }
 
+    fn takes(&mut self, cx: &mut Context<'_>) -> bool {
+        self.router.takes(cx)
+    }
+
     fn outgoing(&mut self, cx: &mut Context<'_>, sender: &mut dyn Sender) {
         self.look_at_the_clock(cx);
         self.outbox.register(cx);

@@ -15,10 +15,14 @@ use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use tracing::info;
+
+/// Bytes of clients' messages that may wait for the realm process; beyond that nothing is read.
+const MOST_UNSETTLED: usize = 64 << 20;
 
 /// The realms of the process, and who is connected to them.
 pub(crate) struct Router {
@@ -35,6 +39,8 @@ pub(crate) struct Router {
     changed: Notify,
     /// There is something to be sent to the realm process.
     link: Notify,
+    /// Connections that are not read, because too much waits for the realm process.
+    paused: RefCell<Vec<Waker>>,
 }
 
 /// What is known of a client when it connects.
@@ -70,6 +76,7 @@ impl Router {
             alarm: Cell::new(None),
             changed: Notify::new(),
             link: Notify::new(),
+            paused: RefCell::default(),
         })
     }
 
@@ -114,6 +121,19 @@ impl Router {
         Now { clock: self.start.elapsed(), wall }
     }
 
+    /// Whether a message of a client can be taken now; if not, `cx` is woken when it can.
+    pub(super) fn takes(&self, cx: &Context<'_>) -> bool {
+        let inner = self.inner.borrow();
+        let full = inner.edge.as_ref().is_some_and(|edge| edge.unsettled() > MOST_UNSETTLED);
+        if full {
+            let mut paused = self.paused.borrow_mut();
+            if !paused.iter().any(|waker| waker.will_wake(cx.waker())) {
+                paused.push(cx.waker().clone());
+            }
+        }
+        !full
+    }
+
     /// There is a link to a realm process, which is told of all sessions.
     pub(crate) fn linked(&self) {
         self.step(|inner, now| {
@@ -136,6 +156,9 @@ impl Router {
         self.step(|inner, _| {
             if let Some(edge) = &mut inner.edge {
                 result = edge.received(bytes, &mut inner.effects);
+                if edge.unsettled() <= MOST_UNSETTLED / 2 {
+                    self.paused.borrow_mut().drain(..).for_each(Waker::wake);
+                }
             }
         });
         result

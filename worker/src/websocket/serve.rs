@@ -106,7 +106,7 @@ where
                     session.close(Some(ending.code), &ending.reason);
                     return Poll::Ready(Ok(()));
                 }
-                let may_read = !session.is_backed_up();
+                let may_read = !session.is_backed_up() && handler.takes(cx);
                 session.poll(&mut io, cx, scratch, may_read, &mut |opcode, payload, encoder, out| {
                     let kind = if opcode == Opcode::Text { Kind::Text } else { Kind::Binary };
                     handler.message(kind, payload, &mut Frames { encoder, out })
