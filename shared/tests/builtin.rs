@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use jackfield_shared::config::{Format, TransportKind, builtin, parse};
+use jackfield_shared::config::{Format, Processes, TransportKind, builtin, parse};
 
 #[test]
 fn is_valid_and_can_be_started() {
@@ -11,6 +11,8 @@ fn is_valid_and_can_be_started() {
     assert!(loaded.can_start());
     let node = loaded.node.unwrap();
     assert_eq!(node.workers[0].id, "worker001");
+    // So that its clients outlive the process with its realm.
+    assert_eq!(node.workers[0].common.processes, Processes::Count(2));
     let transport = &node.workers[0].transports()[0];
     assert_eq!(transport.id, "transport001");
     assert!(matches!(&transport.kind, TransportKind::Universal(universal) if universal.web.is_some()));

@@ -9,10 +9,16 @@ use crate::sockets::await_locks;
 use crate::tls::Store;
 use jackfield_shared::config::{self, Diagnostic, Format, Loaded, Severity};
 use jackfield_shared::tls::Remark;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
 
 /// What the status calls a configuration that comes from no file.
 const BUILT_IN: &str = "built-in";
+/// Says how many processes serve the clients of the built-in node.
+const PROCESSES: &str = "JACKFIELD_PROCESSES";
+/// Most of them, unless somebody says so.
+const MOST: usize = 64;
 
 /// A configuration, read.
 #[derive(Debug)]
@@ -52,6 +58,14 @@ pub(crate) struct Origin {
     pub file: Option<PathBuf>,
 }
 
+/// The variables that the built-in node's configuration is made with. It has an edge for each processor, and two at least,
+/// so that its clients outlive the process with its realm.
+fn of_builtin(name: &str) -> Option<String> {
+    let processors = || available_parallelism().map_or(1, NonZero::get);
+    let absent = || (name == PROCESSES).then(|| processors().clamp(2, MOST).to_string());
+    std::env::var(name).ok().or_else(absent)
+}
+
 impl Configuration {
     /// Reads the file of this name in the directory, or `config.yaml`, `config.yml`, or `config.json`. `base` is the
     /// directory as relative paths in the configuration mean it; `review` finds what this machine can't give.
@@ -66,7 +80,7 @@ impl Configuration {
         let (mut loaded, is_builtin) = match config::find(directory, file) {
             Some(path) => (config::load(&path, base, &variable), false),
             None if absent == Absent::BuiltIn => {
-                (config::parse(config::builtin(), Format::Json, BUILT_IN, base, &variable), true)
+                (config::parse(config::builtin(), Format::Json, BUILT_IN, base, &of_builtin), true)
             }
             None => (config::missing(directory), false),
         };
@@ -110,7 +124,8 @@ impl Configuration {
 
     /// One that was read by another image of the executable, as this one understands it.
     pub(crate) fn restore(state: &ConfigurationState, base: &Path) -> Self {
-        let variable = |name: &str| std::env::var(name).ok();
+        let variable =
+            |name: &str| if state.is_builtin { of_builtin(name) } else { std::env::var(name).ok() };
         let format = Format::of_file(&state.file).unwrap_or(Format::Json);
         let loaded = config::parse(&state.text, format, &state.file, base, &variable);
         let tls = loaded.node.as_ref().map(|node| Store::restore(node, &state.tls)).unwrap_or_default();
