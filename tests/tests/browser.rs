@@ -81,7 +81,7 @@ fn a_page_opens_a_websocket_and_hears_its_echo() {
 }
 
 /// What a page does with Autobahn|JS as its package for browsers has it.
-const AUTOBAHN: &str = r#"<!doctype html><title>Autobahn</title><p id="out">waiting</p><script src="autobahn.min.js"></script>
+const AUTOBAHN: &str = r#"<!doctype html><meta charset="utf-8"><title>Autobahn</title><p id="out">waiting</p><script src="autobahn.min.js"></script>
 <script>
 const out = (text) => { document.getElementById("out").textContent = text; };
 const connection = new autobahn.Connection({ url: "ws://127.0.0.1:PORT/ws", realm: "realm1" });
