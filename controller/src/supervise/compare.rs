@@ -1,10 +1,7 @@
 //! Whether the processes of a worker can go on with the next configuration.
 
 use super::worker::{Work, Worker};
-use jackfield_shared::config::{
-    self, ListeningEndpoint, TcpListening, UnixListening, WorkerCommon, WorkerKind,
-};
-use std::time::Duration;
+use jackfield_shared::config::{self, ListeningEndpoint, ReadByProcesses as _, WorkerKind};
 
 /// Whether processes that run can go on: what only the controller looks at may be different.
 pub(super) fn goes_on(runs: &Worker, wanted: &Worker) -> bool {
@@ -27,13 +24,12 @@ pub(super) fn goes_on(runs: &Worker, wanted: &Worker) -> bool {
     same_work && same_parts && runs.launch.is_like(&wanted.launch)
 }
 
-/// The configuration without how many processes there are, how they are looked after, and what the kernel alone looks at.
+/// The configuration without what only the kernel or the controller look at, as each option's declaration says.
 fn of_process(worker: &config::Worker) -> config::Worker {
     let mut worker = worker.clone();
-    let WorkerCommon { processes, restart, stop, watchdog, log_level, after, .. } = WorkerCommon::default();
-    worker.common = WorkerCommon { processes, restart, stop, watchdog, log_level, after, ..worker.common };
+    worker.common.forget_the_rest();
     if let WorkerKind::Router(router) = &mut worker.kind {
-        router.realm_watchdog = Duration::ZERO;
+        router.forget_the_rest();
     }
     let endpoints: Vec<&mut ListeningEndpoint> = match &mut worker.kind {
         WorkerKind::Router(router) => router.transports.iter_mut().map(|t| &mut t.endpoint).collect(),
@@ -42,26 +38,21 @@ fn of_process(worker: &config::Worker) -> config::Worker {
         WorkerKind::Guest(guest) => guest.listen.iter_mut().map(|socket| &mut socket.endpoint).collect(),
         WorkerKind::Container(_) => Vec::new(),
     };
-    endpoints.into_iter().for_each(forget_options_of_kernel);
+    endpoints.into_iter().for_each(forget_the_rest);
     worker
 }
 
-/// What runs, without what the kernel alone looks at. Of a host of Python it is not what the configuration says of its worker.
+/// The same of what runs, which of a host of Python is not what the configuration says of its worker.
 fn program(guest: &config::Guest) -> config::Guest {
     let mut guest = guest.clone();
-    guest.listen.iter_mut().for_each(|socket| forget_options_of_kernel(&mut socket.endpoint));
+    guest.listen.iter_mut().for_each(|socket| forget_the_rest(&mut socket.endpoint));
     guest
 }
 
-/// Options that are set on sockets while they listen (`Bound::settle`), and that no process looks at.
-fn forget_options_of_kernel(endpoint: &mut ListeningEndpoint) {
+fn forget_the_rest(endpoint: &mut ListeningEndpoint) {
     match endpoint {
-        ListeningEndpoint::Tcp(tcp) => {
-            let TcpListening { backlog, user_timeout, keepalive, nodelay, .. } = TcpListening::at("", 0);
-            (tcp.backlog, tcp.user_timeout, tcp.keepalive, tcp.nodelay) =
-                (backlog, user_timeout, keepalive, nodelay);
-        }
-        ListeningEndpoint::Unix(unix) => unix.backlog = UnixListening::at("").backlog,
+        ListeningEndpoint::Tcp(tcp) => tcp.forget_the_rest(),
+        ListeningEndpoint::Unix(unix) => unix.forget_the_rest(),
         ListeningEndpoint::Onion(_) | ListeningEndpoint::Twisted(_) => {}
     }
 }

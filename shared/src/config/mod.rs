@@ -34,7 +34,7 @@ mod worker;
 
 pub use controller::*;
 pub use convert::convert;
-pub use decode::Secret;
+pub use decode::{ReadByProcesses, Secret};
 pub use diagnostic::{Diagnostic, Path, Severity};
 pub use endpoint::*;
 pub use endpoints::{Endpoint, archives_of_node, endpoints, endpoints_of_node};

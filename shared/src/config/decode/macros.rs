@@ -16,7 +16,9 @@
 ///
 /// Presence is one of: `required`; `optional` (the field is an `Option`); `default(VALUE)`, or `default(JSON, VALUE)`;
 /// `defaulted` (an object, absent like `{}`); `flatten` (its attributes are written in this object);
-/// `special(FUNCTION)` (read by a function of the object's own).
+/// `special(FUNCTION)` (read by a function of the object's own). Behind it may stand who looks at the attribute, unless the
+/// processes of the worker do: `for kernel` (the controller sets it on sockets that listen) or `for controller`. A reload
+/// that changes nothing else replaces no process.
 /// `ignored` attributes are checked and then have no effect, which is said. `silent` ones are names for people.
 /// `also` declares attributes that a `special` function reads. `check` looks at several attributes at once; `open`
 /// lets unknown ones pass; `absent default` makes the type `Default`.
@@ -24,7 +26,7 @@ macro_rules! object {
     (
         $(#[doc = $doc:literal])*
         pub struct $name:ident as $expected:literal {
-            $( $(#[doc = $fdoc:literal])* pub $field:ident as $key:literal : $ty:ty = $rule:expr, $mode:ident $(($($arg:expr),*))? ; )*
+            $( $(#[doc = $fdoc:literal])* pub $field:ident as $key:literal : $ty:ty = $rule:expr, $mode:ident $(($($arg:expr),*))? $(, for $consumer:ident)? ; )*
         }
         $( ignored { $( $(#[doc = $idoc:literal])* $ikey:literal = $irule:expr; )* } )?
         $( silent { $( $(#[doc = $sdoc:literal])* $skey:literal = $srule:expr; )* } )?
@@ -69,12 +71,20 @@ macro_rules! object {
                     doc: $crate::config::decode::doc(&[$($doc),*]),
                     ..Default::default()
                 };
-                $( $crate::config::decode::macros::declare!(shape, defs, $key, [$($fdoc),*], $ty, $rule, $mode $(($($arg),*))?); )*
+                $( $crate::config::decode::macros::declare!(shape, defs, $key, [$($fdoc),*], $ty, $rule, $mode $(($($arg),*))?);
+                    $( shape.read_by($crate::config::decode::macros::consumer!($consumer)); )? )*
                 $( $( shape.fields.push($crate::config::decode::declared(defs, $ikey, &[$($idoc),*], &$irule, $crate::config::decode::Presence::Optional, true)); )* )?
                 $( $( shape.fields.push($crate::config::decode::declared(defs, $skey, &[$($sdoc),*], &$srule, $crate::config::decode::Presence::Optional, false)); )* )?
                 $( $( shape.fields.push($crate::config::decode::declared(defs, $akey, &[$($adoc),*], &$arule, $crate::config::decode::Presence::Optional, false)); )* )?
                 $( { let _ = $open; shape.open = true; } )?
                 shape
+            }
+        }
+
+        impl $crate::config::decode::ReadByProcesses for $name {
+            fn forget_the_rest(&mut self) {
+                // Any value will do: it is the same on both sides of a comparison.
+                $( $( { let _ = $crate::config::decode::macros::consumer!($consumer); self.$field = Default::default(); } )? )*
             }
         }
 
@@ -92,6 +102,16 @@ macro_rules! absent {
         }
     };
     ($name:ident { $($rest:tt)* }) => {};
+}
+
+/// Who looks at an attribute, other than the processes of the worker.
+macro_rules! consumer {
+    (kernel) => {
+        $crate::config::decode::Consumer::Kernel
+    };
+    (controller) => {
+        $crate::config::decode::Consumer::Controller
+    };
 }
 
 macro_rules! default {
@@ -269,4 +289,4 @@ macro_rules! choice {
     };
 }
 
-pub(crate) use {absent, choice, declare, default, object, presence, read, tagged};
+pub(crate) use {absent, choice, consumer, declare, default, object, presence, read, tagged};

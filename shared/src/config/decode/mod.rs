@@ -3,6 +3,7 @@
 //!
 //! Decoding never stops at the first error. [`Context`] collects what there is to say and knows where it is.
 
+mod consumer;
 mod context;
 mod describe;
 mod fields;
@@ -17,6 +18,7 @@ mod rules_of;
 mod shape;
 mod strings;
 
+pub use consumer::ReadByProcesses;
 pub(crate) use context::{Claim, Context, Environment};
 pub(crate) use describe::{alternatives, describe_kind};
 pub(crate) use fields::Fields;

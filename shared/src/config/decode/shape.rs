@@ -13,6 +13,15 @@ pub(crate) enum Presence {
     Default(Json),
 }
 
+/// Who looks at an attribute, other than the processes of the worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Consumer {
+    /// The kernel: the controller sets it on sockets that listen.
+    Kernel,
+    /// The controller.
+    Controller,
+}
+
 /// One attribute, declared.
 #[derive(Clone, Debug)]
 pub(crate) struct Declared {
@@ -37,6 +46,15 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
+    /// Says who looks at the attribute that was declared last.
+    pub(crate) fn read_by(&mut self, consumer: Consumer) {
+        let Some(field) = self.fields.last_mut() else { return };
+        field.doc += match consumer {
+            Consumer::Kernel => " A reload sets it on the sockets that listen, and replaces no process.",
+            Consumer::Controller => " A reload that changes it replaces no process.",
+        };
+    }
+
     /// Adds the attributes of an object that is written inside of this one.
     pub(crate) fn flatten(&mut self, inner: Shape) {
         self.fields.extend(inner.fields);

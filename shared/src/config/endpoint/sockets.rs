@@ -30,20 +30,20 @@ object! {
         /// The address or host name to listen on; empty or absent: every address.
         pub interface as "interface": String = text(), special(TcpListening::interface, Presence::Default(json!("")));
         /// Connections the kernel queues until they are accepted.
-        pub backlog as "backlog": u32 = int(1..=65535), default(50);
+        pub backlog as "backlog": u32 = int(1..=65535), default(50), for kernel;
         /// One socket per worker process (SO_REUSEPORT): the kernel spreads the connections, and other workers and
         /// programs of the same user may listen on the same port.
         pub shared as "shared": bool = boolean(), default(false);
         /// Milliseconds that sent data may stay unacknowledged before the connection is closed (TCP_USER_TIMEOUT);
         /// 0: as the kernel does. Absent: 60000 where WAMP is spoken, so that a client that is gone without a word does not keep its
         /// names; else as the kernel does.
-        pub user_timeout as "user_timeout": Option<Duration> = millis(0..=65535), optional;
+        pub user_timeout as "user_timeout": Option<Duration> = millis(0..=65535), optional, for kernel;
         /// Connections open at a time through this endpoint, in each process; the transport's, if absent.
         pub max_connections as "max_connections": Option<u32> = int(1..=4294967295), optional;
         /// Probes idle connections after so many seconds; 0: off. Absent: 30 where WAMP is spoken, else off.
-        pub keepalive as "keepalive": Option<Duration> = whole_seconds(0..=86400), optional;
+        pub keepalive as "keepalive": Option<Duration> = whole_seconds(0..=86400), optional, for kernel;
         /// Sends small writes at once (TCP_NODELAY).
-        pub nodelay as "nodelay": bool = boolean(), default(true);
+        pub nodelay as "nodelay": bool = boolean(), default(true), for kernel;
         /// The PROXY protocol is taken from the client's first bytes in this form, from `trusted` networks only.
         pub proxy_protocol as "proxy_protocol": Option<ProxyProtocol> = word::<ProxyProtocolAccept>(), special(proxy_protocol, Presence::Optional);
         /// TLS for every connection.
@@ -196,13 +196,13 @@ object! {
         /// Where it is, relative to the node directory; `$VAR` and `${VAR}` are expanded.
         pub path as "path": PathBuf = unix_path(), required;
         /// Connections the kernel queues until they are accepted.
-        pub backlog as "backlog": u32 = int(1..=65535), default(50);
+        pub backlog as "backlog": u32 = int(1..=65535), default(50), for kernel;
         /// Permissions, as an octal string like `"0660"`.
-        pub mode as "mode": u32 = mode(), default(json!("0660"), 0o660);
+        pub mode as "mode": u32 = mode(), default(json!("0660"), 0o660), for kernel;
         /// The user the socket belongs to; absent: the node's.
-        pub owner as "owner": Option<String> = text(), optional;
+        pub owner as "owner": Option<String> = text(), optional, for kernel;
         /// The group the socket belongs to; absent: the node's.
-        pub group as "group": Option<String> = text(), optional;
+        pub group as "group": Option<String> = text(), optional, for kernel;
         /// Connections open at a time through this endpoint, in each process; the transport's, if absent.
         pub max_connections as "max_connections": Option<u32> = int(1..=4294967295), optional;
         /// The PROXY protocol is taken from the client's first bytes in this form.

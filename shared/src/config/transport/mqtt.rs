@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::super::decode::*;
 use super::super::wamp::{Auth, realm_name};
+use super::kind::Kind;
 use super::rawsocket::rawsocket_serializer;
 use super::{Queue, Serializer};
 
@@ -17,6 +18,16 @@ object! {
         pub options as "options": MqttOptions = nested(), required;
         /// Messages that wait for a client which does not take them.
         pub queue as "queue": Queue = nested(), defaulted;
+    }
+}
+
+impl Kind for MqttSection {
+    fn label(&self) -> String {
+        "MQTT".into()
+    }
+
+    fn speaks_wamp(&self) -> bool {
+        true
     }
 }
 

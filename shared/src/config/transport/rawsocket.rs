@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::super::decode::*;
 use super::super::wamp::Auth;
+use super::kind::{DEFAULT_HANDSHAKE_TIMEOUT, Kind};
 use super::{Queue, Serializer};
 
 /// The largest message the RawSocket handshake can name, in bytes.
@@ -28,9 +29,6 @@ object! {
 pub(crate) fn handshake_timeout() -> Seconds {
     seconds(1.0..=86400.0)
 }
-
-/// What [`handshake_timeout`] is by default.
-pub const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 object! {
     /// WAMP over RawSocket: as a transport, or the section of `universal`.
@@ -58,6 +56,20 @@ object! {
     }
 }
 
+impl Kind for RawsocketTransport {
+    fn label(&self) -> String {
+        "WAMP over RawSocket".into()
+    }
+
+    fn speaks_wamp(&self) -> bool {
+        true
+    }
+
+    fn handshake_timeout(&self) -> Duration {
+        self.handshake_timeout
+    }
+}
+
 object! {
     /// RawSocket's handshake and framing with an echo behind them: as the section of `universal`.
     pub struct RawsocketEcho as "a RawSocket testee section" {
@@ -77,6 +89,16 @@ object! {
         pub echo as "type": RawsocketEcho = nested::<RawsocketEcho>(), flatten;
         /// Seconds until a client must have completed the handshake.
         pub handshake_timeout as "handshake_timeout": Duration = handshake_timeout(), default(json!(10), DEFAULT_HANDSHAKE_TIMEOUT);
+    }
+}
+
+impl Kind for RawsocketTestee {
+    fn label(&self) -> String {
+        "RawSocket echo".into()
+    }
+
+    fn handshake_timeout(&self) -> Duration {
+        self.handshake_timeout
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::super::decode::*;
 use super::super::endpoint::{ConnectingEndpoint, port};
 use super::WebsocketOptions;
+use super::kind::{DEFAULT_HANDSHAKE_TIMEOUT, HTTP_1, Kind};
 use super::websocket::websocket_url;
 
 object! {
@@ -21,11 +22,42 @@ object! {
     }
 }
 
+impl Kind for WebsocketTestee {
+    fn label(&self) -> String {
+        "WebSocket echo".into()
+    }
+
+    fn alpn(&self) -> &'static [&'static str] {
+        HTTP_1
+    }
+
+    fn speaks_http(&self) -> bool {
+        true
+    }
+
+    fn scheme(&self) -> Option<&'static str> {
+        Some("ws")
+    }
+
+    fn handshake_timeout(&self) -> Duration {
+        match self.options.open_handshake_timeout {
+            Duration::ZERO => DEFAULT_HANDSHAKE_TIMEOUT,
+            limit => limit,
+        }
+    }
+}
+
 object! {
     /// Sends every byte back.
     pub struct StreamTestee as "a stream testee" {
         /// Logs what is received and sent.
         pub debug as "debug": bool = boolean(), default(false);
+    }
+}
+
+impl Kind for StreamTestee {
+    fn label(&self) -> String {
+        "echo".into()
     }
 }
 
@@ -38,6 +70,12 @@ object! {
         pub allowed_ports as "allowed_ports": Vec<u16> = list(port()), default(json!([]), Vec::new());
         /// Logs what is received and sent.
         pub debug as "debug": bool = boolean(), default(false);
+    }
+}
+
+impl Kind for Flashpolicy {
+    fn label(&self) -> String {
+        "Flash policy".into()
     }
 }
 
@@ -78,3 +116,11 @@ object! {
         pub health as "health": Option<Health> = nested(), optional;
     }
 }
+
+impl Kind for StreamRelay {
+    fn label(&self) -> String {
+        let count = self.backends.len();
+        format!("relayed to {count} backend{}", if count == 1 { "" } else { "s" })
+    }
+}
+

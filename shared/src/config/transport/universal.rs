@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::super::decode::*;
 use super::super::source::{Kind, Value};
-use super::rawsocket::{DEFAULT_HANDSHAKE_TIMEOUT, handshake_timeout};
+use super::kind::{DEFAULT_HANDSHAKE_TIMEOUT, HTTP, HTTP_1, Kind};
+use super::rawsocket::handshake_timeout;
 use super::*;
 
 object! {
@@ -23,6 +24,44 @@ object! {
         pub web as "web": Option<Web> = web_section(), optional;
         /// Seconds until a client must have said what it speaks.
         pub handshake_timeout as "handshake_timeout": Duration = handshake_timeout(), default(json!(10), DEFAULT_HANDSHAKE_TIMEOUT);
+    }
+}
+
+impl Kind for Universal {
+    fn label(&self) -> String {
+        "what the first bytes tell".into()
+    }
+
+    fn speaks_wamp(&self) -> bool {
+        let mut websocket = self.websocket.iter().flatten();
+        self.mqtt.is_some()
+            || matches!(self.rawsocket, Some(RawsocketSection::Rawsocket(_)))
+            || websocket.any(|(_, path)| matches!(path, WebsocketPath::Websocket(_)))
+            || self.web.as_ref().is_some_and(Kind::speaks_wamp)
+    }
+
+    fn alpn(&self) -> &'static [&'static str] {
+        match (&self.web, &self.websocket) {
+            (Some(_), _) => HTTP,
+            (None, Some(_)) => HTTP_1,
+            (None, None) => &[],
+        }
+    }
+
+    fn speaks_http(&self) -> bool {
+        true
+    }
+
+    fn scheme(&self) -> Option<&'static str> {
+        match (&self.web, &self.websocket) {
+            (Some(_), _) => Some("http"),
+            (None, Some(_)) => Some("ws"),
+            (None, None) => None,
+        }
+    }
+
+    fn handshake_timeout(&self) -> Duration {
+        self.handshake_timeout
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::super::decode::*;
 use super::super::service::PathService;
+use super::kind::{HTTP, Kind};
 use super::paths;
 
 object! {
@@ -16,6 +17,28 @@ object! {
         pub paths as "paths": BTreeMap<String, PathService> = paths(nested()), required;
         /// What holds for all of them.
         pub options as "options": WebOptions = nested(), defaulted;
+    }
+}
+
+impl Kind for Web {
+    fn label(&self) -> String {
+        "web services".into()
+    }
+
+    fn speaks_wamp(&self) -> bool {
+        self.paths.values().any(PathService::speaks_wamp)
+    }
+
+    fn alpn(&self) -> &'static [&'static str] {
+        HTTP
+    }
+
+    fn speaks_http(&self) -> bool {
+        true
+    }
+
+    fn scheme(&self) -> Option<&'static str> {
+        Some("http")
     }
 }
 

@@ -18,6 +18,12 @@ pub enum Processes {
     Auto,
 }
 
+impl Default for Processes {
+    fn default() -> Self {
+        Self::Count(1)
+    }
+}
+
 /// Reads [`Processes`].
 struct ProcessesRule;
 
@@ -153,20 +159,20 @@ object! {
     pub struct WorkerCommon as "what every worker has" {
         /// How many processes. A router with realms has one more where this is more than 1: that one has the realms, the
         /// others the clients.
-        pub processes as "processes": Processes = ProcessesRule, default(json!(1), Processes::Count(1));
+        pub processes as "processes": Processes = ProcessesRule, default(json!(1), Processes::Count(1)), for controller;
         /// How they are started again.
-        pub restart as "restart": Restart = nested(), defaulted;
+        pub restart as "restart": Restart = nested(), defaulted, for controller;
         /// How they are stopped.
-        pub stop as "stop": Stop = nested(), defaulted;
+        pub stop as "stop": Stop = nested(), defaulted, for controller;
         /// Ids of workers that it comes after: it starts when all their processes are ready, or it is known that they won't
         /// be, and they stop when it has ended. What connects to the address of another worker stops before that in any
         /// case.
-        pub after as "after": Vec<String> = list(text()), default(json!([]), Vec::new());
+        pub after as "after": Vec<String> = list(text()), default(json!([]), Vec::new()), for controller;
         /// Seconds without a heartbeat after which a process is replaced; 0: off.
-        pub watchdog as "watchdog": Duration = seconds(0.1..=86400.0).or_off(), default(json!(10), Duration::from_secs(10));
+        pub watchdog as "watchdog": Duration = seconds(0.1..=86400.0).or_off(), default(json!(10), Duration::from_secs(10)), for controller;
         /// Least important records of theirs that are logged; absent: as `controller.log` says. What a guest writes to
         /// standard output is `info`, what it writes to standard error `warn`.
-        pub log_level as "log_level": Option<Level> = word(), optional;
+        pub log_level as "log_level": Option<Level> = word(), optional, for controller;
         /// The user they run as; absent: the node's.
         pub user as "user": Option<String> = text(), optional;
         /// The group they run as; absent: the node's.

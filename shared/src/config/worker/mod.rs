@@ -137,7 +137,7 @@ object! {
         pub manhole as "manhole": Option<Manhole> = nested(), optional;
         /// Seconds without a heartbeat after which the process is replaced that routes the realms where `processes` is more
         /// than 1; 0: off. Clients wait meanwhile.
-        pub realm_watchdog as "realm_watchdog": Duration = seconds(0.1..=86400.0).or_off(), default(json!(2), Duration::from_secs(2));
+        pub realm_watchdog as "realm_watchdog": Duration = seconds(0.1..=86400.0).or_off(), default(json!(2), Duration::from_secs(2)), for controller;
         /// How many processes the realms are spread over where `processes` is more than 1.
         pub realm_processes as "realm_processes": u16 = int(1..=1024), default(1);
     }
