@@ -5,8 +5,7 @@
 //! processes that need it.
 
 use crate::config::{
-    ConnectingEndpoint, Endpoint, Path, Severity, TlsConnecting, TlsListening, Transport, TransportKind,
-    Universal, Worker, endpoints,
+    ConnectingEndpoint, Endpoint, Path, Severity, TlsConnecting, TlsListening, Transport, Worker, endpoints,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -144,13 +143,5 @@ pub fn sections<'a>(worker: &'a Worker, at: &Path) -> Vec<(Path, Tls<'a>)> {
 
 /// The ALPN names of what a transport speaks, the one it likes best first (RFC 7301, RFC 9113).
 pub fn protocols(transport: &Transport) -> &'static [&'static str] {
-    const HTTP: &[&str] = &["h2", "http/1.1"];
-    const HTTP_1: &[&str] = &["http/1.1"];
-    match &transport.kind {
-        TransportKind::Web(_) | TransportKind::Universal(Universal { web: Some(_), .. }) => HTTP,
-        TransportKind::Universal(Universal { websocket: Some(_), .. })
-        | TransportKind::Websocket(_)
-        | TransportKind::WebsocketTestee(_) => HTTP_1,
-        _ => &[],
-    }
+    transport.kind.kind().alpn()
 }

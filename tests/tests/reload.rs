@@ -184,6 +184,25 @@ fn sockets_move_along_and_change_their_options_while_they_listen() {
 }
 
 #[test]
+fn the_access_to_a_unix_socket_changes_and_no_process_is_replaced() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let echo = |mode: &str| {
+        node_of(&[json!({"type": "router", "id": "echo", "transports": [{"type": "stream.testee",
+            "endpoint": {"type": "unix", "path": "echo.sock", "mode": mode}}]})])
+    };
+    let node = Node::start(&echo("0600"));
+    let before = node.ready();
+    let path = node.dir.path().join(".jackfield/echo.sock");
+    let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(), 0o600);
+    let status = node.reloaded(&echo("0606"));
+    assert_eq!(mode(), 0o606);
+    assert_eq!(status["node"]["generation"], 2);
+    assert_eq!(pids(&status, "echo"), pids(&before, "echo"), "who may connect is the kernel's business");
+    node.stop();
+}
+
+#[test]
 fn what_fails_is_undone_and_named() {
     let good = [site("first", 8080, "one"), site("second", 8081, "two")];
     let node = Node::start(&node_of(&good));

@@ -9,10 +9,7 @@ use crate::net::proxy_protocol::{self, Header, Networks, Parser};
 use crate::net::stream::{Peer, Stream};
 use crate::tls::{self, Acceptor};
 use crate::web::without_tls;
-use jackfield_shared::config::{
-    DEFAULT_HANDSHAKE_TIMEOUT, ListeningEndpoint, ProxyProtocol, ProxyProtocolAccept, Transport,
-    TransportKind,
-};
+use jackfield_shared::config::{ListeningEndpoint, ProxyProtocol, ProxyProtocolAccept, Transport};
 use jackfield_shared::tls::Files;
 use rustix::net::RecvFlags;
 use std::future::poll_fn;
@@ -74,10 +71,7 @@ impl Front {
         let section = transport.endpoint.tls();
         let tls = section.map(|section| Acceptor::new(section, transport, files, tickets)).transpose()?;
         let proxy = Proxy::of(&transport.endpoint);
-        let is_web = matches!(
-            transport.kind,
-            TransportKind::Web(_) | TransportKind::Universal(_) | TransportKind::WebsocketTestee(_)
-        );
+        let is_web = transport.kind.kind().speaks_http();
         let is_needed = tls.is_some() || proxy.is_some();
         Ok(is_needed.then(|| Rc::new(Self { proxy, tls, is_web, limit: limit(transport) })))
     }
@@ -204,12 +198,5 @@ async fn to_plain_http(stream: &Stream) -> io::Result<Option<String>> {
 
 /// What a client gets for the handshake of its transport holds for what comes before, too.
 fn limit(transport: &Transport) -> Duration {
-    match &transport.kind {
-        TransportKind::Universal(universal) => universal.handshake_timeout,
-        TransportKind::RawsocketTestee(testee) => testee.handshake_timeout,
-        TransportKind::WebsocketTestee(testee) if !testee.options.open_handshake_timeout.is_zero() => {
-            testee.options.open_handshake_timeout
-        }
-        _ => DEFAULT_HANDSHAKE_TIMEOUT,
-    }
+    transport.kind.kind().handshake_timeout()
 }

@@ -97,17 +97,7 @@ fn offers(kind: &TransportKind) -> Vec<Offer> {
             add_web(web, &mut offers);
             offers
         }
-        TransportKind::StreamRelay(relay) => {
-            let count = relay.backends.len();
-            vec![plain(format!("relayed to {count} backend{}", if count == 1 { "" } else { "s" }))]
-        }
-        TransportKind::StreamTestee(_) => vec![plain("echo")],
-        TransportKind::RawsocketTestee(_) => vec![plain("RawSocket echo")],
-        TransportKind::WebsocketTestee(_) => vec![plain("WebSocket echo")],
-        TransportKind::Websocket(_) => vec![plain("WAMP over WebSocket")],
-        TransportKind::Rawsocket(_) => vec![plain("WAMP over RawSocket")],
-        TransportKind::Mqtt(_) => vec![plain("MQTT")],
-        TransportKind::Flashpolicy(_) => vec![plain("Flash policy")],
+        other => vec![plain(other.kind().label())],
     }
 }
 

@@ -18,7 +18,7 @@ use crate::net::stream::Peer;
 use crate::offers::Offers;
 use crate::publish::{embed, publish};
 use crate::tls::Tickets;
-use crate::transport::Service;
+use crate::transport::{self, Service};
 use crate::wamp::{self, Turn};
 use jackfield_shared::config::{ListeningEndpoint, Transport};
 use jackfield_shared::ipc::{
@@ -67,7 +67,7 @@ pub(crate) struct Serving {
 /// A transport of the plan.
 struct Prepared {
     transport: Transport,
-    service: Service,
+    service: Rc<dyn Service>,
     front: Option<Rc<Front>>,
     capacity: Rc<Capacity>,
     tally: Rc<Tally>,
@@ -119,7 +119,7 @@ impl Serving {
         let transports_here = if realms.is_some() { &[] } else { plan.worker.transports() };
         for transport in transports_here {
             let named = |e| format!("transport \"{}\": {e}", transport.id);
-            let service = Service::new(transport, means).map_err(named)?;
+            let service = transport::service(transport, means).map_err(named)?;
             let front = Front::new(transport, &plan.tls_files, tickets.as_ref()).map_err(named)?;
             let capacity = Capacity::new(most_connections(transport).into());
             let tally = Tally::new(transport.id.clone());
@@ -342,7 +342,7 @@ impl Serving {
 async fn serve(
     endpoint: Endpoint,
     front: Option<Rc<Front>>,
-    service: Service,
+    service: Rc<dyn Service>,
     (context, has_worked): (Rc<Context>, Rc<Cell<bool>>),
     drain: Drain,
 ) {
@@ -358,10 +358,10 @@ async fn serve(
         let (drain, open) = (connections.clone(), Rc::new(open));
         let connection = Connection { stream, peer, to: None, drain, open };
         match &front {
-            None => service.spawn(connection, &context),
+            None => Rc::clone(&service).spawn(connection, Rc::clone(&context)),
             Some(front) => {
                 let (service, context) = (service.clone(), Rc::clone(&context));
-                front.spawn(connection, move |connection| service.spawn(connection, &context));
+                front.spawn(connection, move |connection| service.spawn(connection, context));
             }
         }
     };

@@ -28,11 +28,7 @@ pub(super) fn each_auth(transport: &mut Transport, visit: &mut impl FnMut(&mut A
         TransportKind::Web(web) => each_of_paths(&mut web.paths, visit),
         TransportKind::Rawsocket(rawsocket) => rawsocket.wamp.auth.iter_mut().for_each(visit),
         TransportKind::Mqtt(mqtt) => mqtt.options.auth.iter_mut().for_each(visit),
-        TransportKind::Flashpolicy(_)
-        | TransportKind::StreamRelay(_)
-        | TransportKind::WebsocketTestee(_)
-        | TransportKind::RawsocketTestee(_)
-        | TransportKind::StreamTestee(_) => {}
+        _ => {}
     }
 }
 

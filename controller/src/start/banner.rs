@@ -70,10 +70,7 @@ fn answers(transport: &Transport, address: &str) -> Vec<(String, String)> {
         TransportKind::RawsocketTestee(_) => answers.push((urls.to("rs", "/"), "RawSocket echo".into())),
         TransportKind::Websocket(_) => answers.push((urls.to("ws", "/"), "WAMP over WebSocket".into())),
         TransportKind::Rawsocket(_) => answers.push((urls.to("rs", "/"), "WAMP over RawSocket".into())),
-        TransportKind::StreamTestee(_)
-        | TransportKind::StreamRelay(_)
-        | TransportKind::Mqtt(_)
-        | TransportKind::Flashpolicy(_) => {}
+        _ => {}
     }
     answers
 }

@@ -3,7 +3,7 @@
 use super::Supervisor;
 use super::event::Source;
 use crate::sockets::Bound;
-use jackfield_shared::config::{Transport, TransportKind};
+use jackfield_shared::config::Transport;
 use jackfield_shared::ipc::Publication;
 use jackfield_shared::log::Level;
 use jackfield_shared::status::{EndpointState, State};
@@ -79,20 +79,8 @@ impl Supervisor {
 
 /// The scheme is that of the transport's clients.
 fn uri(transport: &Transport, address: &str, port: u16) -> String {
-    let http = match &transport.kind {
-        TransportKind::Web(_) => Some("http"),
-        TransportKind::Universal(universal) if universal.web.is_some() => Some("http"),
-        TransportKind::Universal(universal) => universal.websocket.as_ref().map(|_| "ws"),
-        TransportKind::Websocket(_) | TransportKind::WebsocketTestee(_) => Some("ws"),
-        TransportKind::Rawsocket(_)
-        | TransportKind::RawsocketTestee(_)
-        | TransportKind::Mqtt(_)
-        | TransportKind::StreamTestee(_)
-        | TransportKind::StreamRelay(_)
-        | TransportKind::Flashpolicy(_) => None,
-    };
     let (s, default) = if transport.has_tls() { ("s", 443) } else { ("", 80) };
-    match http {
+    match transport.kind.kind().scheme() {
         Some(scheme) if port == default => format!("{scheme}{s}://{address}/"),
         Some(scheme) => format!("{scheme}{s}://{address}:{port}/"),
         None => format!("tcp://{address}:{port}"),

@@ -13,7 +13,6 @@ mod controller;
 mod convert;
 mod cookie_files;
 mod decode;
-mod describe;
 mod diagnostic;
 mod endpoint;
 mod endpoints;

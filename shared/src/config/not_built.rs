@@ -83,8 +83,8 @@ impl Remarks {
             let has_some = matches!(component, RouterComponent::Class(class) if !class.references.is_empty());
             self.missing_if(has_some, at, message);
         }
-        let is_reached =
-            !router.components.is_empty() || router.transports.iter().any(Transport::speaks_wamp);
+        let is_reached = !router.components.is_empty()
+            || router.transports.iter().any(|transport| transport.kind.kind().speaks_wamp());
         if !router.realms.is_empty() && !is_reached {
             let message = "has no effect: no transport of this worker speaks WAMP, and it has no components";
             self.found.push((Severity::Warning, at.key("realms"), message.into()));
@@ -109,7 +109,7 @@ impl Remarks {
         self.missing_if(!proxy.routes.is_empty(), at.key("routes"), message);
         for (index, transport) in proxy.transports.iter().enumerate() {
             let at = at.key("transports").index(index);
-            self.missing_if(transport.speaks_wamp(), at.key("type"), message);
+            self.missing_if(transport.kind.kind().speaks_wamp(), at.key("type"), message);
             self.transport(transport, &at);
         }
     }
@@ -125,10 +125,7 @@ impl Remarks {
             }
             TransportKind::Mqtt(section) => self.mqtt(section, at),
             TransportKind::Flashpolicy(_) => self.missing(at.key("type"), "Flash's policy file is not built"),
-            TransportKind::WebsocketTestee(_)
-            | TransportKind::StreamRelay(_)
-            | TransportKind::RawsocketTestee(_)
-            | TransportKind::StreamTestee(_) => {}
+            _ => {}
         }
         for (at, endpoint) in transport.connections(at) {
             self.connecting(endpoint, &at);

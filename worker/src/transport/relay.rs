@@ -1,11 +1,13 @@
 //! `stream.relay`: every connection is carried to one of several backends.
 
+use super::service::{Service, task};
 use crate::backends::Backends;
 use crate::connect::Means;
 use crate::context::Context;
 use crate::drain::Drain;
 use crate::log::Throttle;
 use crate::net::chain::is_where_it_came_in;
+use crate::net::connection::Connection;
 use crate::net::pipes::Pipes;
 use crate::net::proxy_protocol::Ends;
 use crate::net::pump::{Tools, pump};
@@ -44,28 +46,18 @@ pub(crate) enum Error {
 }
 
 impl Relay {
-    pub(crate) fn new(config: &StreamRelay, means: Means<'_>) -> Result<Rc<Self>, String> {
+    pub(crate) fn new(config: &StreamRelay, means: Means<'_>) -> Result<Self, String> {
         let health = config.health.as_ref();
-        Ok(Rc::new(Self {
+        Ok(Self {
             backends: Backends::new(&config.backends, config.balance, health, means)?,
             idle_timeout: config.idle_timeout,
             pipes: Pipes::default(),
             failing: Throttle::new(REPORT),
-        }))
-    }
-
-    /// Takes the files of TLS as they are now.
-    pub(crate) fn renew(&self, files: &Files) -> Result<(), String> {
-        self.backends.renew(files)
-    }
-
-    /// Begins to check the backends, until draining begins.
-    pub(crate) fn begin(&self, drain: &Drain) {
-        self.backends.begin(drain);
+        })
     }
 
     /// Carries a client's connection.
-    pub(crate) async fn serve(
+    async fn serve(
         &self,
         mut client: Stream,
         peer: Peer,
@@ -116,5 +108,20 @@ impl Relay {
             let more = if quiet > 0 { format!(" ({quiet} more connections before)") } else { String::new() };
             error!("{peer}: closed, {reason}{more}");
         }
+    }
+}
+
+impl Service for Relay {
+    fn spawn(self: Rc<Self>, connection: Connection, context: Rc<Context>) {
+        let Connection { stream, peer, to, drain, open } = connection;
+        task(peer, drain, open, async move { self.serve(stream, peer, to, &context).await });
+    }
+
+    fn renew(&self, files: &Files) -> Result<(), String> {
+        self.backends.renew(files)
+    }
+
+    fn begin(&self, drain: &Drain) {
+        self.backends.begin(drain);
     }
 }

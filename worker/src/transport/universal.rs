@@ -1,9 +1,12 @@
 //! `universal`, and the transports that are a part of it: what a connection is, its first octets tell.
 
+use super::service::{Service, task};
 use super::sniff::{self, Protocol, sniff};
 use crate::connect::Means;
-use crate::drain::LAST_WORD;
+use crate::context::Context;
+use crate::drain::{Drain, LAST_WORD};
 use crate::mqtt::{self, CONNECT, Mqtt};
+use crate::net::connection::Connection;
 use crate::net::prefixed::Prefixed;
 use crate::net::stream::Stream;
 use crate::rawsocket;
@@ -20,7 +23,7 @@ use std::time::Duration;
 pub(crate) struct Universal {
     rawsocket: Option<rawsocket::Service>,
     mqtt: Option<Mqtt>,
-    pub(crate) site: Rc<Site>,
+    site: Rc<Site>,
     /// How long a client may take to say what it speaks, and to send a request's head.
     handshake_timeout: Duration,
 }
@@ -92,7 +95,7 @@ impl Universal {
     }
 
     /// Finds out what the client speaks, and answers.
-    pub(crate) async fn serve(&self, mut stream: Stream, client: Client) -> Result<(), Error> {
+    async fn serve(&self, mut stream: Stream, client: Client) -> Result<(), Error> {
         let limit = self.handshake_timeout;
         let (protocol, ahead) = tokio::select! {
             biased;
@@ -130,5 +133,28 @@ impl Universal {
             }
         }
         Ok(())
+    }
+}
+
+impl Service for Universal {
+    fn spawn(self: Rc<Self>, connection: Connection, context: Rc<Context>) {
+        let Connection { stream, peer, drain, open, .. } = connection;
+        let client = Client {
+            options: Rc::clone(&self.site.options),
+            context,
+            peer,
+            tls: stream.facts(),
+            drain: drain.clone(),
+            open: Rc::clone(&open),
+        };
+        task(peer, drain, open, async move { self.serve(stream, client).await });
+    }
+
+    fn renew(&self, files: &Files) -> Result<(), String> {
+        self.site.renew(files)
+    }
+
+    fn begin(&self, drain: &Drain) {
+        self.site.begin(drain);
     }
 }

@@ -226,6 +226,15 @@ macro_rules! tagged {
             $( $(#[doc = $vdoc])* $variant($inner), )*
         }
 
+        impl $name {
+            /// The word that the configuration uses for it.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $( Self::$variant(_) => $value, )*
+                }
+            }
+        }
+
         impl $crate::config::decode::Object for $name {
             const NAME: &'static str = stringify!($name);
             const EXPECTED: &'static str = $expected;

@@ -81,3 +81,19 @@ object! {
         pub paths as "paths": BTreeMap<String, PathService> = paths(nested()), required;
     }
 }
+
+impl PathService {
+    /// Whether WAMP clients may connect, or it is one itself.
+    pub(crate) fn speaks_wamp(&self) -> bool {
+        match self {
+            Self::Path(nested) => nested.paths.values().any(Self::speaks_wamp),
+            Self::Websocket(_)
+            | Self::Longpoll(_)
+            | Self::Publisher(_)
+            | Self::Caller(_)
+            | Self::Webhook(_)
+            | Self::Wap(_) => true,
+            _ => false,
+        }
+    }
+}

@@ -3,29 +3,10 @@
 use super::super::diagnostic::Path;
 use super::super::endpoint::ConnectingEndpoint;
 use super::super::service::PathService;
-use super::{RawsocketSection, Transport, TransportKind, Web, WebsocketPath};
+use super::{Transport, TransportKind, Web};
 use std::collections::BTreeMap;
 
 impl Transport {
-    /// Whether WAMP clients may connect.
-    pub(crate) fn speaks_wamp(&self) -> bool {
-        match &self.kind {
-            TransportKind::Websocket(_) | TransportKind::Rawsocket(_) | TransportKind::Mqtt(_) => true,
-            TransportKind::Universal(universal) => {
-                universal.mqtt.is_some()
-                    || matches!(universal.rawsocket, Some(RawsocketSection::Rawsocket(_)))
-                    || universal
-                        .websocket
-                        .iter()
-                        .flatten()
-                        .any(|(_, path)| matches!(path, WebsocketPath::Websocket(_)))
-                    || universal.web.iter().any(|web| web.paths.values().any(serves_wamp))
-            }
-            TransportKind::Web(web) => web.paths.values().any(serves_wamp),
-            _ => false,
-        }
-    }
-
     /// Every endpoint that its connections are relayed to, with its place; `at` is where the transport is.
     pub fn connections(&self, at: &Path) -> Vec<(Path, &ConnectingEndpoint)> {
         let mut found = Vec::new();
@@ -54,14 +35,7 @@ impl Transport {
                     add_paths(&web.paths, &at.key("web"), &mut found);
                 }
             }
-            TransportKind::StreamRelay(_)
-            | TransportKind::Websocket(_)
-            | TransportKind::Rawsocket(_)
-            | TransportKind::Mqtt(_)
-            | TransportKind::Flashpolicy(_)
-            | TransportKind::WebsocketTestee(_)
-            | TransportKind::RawsocketTestee(_)
-            | TransportKind::StreamTestee(_) => {}
+            _ => {}
         }
         found
     }
@@ -85,18 +59,5 @@ fn add_paths<'a>(
             PathService::Path(nested) => add_paths(&nested.paths, &at, found),
             _ => found.push((at, service)),
         }
-    }
-}
-
-fn serves_wamp(service: &PathService) -> bool {
-    match service {
-        PathService::Path(nested) => nested.paths.values().any(serves_wamp),
-        PathService::Websocket(_)
-        | PathService::Longpoll(_)
-        | PathService::Publisher(_)
-        | PathService::Caller(_)
-        | PathService::Webhook(_)
-        | PathService::Wap(_) => true,
-        _ => false,
     }
 }

@@ -4,6 +4,7 @@ mod connecting;
 mod connections;
 mod mqtt;
 mod rawsocket;
+mod speaks;
 mod testee;
 mod universal;
 mod web;
@@ -14,6 +15,7 @@ pub use connecting::*;
 pub use mqtt::*;
 pub use rawsocket::*;
 use serde_json::json;
+pub use speaks::{DEFAULT_HANDSHAKE_TIMEOUT, Speaks};
 pub use testee::*;
 pub use universal::*;
 pub use web::*;
@@ -55,6 +57,24 @@ tagged! {
     }
 }
 
+impl TransportKind {
+    /// What each kind answers for itself.
+    pub fn kind(&self) -> &dyn Speaks {
+        match self {
+            Self::Universal(transport) => transport,
+            Self::Web(transport) => transport,
+            Self::Websocket(transport) => transport,
+            Self::Rawsocket(transport) => transport,
+            Self::Mqtt(transport) => transport,
+            Self::WebsocketTestee(transport) => transport,
+            Self::RawsocketTestee(transport) => transport,
+            Self::StreamTestee(transport) => transport,
+            Self::StreamRelay(transport) => transport,
+            Self::Flashpolicy(transport) => transport,
+        }
+    }
+}
+
 object! {
     /// A listening transport.
     pub struct Transport as "a transport" {
@@ -86,9 +106,14 @@ impl Transport {
         }
     }
 
+    /// Whether its connections are encrypted.
+    pub fn has_tls(&self) -> bool {
+        self.endpoint.tls().is_some()
+    }
+
     /// Gives the transport the limit of its endpoint, if that has one, and the endpoint what WAMP wants of it.
     pub(super) fn settle(&mut self) {
-        let wamp = self.speaks_wamp();
+        let wamp = self.kind.kind().speaks_wamp();
         if let ListeningEndpoint::Tcp(tcp) = &mut self.endpoint
             && wamp
         {

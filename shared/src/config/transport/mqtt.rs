@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::super::decode::*;
 use super::super::wamp::{Auth, realm_name};
-use super::kind::Kind;
 use super::rawsocket::rawsocket_serializer;
+use super::speaks::Speaks;
 use super::{Queue, Serializer};
 
 object! {
@@ -21,7 +21,7 @@ object! {
     }
 }
 
-impl Kind for MqttSection {
+impl Speaks for MqttSection {
     fn label(&self) -> String {
         "MQTT".into()
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::super::decode::*;
 use super::super::wamp::Auth;
-use super::kind::{DEFAULT_HANDSHAKE_TIMEOUT, Kind};
+use super::speaks::{DEFAULT_HANDSHAKE_TIMEOUT, Speaks};
 use super::{Queue, Serializer};
 
 /// The largest message the RawSocket handshake can name, in bytes.
@@ -56,7 +56,7 @@ object! {
     }
 }
 
-impl Kind for RawsocketTransport {
+impl Speaks for RawsocketTransport {
     fn label(&self) -> String {
         "WAMP over RawSocket".into()
     }
@@ -92,7 +92,7 @@ object! {
     }
 }
 
-impl Kind for RawsocketTestee {
+impl Speaks for RawsocketTestee {
     fn label(&self) -> String {
         "RawSocket echo".into()
     }

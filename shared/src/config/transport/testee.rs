@@ -7,7 +7,7 @@ use serde_json::json;
 use super::super::decode::*;
 use super::super::endpoint::{ConnectingEndpoint, port};
 use super::WebsocketOptions;
-use super::kind::{DEFAULT_HANDSHAKE_TIMEOUT, HTTP_1, Kind};
+use super::speaks::{DEFAULT_HANDSHAKE_TIMEOUT, HTTP_1, Speaks};
 use super::websocket::websocket_url;
 
 object! {
@@ -22,7 +22,7 @@ object! {
     }
 }
 
-impl Kind for WebsocketTestee {
+impl Speaks for WebsocketTestee {
     fn label(&self) -> String {
         "WebSocket echo".into()
     }
@@ -55,7 +55,7 @@ object! {
     }
 }
 
-impl Kind for StreamTestee {
+impl Speaks for StreamTestee {
     fn label(&self) -> String {
         "echo".into()
     }
@@ -73,7 +73,7 @@ object! {
     }
 }
 
-impl Kind for Flashpolicy {
+impl Speaks for Flashpolicy {
     fn label(&self) -> String {
         "Flash policy".into()
     }
@@ -117,10 +117,9 @@ object! {
     }
 }
 
-impl Kind for StreamRelay {
+impl Speaks for StreamRelay {
     fn label(&self) -> String {
         let count = self.backends.len();
         format!("relayed to {count} backend{}", if count == 1 { "" } else { "s" })
     }
 }
-

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::super::decode::*;
 use super::super::source::{Kind, Value};
-use super::kind::{DEFAULT_HANDSHAKE_TIMEOUT, HTTP, HTTP_1, Kind};
 use super::rawsocket::handshake_timeout;
+use super::speaks::{DEFAULT_HANDSHAKE_TIMEOUT, HTTP, HTTP_1, Speaks};
 use super::*;
 
 object! {
@@ -27,7 +27,7 @@ object! {
     }
 }
 
-impl Kind for Universal {
+impl Speaks for Universal {
     fn label(&self) -> String {
         "what the first bytes tell".into()
     }
@@ -37,7 +37,7 @@ impl Kind for Universal {
         self.mqtt.is_some()
             || matches!(self.rawsocket, Some(RawsocketSection::Rawsocket(_)))
             || websocket.any(|(_, path)| matches!(path, WebsocketPath::Websocket(_)))
-            || self.web.as_ref().is_some_and(Kind::speaks_wamp)
+            || self.web.as_ref().is_some_and(Speaks::speaks_wamp)
     }
 
     fn alpn(&self) -> &'static [&'static str] {

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::super::decode::*;
 use super::super::service::PathService;
-use super::kind::{HTTP, Kind};
 use super::paths;
+use super::speaks::{HTTP, Speaks};
 
 object! {
     /// Web services: as a transport, or the section of `universal`.
@@ -20,7 +20,7 @@ object! {
     }
 }
 
-impl Kind for Web {
+impl Speaks for Web {
     fn label(&self) -> String {
         "web services".into()
     }

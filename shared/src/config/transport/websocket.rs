@@ -3,7 +3,9 @@
 use super::super::decode::*;
 use super::super::wamp::{Auth, Cookie};
 use super::WebsocketOptions;
+use super::speaks::{DEFAULT_HANDSHAKE_TIMEOUT, HTTP_1, Speaks};
 use serde_json::json;
+use std::time::Duration;
 
 choice! {
     /// How WAMP messages are written.
@@ -60,6 +62,35 @@ object! {
         pub queue as "queue": Queue = nested(), defaulted;
         /// A cookie by which a browser is known again.
         pub cookie as "cookie": Option<Cookie> = nested(), optional;
+    }
+}
+
+impl Speaks for WebsocketSection {
+    fn label(&self) -> String {
+        "WAMP over WebSocket".into()
+    }
+
+    fn speaks_wamp(&self) -> bool {
+        true
+    }
+
+    fn alpn(&self) -> &'static [&'static str] {
+        HTTP_1
+    }
+
+    fn speaks_http(&self) -> bool {
+        true
+    }
+
+    fn scheme(&self) -> Option<&'static str> {
+        Some("ws")
+    }
+
+    fn handshake_timeout(&self) -> Duration {
+        match self.options.open_handshake_timeout {
+            Duration::ZERO => DEFAULT_HANDSHAKE_TIMEOUT,
+            limit => limit,
+        }
     }
 }
 

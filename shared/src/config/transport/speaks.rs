@@ -6,7 +6,7 @@ use std::time::Duration;
 pub const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A kind of transport: each answers for itself.
-pub trait Kind {
+pub trait Speaks {
     /// What it is to its clients, for people: `WebSocket echo`.
     fn label(&self) -> String;
 
