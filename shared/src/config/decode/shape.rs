@@ -50,8 +50,8 @@ impl Shape {
     pub(crate) fn read_by(&mut self, consumer: Consumer) {
         let Some(field) = self.fields.last_mut() else { return };
         field.doc += match consumer {
-            Consumer::Kernel => " A reload sets it on the sockets that listen, and replaces no process.",
-            Consumer::Controller => " A reload that changes it replaces no process.",
+            Consumer::Kernel => " Only the kernel looks at it: a reload sets it on sockets that listen.",
+            Consumer::Controller => " Only the controller looks at it.",
         };
     }
 
