@@ -6,7 +6,7 @@ use super::outbox::{Outbox, Queued};
 use super::question::Waiting;
 use jackfield_wamp::auth::Methods;
 use jackfield_wamp::link::Edge;
-use jackfield_wamp::realm::{Effect, Realm};
+use jackfield_wamp::realm::{Effect, IdMap, Realm};
 use jackfield_wamp::session::{Joined, Output, Realms, Session, Terms};
 use jackfield_wamp::{Dict, Id, Ids, Message, Now, Outgoing, Payload, Value, kind};
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -31,7 +31,7 @@ pub(super) struct Inner {
     pub(super) realms: Known,
     /// What has the realms' sessions where another process has the realms; then those above are configuration alone.
     pub(super) edge: Option<Edge>,
-    pub(super) clients: HashMap<Id, Client>,
+    pub(super) clients: IdMap<Client>,
     pub(super) ids: Ids,
     pub(super) effects: Vec<Effect>,
     /// Questions to authenticators that are not registered.

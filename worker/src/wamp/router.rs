@@ -8,11 +8,11 @@ use bytes::Bytes;
 use jackfield_shared::status::RealmCounters;
 use jackfield_wamp::auth::{Connection, Methods};
 use jackfield_wamp::link::{self, Edge};
-use jackfield_wamp::realm::Realm;
+use jackfield_wamp::realm::{IdHash, Realm};
 use jackfield_wamp::session::{Realms, Session};
 use jackfield_wamp::{Dict, Id, Ids, Message, Now, Outgoing, codec};
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::task::{Context, Waker};
@@ -55,12 +55,12 @@ pub(super) struct Connecting {
 
 impl Router {
     /// The realms `realms`, which nobody is connected to yet.
-    pub(super) fn new(realms: Vec<Realm>, edge: Option<Edge>, ids: Ids, told: Dict) -> Rc<Self> {
+    pub(super) fn new(realms: Vec<Realm>, edge: Option<Edge>, mut ids: Ids, told: Dict) -> Rc<Self> {
         let dropped = vec![0; realms.len()];
         let inner = Inner {
             realms: Known::new(realms),
             edge,
-            clients: HashMap::new(),
+            clients: IdHash::new(ids.random()).map(),
             ids,
             effects: Vec::new(),
             waiting: Vec::new(),

@@ -47,14 +47,7 @@ impl Ids {
 
     /// A random number of 64 bits.
     pub fn random(&mut self) -> u64 {
-        if self.used + 8 > BATCH {
-            (self.fill)(&mut self.bytes[..]);
-            self.used = 0;
-        }
-        let mut bytes = [0; 8];
-        bytes.copy_from_slice(&self.bytes[self.used..self.used + 8]);
-        self.used += 8;
-        u64::from_le_bytes(bytes)
+        u64::from_le_bytes(self.bytes())
     }
 
     /// A random id from 1 to [`MAX_ID`].
@@ -69,8 +62,14 @@ impl Ids {
 
     /// Random bytes, fit for nonces where the source is.
     pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        const { assert!(N <= BATCH) };
+        if self.used + N > BATCH {
+            (self.fill)(&mut self.bytes[..]);
+            self.used = 0;
+        }
         let mut bytes = [0; N];
-        (self.fill)(&mut bytes);
+        bytes.copy_from_slice(&self.bytes[self.used..self.used + N]);
+        self.used += N;
         bytes
     }
 }

@@ -4,18 +4,22 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
 
 /// A table by ids. Clients choose the ids of requests, so the hash has a secret.
-pub(crate) type IdMap<T> = HashMap<u64, T, IdHash>;
+pub type IdMap<T> = HashMap<u64, T, IdHash>;
 
 /// Makes hashers of one table.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct IdHash(u64);
+pub struct IdHash(u64);
 
 impl IdHash {
-    pub(crate) const fn new(secret: u64) -> Self {
+    /// With this secret, which is random.
+    #[must_use]
+    pub const fn new(secret: u64) -> Self {
         Self(secret)
     }
 
-    pub(crate) fn map<T>(self) -> IdMap<T> {
+    /// An empty table.
+    #[must_use]
+    pub fn map<T>(self) -> IdMap<T> {
         HashMap::with_hasher(self)
     }
 }
@@ -30,7 +34,7 @@ impl BuildHasher for IdHash {
 
 /// Folds the product of the id and a constant of 64 bits.
 #[derive(Debug)]
-pub(crate) struct IdHasher(u64);
+pub struct IdHasher(u64);
 
 impl Hasher for IdHasher {
     fn finish(&self) -> u64 {

@@ -22,6 +22,7 @@ mod session;
 mod status;
 
 pub use config::{Access, Allow, Bounds, Config, Disclose, Kept, Role, Rule, Store, TimeoutUnit};
+pub use hash::{IdHash, IdHasher, IdMap};
 pub use machine::Realm;
 pub use restore::{Restored, Stamp};
 pub use status::{Counters, Status};

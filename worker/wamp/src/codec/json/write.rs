@@ -36,7 +36,7 @@ impl Write for Writer {
     }
 
     fn uint(&mut self, number: u64, out: &mut Vec<u8>) {
-        write_int(number.into(), out);
+        write_uint(number, out);
     }
 }
 
@@ -98,8 +98,26 @@ fn write_key(key: &Value, out: &mut Vec<u8>) {
 }
 
 fn write_int(number: i128, out: &mut Vec<u8>) {
-    // A Vec takes every byte.
-    let _ = write!(out, "{number}");
+    match u64::try_from(number) {
+        Ok(number) => write_uint(number, out),
+        // A Vec takes every byte.
+        Err(_) => drop(write!(out, "{number}")),
+    }
+}
+
+/// Digit by digit: every message has ids, and formatting in general costs more than all else that is written of an event.
+fn write_uint(mut number: u64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
 }
 
 fn write_text(text: &str, out: &mut Vec<u8>) {
@@ -121,4 +139,31 @@ fn write_text(text: &str, out: &mut Vec<u8>) {
     }
     out.extend_from_slice(rest);
     out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_written_with_all_their_digits() {
+        for number in [
+            0,
+            1,
+            9,
+            10,
+            99,
+            100,
+            1 << 53,
+            u64::MAX.into(),
+            i128::from(u64::MAX) + 1,
+            i128::MAX,
+            -1,
+            i128::MIN,
+        ] {
+            let mut out = Vec::new();
+            write_int(number, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), number.to_string());
+        }
+    }
 }
