@@ -49,6 +49,8 @@ pub(crate) enum Work {
     Event,
     /// A session that joins and leaves
     Session,
+    /// Sessions that do nothing: says "open" when all have joined, and keeps them until standard input ends
+    Idle,
 }
 
 /// Does it, and prints what came of it.

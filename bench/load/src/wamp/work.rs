@@ -8,10 +8,11 @@ use jackfield_wamp::Payload;
 use serde_json::json;
 use std::cell::Cell;
 use std::collections::VecDeque;
+use std::io::Read;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::Notify;
@@ -67,15 +68,17 @@ pub(super) fn run(args: &WampArgs) -> Outcome {
     });
     let work = async {
         match args.work {
-            Work::Call => call(&common).await,
-            Work::Event => event(&common).await,
-            Work::Session => session(&common).await,
+            Work::Call => call(&common).await.map(Some),
+            Work::Event => event(&common).await.map(Some),
+            Work::Session => session(&common).await.map(Some),
+            Work::Idle => idle(&common).await.map(|()| None),
         }
     };
     let patience = limit + Duration::from_secs_f64(PATIENCE);
-    let (mut took, seconds) = LocalSet::new()
+    let done = LocalSet::new()
         .block_on(&runtime, async { tokio::time::timeout(patience, work).await })
         .map_err(|_| format!("not done after {} s", patience.as_secs_f64()))??;
+    let Some((mut took, seconds)) = done else { return Ok(()) };
     took.sort_unstable();
     let quantile =
         |share: usize| took.get(took.len() * share / 100).map_or(0.0, |took| took.as_secs_f64() * 1e6);
@@ -210,6 +213,18 @@ async fn session(common: &Rc<Common>) -> Outcome<Took> {
         all.extend(client.await??);
     }
     Ok((all, began.elapsed().as_secs_f64()))
+}
+
+/// Sessions that stay, until standard input ends.
+async fn idle(common: &Common) -> Outcome {
+    let WampArgs { to, protocol, count, .. } = common.args;
+    let mut joined = Vec::new();
+    for _ in 0..count {
+        joined.push(open(to, protocol, Part::Sender).await?);
+    }
+    println!("open");
+    std::io::stdin().read_to_end(&mut Vec::new())?; // nothing is to happen meanwhile
+    Ok(())
 }
 
 /// Connects, and says what a client says first.
