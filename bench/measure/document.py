@@ -35,6 +35,19 @@ METHOD = """## How it is measured
 """
 
 
+def beside(recorded, later):
+    """What is recorded, with the rows of a later session in the place of what they were, and where these were measured."""
+    sessions = recorded.get("later", [])
+    for session in sessions:
+        session["rows"] = [name for name in session["rows"] if name not in later["rows"]]
+    one = {key: later[key] for key in ("machine", "rounds")} | {"rows": sorted(later["rows"])}
+    return recorded | {
+        "rows": recorded["rows"] | later["rows"],
+        "problems": recorded["problems"] + later["problems"],
+        "later": [session for session in sessions if session["rows"]] + [one],
+    }
+
+
 def explanations(path, rows):
     """Texts by row; one for a row that does not exist is an error."""
     texts = tomllib.loads(path.read_text())
@@ -59,10 +72,20 @@ def best_peer(row, rounds, figure):
     return min(medians, default=None)
 
 
-def machine(about, rounds):
-    versions = "; ".join(f"{name} {version or 'absent'}" for name, version in about["versions"].items())
+def machines(recorded, rows):
+    """Where the whole was measured, and rows that were measured later."""
     yield "## Where"
     yield ""
+    yield from machine(recorded["machine"], recorded["rounds"])
+    for session in recorded.get("later", []):
+        names = ", ".join(f"[{row.title}](#{row.name})" for row in rows if row.name in session["rows"])
+        yield f"Measured later, in a session of their own: {names}."
+        yield ""
+        yield from machine(session["machine"], session["rounds"])
+
+
+def machine(about, rounds):
+    versions = "; ".join(f"{name} {version or 'absent'}" for name, version in about["versions"].items())
     yield line("", "")
     yield line("---", "---")
     yield line("commit", about["commit"])
@@ -165,7 +188,7 @@ def text(rows, recorded, texts):
     parts += summary(rows, results, texts)
     if recorded["problems"]:
         parts += ["What went wrong in this run:", ""] + [f"* {problem}" for problem in recorded["problems"]] + [""]
-    parts += machine(recorded["machine"], recorded["rounds"])
+    parts += machines(recorded, rows)
     parts += [METHOD, "## Each workload", ""]
     for row in rows:
         parts += section(row, results.get(row.name, []), texts)

@@ -23,6 +23,7 @@ RESULTS, PAGE = ROOT / "bench" / "results.json", ROOT / "docs" / "benchmarks.md"
 def parse(text):
     parser = argparse.ArgumentParser(prog="bench/run", usage=text.rstrip(), add_help=False)
     parser.add_argument("--only", action="append", metavar="NAME")
+    parser.add_argument("--keep", action="store_true")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--binary", metavar="PATH")
@@ -109,7 +110,9 @@ def main(text):
             recorded["problems"].append("docs/benchmarks.md is not what bench/run --report makes")
     else:
         print(table.show(chosen, recorded["rows"]))
-        if chosen == rows:
+        if chosen == rows or args.keep:
+            if chosen != rows:
+                recorded = document.beside(json.loads(RESULTS.read_text()), recorded)
             RESULTS.write_text(json.dumps(recorded, indent=1) + "\n")
             PAGE.write_text(document.from_files(ROOT, rows))
     for problem in recorded["problems"]:

@@ -154,7 +154,7 @@ PROGRAMS = {
             "nats-server",
             lambda tools: tools.system("nats-server"),
             lambda path, config, place: [path, "-c", config],
-            lambda path, tools: first(r"v(\S+)", output(path, "--version", env=tools.env)),
+            lambda path, tools: first(r"v(\d\S*)", output(path, "--version", env=tools.env)),
         ),
         Program(
             "redis-server",

@@ -33,7 +33,7 @@ def against(*others):
 
 
 def figures(unit):
-    return [*load.figures(unit)[:4], Figure("memory_mb", "memory MB")]
+    return [Figure("cpu_us", f"CPU µs per {unit}", 2), *load.figures(unit)[1:4], Figure("memory_mb", "memory MB")]
 
 
 BROKERS = ("nats-server", "redis", "mosquitto")
