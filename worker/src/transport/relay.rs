@@ -18,10 +18,21 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
+use tokio::task::yield_now;
 use tracing::error;
 
 /// How often it is reported that no backend answers.
 const REPORT: Duration = Duration::from_secs(1);
+
+/// Whether a client has connected by TCP from an address of this machine, as far as its address tells.
+fn is_of_this_machine(client: &Stream) -> bool {
+    let ip = |address: SocketAddr| address.ip().to_canonical();
+    match (client.remote().map(ip), client.local().map(ip)) {
+        (Some(from), to) => from.is_loopback() || to == Some(from),
+        // It was reset already.
+        (None, to) => to.is_some(),
+    }
+}
 
 /// A relay, ready to serve.
 #[derive(Debug)]
@@ -68,6 +79,13 @@ impl Relay {
             Peer::Tcp(from) => to.or_else(|| client.local()).map(|to| Ends { from, to }),
             Peer::Unix | Peer::Onion => None,
         };
+        if is_of_this_machine(&client) {
+            // The relay that it comes from, if it is one of this process, has yet to be told that it is connected.
+            yield_now().await;
+            if client.remote().is_none() {
+                return Ok(()); // That has reset it, since it leads here.
+            }
+        }
         // Its address is as good a name as any.
         let own = std::ptr::from_ref(self).addr();
         let mut relays = context.chains.before(&client);
@@ -82,6 +100,8 @@ impl Relay {
             // Boxed, so that established connections do not hold the room that connecting needs.
             match Box::pin(backend.connector.connect(&ends)).await {
                 Ok(stream) if is_where_it_came_in(&client, &stream) => {
+                    // Which process accepts it sees that it is gone, and connects to nobody in its turn.
+                    stream.reset_when_closed();
                     backend.refused();
                     failures.push(format!("{}: is this relay's own address", backend.connector));
                 }
