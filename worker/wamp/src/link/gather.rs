@@ -161,7 +161,7 @@ impl Hub {
                         self.again(now, (edge, number), id, op, (&called, &invoked));
                     }
                 }
-                Action::Called(called) => self.called(now, *called, &callers),
+                Action::Called(called) => self.called(now, edge, *called, &callers),
             }
         }
         let (realms, effects) = self.effects_mut();
@@ -173,8 +173,8 @@ impl Hub {
         self.distribute(None);
         let order = self.order;
         for link in connections {
-            if let Some(link) = self.links.get_mut(link).filter(|link| link.last > link.settled) {
-                link.unsettled.skip_to(link.last, order);
+            if let Some(link) = self.links.get_mut(link).filter(|link| link.told_until > link.settled) {
+                link.unsettled.skip_to(link.told_until, order);
             }
         }
         let lost = callers.iter().filter(|(name, _)| !called.contains_key(*name) && !again.contains(*name));
@@ -226,9 +226,9 @@ impl Hub {
     }
 
     /// Takes in a call that a callee is working on.
-    fn called(&mut self, now: Now, called: Called, callers: &HashMap<(u64, u64), Caller>) {
+    fn called(&mut self, now: Now, edge: u64, called: Called, callers: &HashMap<(u64, u64), Caller>) {
         let Called { name, session, request, registration, input, answered, .. } = called;
-        let Some(&(at, _)) = self.sessions.get(&session) else { return };
+        let Some(at) = self.owned(session, edge) else { return };
         let caller = name.and_then(|name| callers.get(&name));
         let restored = Restored {
             name,

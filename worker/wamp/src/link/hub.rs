@@ -52,9 +52,11 @@ pub(super) struct Link {
     pub(super) told: Vec<Up>,
     pub(super) complete: bool,
     /// The number of the last message that it had sent before.
+    pub(super) told_until: u64,
+    /// The number of the last message that it has sent.
     pub(super) last: u64,
     /// What came after that and has to wait for the others.
-    later: Vec<Up>,
+    later: Vec<(u64, Option<Id>, Op)>,
 }
 
 impl Hub {
@@ -142,16 +144,26 @@ impl Hub {
         let Some(link) = self.links.get_mut(&connection) else { return Ok(()) };
         match (frame, link.edge) {
             (Up::Hello { version, .. }, _) if version != VERSION => return Err(Error::Version(version)),
-            (Up::Hello { edge, settled, .. }, None) => {
-                (link.edge, link.settled) = (Some(edge), settled);
+            (Up::Hello { edge, settled, .. }, None) if edge != 0 => {
+                (link.edge, link.settled, link.last) = (Some(edge), settled, settled);
                 self.edges.insert(edge, connection);
             }
+            // Numbers only grow, with what is not to be done again left out.
+            (Up::New { number, .. }, _) if number <= link.last => return Err(Error::Malformed),
             (Up::New { number, id, op }, Some(edge)) if link.complete && !gathers => {
+                link.last = number;
                 self.step(now, (edge, number), id, op);
             }
-            (frame @ Up::New { .. }, Some(_)) if link.complete => link.later.push(frame),
+            (Up::New { number, id, op }, Some(_)) if link.complete => {
+                link.last = number;
+                link.later.push((number, id, op));
+            }
+            (Up::Again { number, .. }, _) if number > link.settled && number <= link.last => {
+                return Err(Error::Malformed);
+            }
+            (Up::End { last }, _) if last < link.last => return Err(Error::Malformed),
             (Up::End { last }, Some(_)) if !link.complete => {
-                (link.complete, link.last) = (true, last);
+                (link.complete, link.last, link.told_until) = (true, last, last);
                 if gathers {
                     self.look_whether_all_have_told(now);
                 } else if link.told.iter().any(|told| matches!(told, Up::Restore { .. })) {
@@ -163,7 +175,12 @@ impl Hub {
                     self.restore(now, &[connection]);
                 }
             }
-            (told, Some(_)) if !link.complete => link.told.push(told),
+            (told, Some(_)) if !link.complete => {
+                if let Up::Again { number, .. } = told {
+                    link.last = link.last.max(number);
+                }
+                link.told.push(told);
+            }
             _ => return Err(Error::Malformed),
         }
         Ok(())
@@ -175,10 +192,8 @@ impl Hub {
         for connection in connections {
             let Some(link) = self.links.get_mut(&connection) else { continue };
             let Some(edge) = link.edge else { continue };
-            for frame in std::mem::take(&mut link.later) {
-                if let Up::New { number, id, op } = frame {
-                    self.step(now, (edge, number), id, op);
-                }
+            for (number, id, op) in std::mem::take(&mut link.later) {
+                self.step(now, (edge, number), id, op);
             }
         }
     }

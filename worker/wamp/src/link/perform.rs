@@ -3,7 +3,7 @@
 use super::hub::Hub;
 use super::up::Op;
 use crate::realm::{Effect, Realm, Stamp};
-use crate::{Message, Now, Payload};
+use crate::{Id, Message, Now, Payload};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -19,26 +19,33 @@ pub(super) struct Questions {
 }
 
 impl Hub {
+    /// The realm of a session of this edge.
+    pub(super) fn owned(&self, session: Id, edge: u64) -> Option<usize> {
+        self.sessions.get(&session).filter(|(_, own)| *own == edge).map(|(at, _)| *at)
+    }
+
     /// Does what an edge wants; what comes of it is then to be distributed.
     pub(super) fn perform(&mut self, now: Now, stamp: Stamp, op: Op) {
         match op {
             Op::Join(realm, joining) => {
                 let session = joining.session;
-
+                if self.sessions.contains_key(&session) && self.owned(session, stamp.edge).is_none() {
+                    return;
+                }
                 let Some(&at) = self.names.get(&*realm) else {
                     let message = Some(format!("there is no realm \"{realm}\" any longer"));
                     let reason = "wamp.error.no_such_realm".to_owned();
                     self.sessions.insert(session, (0, stamp.edge));
                     return self.effects.push(Effect::Goodbye { session, reason, message });
                 };
-
                 self.sessions.insert(session, (at, stamp.edge));
                 self.realms[at].set_stamp(stamp);
                 let joining = Rc::unwrap_or_clone(joining);
                 self.realms[at].join(now, joining, &mut self.effects);
             }
             Op::Leave(session) => {
-                let Some((at, _)) = self.sessions.remove(&session) else { return };
+                let Some(at) = self.owned(session, stamp.edge) else { return };
+                self.sessions.remove(&session);
                 self.realms[at].set_stamp(stamp);
                 self.realms[at].leave(now, session, &mut self.effects);
             }
@@ -48,7 +55,7 @@ impl Hub {
                 self.realms[at].kill(now, session, reason.as_deref(), None, &mut self.effects);
             }
             Op::Message(session, message) => {
-                let Some(&(at, _)) = self.sessions.get(&session) else { return };
+                let Some(at) = self.owned(session, stamp.edge) else { return };
                 self.realms[at].set_stamp(stamp);
                 self.realms[at].receive(now, session, message, &mut self.effects);
             }
@@ -69,7 +76,7 @@ impl Hub {
     /// The same for what is known to have been done; nobody but who has lost something by it is told.
     pub(super) fn redo(&mut self, now: Now, stamp: Stamp, op: Op) {
         if let Op::Message(session, message) = op {
-            let Some(&(at, _)) = self.sessions.get(&session) else { return };
+            let Some(at) = self.owned(session, stamp.edge) else { return };
             self.realms[at].set_stamp(stamp);
             self.realms[at].redo(now, session, message, &mut self.effects);
         } else {

@@ -8,6 +8,7 @@
 mod actions;
 mod checks;
 mod client;
+mod hostile;
 mod world;
 
 use world::World;
