@@ -2,7 +2,10 @@
 
 use jackfield_tests::{Node, TempDir, chromium, curl, node_modules, python, screenshot, signal_pid, until};
 use rustix::process::Signal;
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::time::Duration;
 
 #[test]
 fn the_built_in_node_serves_four_kinds_on_one_port() {
@@ -84,6 +87,8 @@ fn a_page_opens_a_websocket_and_hears_its_echo() {
 const AUTOBAHN: &str = r#"<!doctype html><meta charset="utf-8"><title>Autobahn</title><p id="out">waiting</p><script src="autobahn.min.js"></script>
 <script>
 const out = (text) => { document.getElementById("out").textContent = text; };
+// The clock of the browser stands still as long as this is not answered.
+fetch("http://127.0.0.1:HELD/", { mode: "no-cors" }).catch(() => {});
 const connection = new autobahn.Connection({ url: "ws://127.0.0.1:PORT/ws", realm: "realm1" });
 connection.onopen = async (session) => {
   try {
@@ -103,32 +108,114 @@ connection.onopen = async (session) => {
     connection.close();
     out("has done: " + JSON.stringify(said));
   } catch (failed) { out("failed: " + (failed.error || failed)); }
+  fetch("http://127.0.0.1:HELD/", { mode: "no-cors", method: "POST" }).catch(() => {});
 };
 connection.open();
 </script>"#;
+
+/// The port of a server that answers nobody before somebody has sent POST to it, or for 20 s.
+fn hold_until_post() -> String {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (said, heard) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let said = said.clone();
+            std::thread::spawn(move || {
+                let mut client = client;
+                let mut method = [0; 4];
+                let is_post = client.read_exact(&mut method).is_ok() && &method == b"POST";
+                let _ = said.send((is_post, client));
+            });
+        }
+    });
+    std::thread::spawn(move || {
+        let mut held = Vec::new();
+        while let Ok((is_post, client)) = heard.recv_timeout(Duration::from_secs(20)) {
+            held.push(client);
+            if is_post {
+                break;
+            }
+        }
+        for mut client in held {
+            let _ = client.write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+        }
+    });
+    port.to_string()
+}
+
+/// A site with this page and Autobahn|JS.
+fn site(page: &str) -> Node {
+    let dir = TempDir::new();
+    dir.write("www/index.html", page.replace("HELD", &hold_until_post()));
+    let package = node_modules().join("node_modules/autobahn-browser/autobahn.min.js");
+    std::fs::copy(&package, dir.path().join("www/autobahn.min.js")).expect("tests/run installs it");
+    Node::start_in(
+        dir,
+        r#"{"version": 2, "workers": [{"type": "router", "transports": [{"type": "web",
+            "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8080},
+            "paths": {"/": {"type": "static", "directory": "../www"}}}]}]}"#,
+    )
+}
 
 #[test]
 fn autobahn_in_a_browser_speaks_with_the_built_in_node() {
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port().to_string();
     let node = Node::launch(TempDir::new(), Ipv4Addr::LOCALHOST, &[], &[("JACKFIELD_PORT", &port)]);
     node.ready();
-    let dir = TempDir::new();
-    dir.write("www/index.html", AUTOBAHN.replace("PORT", &port));
-    let package = node_modules().join("node_modules/autobahn-browser/autobahn.min.js");
-    std::fs::copy(&package, dir.path().join("www/autobahn.min.js")).expect("tests/run installs it");
-    let site = Node::start_in(
-        dir,
-        r#"{"version": 2, "workers": [{"type": "router", "transports": [{"type": "web",
-            "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8080},
-            "paths": {"/": {"type": "static", "directory": "../www"}}}]}]}"#,
-    );
-    // Its clock doesn't wait for WebSockets: on a busy machine a page may be printed before it has done anything.
-    until("the page to have done all", || {
-        let page = chromium(&format!("http://{}:8080/", site.addr), &screenshot("autobahn.png"));
-        // The script itself has the words, too.
-        assert!(!page.contains(r#"id="out">failed: "#), "{page}");
-        page.contains(r#"has done: ["ü",["half"],5,"wamp.error.no_such_procedure"]"#).then_some(())
-    });
+    let site = site(&AUTOBAHN.replace("PORT", &port));
+    let page = chromium(&format!("http://{}:8080/", site.addr), &screenshot("autobahn.png"));
+    assert!(page.contains(r#"has done: ["ü","half",5,"wamp.error.no_such_procedure"]"#), "{page}");
+    site.stop();
+    node.stop();
+}
+
+/// A page that counts by its own events, and says how often it lost its connection or its place.
+const COUNTS: &str = r#"<!doctype html><meta charset="utf-8"><title>Counts</title><p id="out">waiting</p><script src="autobahn.min.js"></script>
+<script>
+fetch("http://127.0.0.1:HELD/", { mode: "no-cors" }).catch(() => {});
+const out = (text) => { document.getElementById("out").textContent = text; };
+const connection = new autobahn.Connection({ url: "ws://127.0.0.1:PORT/ws", realm: "realm1", max_retries: 0 });
+let lost = 0, wrong = 0, next = 0, got;
+connection.onclose = () => { lost += 1; };
+connection.onopen = async (session) => {
+  try {
+    await session.subscribe("com.page.count", (args) => { wrong += args[0] !== next; next = args[0] + 1; got(); });
+    await session.register("com.page.same", (args) => args[0]);
+    for (let n = 0; n < 1000; n++) {
+      const heard = new Promise((done) => { got = done; });
+      session.publish("com.page.count", [n], {}, { exclude_me: false });
+      wrong += await session.call("com.page.same", [n]) !== n;
+      await heard;
+    }
+    out(`counted to ${next}, lost ${lost}, wrong ${wrong}`);
+  } catch (failed) { out("failed: " + (failed.error || failed)); }
+  fetch("http://127.0.0.1:HELD/", { mode: "no-cors", method: "POST" }).catch(() => {});
+};
+connection.open();
+</script>"#;
+
+#[test]
+fn a_page_stays_connected_and_in_order_while_the_realm_process_is_killed_again_and_again() {
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port().to_string();
+    let node = Node::launch(TempDir::new(), Ipv4Addr::LOCALHOST, &[], &[("JACKFIELD_PORT", &port)]);
+    let site = site(&COUNTS.replace("PORT", &port));
+    let url = format!("http://{}:8080/", site.addr);
+    let browser = std::thread::spawn(move || chromium(&url, Path::new(&screenshot("counts.png"))));
+    let mut kills = 0;
+    while !browser.is_finished() {
+        let status = node.ready();
+        let all = status["workers"][0]["processes"].as_array().unwrap();
+        let realm = all.iter().find(|process| process["role"] == "realm").unwrap();
+        if status["realms"][0]["events"].as_u64() > Some(10) {
+            signal_pid(realm["pid"].as_u64().unwrap().try_into().unwrap(), Signal::KILL);
+            kills += 1;
+        }
+    }
+    let page = browser.join().unwrap();
+    assert!(page.contains("counted to 1000, lost 0, wrong 0"), "{kills} kills: {page}");
+    assert!(kills > 0, "the page was done before anything was killed");
+    println!("{kills} kills");
     site.stop();
     node.stop();
 }
