@@ -26,6 +26,7 @@ pub(crate) use wanted::Wanted;
 
 use crate::accounts::Accounts;
 use jackfield_shared::config::{ListeningEndpoint, OnionListening, TcpListening, UnixListening};
+use jackfield_shared::congestion;
 use name::Name;
 use rustix::fs::{Mode, OFlags, open};
 use socket2::{SockRef, TcpKeepalive};
@@ -339,6 +340,10 @@ impl Bound {
                         None => option.set_keepalive(false)?,
                     }
                     option.set_reuse_port(is_shared)?;
+                    if let Local::Tcp(at) = self.local {
+                        let wanted = tcp.congestion_control.as_deref();
+                        congestion::choose_again(&socket.fd, at.ip(), wanted)?;
+                    }
                     tcp.backlog
                 }
                 ListeningEndpoint::Unix(unix) => unix.backlog,

@@ -3,6 +3,7 @@
 use super::BindError;
 use crate::names::Names;
 use jackfield_shared::config::{IpVersion, ListenPort, TcpListening};
+use jackfield_shared::congestion;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -79,6 +80,7 @@ fn open(tcp: &TcpListening, at: SocketAddr) -> io::Result<Socket> {
     if let Some(timeout) = tcp.user_timeout {
         socket.set_tcp_user_timeout(Some(timeout))?;
     }
+    congestion::choose(&socket, at.ip(), tcp.congestion_control.as_deref())?;
     socket.bind(&at.into())?;
     Ok(socket)
 }

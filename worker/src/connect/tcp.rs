@@ -4,7 +4,9 @@ use super::error::{ConnectError, Tried, within};
 use super::race::{Attempts, race};
 use crate::net::listener::set_tcp_options;
 use jackfield_shared::config::{IpVersion, TcpConnecting};
+use jackfield_shared::congestion;
 use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
 use tokio::net::{TcpStream, lookup_host};
 
 pub(super) async fn connect(endpoint: &TcpConnecting) -> Result<TcpStream, ConnectError> {
@@ -29,10 +31,15 @@ async fn resolve_and_race(
 ) -> Result<Option<TcpStream>, ConnectError> {
     let addresses = resolve(endpoint).await?;
     let (nodelay, keepalive) = (endpoint.nodelay, endpoint.keepalive);
-    let connect = move |address| async move {
-        let stream = TcpStream::connect(address).await?;
-        set_tcp_options(&stream, nodelay, keepalive)?;
-        Ok(stream)
+    let congestion_control: Option<Rc<str>> = endpoint.congestion_control.as_deref().map(Rc::from);
+    let connect = move |address: SocketAddr| {
+        let congestion_control = congestion_control.clone();
+        async move {
+            let stream = TcpStream::connect(address).await?;
+            set_tcp_options(&stream, nodelay, keepalive)?;
+            congestion::choose(&stream, address.ip(), congestion_control.as_deref())?;
+            Ok(stream)
+        }
     };
     Ok(race(addresses, attempts, connect).await)
 }
@@ -73,6 +80,7 @@ mod tests {
             timeout: Duration::from_secs(10),
             keepalive: Some(Duration::from_secs(60)),
             nodelay: true,
+            congestion_control: None,
             proxy_protocol: None,
             tls: None,
         }

@@ -44,6 +44,10 @@ object! {
         pub keepalive as "keepalive": Option<Duration> = whole_seconds(0..=86400), optional, for kernel;
         /// Sends small writes at once (TCP_NODELAY).
         pub nodelay as "nodelay": bool = boolean(), default(true), for kernel;
+        /// The congestion control algorithm (TCP_CONGESTION of tcp(7)), such as `cubic`; the system must have and allow it.
+        /// Absent: the system's, but over loopback `cubic` or `reno` where the system's is `bbr`, whose pacing costs half of a
+        /// bulk transfer there.
+        pub congestion_control as "congestion_control": Option<String> = text(), optional, for kernel;
         /// The PROXY protocol is taken from the client's first bytes in this form, from `trusted` networks only.
         pub proxy_protocol as "proxy_protocol": Option<ProxyProtocol> = word::<ProxyProtocolAccept>(), special(proxy_protocol, Presence::Optional);
         /// TLS for every connection.
@@ -126,6 +130,7 @@ impl TcpListening {
             max_connections: None,
             keepalive: None,
             nodelay: true,
+            congestion_control: None,
             proxy_protocol: None,
             tls: None,
         }
