@@ -18,8 +18,8 @@ pub use certificates::{
 pub use load::{Kind, Load, Report, Tally, Target, tls_connection};
 pub use node::{Background, Node, jackfield, run, signal_pid, wait_for_end};
 pub use peers::{
-    Nginx, chromium, chromium_with, curl, example, node_js, node_modules, python, python_with, screenshot,
-    venv_python,
+    Nginx, chromium, chromium_when_loaded, chromium_with, curl, example, node_js, node_modules, python,
+    python_with, screenshot, venv_python,
 };
 pub use talk::{Forward, Talk, accept, dial, exactly, head, rest, say};
 pub use tor::{Tor, TorNetwork, free_port};

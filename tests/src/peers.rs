@@ -74,6 +74,16 @@ pub fn chromium(url: &str, screenshot: &Path) -> String {
 
 /// The same with more arguments.
 pub fn chromium_with(url: &str, screenshot: &Path, args: &[&str]) -> String {
+    browse(url, screenshot, &[args, &["--virtual-time-budget=6000"]].concat())
+}
+
+/// What a page says once it is loaded with its images, by the clock of the wall: a page that has an image which is not
+/// answered has time for WebSockets.
+pub fn chromium_when_loaded(url: &str, screenshot: &Path) -> String {
+    browse(url, screenshot, &[])
+}
+
+fn browse(url: &str, screenshot: &Path, args: &[&str]) -> String {
     let profile = TempDir::new();
     let profile_arg = format!("--user-data-dir={}", profile.path().display());
     let common = [
@@ -88,7 +98,6 @@ pub fn chromium_with(url: &str, screenshot: &Path, args: &[&str]) -> String {
         "--disable-dev-shm-usage",
         "--hide-scrollbars",
         "--window-size=1100,1000",
-        "--virtual-time-budget=6000",
         &profile_arg,
     ];
     let shot = format!("--screenshot={}", screenshot.display());

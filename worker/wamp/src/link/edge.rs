@@ -34,7 +34,6 @@ pub struct Edge {
     pub(super) connected: bool,
     pub(super) input: BytesMut,
     pub(super) output: Vec<u8>,
-    pub(super) late: u64,
 }
 
 impl Edge {
@@ -57,7 +56,6 @@ impl Edge {
             connected: false,
             input: BytesMut::new(),
             output: Vec::new(),
-            late: 0,
         }
     }
 
@@ -126,12 +124,6 @@ impl Edge {
     #[must_use]
     pub const fn unsettled(&self) -> usize {
         self.log_bytes
-    }
-
-    /// Results that came when nobody waited for them any longer.
-    #[must_use]
-    pub const fn late(&self) -> u64 {
-        self.late
     }
 
     /// Bytes for the hub; they are to be written before any that come later.
@@ -240,8 +232,9 @@ impl Edge {
                 to.retain(|id| own.get(id).is_some_and(hears));
             }
             Message::Result { request, details, .. } if is_last(details) => {
-                let waited = self.own.get_mut(&first).and_then(|own| own.calls.remove(request));
-                self.late += u64::from(waited.is_none());
+                if let Some(own) = self.own.get_mut(&first) {
+                    own.calls.remove(request);
+                }
             }
             Message::Error { request_type: kind::CALL, request, .. } => {
                 if let Some(own) = self.own.get_mut(&first) {

@@ -11,7 +11,7 @@ use crate::realm::hash::{IdHash, IdMap};
 use crate::realm::{Effect, Realm, Stamp};
 use crate::{Id, Ids, Now};
 use bytes::BytesMut;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 /// A link, by which the hub and its driver name it.
@@ -288,11 +288,5 @@ impl Hub {
     #[must_use]
     pub fn edge_of(&self, connection: Connection) -> Option<u64> {
         self.links.get(&connection)?.edge
-    }
-
-    /// The edges that are connected.
-    #[must_use]
-    pub fn edges(&self) -> BTreeSet<u64> {
-        self.edges.keys().copied().collect()
     }
 }

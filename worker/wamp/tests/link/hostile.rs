@@ -11,24 +11,27 @@ fn hub(seed: u64) -> Hub {
     Hub::new(vec![Realm::new(Config::new("realm1"), Ids::seeded(seed))], Ids::seeded(seed))
 }
 
-/// What two edges say, and what they are told.
-fn talk(seed: u64) -> (Vec<u8>, Vec<u8>) {
-    let now = Now::default();
-    let mut hub = hub(seed);
-    hub.take_over(now, [], Duration::ZERO);
-    let realm = Realm::new(Config::new("realm1"), Ids::seeded(seed));
-    let mut edge = Edge::new(1, Ids::seeded(seed));
-    let joining = Joining {
+fn joining(authid: &str) -> Joining {
+    Joining {
         session: 7,
-        authid: "joe".into(),
+        authid: authid.into(),
         authrole: "trusted".into(),
         authmethod: "anonymous".into(),
         authprovider: "static".into(),
         authextra: None,
         transport: Dict::new(),
         features: ClientFeatures::default(),
-    };
-    edge.join("realm1", joining);
+    }
+}
+
+/// What an edge says, and what it is told.
+fn talk(seed: u64) -> (Vec<u8>, Vec<u8>) {
+    let now = Now::default();
+    let mut hub = hub(seed);
+    hub.take_over(now, [], Duration::ZERO);
+    let realm = Realm::new(Config::new("realm1"), Ids::seeded(seed));
+    let mut edge = Edge::new(1, Ids::seeded(seed));
+    edge.join("realm1", joining("joe"));
     edge.connected(now);
     let (options, uri) = (Dict::new(), "com.x".to_owned());
     edge.receive(
@@ -104,17 +107,7 @@ fn an_edge_does_not_speak_for_the_sessions_of_another_one() {
     hub.received(now, first, &up).unwrap();
     let mut other = Edge::new(2, Ids::seeded(2));
     other.connected(now);
-    let joining = Joining {
-        session: 7,
-        authid: "eve".into(),
-        authrole: "trusted".into(),
-        authmethod: "anonymous".into(),
-        authprovider: "static".into(),
-        authextra: None,
-        transport: Dict::new(),
-        features: ClientFeatures::default(),
-    };
-    other.join("realm1", joining);
+    other.join("realm1", joining("eve"));
     other.leave(7);
     let second = hub.connected();
     hub.received(now, second, other.output()).unwrap();
