@@ -13,10 +13,10 @@ def uneven(session, contender, processes):
     """How much more connections than its share the busiest process has, in per cent."""
     count = COUNT // 4 if session.short else COUNT
     with contender.running(session, processes=processes) as running:
-        with connections(session, running.at, count // 10, *GET):
+        with connections(session, running.at, "idle", "--connections", count // 10, *GET):
             tree.settled(running.pids())
         before = {pid: tree.sockets(pid) for pid in running.pids()}
-        with connections(session, running.at, count, *GET):
+        with connections(session, running.at, "idle", "--connections", count, *GET):
             tree.settled(running.pids())
             more = sorted((tree.sockets(pid) - number for pid, number in before.items()), reverse=True)
     shares = more[:processes]
