@@ -42,10 +42,12 @@ impl Hub {
             match effect {
                 Effect::Send { to, message } => {
                     let Some(&(at, edge)) = self.sessions.get(&to) else { continue };
+                    let name = match message.message() {
+                        Message::Invocation { request, .. } => Some(self.realms[at].call_name(to, *request)),
+                        _ => None,
+                    };
                     let Some(out) = frames.of(self, edge) else { continue };
-                    if let Message::Invocation { request, .. } = message.message() {
-                        let name = self.realms[at].call_name(to, *request);
-                        let Some(out) = frames.of(self, edge) else { continue };
+                    if let Some(name) = name {
                         put_invoke(to, name, message.message(), out);
                     } else {
                         message_bytes.clear();
