@@ -80,13 +80,16 @@ impl Fleet {
 
     /// The process of a realm slot goes on without an edge, which holds it up: it is ended, and replaced as usual.
     pub(crate) fn edge_is_stuck(&mut self, realm: ProcessId, edge: ProcessId, reason: String) {
+        // One that drains is not told any longer which edges there are, and those that have come since are not its own.
+        let told = self.process_mut(realm).and_then(|process| process.edges.as_ref());
+        let is_told = told.is_some_and(|edges| edges.contains(&edge));
         let place = |id| self.places.get(&id).copied();
         let routes = |(key, slot)| self.workers.get(key).is_some_and(|worker| worker.realm == Some(slot));
         match (place(realm), place(edge)) {
             // It has ended already.
             (_, None) => {}
             (Some(of_realm), Some(of_edge))
-                if routes(of_realm) && of_realm.0 == of_edge.0 && !routes(of_edge) =>
+                if is_told && routes(of_realm) && of_realm.0 == of_edge.0 && !routes(of_edge) =>
             {
                 planted!(self, StuckEdge, {
                     return;
