@@ -8,6 +8,7 @@ use crate::id::{ProcessId, WorkerKey};
 use crate::phase::Phase;
 use crate::planted::planted;
 use crate::process::Process;
+use crate::slot::Role;
 use crate::worker::Worker;
 use jackfield_shared::ipc::Part;
 use jackfield_shared::log::Level;
@@ -80,16 +81,16 @@ impl Fleet {
 
     /// The process of a realm slot goes on without an edge, which holds it up: it is ended, and replaced as usual.
     pub(crate) fn edge_is_stuck(&mut self, realm: ProcessId, edge: ProcessId, reason: String) {
-        // One that drains is not told any longer which edges there are, and those that have come since are not its own.
-        let told = self.process_mut(realm).and_then(|process| process.edges.as_ref());
-        let is_told = told.is_some_and(|edges| edges.contains(&edge));
         let place = |id| self.places.get(&id).copied();
         let routes = |(key, slot)| self.workers.get(key).is_some_and(|worker| worker.realm == Some(slot));
+        // One that drains has let its links go.
+        let slot = place(realm).and_then(|(key, slot)| self.workers.get(key)?.slots.get(slot));
+        let drains = slot.and_then(|slot| slot.role(realm)) == Some(Role::Leaving);
         match (place(realm), place(edge)) {
             // It has ended already.
             (_, None) => {}
             (Some(of_realm), Some(of_edge))
-                if is_told && routes(of_realm) && of_realm.0 == of_edge.0 && !routes(of_edge) =>
+                if !drains && routes(of_realm) && of_realm.0 == of_edge.0 && !routes(of_edge) =>
             {
                 planted!(self, StuckEdge, {
                     return;

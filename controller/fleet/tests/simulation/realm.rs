@@ -85,9 +85,9 @@ impl World {
     /// A process says that another one holds it up; it is ended if it is an edge of the one that says so.
     pub(crate) fn says_that_an_edge_is_stuck(&mut self, other: Option<ProcessId>) -> Result<(), String> {
         let can_speak = |id: &ProcessId| {
-            self.processes
-                .get(id)
-                .is_some_and(|p| p.hangs_since.is_none() && p.edges.is_some() && !p.is_doomed)
+            self.processes.get(id).is_some_and(|p| {
+                p.hangs_since.is_none() && p.edges.is_some() && !p.is_doomed && p.ends_by.is_none()
+            })
         };
         let routing: Vec<_> = self.processes.keys().copied().filter(can_speak).collect();
         if routing.is_empty() {
