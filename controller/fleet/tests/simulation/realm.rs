@@ -100,10 +100,15 @@ impl World {
         let Some(edge) = own.or(other) else { return Ok(()) };
         let is_doomed = |world: &Self, id| world.processes.get(&id).is_none_or(|process| process.is_doomed);
         let (was_doomed, is_edge) = (is_doomed(self, edge), edges.contains(&edge));
+        // An edge that it was not told of may have connected to it already.
+        let worker = |id| self.processes.get(&id).map(|process| process.worker);
+        let may_know = worker(edge) == worker(realm);
         self.feed(Event::Said(realm, News::Stuck(edge, "it does not read".into())))?;
         match is_doomed(self, edge) {
             false if is_edge => Err(format!("{edge:?} holds up {realm:?}, and is left alone")),
-            true if !is_edge && !was_doomed => Err(format!("{edge:?} is no edge of {realm:?}, and is ended")),
+            true if !may_know && !was_doomed => {
+                Err(format!("{edge:?} is no edge of {realm:?}, and is ended"))
+            }
             _ => Ok(()),
         }
     }
