@@ -103,9 +103,13 @@ impl World {
         // An edge that it was not told of may have connected to it already.
         let worker = |id| self.processes.get(&id).map(|process| process.worker);
         let may_know = worker(edge) == worker(realm);
+        // One that is to drain, and may not know it yet, is not heeded.
+        let drains = self.fleet.workers().any(|(_, worker)| {
+            worker.slots().iter().any(|slot| slot.role(realm) == Some(jackfield_fleet::Role::Leaving))
+        });
         self.feed(Event::Said(realm, News::Stuck(edge, "it does not read".into())))?;
         match is_doomed(self, edge) {
-            false if is_edge => Err(format!("{edge:?} holds up {realm:?}, and is left alone")),
+            false if is_edge && !drains => Err(format!("{edge:?} holds up {realm:?}, and is left alone")),
             true if !may_know && !was_doomed => {
                 Err(format!("{edge:?} is no edge of {realm:?}, and is ended"))
             }
