@@ -113,7 +113,7 @@ connection.onopen = async (session) => {
 connection.open();
 </script>"#;
 
-/// The port of a server that answers nobody before somebody has sent POST to it, or said nothing for 20 s: a page that has
+/// The port of a server that answers nobody before somebody has sent POST to it, or said nothing for a minute: a page that has
 /// an image from there is not loaded before.
 fn hold_until_post() -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -132,7 +132,7 @@ fn hold_until_post() -> String {
     });
     std::thread::spawn(move || {
         let mut held = Vec::new();
-        while let Ok((is_post, client)) = heard.recv_timeout(Duration::from_secs(20)) {
+        while let Ok((is_post, client)) = heard.recv_timeout(Duration::from_secs(60)) {
             held.push(client);
             if is_post {
                 break;
@@ -171,35 +171,42 @@ fn autobahn_in_a_browser_speaks_with_the_built_in_node() {
     node.stop();
 }
 
-/// A page that counts by its own events, and says how often it lost its connection or its place.
+/// A page that counts by its own events, and says where it is, and how often it lost its connection or its place.
 const COUNTS: &str = r#"<!doctype html><meta charset="utf-8"><title>Counts</title><p id="out">waiting</p><img src="http://127.0.0.1:HELD/"><script src="autobahn.min.js"></script>
 <script>
 const out = (text) => { document.getElementById("out").textContent = text; };
-const connection = new autobahn.Connection({ url: "ws://127.0.0.1:PORT/ws", realm: "realm1", max_retries: 0 });
-let lost = 0, wrong = 0, next = 0, got;
-connection.onclose = () => { lost += 1; };
+const done = (text) => { out(text); fetch("http://127.0.0.1:HELD/", { mode: "no-cors", method: "POST" }).catch(() => {}); };
+const connection = new autobahn.Connection({ url: "ws://127.0.0.1:PORT/ws", realm: "realm1", initial_retry_delay: 0.1 });
+let opened = false, lost = 0, wrong = 0, next = 0, got;
+connection.onclose = (reason) => {
+  if (!opened) { out(`not open yet: ${reason}`); return false; }
+  lost += 1;
+  done(`at ${next}, lost ${lost}: ${reason}`);
+  return true;
+};
 connection.onopen = async (session) => {
+  opened = true;
+  out("opened");
   try {
     await session.subscribe("com.page.count", (args) => { wrong += args[0] !== next; next = args[0] + 1; got(); });
     await session.register("com.page.same", (args) => args[0]);
     for (let n = 0; n < 1000; n++) {
+      out(`counting ${n}`);
       const heard = new Promise((done) => { got = done; });
       session.publish("com.page.count", [n], {}, { exclude_me: false });
       wrong += await session.call("com.page.same", [n]) !== n;
       await heard;
     }
-    out(`counted to ${next}, lost ${lost}, wrong ${wrong}`);
-  } catch (failed) { out("failed: " + (failed.error || failed)); }
-  fetch("http://127.0.0.1:HELD/", { mode: "no-cors", method: "POST" }).catch(() => {});
+    done(`counted to ${next}, lost ${lost}, wrong ${wrong}`);
+  } catch (failed) { done("failed: " + (failed.error || failed)); }
 };
+out("connecting");
 connection.open();
 </script>"#;
 
-#[test]
-fn a_page_stays_connected_and_in_order_while_the_realm_process_is_killed_again_and_again() {
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port().to_string();
-    let node = Node::launch(TempDir::new(), Ipv4Addr::LOCALHOST, &[], &[("JACKFIELD_PORT", &port)]);
-    let site = site(&COUNTS.replace("PORT", &port));
+/// The page, opened while the realm process is killed, and how often that was.
+fn count_under_kills(node: &Node, port: &str) -> (String, u32) {
+    let site = site(&COUNTS.replace("PORT", port));
     let url = format!("http://{}:8080/", site.addr);
     let browser =
         std::thread::spawn(move || chromium_when_loaded(&url, Path::new(&screenshot("counts.png"))));
@@ -213,10 +220,24 @@ fn a_page_stays_connected_and_in_order_while_the_realm_process_is_killed_again_a
             kills += 1;
         }
     }
-    let page = browser.join().unwrap();
-    assert!(page.contains("counted to 1000, lost 0, wrong 0"), "{kills} kills: {page}");
+    site.stop();
+    (browser.join().unwrap(), kills)
+}
+
+#[test]
+fn a_page_stays_connected_and_in_order_while_the_realm_process_is_killed_again_and_again() {
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port().to_string();
+    let node = Node::launch(TempDir::new(), Ipv4Addr::LOCALHOST, &[], &[("JACKFIELD_PORT", &port)]);
+    let (mut page, mut kills) = count_under_kills(&node, &port);
+    // A browser on a busy machine now and then runs no script or opens no connection: nothing was tried then.
+    if kills == 0
+        && ["waiting", "connecting", "not open yet"].iter().any(|stage| page.contains(&format!(">{stage}")))
+    {
+        println!("tried again, the page did nothing: {page}\n{:#?}", node.status());
+        (page, kills) = count_under_kills(&node, &port);
+    }
+    assert!(page.contains("counted to 1000, lost 0, wrong 0"), "{kills} kills: {page}\n{:#?}", node.status());
     assert!(kills > 0, "the page was done before anything was killed");
     println!("{kills} kills");
-    site.stop();
     node.stop();
 }
