@@ -3,18 +3,17 @@
 use super::socket::{CHUNK, read, write};
 use crate::controller::Controller;
 use crate::drain::Drain;
-use crate::wamp::{Turn, hub};
+use crate::wamp::{Turn, counters, hub, now};
 use jackfield_shared::config::Worker;
 use jackfield_shared::ipc::{Counters, FromWorker};
 use jackfield_shared::status::RealmCounters;
 use jackfield_wamp::Now;
 use jackfield_wamp::link::{Connection, Hub};
-use jackfield_wamp::realm::Realm;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Notify;
@@ -140,15 +139,10 @@ impl RealmProcess {
         *self.edges.borrow_mut() = edges;
     }
 
-    fn now(&self) -> Now {
-        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Now { clock: self.start.elapsed(), wall }
-    }
-
     fn step<T>(&self, step: impl FnOnce(&mut Hub, Now) -> T) -> T {
         let mut hub = self.hub.borrow_mut();
         let before = (hub.next_expiry(), hub.is_gathering());
-        let result = step(&mut hub, self.now());
+        let result = step(&mut hub, now(self.start));
         self.flush(&mut hub);
         for (edge, reason) in hub.take_stuck() {
             self.controller.send(FromWorker::EdgeStuck { edge, reason });
@@ -246,28 +240,7 @@ impl RealmProcess {
         let last = self.takeover.get().filter(|_| takeovers > 0);
         // 0 would mean that there was none.
         let last_takeover_ms = last.map_or(0, |time| time.as_millis().max(1) as u64);
-        let count = |realm: &Realm| {
-            let (status, counters) = (realm.status(), realm.counters());
-            let trouble = |(role, procedure, why): (&str, &str, &str)| {
-                format!("authorizer {procedure} of role \"{role}\": {why}")
-            };
-            RealmCounters {
-                name: realm.name().to_owned(),
-                epoch: self.epoch.get(),
-                takeovers,
-                last_takeover_ms,
-                sessions: status.sessions as u64,
-                subscriptions: status.subscriptions as u64,
-                registrations: status.registrations as u64,
-                calls: status.calls as u64,
-                messages: counters.messages,
-                events: counters.events,
-                queued_bytes: 0,
-                events_dropped: 0,
-                kept_bytes: (status.retained_bytes + status.history_bytes) as u64,
-                troubles: realm.failing_authorizers().map(trouble).collect(),
-            }
-        };
+        let count = |realm| RealmCounters { last_takeover_ms, ..counters(realm, self.epoch.get()) };
         self.hub.borrow().realms().iter().map(count).collect()
     }
 }

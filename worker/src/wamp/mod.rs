@@ -6,6 +6,7 @@
 mod ask;
 mod build;
 mod cookies;
+mod counts;
 mod embedded;
 mod endpoint;
 mod guard;
@@ -22,6 +23,7 @@ mod subprotocol;
 mod turn;
 
 pub(crate) use cookies::Place as CookiePlace;
+pub(crate) use counts::{counters, now};
 pub(crate) use embedded::{Embedded, Failure, ROUTER, Reply};
 pub(crate) use endpoint::{Endpoint, Handshake, Who};
 pub(crate) use line::Line;

@@ -1,6 +1,7 @@
 //! The realms of the process, and who is connected to them.
 
 use super::cookies::{Cookies, Stores};
+use super::counts::{self, counters};
 use super::guard::Guard;
 use super::inner::{Client, Inner, Known, SERVICE_RESTART};
 use super::outbox::Outbox;
@@ -16,7 +17,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::task::{Context, Waker};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use tracing::info;
@@ -99,7 +100,7 @@ impl Router {
     /// Takes what `step` does to its end, and sets the alarm.
     fn step(&self, step: impl FnOnce(&mut Inner, Now)) {
         let mut inner = self.inner.borrow_mut();
-        let now = self.now();
+        let now = counts::now(self.start);
         step(&mut inner, now);
         inner.apply(now);
         if !inner.waiting.is_empty() {
@@ -114,11 +115,6 @@ impl Router {
         if next != self.alarm.replace(next) {
             self.changed.notify_one();
         }
-    }
-
-    fn now(&self) -> Now {
-        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Now { clock: self.start.elapsed(), wall }
     }
 
     /// Whether a message of a client can be taken now; if not, `cx` is woken when it can.
@@ -274,32 +270,13 @@ impl Router {
     pub(crate) fn counters(&self) -> Vec<RealmCounters> {
         let inner = self.inner.borrow();
         let count = |(index, realm): (usize, &Realm)| {
-            let (status, counters) = (realm.status(), realm.counters());
             let clients = inner.clients.values().filter(|client| client.realm == Some(index));
             let (mut queued_bytes, mut events_dropped) = (0, inner.dropped[index]);
             for client in clients {
                 queued_bytes += client.outbox.bytes() as u64;
                 events_dropped += client.outbox.dropped();
             }
-            let trouble = |(role, procedure, why): (&str, &str, &str)| {
-                format!("authorizer {procedure} of role \"{role}\": {why}")
-            };
-            RealmCounters {
-                name: realm.name().to_owned(),
-                epoch: self.epoch.get(),
-                takeovers: self.epoch.get().saturating_sub(1),
-                last_takeover_ms: 0,
-                sessions: status.sessions as u64,
-                subscriptions: status.subscriptions as u64,
-                registrations: status.registrations as u64,
-                calls: status.calls as u64,
-                messages: counters.messages,
-                events: counters.events,
-                queued_bytes,
-                events_dropped,
-                kept_bytes: (status.retained_bytes + status.history_bytes) as u64,
-                troubles: realm.failing_authorizers().map(trouble).collect(),
-            }
+            RealmCounters { queued_bytes, events_dropped, ..counters(realm, self.epoch.get()) }
         };
         inner.realms.list.iter().enumerate().map(count).collect()
     }

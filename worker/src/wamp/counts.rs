@@ -1,0 +1,34 @@
+//! What a process that routes a realm counts of it, and the clock it routes by.
+
+use jackfield_shared::status::RealmCounters;
+use jackfield_wamp::Now;
+use jackfield_wamp::realm::Realm;
+use std::time::{Instant, SystemTime};
+
+/// What `realm` has counted in this epoch. Who serves its clients adds what waits for them.
+pub(crate) fn counters(realm: &Realm, epoch: u64) -> RealmCounters {
+    let (status, counters) = (realm.status(), realm.counters());
+    let trouble = |(role, procedure, why): (&str, &str, &str)| {
+        format!("authorizer {procedure} of role \"{role}\": {why}")
+    };
+    RealmCounters {
+        name: realm.name().to_owned(),
+        epoch,
+        takeovers: epoch.saturating_sub(1),
+        sessions: status.sessions as u64,
+        subscriptions: status.subscriptions as u64,
+        registrations: status.registrations as u64,
+        calls: status.calls as u64,
+        messages: counters.messages,
+        events: counters.events,
+        kept_bytes: (status.retained_bytes + status.history_bytes) as u64,
+        troubles: realm.failing_authorizers().map(trouble).collect(),
+        ..RealmCounters::default()
+    }
+}
+
+/// The time for a router that was made at `start`.
+pub(crate) fn now(start: Instant) -> Now {
+    let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Now { clock: start.elapsed(), wall }
+}
