@@ -150,6 +150,10 @@ impl World {
             return order.into_iter().map(|order| Event::Undelivered(id, order)).collect();
         };
         let hangs = process.hangs_since.is_some();
+        if let Tell::Drain(time, _) = what {
+            // It ends in time though the order is lost: SIGTERM follows then.
+            process.ends_by = Some(now + time);
+        }
         if is_lost && order.is_some() {
             self.undelivered.insert(id, now);
             return order.into_iter().map(|order| Event::Undelivered(id, order)).collect();
@@ -165,7 +169,6 @@ impl World {
                 self.in_ms(ms, Happening::Ready(id));
             }
             Tell::Drain(time, _) => {
-                process.ends_by = Some(now + time);
                 let limit = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
                 let ms = below(&mut self.random, limit.max(1));
                 if !hangs && !chance(&mut self.random, 10) {
