@@ -81,16 +81,13 @@ impl Fleet {
 
     /// The process of a realm slot goes on without an edge, which holds it up: it is ended, and replaced as usual.
     pub(crate) fn edge_is_stuck(&mut self, realm: ProcessId, edge: ProcessId, reason: String) {
-        let place = |id| self.places.get(&id).copied();
-        let routes = |(key, slot)| self.workers.get(key).is_some_and(|worker| worker.realm == Some(slot));
-        // One that drains has let its links go.
-        let slot = place(realm).and_then(|(key, slot)| self.workers.get(key)?.slots.get(slot));
-        let drains = slot.and_then(|slot| slot.role(realm)) == Some(Role::Leaving);
-        match (place(realm), place(edge)) {
+        let routes = |key, slot| self.workers.get(key).is_some_and(|worker| worker.realm == Some(slot));
+        match (self.locate(realm), self.locate(edge)) {
             // It has ended already.
             (_, None) => {}
-            (Some(of_realm), Some(of_edge))
-                if !drains && routes(of_realm) && of_realm.0 == of_edge.0 && !routes(of_edge) =>
+            // One that drains has let its links go.
+            (Some((key, slot, role)), Some((of_edge, edge_slot, _)))
+                if role != Role::Leaving && routes(key, slot) && key == of_edge && edge_slot != slot =>
             {
                 planted!(self, StuckEdge, {
                     return;

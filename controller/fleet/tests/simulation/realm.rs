@@ -2,7 +2,7 @@
 
 use crate::configuration::{below, chance};
 use crate::world::World;
-use jackfield_fleet::{Event, News, ProcessId, Worker, WorkerKey};
+use jackfield_fleet::{Event, News, ProcessId, Role, Worker, WorkerKey};
 use jackfield_shared::ipc::Part;
 use std::collections::BTreeSet;
 
@@ -104,9 +104,7 @@ impl World {
         let worker = |id| self.processes.get(&id).map(|process| process.worker);
         let may_know = worker(edge) == worker(realm);
         // One that is to drain, and may not know it yet, is not heeded.
-        let drains = self.fleet.workers().any(|(_, worker)| {
-            worker.slots().iter().any(|slot| slot.role(realm) == Some(jackfield_fleet::Role::Leaving))
-        });
+        let drains = self.fleet.locate(realm).is_some_and(|(_, _, role)| role == Role::Leaving);
         self.feed(Event::Said(realm, News::Stuck(edge, "it does not read".into())))?;
         match is_doomed(self, edge) {
             false if is_edge && !drains => Err(format!("{edge:?} holds up {realm:?}, and is left alone")),
