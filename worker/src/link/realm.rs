@@ -236,8 +236,7 @@ impl RealmProcess {
 
     /// What was counted so far, for each realm.
     pub(crate) fn counters(&self) -> Vec<RealmCounters> {
-        let takeovers = self.epoch.get().saturating_sub(1);
-        let last = self.takeover.get().filter(|_| takeovers > 0);
+        let last = self.takeover.get().filter(|_| self.epoch.get() > 1);
         // 0 would mean that there was none.
         let last_takeover_ms = last.map_or(0, |time| time.as_millis().max(1) as u64);
         let count = |realm| RealmCounters { last_takeover_ms, ..counters(realm, self.epoch.get()) };

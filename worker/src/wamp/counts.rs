@@ -1,9 +1,7 @@
-//! What a process that routes a realm counts of it, and the clock it routes by.
+//! What a process that routes a realm counts of it.
 
 use jackfield_shared::status::RealmCounters;
-use jackfield_wamp::Now;
 use jackfield_wamp::realm::Realm;
-use std::time::{Instant, SystemTime};
 
 /// What `realm` has counted in this epoch. Who serves its clients adds what waits for them.
 pub(crate) fn counters(realm: &Realm, epoch: u64) -> RealmCounters {
@@ -25,10 +23,4 @@ pub(crate) fn counters(realm: &Realm, epoch: u64) -> RealmCounters {
         troubles: realm.failing_authorizers().map(trouble).collect(),
         ..RealmCounters::default()
     }
-}
-
-/// The time for a router that was made at `start`.
-pub(crate) fn now(start: Instant) -> Now {
-    let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Now { clock: start.elapsed(), wall }
 }

@@ -5,6 +5,7 @@
 
 mod ask;
 mod build;
+mod clock;
 mod cookies;
 mod counts;
 mod embedded;
@@ -22,8 +23,9 @@ mod router;
 mod subprotocol;
 mod turn;
 
+pub(crate) use clock::{now, wall};
 pub(crate) use cookies::Place as CookiePlace;
-pub(crate) use counts::{counters, now};
+pub(crate) use counts::counters;
 pub(crate) use embedded::{Embedded, Failure, ROUTER, Reply};
 pub(crate) use endpoint::{Endpoint, Handshake, Who};
 pub(crate) use line::Line;

@@ -1,7 +1,8 @@
 //! The realms of the process, and who is connected to them.
 
+use super::clock;
 use super::cookies::{Cookies, Stores};
-use super::counts::{self, counters};
+use super::counts::counters;
 use super::guard::Guard;
 use super::inner::{Client, Inner, Known, SERVICE_RESTART};
 use super::outbox::Outbox;
@@ -100,7 +101,7 @@ impl Router {
     /// Takes what `step` does to its end, and sets the alarm.
     fn step(&self, step: impl FnOnce(&mut Inner, Now)) {
         let mut inner = self.inner.borrow_mut();
-        let now = counts::now(self.start);
+        let now = clock::now(self.start);
         step(&mut inner, now);
         inner.apply(now);
         if !inner.waiting.is_empty() {

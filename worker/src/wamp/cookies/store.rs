@@ -1,11 +1,12 @@
 //! The cookies that are known, in memory and perhaps in a file.
 
+use super::super::clock::wall;
 use super::file::File;
 use super::known::Known;
 use jackfield_wamp::auth::Remembered;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// Cookies that are known at a time, at most; the oldest go first.
 const MOST: usize = 100_000;
@@ -27,12 +28,12 @@ impl Store {
     /// Whether a client may still have this cookie.
     pub(super) fn has(&self, value: &str) -> bool {
         self.read();
-        self.known.borrow().get(value).is_some_and(|known| !known.is_over(now()))
+        self.known.borrow().get(value).is_some_and(|known| !known.is_over(wall()))
     }
 
     pub(super) fn add(&self, value: &str, max_age: Duration) {
         self.read();
-        let now = now();
+        let now = wall();
         let mut known = self.known.borrow_mut();
         if known.len() >= MOST {
             known.retain(|_, known| !known.is_over(now));
@@ -49,7 +50,7 @@ impl Store {
 
     /// Who a cookie says that its client is.
     pub(super) fn stands_for(&self, value: &str) -> Option<Remembered> {
-        self.known.borrow().get(value).filter(|known| !known.is_over(now()))?.stands_for.clone()
+        self.known.borrow().get(value).filter(|known| !known.is_over(wall()))?.stands_for.clone()
     }
 
     /// Lets a cookie stand for an authentication, or for nothing.
@@ -63,7 +64,7 @@ impl Store {
 
     fn read(&self) {
         if let Some(file) = self.file.as_ref().filter(|_| !self.read.replace(true)) {
-            let (mut known, now) = (self.known.borrow_mut(), now());
+            let (mut known, now) = (self.known.borrow_mut(), wall());
             *known = file.borrow_mut().read();
             known.retain(|_, known| !known.is_over(now));
             if file.borrow().is_longer_than(known.len()) {
@@ -77,11 +78,6 @@ impl Store {
             file.borrow_mut().append(value, known, all);
         }
     }
-}
-
-/// Time since 1970-01-01 UTC.
-fn now() -> Duration {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -185,8 +181,8 @@ mod tests {
 
     #[test]
     fn a_cookie_may_be_kept_for_ever() {
-        let known = Known { made: now(), max_age: Duration::MAX, stands_for: None };
-        assert!(!known.is_over(now()));
+        let known = Known { made: wall(), max_age: Duration::MAX, stands_for: None };
+        assert!(!known.is_over(wall()));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::denial::Denial;
 use super::signature::{Signing, check_fields, check_github};
 use crate::net::proxy_protocol::Networks;
 use crate::net::stream::Peer;
+use crate::wamp::wall;
 use crate::web::engine::client::Client;
 use crate::web::engine::received::{Asked, Fault};
 use crate::web::services::content::{self, Failure, limit, read};
@@ -13,7 +14,7 @@ use hyper::HeaderMap;
 use hyper::StatusCode;
 use hyper::header::CONTENT_TYPE;
 use jackfield_shared::config::{RestOptions, Secret, WebhookOptions};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// What a request has to be.
 #[derive(Debug)]
@@ -69,8 +70,7 @@ impl Checks {
         }
         if !self.any_type {
             let fields = query(request.uri().query().unwrap_or_default());
-            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-            check_fields(&fields, now, self.time_limit)?;
+            check_fields(&fields, wall(), self.time_limit)?;
             if let Some(signing) = &self.signing {
                 signing.check(&fields, &content)?;
             }
