@@ -215,7 +215,7 @@ impl Supervisor {
             service,
             gathers: Gathers::default(),
             oom: OomWatch::new(),
-            peaks: Peaks::default(),
+            peaks: Peaks::begin(),
             strangers: children().into_iter().collect(),
             events,
             incoming,

@@ -14,16 +14,27 @@ pub(crate) struct Usage {
 }
 
 /// The most memory that any child had which was reaped: what it grows by is the last one's (getrusage(2)).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Peaks(u64);
 
 impl Peaks {
+    /// Counts from now on. Children of whoever became this process by execve(2), a shell, cargo or the image before an
+    /// upgrade, stay on its account: no process of ours is charged with them.
+    pub(crate) fn begin() -> Self {
+        Self(highest_peak().unwrap_or(0))
+    }
+
     /// The peak of the child that was reaped last, in bytes, if it is the highest so far.
     pub(crate) fn of_last_reaped(&mut self) -> Option<u64> {
-        let children = getrusage(UsageWho::RUSAGE_CHILDREN).ok()?;
-        let peak = u64::try_from(children.max_rss()).ok()? * 1024;
+        let peak = highest_peak()?;
         (std::mem::replace(&mut self.0, peak) < peak).then_some(peak)
     }
+}
+
+/// The highest peak of all children that were reaped, in bytes.
+fn highest_peak() -> Option<u64> {
+    let children = getrusage(UsageWho::RUSAGE_CHILDREN).ok()?;
+    Some(u64::try_from(children.max_rss()).ok()? * 1024)
 }
 
 impl Usage {
@@ -79,5 +90,17 @@ mod tests {
         assert!(Usage::of(std::process::id()).rss_bytes > 0);
         assert!(Usage::peak_of(std::process::id()) > 0);
         assert_eq!(Usage::of(0), Usage::default());
+    }
+
+    #[test]
+    fn children_that_were_reaped_before_are_nobodys() {
+        let reap = |script| std::process::Command::new("sh").args(["-c", script]).status().unwrap();
+        reap("true");
+        let mut peaks = Peaks::begin();
+        assert_eq!(peaks.of_last_reaped(), None);
+        reap("x=$(head -c 40000000 /dev/zero | tr '\\0' a)");
+        assert!(peaks.of_last_reaped().is_some_and(|peak| peak > 40_000_000));
+        reap("true");
+        assert_eq!(peaks.of_last_reaped(), None);
     }
 }
