@@ -16,7 +16,7 @@ pub use certificates::{
     write_pair,
 };
 pub use load::{Kind, Load, Report, Tally, Target, tls_connection};
-pub use node::{Background, Node, jackfield, run, signal_pid, wait_for_end};
+pub use node::{Background, Node, ends_within, jackfield, run, signal_pid, wait_for_end};
 pub use peers::{
     Nginx, chromium, chromium_when_loaded, chromium_with, curl, example, node_js, node_modules, python,
     python_with, screenshot, venv_python,

@@ -211,9 +211,14 @@ impl Drop for Background {
 
 /// Waits until a process has ended; false at the deadline.
 pub fn wait_for_end(pid: u32) -> bool {
+    ends_within(pid, DEADLINE)
+}
+
+/// Whether a process has ended, or ends in this time; one that nobody has reaped yet has.
+pub fn ends_within(pid: u32, time: Duration) -> bool {
     let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
     let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) else { return true };
-    let limit = Timespec { tv_sec: DEADLINE.as_secs().cast_signed(), tv_nsec: 0 };
+    let limit = Timespec { tv_sec: time.as_secs().cast_signed(), tv_nsec: time.subsec_nanos().into() };
     poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&limit)).unwrap() > 0
 }
 

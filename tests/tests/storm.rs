@@ -3,7 +3,8 @@
 //! The short form runs with all tests; the full one with `tests/storm`, which prints the figures.
 
 use jackfield_tests::{
-    Authority, Kind, Load, Node, Target, TempDir, Wish, jackfield, signal_pid, until, wait_for_end,
+    Authority, Kind, Load, Node, Target, TempDir, Wish, ends_within, jackfield, signal_pid, until,
+    wait_for_end,
 };
 use rustix::process::Signal;
 use serde_json::Value;
@@ -208,21 +209,8 @@ fn killed_workers_lose_only_what_they_had_accepted() {
     let before = node.ready();
     let target = Target { plain: Some((node.addr, 8080).into()), small: "/".into(), ..Target::default() };
     let load = Load::start(&target, &[(Kind::Plain, 8)]);
-    let (mut kills, mut allowed) = (0usize, BTreeSet::new());
-    while kills < times(15, 150) as usize {
-        let next = Instant::now() + Duration::from_millis(200);
-        let status = node.status().expect("the node answers");
-        let processes = pids(&status);
-        if let Some(&victim) = processes.get(kills * 7 % processes.len().max(1)) {
-            // Stopped, it accepts nothing more: what it has accepted by then ends with it, and nothing else may.
-            signal_pid(victim, Signal::STOP);
-            allowed.extend(accepted(victim));
-            signal_pid(victim, Signal::KILL);
-            assert!(wait_for_end(victim));
-            kills += 1;
-        }
-        std::thread::sleep(next.saturating_duration_since(Instant::now()));
-    }
+    let kills = times(15, 150);
+    let allowed = storm(kills, || pids(&node.status().expect("the node answers")));
     let after = node.ready();
     let report = load.finish();
     let tally = &report.0[&Kind::Plain];
@@ -252,7 +240,7 @@ fn storm(kills: u32, processes: impl Fn() -> Vec<u32>) -> BTreeSet<u16> {
     while killed < kills {
         let next = Instant::now() + Duration::from_millis(200);
         // One that was killed just now may still be listed.
-        let runs = |pid: &u32| std::path::Path::new(&format!("/proc/{pid}")).exists();
+        let runs = |pid: &u32| !ends_within(*pid, Duration::ZERO);
         let there: Vec<u32> = processes().into_iter().filter(runs).collect();
         if let Some(&victim) = there.get(killed as usize * 7 % there.len().max(1)) {
             // Stopped, it accepts nothing more: what it has accepted by then ends with it, and nothing else may.
