@@ -90,9 +90,12 @@ impl Backlog {
         while self.written < self.octets.len() {
             self.written += ready!(poll_write(cx, to, &self.octets[self.written..]))?;
         }
-        if self.flushing || !self.octets.is_empty() {
+        if !self.octets.is_empty() {
+            *self = Self { flushing: true, ..Self::EMPTY };
+        }
+        if self.flushing {
             ready!(Pin::new(to).poll_flush(cx))?;
-            *self = Self::EMPTY;
+            self.flushing = false;
         }
         Poll::Ready(Ok(()))
     }
@@ -130,5 +133,44 @@ fn poll_write<W: AsyncWrite + Unpin>(
     match ready!(Pin::new(to).poll_write(cx, octets))? {
         0 => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
         count => Poll::Ready(Ok(count)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::Waker;
+
+    /// Takes everything at once, and passes it on when it is flushed for the second time.
+    #[derive(Default)]
+    struct Late {
+        flushes: usize,
+    }
+
+    impl AsyncWrite for Late {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(octets.len()))
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.flushes += 1;
+            if self.flushes < 2 { Poll::Pending } else { Poll::Ready(Ok(())) }
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn what_a_receiver_has_taken_is_flushed_even_if_more_was_asked_for_meanwhile() {
+        let cx = &mut Context::from_waker(Waker::noop());
+        let (mut to, mut backlog) = (Late::default(), Backlog::from(vec![1; 2 * COMPACT]));
+        assert!(backlog.poll_flush(cx, &mut to).is_pending());
+        assert!(backlog.tail().is_empty());
+        assert!(!backlog.is_empty());
+        assert!(backlog.poll_flush(cx, &mut to).is_ready());
+        assert_eq!(to.flushes, 2);
+        assert!(backlog.is_empty());
     }
 }
