@@ -12,6 +12,7 @@ import websockets
 async def main(url, realm, topic=None):
     async with websockets.connect(url, subprotocols=["wamp.2.json"]) as socket:
         roles = {role: {} for role in ("caller", "callee", "publisher", "subscriber")}
+        roles["subscriber"] = {"features": {"subscription_revocation": True}}
         await socket.send(json.dumps([1, realm, {"roles": roles}]))
         print("joined", json.loads(await socket.recv())[0], flush=True)
         if topic:

@@ -2,9 +2,10 @@
 //!
 //! The short form runs with all tests; the full one with `tests/storm realm`, which prints the figures.
 
-use jackfield_tests::{Lines, Node, signal_pid, venv_python, wait_for_end};
+use jackfield_tests::{Lines, Node, TempDir, jackfield, signal_pid, venv_python, wait_for_end};
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -13,14 +14,19 @@ fn times(short: u32, full: u32) -> u32 {
     if std::env::var("JACKFIELD_FULL").is_ok_and(|value| value == "1") { full } else { short }
 }
 
-fn node() -> Node {
+fn config(drain_timeout: u32, roles: &[&str]) -> String {
     let all = json!({"call": true, "register": true, "publish": true, "subscribe": true});
-    let roles = json!([{"name": "anonymous", "permissions": [{"uri": "", "match": "prefix", "allow": all}]}]);
-    let router = json!({"type": "router", "id": "router1", "processes": 3, "stop": {"drain_timeout": 2},
+    let permissions = json!([{"uri": "", "match": "prefix", "allow": all}]);
+    let roles: Vec<_> = roles.iter().map(|name| json!({"name": name, "permissions": permissions})).collect();
+    let router = json!({"type": "router", "id": "router1", "processes": 3, "stop": {"drain_timeout": drain_timeout},
         "realms": [{"name": "realm1", "roles": roles}],
         "transports": [{"type": "websocket",
             "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8080, "shared": true}}]});
-    let node = Node::start(&json!({"version": 2, "workers": [router]}).to_string());
+    json!({"version": 2, "workers": [router]}).to_string()
+}
+
+fn node() -> Node {
+    let node = Node::start(&config(2, &["anonymous"]));
     node.ready();
     node
 }
@@ -122,6 +128,38 @@ fn a_realm_process_that_hangs_costs_time_alone() {
         let pid = realm(&node, None);
         signal_pid(pid, Signal::STOP);
         realm(&node, Some(pid));
+    }
+    nothing_is_lost(&clients.end());
+    node.stop();
+}
+
+#[test]
+fn processes_that_are_replaced_keep_the_sessions_that_they_have() {
+    let dir = TempDir::new();
+    let executable = dir.path().join("release");
+    fs::copy(jackfield(), &executable).unwrap();
+    let node = Node::start_executable(&executable, dir, &config(3600, &["anonymous"]));
+    node.ready();
+    let clients = Clients::start(&node);
+    let command = |args: &[&str]| {
+        let begun = node.status().unwrap()["realms"][0]["events"].as_u64();
+        node.until("events", |status| status["realms"][0]["events"].as_u64() > begun.map(|n| n + 100));
+        let output = node.run(args);
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    for time in 0..times(1, 10) {
+        // Another role is another configuration: all processes of the worker are replaced.
+        let roles: &[&str] = if time % 2 == 0 { &["anonymous", "other"] } else { &["anonymous"] };
+        let text = config(3600, roles).replace("ADDR", &node.addr.to_string());
+        node.dir.write(".jackfield/config.json", text);
+        command(&["reload"]);
+        command(&["worker", "scale", "router1", "2"]);
+        command(&["worker", "scale", "router1", "3"]);
+        command(&["worker", "restart", "router1"]);
+        let next = executable.with_extension("next");
+        fs::copy(jackfield(), &next).unwrap();
+        fs::rename(&next, &executable).unwrap();
+        command(&["upgrade"]);
     }
     nothing_is_lost(&clients.end());
     node.stop();

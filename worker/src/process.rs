@@ -1,7 +1,6 @@
 //! The life of a worker process: a plan, READY, serving, draining, the end.
 
 use crate::controller::Controller;
-use crate::drain::Drainer;
 use crate::launcher::Started;
 use crate::log::{Log, Queued};
 use crate::net::pressure::raise_file_limit;
@@ -17,9 +16,11 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 use tracing::{debug, error, info, warn};
 
+/// What sessions of realms that stayed until the deadline get to say goodbye.
+const GOODBYE: Duration = Duration::from_millis(500);
 /// What connections get to close after they have been told to.
 const CLOSING: Duration = Duration::from_secs(1);
 
@@ -125,8 +126,8 @@ impl Life {
                 })?;
                 self.controller.send(FromWorker::Ready);
             }
-            Ok(Some((ToWorker::Drain { timeout_ms, retired }, _))) => {
-                self.drain(Duration::from_millis(timeout_ms), &retired);
+            Ok(Some((ToWorker::Drain { timeout_ms, retired, sessions_stay }, _))) => {
+                self.drain(Duration::from_millis(timeout_ms), &retired, sessions_stay);
             }
             Ok(Some((ToWorker::Ping { seq }, _))) => {
                 self.controller.send(FromWorker::Pong { seq, counters: self.counters() });
@@ -188,13 +189,16 @@ impl Life {
         }
     }
 
-    fn drain(&mut self, time: Duration, retired: &[u64]) {
+    fn drain(&mut self, time: Duration, retired: &[u64], sessions_stay: bool) {
         let deadline = Instant::now() + time;
         // Told again, it may only become earlier.
         self.draining = Some(self.draining.map_or(deadline, |before| before.min(deadline)));
         if let Some(serving) = &self.serving {
             info!("draining; connections open: {}", serving.open());
             serving.drain(retired);
+            if !sessions_stay {
+                serving.end_sessions();
+            }
         }
     }
 
@@ -212,7 +216,7 @@ impl Life {
             (Some(_), None) => End::Drained,
             (None, Some(serving)) => End::Failed(serving.broken().await),
             (Some(deadline), Some(serving)) => {
-                finish(&serving.drainer, deadline).await;
+                finish(serving, deadline).await;
                 End::Drained
             }
         }
@@ -220,9 +224,17 @@ impl Life {
 }
 
 /// Waits for the last connection to end; those that are open at the deadline are closed.
-async fn finish(drainer: &Drainer, deadline: Instant) {
-    if tokio::time::timeout_at(deadline, drainer.finished()).await.is_err() {
-        drainer.close();
-        let _ = timeout(CLOSING, drainer.finished()).await;
+async fn finish(serving: &Serving, mut deadline: Instant) {
+    let drainer = &serving.drainer;
+    if timeout_at(deadline, drainer.finished()).await.is_ok() {
+        return;
     }
+    if serving.end_sessions() {
+        deadline += GOODBYE;
+        if timeout_at(deadline, drainer.finished()).await.is_ok() {
+            return;
+        }
+    }
+    drainer.close();
+    let _ = timeout_at(deadline + CLOSING, drainer.finished()).await;
 }

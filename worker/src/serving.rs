@@ -40,6 +40,8 @@ const NO_LINK: &str = "the socket of the link between edges and realm process di
 pub(crate) struct Serving {
     /// Brings them to their end.
     pub(crate) drainer: Drainer,
+    /// Brings the sessions of realms to theirs.
+    sessions: Drainer,
     context: Option<Rc<Context>>,
     pressure: Rc<Pressure>,
     transports: HashMap<String, Prepared>,
@@ -129,6 +131,7 @@ impl Serving {
         let (drainer, _) = Drainer::new();
         let mut serving = Self {
             drainer,
+            sessions: Drainer::new().0,
             context: Some(context),
             pressure: Rc::new(Pressure::new()),
             transports,
@@ -173,7 +176,7 @@ impl Serving {
                 prepared.service.begin(&self.drainer.drain());
             }
             if let Some(router) = &self.wamp {
-                wamp::begin(router, &self.turn, self.drainer.drain());
+                wamp::begin(router, &self.turn, self.sessions.drain());
                 if let Some(link) = self.link.take() {
                     self.tasks.spawn_local(keep_linked(Rc::clone(router), link));
                 }
@@ -246,6 +249,13 @@ impl Serving {
         self.drainer.begin();
     }
 
+    /// Ends the sessions of realms; true: there may have been some until now.
+    pub(crate) fn end_sessions(&self) -> bool {
+        let may_be = self.wamp.is_some() && !self.sessions.drain().has_begun();
+        self.sessions.begin();
+        may_be
+    }
+
     /// Makes new connections with the files of TLS as they are now; where they are no good, with the ones before.
     pub(crate) fn renew_tls(&self, files: &Files) {
         for Prepared { transport, front, service, .. } in self.transports.values() {
@@ -287,6 +297,7 @@ impl Serving {
     fn of_tasks(drainer: Drainer, tasks: JoinSet<String>) -> Self {
         Self {
             drainer,
+            sessions: Drainer::new().0,
             context: None,
             pressure: Rc::new(Pressure::new()),
             transports: HashMap::new(),

@@ -85,8 +85,15 @@ pub enum Tell {
     Ping,
     /// Accept: what you have prepared is in effect.
     Accept,
-    /// Finish what is open within this time; from these sockets nobody will accept after you.
-    Drain(Duration, Vec<Inode>),
+    /// Finish what is open.
+    Drain {
+        /// Time for that.
+        time: Duration,
+        /// Sockets from which nobody will accept after you.
+        retired: Vec<Inode>,
+        /// Whether sessions may stay for that time: their realms are routed by another process.
+        sessions_stay: bool,
+    },
     /// Accept from these sockets, too.
     Listen(Vec<Lent>),
     /// Accept from these sockets no longer.

@@ -152,6 +152,7 @@ impl Fleet {
         self.sweep();
         self.start_successors();
         self.stop_realms();
+        self.end_sessions();
         self.reload_if_wanted();
         self.tell_edges();
         self.tell_of_stopping();

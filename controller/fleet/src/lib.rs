@@ -31,6 +31,7 @@ mod restarting;
 mod restore;
 mod rolling;
 mod scale;
+mod sessions;
 mod slot;
 mod spec;
 mod start;

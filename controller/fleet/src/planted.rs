@@ -43,6 +43,8 @@ pub enum Planted {
     EarlyRealm,
     /// The realm process stands in for edges.
     LentRealm,
+    /// Sessions stay though nobody routes their realms any more.
+    LastingSessions,
     /// With fewer edges the realm process ends, too.
     ScaledRealm,
 }

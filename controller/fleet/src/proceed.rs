@@ -44,7 +44,7 @@ impl Fleet {
                 self.proceed_stop(workers, told, caller)
             }
             OperationKind::Leave(going) => {
-                going.retain(|id| self.places.contains_key(id));
+                going.retain(|id| self.process(*id).is_some_and(|process| !process.sessions_stay));
                 going.is_empty().then_some(Ok(()))
             }
             OperationKind::Restart(rolling) | OperationKind::Upgrade(rolling) => {

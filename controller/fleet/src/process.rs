@@ -32,6 +32,8 @@ pub struct Process {
     pub(crate) needs_until: Option<Instant>,
     /// For one that drains: when it must have ended.
     pub(crate) leaves_by: Option<Instant>,
+    /// For one that drains: whether its sessions may stay until then.
+    pub(crate) sessions_stay: bool,
     /// Why it ends, as it has said itself or as was decided.
     pub(crate) reason: Option<String>,
 }
@@ -53,6 +55,7 @@ impl Process {
             edges: None,
             needs_until: None,
             leaves_by: None,
+            sessions_stay: false,
             reason: None,
         }
     }
@@ -103,6 +106,12 @@ impl Process {
     #[must_use]
     pub fn leaves_by(&self) -> Option<Instant> {
         self.leaves_by
+    }
+
+    /// Whether its sessions may stay while it drains.
+    #[must_use]
+    pub fn sessions_stay(&self) -> bool {
+        self.sessions_stay
     }
 
     /// Why it ends, as it has said itself or as was decided.

@@ -46,7 +46,7 @@ impl Fleet {
             None => Part::Both,
             Some(realm) if realm != place.1 => Part::Edge { number: id.0 },
             Some(_) => {
-                let edges = worker.edges();
+                let edges = self.edges(place.0);
                 let numbers = edges.iter().map(|edge| edge.0).collect();
                 if let Some(process) = self.process_mut(id) {
                     process.edges = Some(edges);
@@ -59,9 +59,9 @@ impl Fleet {
     /// Tells processes of realm slots which edges there are, where that has changed.
     pub(crate) fn tell_edges(&mut self) {
         let mut told = Vec::new();
-        for (_, worker) in self.workers.all() {
+        for (key, worker) in self.workers.all() {
             let Some(slot) = worker.realm.and_then(|realm| worker.slots.get(realm)) else { continue };
-            let edges = worker.edges();
+            let edges = self.edges(key);
             let ends_untold = planted!(self, UntoldEdge, true, false);
             let is_new = |known: &BTreeSet<_>| match ends_untold {
                 true => !known.is_superset(&edges),
@@ -82,12 +82,16 @@ impl Fleet {
     /// The process of a realm slot goes on without an edge, which holds it up: it is ended, and replaced as usual.
     pub(crate) fn edge_is_stuck(&mut self, realm: ProcessId, edge: ProcessId, reason: String) {
         let routes = |key, slot| self.workers.get(key).is_some_and(|worker| worker.realm == Some(slot));
+        let id = |key| self.workers.get(key).map(Worker::id);
         match (self.locate(realm), self.locate(edge)) {
             // It has ended already.
             (_, None) => {}
             // One that drains has let its links go.
             (Some((key, slot, role)), Some((of_edge, edge_slot, _)))
-                if role != Role::Leaving && routes(key, slot) && key == of_edge && edge_slot != slot =>
+                if role != Role::Leaving
+                    && routes(key, slot)
+                    && id(key) == id(of_edge)
+                    && !routes(of_edge, edge_slot) =>
             {
                 planted!(self, StuckEdge, {
                     return;
@@ -115,11 +119,11 @@ impl Fleet {
     pub(crate) fn stop_worker(&mut self, key: WorkerKey, time: Option<Duration>) {
         let realm = self.workers.get(key).and_then(|worker| worker.realm);
         let realm = planted!(self, EarlyRealm, realm.filter(|_| false), realm);
-        for place in self.workers.places(key).filter(|place| Some(place.1) != realm) {
-            self.stop_slot(place, time);
-        }
         if realm.is_some() && !self.realms_to_stop.contains(&key) {
             self.realms_to_stop.push(key);
+        }
+        for place in self.workers.places(key).filter(|place| Some(place.1) != realm) {
+            self.stop_slot(place, time);
         }
     }
 
@@ -134,7 +138,7 @@ impl Fleet {
                 // Somebody has started them again.
                 continue;
             }
-            if !worker.edges().is_empty() {
+            if !self.edges(key).is_empty() {
                 self.realms_to_stop.push(key);
                 continue;
             }

@@ -65,6 +65,8 @@ pub struct ProcessBefore {
     pub watched: bool,
     /// When it must have ended, if it drains.
     pub leaves_by: Option<Instant>,
+    /// Whether its sessions may stay until then.
+    pub sessions_stay: bool,
     /// Why it ends.
     pub reason: Option<String>,
 }
@@ -77,6 +79,7 @@ impl ProcessBefore {
         process.is_full = self.is_full;
         process.worked = self.worked;
         process.leaves_by = self.leaves_by;
+        process.sessions_stay = self.sessions_stay;
         process.reason = self.reason;
         process
     }

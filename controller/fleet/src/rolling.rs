@@ -1,5 +1,6 @@
 //! Restarting workers: one process at a time. Its successor is ready before it drains, and it has ended before the next
-//! one's turn, so that there is never more than one process too many. The first failure ends the restart; what runs
+//! one's turn, so that there is never more than one process too many; only for processes whose sessions may stay nobody
+//! waits. The first failure ends the restart; what runs
 //! goes on running.
 
 use crate::effect::Effect;
@@ -38,8 +39,9 @@ impl Fleet {
                         None => self.replace(place),
                     }
                 }
-                Step::Draining { place, predecessor } => {
-                    if self.slot(place).is_some_and(|slot| slot.role(predecessor).is_some()) {
+                Step::Draining { predecessor, .. } => {
+                    let leaving = self.process(predecessor);
+                    if leaving.is_some_and(|process| !process.sessions_stay) {
                         return None;
                     }
                     Ok(Step::Next)

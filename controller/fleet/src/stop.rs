@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// A process closes what is open at the end of the time itself; this is what it gets for doing so.
-const GRACE: Duration = Duration::from_secs(2);
+pub(crate) const GRACE: Duration = Duration::from_secs(2);
 
 /// How the node ended, and who wait for that.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,8 +50,9 @@ impl Fleet {
         let time = time.unwrap_or(worker.spec.drain_timeout);
         let by = self.now + time + GRACE;
         process.leaves_by = Some(by);
-        let (id, retired) = (process.id, self.retired(&process));
-        self.tell(id, Tell::Drain(time, retired));
+        process.sessions_stay = process.ready.is_some() && self.keeps_sessions(place);
+        let (id, sessions_stay, retired) = (process.id, process.sessions_stay, self.retired(&process));
+        self.tell(id, Tell::Drain { time, retired, sessions_stay });
         self.timers.set(by, Timer::Terminate(id));
         if let Some(slot) = self.workers.slot_mut(place) {
             slot.leave(process);
@@ -105,7 +106,7 @@ impl Fleet {
         let drains = |process: &&Process| process.leaves_by.is_some();
         let all: Vec<_> = self.workers.processes().filter(drains).map(Process::id).collect();
         for id in all {
-            self.tell(id, Tell::Drain(time, Vec::new()));
+            self.tell(id, Tell::Drain { time, retired: Vec::new(), sessions_stay: false });
             self.timers.set(by, Timer::Terminate(id));
         }
     }

@@ -109,7 +109,7 @@ impl Node {
 
     fn drained(&self) -> Vec<ProcessId> {
         let drained = |effect: &Effect| match effect {
-            Effect::Tell(process, Tell::Drain(..)) => Some(*process),
+            Effect::Tell(process, Tell::Drain { .. }) => Some(*process),
             _ => None,
         };
         self.effects.iter().filter_map(drained).collect()

@@ -7,7 +7,7 @@ use jackfield_shared::log::Level;
 use rustix::process::Signal;
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 impl Supervisor {
     /// Tells the fleet what has happened, and does what it wants, until there is nothing more to do.
@@ -100,7 +100,7 @@ impl Supervisor {
     fn tell(&mut self, id: ProcessId, what: Tell) -> Option<Event> {
         let order = match &what {
             Tell::Ping | Tell::Accept => None,
-            Tell::Drain(..) => Some(Order::Drain),
+            Tell::Drain { .. } => Some(Order::Drain),
             Tell::Listen(lent) => Some(Order::Listen(lent.iter().map(|lent| lent.inode).collect())),
             Tell::Unlisten(inodes) => Some(Order::Unlisten(inodes.clone())),
             Tell::Edges(_) => Some(Order::Edges),
@@ -109,7 +109,10 @@ impl Supervisor {
         let (message, fds) = match what {
             Tell::Ping => (ToWorker::Ping { seq: self.gathers.next_seq() }, Vec::new()),
             Tell::Accept => (ToWorker::Accept, Vec::new()),
-            Tell::Drain(time, retired) => (drain(time, retired), Vec::new()),
+            Tell::Drain { time, retired, sessions_stay } => {
+                let timeout_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+                (ToWorker::Drain { timeout_ms, retired, sessions_stay }, Vec::new())
+            }
             Tell::Listen(lent) => self.lend(lent, &mut missing),
             Tell::Unlisten(inodes) => (ToWorker::Unlisten(inodes), Vec::new()),
             Tell::Edges(edges) => (ToWorker::Edges(edges.iter().map(|edge| edge.0).collect()), Vec::new()),
@@ -164,8 +167,4 @@ impl Supervisor {
             heir.inherit_counters(&former);
         }
     }
-}
-
-fn drain(time: Duration, retired: Vec<u64>) -> ToWorker {
-    ToWorker::Drain { timeout_ms: u64::try_from(time.as_millis()).unwrap_or(u64::MAX), retired }
 }

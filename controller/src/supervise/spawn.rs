@@ -142,14 +142,21 @@ impl Supervisor {
         Ok(((ToWorker::Start(Box::new(plan)), sockets), listening))
     }
 
-    /// Makes the socket by which the processes of a worker get at the one that has its realms, if there is such a one.
+    /// Makes the socket by which the processes of a worker get at the one that has its realms, if there is such a one; that
+    /// of an earlier configuration goes on to be used, whose processes may have sessions yet.
     fn link(&mut self, key: WorkerKey) -> io::Result<()> {
-        let run_dir = &self.node.held.run_dir;
-        if let Some(worker) = self.workers.get_mut(&key)
-            && worker.has_realm_process
-            && worker.link.is_none()
-        {
-            worker.link = Some(Rc::new(LinkSocket::bind(run_dir)?));
+        let wants = |worker: &&Worker| worker.has_realm_process && worker.link.is_none();
+        let Some(id) = self.workers.get(&key).filter(wants).map(|worker| worker.id().to_owned()) else {
+            return Ok(());
+        };
+        let former =
+            self.workers.values().find_map(|worker| worker.link.clone().filter(|_| worker.id() == id));
+        let link = match former {
+            Some(link) => link,
+            None => Rc::new(LinkSocket::bind(&self.node.held.run_dir)?),
+        };
+        if let Some(worker) = self.workers.get_mut(&key) {
+            worker.link = Some(link);
         }
         Ok(())
     }

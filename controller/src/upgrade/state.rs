@@ -197,6 +197,9 @@ pub(crate) struct ProcessState {
     pub stderr: Vec<String>,
     /// For one that drains: how long it has left.
     pub left_ms: Option<u64>,
+    /// For one that drains: whether its sessions may stay until then.
+    #[serde(default)]
+    pub sessions_stay: bool,
     pub cgroup: Option<PathBuf>,
     /// The socket by which it is reached.
     pub socket: usize,

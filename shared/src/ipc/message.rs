@@ -31,6 +31,9 @@ pub enum ToWorker {
         timeout_ms: u64,
         /// Inodes of sockets that nobody will accept from after this process: their queues are emptied first.
         retired: Vec<u64>,
+        /// Whether sessions of its realms may stay until then: another process routes them. Otherwise they end at once.
+        #[serde(default)]
+        sessions_stay: bool,
     },
     /// Are you alive, and what have you counted? Answered by [`FromWorker::Pong`] with the same number.
     Ping {

@@ -32,7 +32,10 @@ pub(crate) async fn keep_linked(router: Rc<Router>, place: OwnedFd) -> String {
                 router.unlinked();
                 match ended {
                     Ok(()) => debug!("the link to the realm process has ended"),
-                    Err(e @ Error::Refused) => return e.to_string(),
+                    Err(e @ Error::Refused) => {
+                        router.close();
+                        return e.to_string();
+                    }
                     Err(e) => {
                         warn!("{e}; connecting again");
                         sleep(PAUSE).await;

@@ -55,9 +55,9 @@ pub(crate) fn hub(worker: &Worker) -> Result<Hub, String> {
     build::hub(worker)
 }
 
-/// Lets the router watch its clock until the process ends; when draining begins it says GOODBYE to everybody: another
-/// process serves the realms from then on, and two never do.
-pub(crate) fn begin(router: &Rc<Router>, turn: &Rc<Turn>, drain: Drain) {
+/// Lets the router watch its clock until sessions are to end; then it says GOODBYE to everybody. If it has the realms,
+/// another process serves them from then on, and two never do.
+pub(crate) fn begin(router: &Rc<Router>, turn: &Rc<Turn>, sessions: Drain) {
     let (router, turn) = (Rc::clone(router), Rc::clone(turn));
     spawn_local(async move {
         tokio::select! {
@@ -65,7 +65,7 @@ pub(crate) fn begin(router: &Rc<Router>, turn: &Rc<Turn>, drain: Drain) {
                 router.set_epoch(turn.take().await);
                 Rc::clone(&router).run().await;
             } => {}
-            () = drain.begun() => {
+            () = sessions.begun() => {
                 router.close();
                 turn.end();
             }

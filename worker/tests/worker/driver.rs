@@ -121,7 +121,10 @@ impl Worker {
     }
 
     pub(crate) async fn drain(&mut self, timeout_ms: u64) {
-        self.to.send(&ToWorker::Drain { timeout_ms, retired: Vec::new() }, &[]).await.unwrap();
+        self.to
+            .send(&ToWorker::Drain { timeout_ms, retired: Vec::new(), sessions_stay: false }, &[])
+            .await
+            .unwrap();
     }
 
     /// A connection to the first transport.

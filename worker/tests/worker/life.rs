@@ -123,6 +123,10 @@ async fn says_why_it_cannot_serve() {
 async fn answers_before_it_has_a_plan() {
     let mut worker = spawn();
     assert!(worker.counters().await.listeners.is_empty());
-    worker.to.send(&ToWorker::Drain { timeout_ms: 1000, retired: Vec::new() }, &[]).await.unwrap();
+    worker
+        .to
+        .send(&ToWorker::Drain { timeout_ms: 1000, retired: Vec::new(), sessions_stay: false }, &[])
+        .await
+        .unwrap();
     assert!(worker.ended().await);
 }

@@ -49,6 +49,9 @@ impl Fleet {
             let limit = self.ready_timeout(place.0);
             self.timers.set(self.now + limit, Timer::StartLimit(id));
         }
+        for &former in &next.former {
+            self.hand_realms_over(former);
+        }
         self.listeners_changed = true;
         for former in next.later.iter().filter_map(|(_, former)| *former) {
             self.retire(former);

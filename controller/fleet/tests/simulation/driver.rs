@@ -18,7 +18,7 @@ impl World {
                 return Err(format!("{id:?} is to accept no longer, though it was not told to drain"));
             }
             Effect::Tell(id, what) => {
-                if let Tell::Drain(..) = what {
+                if let Tell::Drain { .. } = what {
                     self.edges_end_first(id)?;
                 }
                 return Ok(self.tell(id, what));
@@ -119,6 +119,7 @@ impl World {
             sockets: sockets.clone(),
             hangs_since: None,
             ends_by: None,
+            sessions_stay: false,
             is_stubborn: chance(&mut self.random, 20),
             is_doomed: false,
             is_watched: kind != Kind::Guest,
@@ -138,7 +139,7 @@ impl World {
 
     fn tell(&mut self, id: ProcessId, what: Tell) -> Vec<Event> {
         let order = match &what {
-            Tell::Drain(..) => Some(Order::Drain),
+            Tell::Drain { .. } => Some(Order::Drain),
             Tell::Listen(lent) => Some(Order::Listen(lent.iter().map(|lent| lent.inode).collect())),
             Tell::Unlisten(inodes) => Some(Order::Unlisten(inodes.clone())),
             Tell::Edges(_) => Some(Order::Edges),
@@ -150,9 +151,10 @@ impl World {
             return order.into_iter().map(|order| Event::Undelivered(id, order)).collect();
         };
         let hangs = process.hangs_since.is_some();
-        if let Tell::Drain(time, _) = what {
+        if let Tell::Drain { time, sessions_stay, .. } = what {
             // It ends in time though the order is lost: SIGTERM follows then.
             process.ends_by = Some(now + time);
+            process.sessions_stay = sessions_stay;
         }
         if is_lost && order.is_some() {
             self.undelivered.insert(id, now);
@@ -168,7 +170,7 @@ impl World {
                 let ms = below(&mut self.random, 20);
                 self.in_ms(ms, Happening::Ready(id));
             }
-            Tell::Drain(time, _) => {
+            Tell::Drain { time, .. } => {
                 let limit = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
                 let ms = below(&mut self.random, limit.max(1));
                 if !hangs && !chance(&mut self.random, 10) {

@@ -84,6 +84,7 @@ fn slot(slot: &Slot) -> SlotBefore {
             worked: false,
             watched: process.is_watched(),
             leaves_by: process.leaves_by(),
+            sessions_stay: process.sessions_stay(),
             reason: process.reason().map(ToOwned::to_owned),
         };
         (slot.role(process.id()).unwrap_or(Role::Leaving), before)

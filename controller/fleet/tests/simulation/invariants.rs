@@ -54,6 +54,7 @@ impl World {
         self.a_slot_has_one_that_accepts()?;
         self.sockets_are_given_back()?;
         self.realms_are_routed()?;
+        self.sessions_that_stay_are_routed()?;
         self.nothing_is_forgotten()?;
         self.not_too_many_starts()
     }

@@ -117,6 +117,7 @@ fn every_planted_fault_is_found() {
         EarlyRealm,
         LentRealm,
         ScaledRealm,
+        LastingSessions,
     ];
     let missed: Vec<_> =
         faults.iter().filter(|fault| run_all(0..TO_FIND, Some(**fault)).1.is_none()).collect();

@@ -20,6 +20,8 @@ pub(crate) struct Simulated {
     pub(crate) hangs_since: Option<Instant>,
     /// By when it must have ended, since it was told to.
     pub(crate) ends_by: Option<Instant>,
+    /// Whether its sessions may stay until then.
+    pub(crate) sessions_stay: bool,
     /// Whether it takes no notice of SIGTERM.
     pub(crate) is_stubborn: bool,
     /// Whether it is about to end: nothing of it matters any more.

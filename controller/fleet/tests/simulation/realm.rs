@@ -2,8 +2,9 @@
 
 use crate::configuration::{below, chance};
 use crate::world::World;
-use jackfield_fleet::{Event, News, ProcessId, Role, Worker, WorkerKey};
+use jackfield_fleet::{Event, News, ProcessId, Role, Slot, Worker, WorkerKey};
 use jackfield_shared::ipc::Part;
+use jackfield_shared::status::State;
 use std::collections::BTreeSet;
 
 impl World {
@@ -41,6 +42,29 @@ impl World {
         Err(format!("{id:?} routes realms and is to drain, and {:?} are left", worker.edges()))
     }
 
+    /// The id of a worker.
+    fn id_of(&self, key: WorkerKey) -> Option<&String> {
+        self.fleet.worker(key).map(|worker| &worker.spec().id)
+    }
+
+    /// Sessions stay while their process drains only where their realms are routed, or soon will be.
+    pub(crate) fn sessions_that_stay_are_routed(&self) -> Result<(), String> {
+        for (id, process) in self.processes.iter().filter(|(_, process)| process.sessions_stay) {
+            let former = self.id_of(process.worker);
+            let worker = self.fleet.serving().find(|(_, worker)| Some(&worker.spec().id) == former);
+            let is_routed = worker.is_some_and(|(_, worker)| {
+                let comes =
+                    |slot: &Slot| matches!(slot.state(), State::Starting | State::Ready | State::Backoff);
+                let realm = worker.realm().and_then(|realm| worker.slots().get(realm));
+                realm.is_some_and(comes)
+            });
+            if !is_routed || self.fleet.is_stopping() {
+                return Err(format!("{id:?} drains, its sessions stay, and nobody routes their realms"));
+            }
+        }
+        Ok(())
+    }
+
     /// A realm slot is the last of its worker, has none of its sockets, and knows all edges there are.
     pub(crate) fn realms_are_routed(&self) -> Result<(), String> {
         for (key, worker) in self.fleet.workers() {
@@ -61,7 +85,13 @@ impl World {
             let edges: BTreeSet<_> = self
                 .processes
                 .iter()
-                .filter(|(_, process)| process.worker == key && process.edges.is_none())
+                .filter(|(_, process)| {
+                    // Those of an earlier configuration have clients while they drain, those of one to come have none.
+                    let is_edge = |worker: &Worker| worker.spec().id == *id && worker.realm().is_some();
+                    let has_clients =
+                        || process.is_ready && self.fleet.worker(process.worker).is_some_and(is_edge);
+                    process.edges.is_none() && (process.worker == key || has_clients())
+                })
                 .map(|(id, _)| *id)
                 .collect();
             let told = slot.current().into_iter().chain(slot.successor()).map(|process| process.id());
@@ -101,7 +131,7 @@ impl World {
         let is_doomed = |world: &Self, id| world.processes.get(&id).is_none_or(|process| process.is_doomed);
         let (was_doomed, is_edge) = (is_doomed(self, edge), edges.contains(&edge));
         // An edge that it was not told of may have connected to it already.
-        let worker = |id| self.processes.get(&id).map(|process| process.worker);
+        let worker = |id| self.processes.get(&id).and_then(|process| self.id_of(process.worker));
         let may_know = worker(edge) == worker(realm);
         // One that is to drain, and may not know it yet, is not heeded.
         let drains = self.fleet.locate(realm).is_some_and(|(_, _, role)| role == Role::Leaving);

@@ -333,7 +333,7 @@ impl World {
         let name = match effect {
             Effect::Tell(_, what) => {
                 let what = format!("{what:?}");
-                format!("Tell({})", &what[..what.find('(').unwrap_or(what.len())])
+                format!("Tell({})", &what[..what.find(['(', ' ']).unwrap_or(what.len())])
             }
             _ => text[..end].to_owned(),
         };

@@ -336,6 +336,7 @@ fn process_before(state: &ProcessState, worked: bool, watched: bool) -> ProcessB
         worked,
         watched,
         leaves_by: state.left_ms.map(|ms| Instant::now() + Duration::from_millis(ms)),
+        sessions_stay: state.sessions_stay,
         reason: state.reason.clone(),
     }
 }

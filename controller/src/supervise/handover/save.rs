@@ -221,6 +221,7 @@ fn process_state<'a>(
         left_ms: known
             .leaves_by()
             .map(|by| u64::try_from(by.saturating_duration_since(now).as_millis()).unwrap_or(u64::MAX)),
+        sessions_stay: known.sessions_stay(),
         cgroup: process.cgroup.as_ref().map(|leaf| leaf.path().to_owned()),
         socket,
         octets: pieces

@@ -3,6 +3,7 @@
 use super::hub::Hub;
 use super::up::Op;
 use crate::realm::{Effect, Realm, Stamp};
+use crate::session::EVERYWHERE;
 use crate::{Id, Message, Now, Payload};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -41,6 +42,14 @@ impl Hub {
                 self.sessions.insert(session, (at, stamp.edge));
                 self.realms[at].set_stamp(stamp);
                 let joining = Rc::unwrap_or_clone(joining);
+                if stamp.again
+                    && !EVERYWHERE.contains(&&*joining.authrole)
+                    && !self.realms[at].has_role(&joining.authrole)
+                {
+                    let text = format!("realm \"{realm}\" has no role \"{}\" any longer", joining.authrole);
+                    let (reason, message) = ("wamp.error.no_such_role".to_owned(), Some(text));
+                    return self.effects.push(Effect::Goodbye { session, reason, message });
+                }
                 self.realms[at].join(now, joining, &mut self.effects);
             }
             Op::Leave(session) => {

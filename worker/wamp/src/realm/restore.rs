@@ -4,8 +4,8 @@
 //! confirmed then.
 
 use super::dealer::{Call, Caller, Target};
-use super::permission::Verdict;
-use super::{Effect, Effects, Realm};
+use super::permission::{Action, Verdict};
+use super::{Effect, Effects, Realm, errors, options};
 use crate::{Dict, Id, Message, Now};
 use std::time::Duration;
 
@@ -74,11 +74,42 @@ impl Realm {
         }
     }
 
-    /// Does again what a session was allowed to do and told that it is done.
+    /// Does again what a session was allowed to do and told that it is done. What it may not have any longer, because the
+    /// configuration is another one, it loses.
     pub fn redo(&mut self, now: Now, session: Id, message: Message, out: &mut Vec<Effect>) {
+        let lost = self.forbidden(session, &message).zip(self.stamp.id);
         let verdict = Some(Verdict::Allowed { disclose: false });
         self.handle(now, session, message, verdict, out);
+        let reason = Some(errors::NOT_AUTHORIZED);
+        match lost {
+            Some((Action::Subscribe, id)) => {
+                self.revoke_subscription(now, session, id, reason, out);
+            }
+            Some((_, id)) => {
+                self.revoke_registration(now, session, id, reason, out);
+            }
+            None => {}
+        }
         self.settle(now, out);
+    }
+
+    /// What a session has by this message, if its role does not permit it. An authorizer is not asked again.
+    fn forbidden(&self, session: Id, message: &Message) -> Option<Action> {
+        let (action, options, uri) = match message {
+            Message::Subscribe { options, topic, .. } => (Action::Subscribe, options, topic),
+            Message::Register { options, procedure, .. } => (Action::Register, options, procedure),
+            _ => return None,
+        };
+        let policy = match action {
+            Action::Subscribe => options::Subscribe::parse(options).ok()?.policy,
+            _ => options::Register::parse(options).ok()?.policy,
+        };
+        let permissions = self.roles.get(self.sessions.get(&session)?.role);
+        let is_denied = match permissions {
+            Some(permissions) => permissions.verdict(action, policy, uri) == Some(Verdict::Denied),
+            None => true,
+        };
+        is_denied.then_some(action)
     }
 
     /// Takes a call in that a callee is working on; one that nobody waits for is interrupted.

@@ -16,7 +16,7 @@ pub(crate) struct Grant {
 }
 
 /// Roles that a client may have though the realm does not know them: it then may do nothing.
-const EVERYWHERE: [&str; 2] = ["trusted", "anonymous"];
+pub(crate) const EVERYWHERE: [&str; 2] = ["trusted", "anonymous"];
 
 impl Grant {
     /// What the client wants.

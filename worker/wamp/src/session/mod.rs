@@ -14,6 +14,7 @@ use crate::auth::{Connection, Methods, Remembered};
 use crate::realm::Joining;
 use crate::{Dict, Id, Ids, Message, Now, Payload, Value};
 use authenticate::Asking;
+pub(crate) use grant::EVERYWHERE;
 use grant::Grant;
 use hello::Hello;
 

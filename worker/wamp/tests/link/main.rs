@@ -9,6 +9,7 @@ mod actions;
 mod checks;
 mod client;
 mod hostile;
+mod reconfigured;
 mod world;
 
 use world::World;
