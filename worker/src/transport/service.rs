@@ -6,8 +6,11 @@ use crate::net::accept::Open;
 use crate::net::connection::Connection;
 use crate::net::stream::Peer;
 use jackfield_shared::tls::Files;
+use pin_project_lite::pin_project;
 use std::fmt::Display;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{self, Poll, ready};
 use tokio::task::spawn_local;
 use tracing::debug;
 
@@ -29,20 +32,46 @@ pub(crate) trait Service {
 }
 
 /// Runs `serve` until it is done or the process closes what is open.
-pub(super) fn task<E: Display>(
+pub(super) fn task<E: Display + 'static>(
     peer: Peer,
     drain: Drain,
     open: Rc<Open>,
     serve: impl Future<Output = Result<(), E>> + 'static,
 ) {
-    spawn_local(async move {
-        tokio::select! {
-            biased;
-            result = serve => if let Err(e) = result {
-                debug!("{peer}: {e}");
-            },
-            () = drain.closing() => debug!("{peer}: closed, because the process ends"),
+    let closing = async move { drain.closing().await };
+    spawn_local(Serving { serve, closing, peer, _open: open });
+}
+
+pin_project! {
+    /// Serves a connection. No `async` block, which would have room for `serve` twice as long as the connection is open.
+    struct Serving<S, C> {
+        #[pin]
+        serve: S,
+        #[pin]
+        closing: C,
+        peer: Peer,
+        _open: Rc<Open>,
+    }
+}
+
+impl<S, C, E> Future for Serving<S, C>
+where
+    S: Future<Output = Result<(), E>>,
+    C: Future<Output = ()>,
+    E: Display,
+{
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<()> {
+        let this = self.project();
+        if let Poll::Ready(result) = this.serve.poll(cx) {
+            if let Err(e) = result {
+                debug!("{}: {e}", this.peer);
+            }
+            return Poll::Ready(());
         }
-        drop(open);
-    });
+        ready!(this.closing.poll(cx));
+        debug!("{}: closed, because the process ends", this.peer);
+        Poll::Ready(())
+    }
 }

@@ -105,11 +105,12 @@ impl Universal {
         let mut stream = Prefixed::new(ahead, stream);
         let site = Rc::clone(&self.site);
         match (protocol, &self.rawsocket) {
-            // Boxed, so that connections of other protocols don't hold the room that HTTP needs.
+            // Boxed, so that connections don't hold the room that those of other protocols need.
             (Protocol::Http1, _) => Box::pin(web::serve(stream, Http::One, site, client, limit)).await?,
             (Protocol::Http2, _) => Box::pin(web::serve(stream, Http::Two, site, client, limit)).await?,
             (Protocol::Rawsocket, Some(service)) => {
-                let served = service.serve(&mut stream, client.who(), limit, &client.context).await;
+                let serving = service.serve(&mut stream, client.who(), limit, &client.context);
+                let served = Box::pin(serving).await;
                 if served.as_ref().is_err_and(rawsocket::Error::is_left_behind) {
                     // What waits in the socket would keep it for many minutes more.
                     stream.get_ref().reset_when_closed();
@@ -119,7 +120,8 @@ impl Universal {
             (Protocol::Rawsocket, None) => rawsocket::refuse(stream, limit).await?,
             (Protocol::Mqtt, _) => match &self.mqtt {
                 Some(service) => {
-                    let served = service.serve(&mut stream, client.who(), limit, &client.context).await;
+                    let serving = service.serve(&mut stream, client.who(), limit, &client.context);
+                    let served = Box::pin(serving).await;
                     if served.as_ref().is_err_and(mqtt::Error::is_left_behind) {
                         stream.get_ref().reset_when_closed();
                     }

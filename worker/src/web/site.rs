@@ -6,7 +6,7 @@ use super::engine::connection;
 use super::engine::local_redirect::{self, LocalRedirect};
 use super::engine::path::Rest;
 use super::engine::received::Asked;
-use super::services::{self, Routes, Service, Websocket};
+use super::services::{self, Answering, Routes, Service, Websocket};
 use crate::connect::Means;
 use crate::drain::Drain;
 use crate::websocket;
@@ -57,7 +57,10 @@ impl Site {
         let path = request.uri().path().to_owned();
         let upgrade = request.headers().contains_key(UPGRADE) || websocket::is_extended_connect(request);
         match self.find(Rest::of(&path), upgrade) {
-            Some((service, rest)) => service.answer(request, rest, client).await,
+            Some((service, rest)) => match service.answer(request, rest, client) {
+                Answering::Ready(answer) => answer,
+                Answering::Later(answer) => answer.await,
+            },
             None => not_found(request.headers()),
         }
     }

@@ -14,6 +14,7 @@ use jackfield_shared::config::WebsocketOptions;
 use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::ops::ControlFlow;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -55,8 +56,9 @@ pub(crate) async fn speak<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let session = Session::new(Side::Client, terms.options, terms.compression, terms.debug, budget);
-    exchange(io, session, handler, pending(), scratch).await
+    let mut io = io;
+    let mut session = Session::new(Side::Client, terms.options, terms.compression, terms.debug, budget);
+    exchange(&mut io, &mut session, handler, pin!(pending()), scratch).await
 }
 
 /// Hands messages to `handler` until one side closes. Every ping is answered; at the deadline of `drain` the client is
@@ -75,21 +77,22 @@ pub(crate) async fn serve<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let session = Session::new(Side::Server, terms.options, terms.compression, terms.debug, budget);
-    exchange(io, session, handler, drain.closing(), scratch).await
+    let mut io = io;
+    let mut session = Session::new(Side::Server, terms.options, terms.compression, terms.debug, budget);
+    exchange(&mut io, &mut session, handler, pin!(drain.closing()), scratch).await
 }
 
+/// By reference: what is moved into a future takes its room twice for as long as a connection is open.
 async fn exchange<S>(
-    mut io: S,
-    mut session: Session,
+    io: &mut S,
+    session: &mut Session,
     handler: &mut impl Handler,
-    closing: impl Future<Output = ()>,
+    mut closing: Pin<&mut impl Future<Output = ()>>,
     scratch: &Scratch,
 ) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut closing = std::pin::pin!(closing);
     while session.open {
         tokio::select! {
             result = poll_fn(|cx| {
@@ -98,7 +101,7 @@ where
                     handler.outgoing(cx, &mut frames);
                 }
                 session.handler_memory = handler.memory();
-                session.flush(cx, &mut io)?;
+                session.flush(cx, io)?;
                 if !session.open {
                     return Poll::Ready(Ok(()));
                 }
@@ -107,7 +110,7 @@ where
                     return Poll::Ready(Ok(()));
                 }
                 let may_read = !session.is_backed_up() && handler.takes(cx);
-                session.poll(&mut io, cx, scratch, may_read, &mut |opcode, payload, encoder, out| {
+                session.poll(io, cx, scratch, may_read, &mut |opcode, payload, encoder, out| {
                     let kind = if opcode == Opcode::Text { Kind::Text } else { Kind::Binary };
                     handler.message(kind, payload, &mut Frames { encoder, out })
                 })
@@ -115,7 +118,7 @@ where
             () = &mut closing => session.close(Some(SERVICE_RESTART), "the service restarts"),
         }
     }
-    session.finish(&mut io, scratch).await
+    session.finish(io, scratch).await
 }
 
 #[cfg(test)]

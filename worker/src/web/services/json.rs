@@ -12,7 +12,6 @@ use hyper::header::{
     ACCESS_CONTROL_REQUEST_HEADERS, CACHE_CONTROL, HeaderValue, ORIGIN, VARY,
 };
 use jackfield_shared::config::{JsonOptions, JsonService};
-use std::future::ready;
 use std::rc::Rc;
 
 /// A value, ready to serve.
@@ -57,7 +56,7 @@ impl Json {
 impl Service for Json {
     fn answer<'a>(&'a self, request: &'a mut Asked, rest: Rest<'a>, _: &'a Rc<Client>) -> Answering<'a> {
         let answer = if rest.is_root() { self.respond(request) } else { not_found(request.headers()) };
-        Box::pin(ready(answer))
+        Answering::Ready(answer)
     }
 }
 

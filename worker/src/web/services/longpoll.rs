@@ -131,7 +131,7 @@ impl Longpoll {
 
 impl Service for Longpoll {
     fn answer<'a>(&'a self, request: &'a mut Asked, rest: Rest<'a>, client: &'a Rc<Client>) -> Answering<'a> {
-        Box::pin(self.respond(request, rest, client))
+        Answering::later(self.respond(request, rest, client))
     }
 }
 

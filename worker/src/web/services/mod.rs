@@ -22,7 +22,7 @@ mod websocket_proxy;
 
 pub use archive::{FETCHER, Order, run_fetcher};
 pub(crate) use router::Routes;
-pub(crate) use service::Service;
+pub(crate) use service::{Answering, Service};
 pub(crate) use websocket::Websocket;
 
 use crate::connect::Means;

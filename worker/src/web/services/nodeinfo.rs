@@ -11,7 +11,6 @@ use hyper::header::{ACCEPT, CACHE_CONTROL, VARY};
 use hyper::{Request, StatusCode};
 use jackfield_shared::config::{NodeinfoFormat, NodeinfoService};
 use jackfield_shared::status::Status;
-use std::future::ready;
 use std::rc::Rc;
 
 /// The service.
@@ -65,9 +64,9 @@ impl Nodeinfo {
 impl Service for Nodeinfo {
     fn answer<'a>(&'a self, request: &'a mut Asked, rest: Rest<'a>, client: &'a Rc<Client>) -> Answering<'a> {
         if rest.is_root() {
-            Box::pin(self.respond(request, client))
+            Answering::later(self.respond(request, client))
         } else {
-            Box::pin(ready(not_found(request.headers())))
+            Answering::Ready(not_found(request.headers()))
         }
     }
 }

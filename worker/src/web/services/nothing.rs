@@ -5,7 +5,6 @@ use crate::web::engine::answer::not_found;
 use crate::web::engine::client::Client;
 use crate::web::engine::path::Rest;
 use crate::web::engine::received::Asked;
-use std::future::ready;
 use std::rc::Rc;
 
 /// Answers 404.
@@ -14,6 +13,6 @@ pub(crate) struct Nothing;
 
 impl Service for Nothing {
     fn answer<'a>(&'a self, request: &'a mut Asked, _: Rest<'a>, _: &'a Rc<Client>) -> Answering<'a> {
-        Box::pin(ready(not_found(request.headers())))
+        Answering::Ready(not_found(request.headers()))
     }
 }

@@ -9,7 +9,6 @@ use crate::web::engine::received::Asked;
 use hyper::header::{HeaderValue, LOCATION};
 use hyper::{Response, StatusCode};
 use jackfield_shared::config::RedirectService;
-use std::future::ready;
 use std::rc::Rc;
 
 /// A redirect, ready to serve.
@@ -34,6 +33,6 @@ impl Redirect {
 
 impl Service for Redirect {
     fn answer<'a>(&'a self, _: &'a mut Asked, _: Rest<'a>, _: &'a Rc<Client>) -> Answering<'a> {
-        Box::pin(ready(self.respond()))
+        Answering::Ready(self.respond())
     }
 }

@@ -8,7 +8,6 @@ use crate::web::engine::path::Rest;
 use crate::web::engine::received::Asked;
 use jackfield_shared::tls;
 use std::collections::HashMap;
-use std::future::ready;
 use std::rc::Rc;
 
 /// Routes by the first segment of a path.
@@ -52,7 +51,7 @@ impl Service for Routes {
     fn answer<'a>(&'a self, request: &'a mut Asked, rest: Rest<'a>, client: &'a Rc<Client>) -> Answering<'a> {
         match self.find(rest) {
             Some((service, rest)) => service.answer(request, rest, client),
-            None => Box::pin(ready(not_found(request.headers()))),
+            None => Answering::Ready(not_found(request.headers())),
         }
     }
 
@@ -79,7 +78,7 @@ mod tests {
 
     impl Service for Named {
         fn answer<'a>(&'a self, request: &'a mut Asked, _: Rest<'a>, _: &'a Rc<Client>) -> Answering<'a> {
-            Box::pin(ready(not_found(request.headers())))
+            Answering::Ready(not_found(request.headers()))
         }
     }
 

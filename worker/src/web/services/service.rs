@@ -10,8 +10,18 @@ use std::fmt::Debug;
 use std::pin::Pin;
 use std::rc::Rc;
 
-/// An answer that is being made.
-pub(crate) type Answering<'a> = Pin<Box<dyn Future<Output = Answer> + 'a>>;
+/// An answer, or one that is being made. What is known at once costs no allocation.
+pub(crate) enum Answering<'a> {
+    Ready(Answer),
+    Later(Pin<Box<dyn Future<Output = Answer> + 'a>>),
+}
+
+impl<'a> Answering<'a> {
+    /// One that is being made.
+    pub(crate) fn later(answer: impl Future<Output = Answer> + 'a) -> Self {
+        Self::Later(Box::pin(answer))
+    }
+}
 
 /// A service at a path, ready to serve.
 pub(crate) trait Service: Debug {

@@ -20,7 +20,6 @@ use hyper::upgrade::OnUpgrade;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use jackfield_shared::config::{WebsocketOptions, WebsocketSection, WebsocketTestee};
-use std::future::ready;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
@@ -70,7 +69,7 @@ impl Websocket {
 
     /// Answers a handshake, and serves the connection in a task of its own from then on.
     fn respond(self: &Rc<Self>, request: &mut Asked, client: &Rc<Client>) -> Answer {
-        let agreed = match &self.speaks {
+        let mut agreed = match &self.speaks {
             // An echo speaks no subprotocol.
             Speaks::Echo => None,
             Speaks::Wamp(endpoint) => endpoint.handshake(request.headers()),
@@ -94,7 +93,7 @@ impl Websocket {
         let upgrade = hyper::upgrade::on(&mut *request);
         let (websocket, busy, client) = (Rc::clone(self), busy_of(request), Rc::clone(client));
         spawn_local(async move {
-            if let Err(e) = websocket.serve(upgrade, agreed, compression, &client).await {
+            if let Err(e) = websocket.serve(upgrade, &mut agreed, compression, &client).await {
                 debug!("{}: WebSocket: {e}", client.peer);
             }
             drop(busy);
@@ -105,7 +104,7 @@ impl Websocket {
     async fn serve(
         &self,
         upgrade: OnUpgrade,
-        agreed: Option<wamp::Handshake>,
+        agreed: &mut Option<wamp::Handshake>,
         compression: Option<Agreement>,
         client: &Client,
     ) -> io::Result<()> {
@@ -127,7 +126,7 @@ impl Websocket {
     async fn talk<S>(
         &self,
         stream: S,
-        agreed: Option<wamp::Handshake>,
+        agreed: &mut Option<wamp::Handshake>,
         compression: Option<Agreement>,
         client: &Client,
     ) -> io::Result<()>
@@ -137,19 +136,17 @@ impl Websocket {
         let (scratch, budget) = (&client.context.scratch, &client.context.budget);
         let debug = self.debug.then_some(client.peer);
         let terms = websocket::Terms { options: &self.options, compression, debug };
-        match (&self.speaks, agreed) {
-            (Speaks::Wamp(endpoint), Some(agreed)) => {
-                let mut peer = endpoint.open_websocket(agreed, client.who());
-                websocket::serve(stream, terms, &mut peer, &client.drain, scratch, budget).await
-            }
-            _ => websocket::serve(stream, terms, &mut Echo, &client.drain, scratch, budget).await,
+        if let (Speaks::Wamp(endpoint), Some(agreed)) = (&self.speaks, agreed.take()) {
+            let mut peer = endpoint.open_websocket(agreed, client.who());
+            return websocket::serve(stream, terms, &mut peer, &client.drain, scratch, budget).await;
         }
+        websocket::serve(stream, terms, &mut Echo, &client.drain, scratch, budget).await
     }
 }
 
 impl Service for Rc<Websocket> {
     fn answer<'a>(&'a self, request: &'a mut Asked, _: Rest<'a>, client: &'a Rc<Client>) -> Answering<'a> {
-        Box::pin(ready(self.respond(request, client)))
+        Answering::Ready(self.respond(request, client))
     }
 }
 

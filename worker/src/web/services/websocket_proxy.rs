@@ -163,7 +163,7 @@ impl WebsocketProxy {
 
 impl Service for Rc<WebsocketProxy> {
     fn answer<'a>(&'a self, request: &'a mut Asked, _: Rest<'a>, client: &'a Rc<Client>) -> Answering<'a> {
-        Box::pin(self.respond(request, client))
+        Answering::later(self.respond(request, client))
     }
 
     fn renew(&self, files: &Files) -> Result<(), String> {

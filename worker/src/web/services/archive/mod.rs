@@ -138,7 +138,7 @@ impl Archive {
 
 impl Service for Archive {
     fn answer<'a>(&'a self, request: &'a mut Asked, rest: Rest<'a>, client: &'a Rc<Client>) -> Answering<'a> {
-        Box::pin(self.find(request, rest, client))
+        Answering::later(self.find(request, rest, client))
     }
 }
 

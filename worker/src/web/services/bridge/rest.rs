@@ -149,7 +149,7 @@ impl Rest {
 
 impl Service for Rest {
     fn answer<'a>(&'a self, request: &'a mut Asked, _: Path<'a>, client: &'a Rc<Client>) -> Answering<'a> {
-        Box::pin(self.respond(request, client))
+        Answering::later(self.respond(request, client))
     }
 }
 

@@ -102,7 +102,7 @@ impl Webhook {
 
 impl Service for Webhook {
     fn answer<'a>(&'a self, request: &'a mut Asked, _: Rest<'a>, client: &'a Rc<Client>) -> Answering<'a> {
-        Box::pin(self.respond(request, client))
+        Answering::later(self.respond(request, client))
     }
 }
 

@@ -222,7 +222,7 @@ impl Cgi {
 
 impl Service for Cgi {
     fn answer<'a>(&'a self, request: &'a mut Asked, rest: Rest<'a>, client: &'a Rc<Client>) -> Answering<'a> {
-        Box::pin(self.respond(request, rest, client))
+        Answering::later(self.respond(request, rest, client))
     }
 }
 

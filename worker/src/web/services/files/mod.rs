@@ -28,7 +28,7 @@ use crate::web::engine::path::Rest;
 use crate::web::engine::received::Asked;
 use found::Found;
 use hyper::header::{CONTENT_ENCODING, HeaderValue, LOCATION, VARY};
-use hyper::{Request, StatusCode};
+use hyper::{HeaderMap, Method, Request, StatusCode};
 use jackfield_shared::config::{CacheTimeout, DEFAULT_CACHE_TIMEOUT, StaticOptions, StaticService};
 use jackfield_shared::ipc::FromWorker;
 use kept::KeptFiles;
@@ -84,6 +84,24 @@ impl Files {
             cache_control,
             options: config.options.clone(),
         })
+    }
+
+    /// Says that the process should be replaced, if so.
+    fn tell_outdated(&self, client: &Client) {
+        if let Some(reason) = self.root.outdated(&self.outdated) {
+            client.context.controller.send(FromWorker::Outdated { reason });
+        }
+    }
+
+    /// The answer by a file in memory, if there is no choice between forms of it: most requests.
+    fn at_once<B>(&self, request: &Request<B>, rest: Rest<'_>) -> Option<Answer> {
+        let is_plain = matches!(*request.method(), Method::GET | Method::HEAD) && !rest.is_directory();
+        if self.options.precompressed || !is_plain {
+            return None;
+        }
+        let path = rest.file()?;
+        let file = self.kept.get(&path)?;
+        Some(self.told(request.headers(), &path, file, None))
     }
 
     /// Answers a request for `rest`, the path below the service's own.
@@ -142,11 +160,15 @@ impl Files {
     }
 
     async fn file<B>(&self, request: &Request<B>, path: &Path, file: Found) -> Result<Answer, Answer> {
-        let asked = request.headers();
         let (file, coding) = match self.encoded(request, path).await? {
             Some((encoded, coding)) => (encoded, Some(coding)),
             None => (file, None),
         };
+        Ok(self.told(request.headers(), path, file, coding))
+    }
+
+    /// The answer by this file, which is in this coding.
+    fn told(&self, asked: &HeaderMap, path: &Path, file: Found, coding: Option<HeaderValue>) -> Answer {
         let kind = self.kinds.of(path);
         let is_page = ["text/html", "application/xhtml+xml"]
             .iter()
@@ -163,7 +185,7 @@ impl Files {
         {
             answer.headers_mut().insert(hyper::header::CACHE_CONTROL, cache_control.clone());
         }
-        Ok(answer)
+        answer
     }
 
     /// The same file, compressed, if it is there in a form that the client takes.
@@ -231,11 +253,13 @@ impl Files {
 
 impl Service for Files {
     fn answer<'a>(&'a self, request: &'a mut Asked, rest: Rest<'a>, client: &'a Rc<Client>) -> Answering<'a> {
-        Box::pin(async move {
+        if let Some(answer) = self.at_once(request, rest) {
+            self.tell_outdated(client);
+            return Answering::Ready(answer);
+        }
+        Answering::later(async move {
             let answer = self.respond(request, rest).await;
-            if let Some(reason) = self.root.outdated(&self.outdated) {
-                client.context.controller.send(FromWorker::Outdated { reason });
-            }
+            self.tell_outdated(client);
             answer
         })
     }

@@ -135,7 +135,7 @@ impl Proxy {
 
 impl Service for Proxy {
     fn answer<'a>(&'a self, request: &'a mut Asked, rest: Rest<'a>, client: &'a Rc<Client>) -> Answering<'a> {
-        Box::pin(self.carry(request, rest, client))
+        Answering::later(self.carry(request, rest, client))
     }
 
     fn renew(&self, files: &Files) -> Result<(), String> {

@@ -26,7 +26,6 @@ use jackfield_shared::config::UploadService;
 use progress::Progress;
 use refusal::Refusal;
 use rustix::io::Errno;
-use std::future::ready;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
@@ -143,9 +142,9 @@ impl Upload {
 impl Service for Upload {
     fn answer<'a>(&'a self, request: &'a mut Asked, rest: Rest<'a>, client: &'a Rc<Client>) -> Answering<'a> {
         if rest.is_root() {
-            Box::pin(self.respond(request, client))
+            Answering::later(self.respond(request, client))
         } else {
-            Box::pin(ready(not_found(request.headers())))
+            Answering::Ready(not_found(request.headers()))
         }
     }
 

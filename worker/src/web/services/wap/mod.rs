@@ -183,6 +183,6 @@ impl Wap {
 
 impl Service for Wap {
     fn answer<'a>(&'a self, request: &'a mut Asked, rest: Rest<'a>, client: &'a Rc<Client>) -> Answering<'a> {
-        Box::pin(self.respond(request, rest, client))
+        Answering::later(self.respond(request, rest, client))
     }
 }
