@@ -37,3 +37,7 @@ reference:
 # Reloads, restarts, kills and upgrades under load, in full.
 storm:
     tests/storm
+
+# The fuzz targets by another seed, for so many changes to their corpus each.
+fuzz SEED COUNT="100000":
+    JACKFIELD_FUZZ_SEED={{SEED}} JACKFIELD_FUZZ_COUNT={{COUNT}} cargo nextest run --workspace -E 'package(jackfield-fuzz)'

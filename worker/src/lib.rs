@@ -12,6 +12,8 @@ mod controller;
 mod drain;
 mod fields;
 mod front;
+#[doc(hidden)]
+pub mod fuzzing;
 mod launcher;
 mod link;
 mod log;

@@ -8,6 +8,7 @@ mod tor;
 mod unix;
 
 pub(crate) use error::ConnectError;
+pub(crate) use socks::fuzz as fuzz_socks;
 pub(crate) use unix::dial;
 
 use crate::net::proxy_protocol::{Header, encode};

@@ -127,6 +127,16 @@ fn push_text(to: &mut Vec<u8>, text: &str) -> Result<(), SocksError> {
     Ok(())
 }
 
+/// Whatever a proxy answers: it is connected, or there is an error for people.
+pub(crate) async fn fuzz(answers: &[u8]) {
+    for isolation in [None, Some(("user", "password"))] {
+        let mut stream = tokio::io::join(answers, tokio::io::sink());
+        if let Err(error) = connect(&mut stream, "a.onion", 80, isolation).await {
+            assert!(!error.to_string().is_empty());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

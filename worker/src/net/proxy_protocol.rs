@@ -201,6 +201,33 @@ impl Networks {
     }
 }
 
+/// Whatever comes: it is read in the same way in pieces, and what is understood can be written and read again.
+pub(crate) fn fuzz(bytes: &[u8]) {
+    for accept in [ProxyProtocolAccept::Auto, ProxyProtocolAccept::V1, ProxyProtocolAccept::V2] {
+        let whole = Parser::new(accept).feed(bytes);
+        let (mut parser, mut used) = (Parser::new(accept), 0);
+        let mut pieces = Ok((bytes.len(), None));
+        for byte in bytes.chunks(1) {
+            match parser.feed(byte) {
+                Ok((taken, None)) => used += taken,
+                Ok((taken, header)) => pieces = Ok((used + taken, header)),
+                Err(error) => pieces = Err(error),
+            }
+            if pieces != Ok((bytes.len(), None)) {
+                break;
+            }
+        }
+        assert_eq!(whole, pieces, "by {accept:?}");
+        let Ok((_, Some(header))) = whole else { continue };
+        for version in [ProxyProtocolSend::V1, ProxyProtocolSend::V2] {
+            let written = encode(version, header);
+            let read = Parser::new(ProxyProtocolAccept::Auto).feed(&written);
+            let Ok((length, Some(again))) = read else { panic!("{header:?} is not read again: {read:?}") };
+            assert_eq!((length, again.is_some()), (written.len(), header.is_some()));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,6 +11,7 @@ use crate::connect::{Connector, Means};
 use crate::controller::Controller;
 use crate::drain::Drain;
 pub(crate) use arti::embed;
+pub(crate) use control::fuzz as fuzz_control;
 use group::Group;
 use jackfield_shared::ipc::DaemonService;
 use jackfield_shared::tls::Files;

@@ -8,7 +8,7 @@ mod words;
 
 pub(crate) use connection::Control;
 pub(crate) use error::ControlError;
-pub(crate) use reply::Reply;
+pub(crate) use reply::{Reply, fuzz};
 pub(crate) use words::{value, words};
 
 use crate::net::stream::Stream;

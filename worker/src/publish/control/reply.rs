@@ -117,6 +117,31 @@ impl Decoder {
     }
 }
 
+/// Whatever comes: the same replies however it is cut, none of them empty, and words in each line.
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let replies = |size: usize| {
+        let (mut decoder, mut replies) = (Decoder::default(), Vec::new());
+        for piece in bytes.chunks(size) {
+            decoder.octets.extend_from_slice(piece);
+            loop {
+                match decoder.next() {
+                    Ok(Some(reply)) => replies.push(reply),
+                    Ok(None) => break,
+                    Err(error) => return (replies, Some(error)),
+                }
+            }
+        }
+        (replies, None)
+    };
+    let whole = replies(bytes.len().max(1));
+    assert_eq!(whole, replies(1));
+    for line in whole.0.iter().flat_map(|reply| &reply.lines) {
+        let words = super::words(&line.text);
+        assert!(words.len() <= line.text.len());
+    }
+    assert!(whole.0.iter().all(|reply| !reply.lines.is_empty()));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,6 +10,7 @@ pub(super) mod connection;
 pub(super) mod executor;
 pub(super) mod file;
 mod frames;
+mod fuzzing;
 pub(super) mod hop_by_hop;
 pub(super) mod local_redirect;
 pub(super) mod pages;
@@ -21,3 +22,5 @@ mod sendfile;
 mod streams;
 pub(super) mod upgrade;
 mod watched;
+
+pub(crate) use fuzzing::fuzz;

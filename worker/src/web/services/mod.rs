@@ -20,9 +20,11 @@ mod wap;
 mod websocket;
 mod websocket_proxy;
 
+pub(crate) use archive::fuzz as fuzz_zip;
 pub use archive::{FETCHER, Order, run_fetcher};
 pub(crate) use router::Routes;
 pub(crate) use service::{Answering, Service};
+pub(crate) use upload::fuzz as fuzz_form;
 pub(crate) use websocket::Websocket;
 
 use crate::connect::Means;

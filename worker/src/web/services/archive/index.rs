@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Write as _};
 use std::path::Path;
 use zip::{CompressionMethod, ZipArchive};
 
@@ -67,4 +67,17 @@ pub(super) fn read(path: &Path, file: &File) -> Result<(HashMap<String, Member>,
         members.insert(name.into_owned(), member);
     }
     Ok((members, others))
+}
+
+/// Whatever an archive holds: what is found in it lies in it.
+pub(crate) fn fuzz(bytes: &[u8]) {
+    use rustix::fs::{MemfdFlags, memfd_create};
+    let Ok(file) = memfd_create("archive", MemfdFlags::CLOEXEC).map(File::from) else { return };
+    if (&file).write_all(bytes).is_err() {
+        return;
+    }
+    let Ok((members, _)) = read(Path::new("archive"), &file) else { return };
+    for (name, member) in members {
+        assert!(member.start <= member.end && member.end <= bytes.len() as u64, "{name:?}: {member:?}");
+    }
 }

@@ -7,6 +7,7 @@ mod inflate;
 mod respond;
 
 pub use fetch::{FETCHER, Order, run as run_fetcher};
+pub(crate) use index::fuzz;
 
 use super::files::{Kinds, with_slash};
 use super::service::{Answering, Service};

@@ -166,6 +166,32 @@ fn parameter(mut rest: &str, wanted: &str) -> Option<String> {
     }
 }
 
+/// Whatever comes: the same fields however it is cut, and no byte of content that was not sent.
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let fields = |size: usize| {
+        let (mut fields, mut is_over) = (Vec::<(String, Vec<u8>)>::new(), false);
+        let Some(mut form) = Form::new("multipart/form-data; boundary=XX") else { return Err("no form") };
+        for piece in bytes.chunks(size) {
+            form.push(piece);
+            while let Some(event) = form.next()? {
+                match event {
+                    Event::Field(name) => fields.push((name, Vec::new())),
+                    Event::Octets(bytes) => {
+                        fields.last_mut().ok_or("content of no field")?.1.extend_from_slice(&bytes);
+                    }
+                    Event::End => is_over = true,
+                }
+            }
+        }
+        Ok((fields, is_over))
+    };
+    let whole = fields(bytes.len().max(1));
+    assert_eq!(whole, fields(1));
+    if let Ok((fields, _)) = whole {
+        assert!(fields.iter().map(|(_, content)| content.len()).sum::<usize>() <= bytes.len());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,6 +9,8 @@ mod refusal;
 mod store;
 mod sweep;
 
+pub(crate) use form::fuzz;
+
 use super::query::query;
 use super::service::{Answering, Service};
 use crate::drain::Drain;
