@@ -177,6 +177,10 @@ const fn mapped(address: IpAddr) -> Ipv6Addr {
     }
 }
 
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
 /// Networks whose word is taken.
 #[derive(Debug)]
 pub(crate) struct Networks(Vec<(IpAddr, u8)>);
@@ -223,7 +227,8 @@ pub(crate) fn fuzz(bytes: &[u8]) {
             let written = encode(version, header);
             let read = Parser::new(ProxyProtocolAccept::Auto).feed(&written);
             let Ok((length, Some(again))) = read else { panic!("{header:?} is not read again: {read:?}") };
-            assert_eq!((length, again.is_some()), (written.len(), header.is_some()));
+            let plain = |header: Header| header.map(|ends| [ends.from, ends.to].map(canonical));
+            assert_eq!((length, plain(again)), (written.len(), plain(header)));
         }
     }
 }
