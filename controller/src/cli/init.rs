@@ -34,7 +34,8 @@ fn default_template() -> &'static str {
 impl Init {
     pub(super) fn run(self, directory: &Directory) -> Result<(), Failure> {
         if self.list {
-            let line = |template: &Template| format!("{:12} {}\n", template.name, template.about);
+            let width = templates().iter().map(|template| template.name.len()).max().unwrap_or(0);
+            let line = |template: &Template| format!("{:width$}  {}\n", template.name, template.about);
             return print(&templates().iter().map(line).collect::<String>());
         }
         let Some(template) = templates().iter().find(|template| template.name == self.template) else {

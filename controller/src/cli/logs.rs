@@ -2,7 +2,7 @@
 
 use super::client::{carry_out, connect};
 use super::failure::Failure;
-use super::output::{print, remark, succeeded};
+use super::output::{count, print, remark, succeeded};
 use crate::control::{Filter, Request, Response};
 use crate::logs::{Format, parse_rfc3339};
 use crate::node::Directory;
@@ -20,7 +20,7 @@ pub(super) struct Logs {
     #[arg(short, long)]
     follow: bool,
     /// Only the newest N
-    #[arg(short = 'n', long, value_name = "N")]
+    #[arg(short = 'n', long, value_name = "N", value_parser = count)]
     lines: Option<usize>,
     /// Only records of this worker; may be given several times
     #[arg(long, value_name = "ID")]

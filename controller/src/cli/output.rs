@@ -29,6 +29,11 @@ pub(super) fn progress(text: &str) {
     }
 }
 
+/// Reads how many of something are wanted.
+pub(super) fn count(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| "expected a whole number".into())
+}
+
 /// Says something that is no result.
 pub(super) fn remark(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");

@@ -2,7 +2,7 @@
 
 use super::client;
 use super::failure::Failure;
-use super::output::print;
+use super::output::{count, print};
 use super::table::{Table, duration, octets};
 use crate::node::Directory;
 use clap::Args;
@@ -19,8 +19,8 @@ pub(super) struct Top {
     #[arg(short, long, value_name = "S", default_value = "1", value_parser = seconds)]
     interval: Duration,
     /// End after so many looks
-    #[arg(short = 'n', long, value_name = "N")]
-    count: Option<u64>,
+    #[arg(short = 'n', long, value_name = "N", value_parser = count)]
+    count: Option<usize>,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

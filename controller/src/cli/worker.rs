@@ -41,9 +41,14 @@ enum Command {
         #[arg(value_name = "ID")]
         id: String,
         /// The number of processes
-        #[arg(value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+        #[arg(value_name = "N", value_parser = processes)]
         processes: u16,
     },
+}
+
+fn processes(text: &str) -> Result<u16, String> {
+    let number = text.parse().ok().filter(|number| (1..=1024).contains(number));
+    number.ok_or_else(|| "expected a whole number from 1 to 1024".into())
 }
 
 #[derive(Debug, Args)]

@@ -36,7 +36,7 @@ pub(super) fn banner(info: &NodeInfo, node: &config::Node, endpoints: &[&Bound],
 fn headline(transport: &Transport) -> String {
     let name = transport.kind.name();
     match &transport.kind {
-        TransportKind::StreamTestee(_) => format!("{name}: sends every octet back"),
+        TransportKind::StreamTestee(_) => format!("{name}: sends every byte back"),
         TransportKind::StreamRelay(relay) => format!("{name} to {} backends", relay.backends.len()),
         _ => name.to_owned(),
     }
