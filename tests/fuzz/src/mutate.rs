@@ -12,7 +12,7 @@ impl Random {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -21,7 +21,7 @@ impl Random {
 
     /// The next number, below `end`; 0 if that is 0.
     pub fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % end.max(1) as u64).unwrap_or_default()
+        usize::try_from(self.number() % end.max(1) as u64).unwrap_or_default()
     }
 }
 
@@ -38,7 +38,7 @@ pub fn mutate(bytes: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
         let end = at + random.below((len - at).min(64) + 1);
         match random.below(8) {
             0 if at < len => bytes[at] ^= 1 << random.below(8),
-            1 if at < len => bytes[at] = random.next() as u8,
+            1 if at < len => bytes[at] = random.number() as u8,
             2 => drop(bytes.drain(at..end)),
             3 => bytes.truncate(at),
             4 => {
@@ -52,7 +52,7 @@ pub fn mutate(bytes: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
                 let piece = &other[from..from + random.below((other.len() - from).min(64) + 1)];
                 bytes.splice(at..at, piece.iter().copied());
             }
-            _ => bytes.insert(at, random.next() as u8),
+            _ => bytes.insert(at, random.number() as u8),
         }
     }
     bytes
