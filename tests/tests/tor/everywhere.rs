@@ -1,8 +1,9 @@
 //! One universal transport on every kind of endpoint at once, and one client of each kind on each of them.
 
-use super::{ADDR, endpoint, start, start_relay, through_tor};
+use super::{ADDR, endpoint, start, start_relay, stream_through_tor, through_tor};
 use jackfield_tests::{
-    Authority, Node, TempDir, TorNetwork, Wish, argument, chromium_with, example, python, screenshot, until,
+    Authority, DEADLINE, Node, TempDir, TorNetwork, Wish, argument, chromium_with, example, python,
+    screenshot, until,
 };
 use serde_json::{Value, json};
 
@@ -124,6 +125,48 @@ pub(crate) fn a_site_has_two_addresses(network: &TorNetwork) {
             chromium_with(&url, &screenshot(picture), args).contains(said).then_some(())
         });
     }
+    node.stop();
+}
+
+/// The example of a realm at an onion address: our own command joins it through Tor, and a client that knows nothing of Tor
+/// through a relay.
+pub(crate) fn a_realm_has_an_onion_address(network: &TorNetwork) {
+    let dir = example("wamp-onion");
+    let config = dir.path().join(".jackfield/config.yaml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let text = text.replace("uri: com.example.", "uri: com.");
+    std::fs::write(&config, format!("{text}controller: {}\n", json!({"tor": network.arti}))).unwrap();
+    let node = Node::launch(dir, *ADDR, &[], &[("HOST", &ADDR.to_string())]);
+    let status = node.until_within(4 * DEADLINE, "the onion address", |status| {
+        endpoint(status, "onion")["state"] == "published"
+    });
+    let address = endpoint(&status, "onion")["onion"].as_str().unwrap();
+    let onion = address.strip_suffix(":80").unwrap();
+    // A directory that is asked first may not have the descriptor yet.
+    drop(stream_through_tor(&network.client, address));
+    let socks = network.client.socks_port.to_string();
+    let (websocket, rawsocket) = (format!("ws://{onion}/ws"), format!("rs://{address}"));
+    let through_tor = ["--tor", &socks];
+    let subscribe = ["wamp", "subscribe", "com.example.topic", "--url", &websocket];
+    let subscriber = node.background(&[&subscribe[..], &through_tor].concat());
+    let publish = ["wamp", "publish", "com.example.topic", "hello", "--url", &rawsocket];
+    until("an event through Tor", || {
+        let published = node.run(&[&publish[..], &through_tor].concat());
+        assert!(published.status.success(), "{}", String::from_utf8_lossy(&published.stderr));
+        subscriber.out.all().iter().any(|line| line.contains("hello")).then_some(())
+    });
+    let backend =
+        json!({"type": "tor", "host": onion, "port": 80, "tor_socks_port": network.client.socks_port});
+    let transport = json!({"type": "stream.relay", "backends": [backend],
+                           "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8080}});
+    let config = json!({"version": 2, "workers": [{"type": "router", "transports": [transport]}]});
+    let relay = start_relay(&config.to_string());
+    let clients = [format!("ws://{}:8080/ws", relay.addr), format!("rs://{}:8080", relay.addr)];
+    for url in clients {
+        let said = python("wamp_peer.py", &[&url, "cbor", "realm1"]);
+        assert!(said.starts_with("ok"), "{url}: {said}");
+    }
+    relay.stop();
     node.stop();
 }
 

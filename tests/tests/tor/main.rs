@@ -24,6 +24,7 @@ fn onion_services() {
     arti::all(&network);
     everywhere::one_transport_on_every_endpoint(&network);
     everywhere::a_site_has_two_addresses(&network);
+    everywhere::a_realm_has_an_onion_address(&network);
     arti::the_network_is_lost(network);
 }
 
