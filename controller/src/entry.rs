@@ -7,7 +7,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::fs::{DirBuilder, File};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
@@ -155,6 +155,30 @@ pub(crate) fn private_directory(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)?;
     let directory = Entry::at(path)?.open(OFlags::RDONLY | OFlags::DIRECTORY, 0)?;
     Ok(fchmod(&directory, Mode::from_raw_mode(0o700))?)
+}
+
+/// Writes a new file that only its owner may read: one of another name, which then gets its own, so that nobody ever sees
+/// half of it.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let entry = Entry::at(path)?;
+    let own = path.file_name().unwrap_or_default();
+    let mut name = own.to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let temporary = entry.beside(name)?;
+    let _ = temporary.remove(); // of a process that had the same id and was killed here
+    let renamed = write(&temporary, bytes).and_then(|()| temporary.rename(own));
+    if renamed.is_err() {
+        let _ = temporary.remove();
+    }
+    renamed?;
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(directory).and_then(|directory| directory.sync_all())
+}
+
+fn write(entry: &Entry, bytes: &[u8]) -> io::Result<()> {
+    let mut file = entry.open(OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL, 0o600)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 #[cfg(test)]

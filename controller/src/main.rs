@@ -13,6 +13,7 @@ mod logs;
 mod lookup;
 mod names;
 mod node;
+mod node_key;
 mod onion;
 mod python;
 mod sockets;

@@ -15,7 +15,7 @@ pub(crate) struct Context {
     /// Who knows of the other processes.
     pub(crate) controller: Rc<Controller>,
     /// The buffer everybody reads into.
-    pub(crate) scratch: Scratch,
+    pub(crate) scratch: Rc<Scratch>,
     /// Bounds what is kept of messages.
     pub(crate) budget: Rc<Budget>,
     /// Which connections of its own come through which relays.

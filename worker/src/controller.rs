@@ -133,7 +133,14 @@ mod tests {
             uptime_s: 1.0,
             generation: 1,
         };
-        Status { node, workers: vec![], endpoints: vec![], logs: Logs::default(), realms: vec![] }
+        Status {
+            node,
+            workers: vec![],
+            endpoints: vec![],
+            logs: Logs::default(),
+            realms: vec![],
+            connections: vec![],
+        }
     }
 
     fn start() -> (Rc<Controller>, mpsc::Sender<Queued>, Outbox) {

@@ -22,6 +22,7 @@ mod mqtt;
 mod net;
 mod offers;
 mod process;
+mod proxy;
 mod publish;
 mod rawsocket;
 mod sandbox;

@@ -206,7 +206,8 @@ impl Life {
         self.log.tell_missing();
         let listeners = self.serving.as_ref().map_or_else(Vec::new, Serving::counters);
         let realms = self.serving.as_ref().map_or_else(Vec::new, Serving::realms);
-        Counters { listeners, logs_dropped: self.log.dropped(), realms }
+        let connections = self.serving.as_ref().map_or_else(Vec::new, Serving::connections);
+        Counters { listeners, logs_dropped: self.log.dropped(), realms, connections }
     }
 
     /// Completes when the process has done its work, or can't do it any longer. May be dropped and called again.

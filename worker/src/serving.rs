@@ -16,15 +16,16 @@ use crate::net::listener::Listener;
 use crate::net::pressure::Pressure;
 use crate::net::stream::Peer;
 use crate::offers::Offers;
+use crate::proxy::{self, Routes};
 use crate::publish::{embed, publish};
 use crate::tls::Tickets;
 use crate::transport::{self, Service};
 use crate::wamp::{self, Turn};
-use jackfield_shared::config::{ListeningEndpoint, Transport};
+use jackfield_shared::config::{ListeningEndpoint, Transport, WorkerKind};
 use jackfield_shared::ipc::{
     ArtiPlan, Counters, DaemonService, FromWorker, ListenerCounters, Part, Plan, Slot,
 };
-use jackfield_shared::status::RealmCounters;
+use jackfield_shared::status::{ConnectionCounters, RealmCounters};
 use jackfield_shared::tls::{Files, TicketKeys};
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -47,6 +48,8 @@ pub(crate) struct Serving {
     transports: HashMap<String, Prepared>,
     /// Routes WAMP, if the worker has realms.
     wamp: Option<Rc<wamp::Router>>,
+    /// Where the sessions of its clients go, in a proxy worker.
+    routes: Option<Rc<Routes>>,
     /// When it may.
     turn: Rc<Turn>,
     /// The realms of the worker, where this process has them and no clients.
@@ -106,13 +109,24 @@ impl Serving {
             }
         }
         let arti = if plan.arti { sockets.pop().map(Rc::new) } else { None };
-        let wamp = if realms.is_some() { None } else { wamp::router(&plan.worker, &plan.node, edge)? };
-        let means = Means { files: &plan.tls_files, arti: arti.as_ref(), wamp: wamp.as_ref() };
+        let (scratch, budget) = (Rc::new(Scratch::new()), Budget::new(plan.worker.max_buffered_size()));
+        let means = Means { files: &plan.tls_files, arti: arti.as_ref(), wamp: None };
+        let (wamp, routes) = match &plan.worker.kind {
+            WorkerKind::Proxy(proxy) => {
+                let (node, key) = (&plan.node, plan.node_key.as_ref());
+                let setting = proxy::Setting { node, key, means, scratch: &scratch, budget: &budget };
+                let (router, routes) = proxy::router(&plan.worker, proxy, setting)?;
+                (Some(router), Some(routes))
+            }
+            _ if realms.is_some() => (None, None),
+            _ => (wamp::router(&plan.worker, &plan.node, edge)?, None),
+        };
+        let means = Means { wamp: wamp.as_ref(), ..means };
         let context = Rc::new(Context {
             offers: Offers::of(&plan.worker),
             controller: Rc::clone(controller),
-            scratch: Scratch::new(),
-            budget: Budget::new(plan.worker.max_buffered_size()),
+            scratch,
+            budget,
             chains: Chains::default(),
             launcher,
         });
@@ -136,6 +150,7 @@ impl Serving {
             pressure: Rc::new(Pressure::new()),
             transports,
             wamp,
+            routes,
             turn,
             realms,
             link,
@@ -264,6 +279,14 @@ impl Serving {
                 error!("transport \"{}\": {e}; new connections are made as before", transport.id);
             }
         }
+        if let Some(Err(e)) = self.routes.as_ref().map(|routes| routes.renew(files)) {
+            error!("{e}; new connections are made as before");
+        }
+    }
+
+    /// What was counted so far, for each connection of a proxy worker.
+    pub(crate) fn connections(&self) -> Vec<ConnectionCounters> {
+        self.routes.as_ref().map(|routes| routes.counters()).unwrap_or_default()
     }
 
     /// Seals session tickets with these keys from now on.
@@ -302,6 +325,7 @@ impl Serving {
             pressure: Rc::new(Pressure::new()),
             transports: HashMap::new(),
             wamp: None,
+            routes: None,
             turn: Turn::new(None),
             realms: None,
             link: None,
@@ -362,7 +386,7 @@ async fn serve(
     let accepted = move |stream, peer, open: Open| {
         // The controller knows by this that the process is of use, should it end soon.
         if !has_worked.replace(true) {
-            let counters = Counters { listeners: vec![open.counters()], logs_dropped: 0, realms: Vec::new() };
+            let counters = Counters { listeners: vec![open.counters()], ..Counters::default() };
             context.controller.send(FromWorker::Pong { seq: 0, counters });
         }
         let peer = if is_onion { Peer::Onion } else { peer };

@@ -150,6 +150,22 @@ fn table(status: &status::Status) -> String {
             }
         }
     }
+    if !status.connections.is_empty() {
+        let mut table =
+            Table::new(["CONNECTION", "WORKER", "TO", "SESSIONS", "JOINED", "FAILED", "LAST ERROR"]);
+        for status::Connection { worker, told } in &status.connections {
+            table.row([
+                told.name.clone(),
+                worker.clone(),
+                told.to.clone(),
+                told.sessions.to_string(),
+                told.joined.to_string(),
+                told.failed.to_string(),
+                told.last_error.clone().unwrap_or_default(),
+            ]);
+        }
+        text += &format!("\n{}", table.render());
+    }
     for sink in &status.logs.sinks {
         if let Some(trouble) = &sink.trouble {
             let (kind, target, waiting) = (&sink.kind, &sink.target, sink.waiting);

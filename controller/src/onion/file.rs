@@ -1,11 +1,11 @@
 //! The file a key is kept in.
 
 use super::key::{Key, KeyError};
-use crate::entry::Entry;
+use crate::entry::{Entry, write_private};
 use jackfield_shared::config::Severity;
 use rustix::fs::OFlags;
 use std::fs::{DirBuilder, File};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
@@ -89,33 +89,15 @@ fn mode(path: &Path, file: &File) -> Result<u32, FileError> {
     Ok(metadata.mode() & 0o777)
 }
 
-/// Writes a file of another name and then gives it its own: nobody ever sees half a key.
+/// Makes a new key.
 fn create(path: &Path) -> Result<Loaded, FileError> {
     let key = Key::generate()?;
     let failed = |source| FileError::Write { path: path.into(), source };
     if let Some(above) = path.parent().filter(|above| !above.as_os_str().is_empty() && !above.exists()) {
         DirBuilder::new().recursive(true).mode(0o700).create(above).map_err(failed)?;
     }
-    let entry = Entry::at(path).map_err(failed)?;
-    let own = path.file_name().unwrap_or_default();
-    let mut name = own.to_owned();
-    name.push(format!(".{}.new", std::process::id()));
-    let temporary = entry.beside(name).map_err(failed)?;
-    let _ = temporary.remove(); // of a process that had the same id and was killed here
-    let renamed = write(&temporary, key.to_file().0.as_bytes()).and_then(|()| temporary.rename(own));
-    if renamed.is_err() {
-        let _ = temporary.remove();
-    }
-    renamed.map_err(failed)?;
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)?;
+    write_private(path, key.to_file().0.as_bytes()).map_err(failed)?;
     Ok(Loaded { key, is_new: true })
-}
-
-fn write(entry: &Entry, octets: &[u8]) -> io::Result<()> {
-    let mut file = entry.open(OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL, 0o600)?;
-    file.write_all(octets)?;
-    file.sync_all()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::setup::{Machine, arti as set_up_arti, publisher, worker as set_up};
 use super::worker::{Work, Worker};
 use crate::entry::private_directory;
 use crate::node::{Configuration, RUN};
+use crate::node_key;
 use crate::onion::{self, Order};
 use crate::python::wait_for_authenticators;
 use crate::sockets::{Adjustment, ArtiSocket, BindError, Binder, Bound, Given, Wanted};
@@ -164,6 +165,7 @@ impl Assembler<'_> {
             let accounts = &self.configuration.names.accounts;
             match set_up(own, self.setting.base, self.setting.machine, accounts) {
                 Ok((mut worker, host)) => {
+                    self.take_key(&mut worker, &path);
                     self.keep_scale(&mut worker, config);
                     worker.tls_files = worker.tls_files_of(&self.configuration.tls.files);
                     workers.push((path.clone(), worker));
@@ -173,6 +175,16 @@ impl Assembler<'_> {
             }
         }
         workers
+    }
+
+    /// Gives the node's key to a worker that proves by it whose it is.
+    fn take_key(&mut self, worker: &mut Worker, path: &ConfigPath) {
+        let id = self.configuration.loaded.node.as_ref().and_then(|node| node.controller.id.as_deref());
+        let Some(proxy) = worker.proxy() else { return };
+        match node_key::load(proxy, self.setting.base, id, &mut self.remarks) {
+            Ok(key) => worker.node_key = key,
+            Err(e) => self.failed(&path.key("connections"), e),
+        }
     }
 
     /// A number of processes that somebody has asked for holds until the configuration says another one.

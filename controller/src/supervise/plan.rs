@@ -165,6 +165,7 @@ impl Supervisor {
         let mut next = Worker::new(worker.work.clone(), worker.launch.clone(), processes);
         next.scaled = u16::try_from(processes).ok().filter(|_| configured != processes);
         next.tls_files = worker.tls_files.clone();
+        next.node_key = worker.node_key.clone();
         next.arti = worker.arti.clone();
         next.has_realm_process = worker.has_realm_process;
         let run_dir = self.node.origin.base.join(RUN);

@@ -34,6 +34,11 @@ impl Supervisor {
                 .collect(),
             logs: Logs { dropped, sinks: self.hub.sinks() },
             realms: self.fleet.serving().flat_map(|(_, worker)| self.realms_status(worker)).collect(),
+            connections: self
+                .fleet
+                .serving()
+                .flat_map(|(_, worker)| self.connections_status(worker))
+                .collect(),
         }
     }
 
@@ -117,6 +122,21 @@ impl Supervisor {
             }
         }
         realms
+    }
+
+    /// The connections of a proxy worker, as its processes have told.
+    fn connections_status(&self, worker: &Known) -> Vec<status::Connection> {
+        let current = worker.slots().iter().filter_map(Slot::current);
+        let told = current.filter_map(|process| self.processes.get(&process.id()));
+        let mut connections: Vec<status::Connection> = Vec::new();
+        for counters in told.flat_map(|process| &process.counters.connections) {
+            match connections.iter_mut().find(|connection| connection.told.name == counters.name) {
+                Some(connection) => connection.told += counters.clone(),
+                None => connections
+                    .push(status::Connection { worker: worker.spec().id.clone(), told: counters.clone() }),
+            }
+        }
+        connections
     }
 
     /// The part in routing of the processes in a slot, and the realms that they route.

@@ -3,6 +3,7 @@
 use super::setup::{Machine, worker as set_up};
 use crate::accounts::Accounts;
 use crate::node::RUN;
+use crate::node_key;
 use jackfield_shared::config::{
     Endpoint, ListeningEndpoint, Node, Path, Sink, Worker, WorkerKind, endpoints_of_node,
 };
@@ -26,15 +27,18 @@ pub(crate) fn review(node: &Node, base: &FsPath, accounts: &Accounts) -> Vec<(Pa
         if let Err((key, reason)) = set_up(worker.clone(), base, &machine, accounts) {
             wrong.push((at.key(key), reason));
         }
-        wrong.extend(of_worker(worker, &at));
+        wrong.extend(of_worker(worker, &at, base));
     }
     wrong.extend(of_sinks(node, base));
     wrong.extend(of_sockets(node, base));
     wrong
 }
 
-fn of_worker(worker: &Worker, at: &Path) -> Vec<(Path, String)> {
+fn of_worker(worker: &Worker, at: &Path, base: &FsPath) -> Vec<(Path, String)> {
     let mut wrong = Vec::new();
+    if let WorkerKind::Proxy(proxy) = &worker.kind {
+        wrong.extend(node_key::review(proxy, base).map(|text| (at.key("connections"), text)));
+    }
     if let Some(wanted) = worker.common.limits.nofile
         && let Some(most) = most_open_files().filter(|most| wanted > *most)
     {

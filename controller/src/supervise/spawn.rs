@@ -136,6 +136,7 @@ impl Supervisor {
             slots,
             hold,
             tls_files: worker.tls_files.clone(),
+            node_key: worker.node_key.clone(),
             ticket_keys: worker.ticket_keys.clone(),
         };
         sockets.extend(arti.into_iter().chain(link).chain(turn));

@@ -4,7 +4,7 @@ use super::launch::Launch;
 use super::process::Process;
 use crate::sockets::{ArtiSocket, Bound, LinkSocket};
 use jackfield_shared::config;
-use jackfield_shared::ipc::{DaemonService, OnionService};
+use jackfield_shared::ipc::{DaemonService, NodeKey, OnionService};
 use jackfield_shared::status::Connections;
 use jackfield_shared::tls::{Files, TicketKeys};
 use serde::{Deserialize, Serialize};
@@ -107,6 +107,8 @@ pub(crate) struct Worker {
     pub watch: Option<Task>,
     /// The files that its TLS sections name.
     pub tls_files: Files,
+    /// By which its processes prove whose they are, if they have to.
+    pub node_key: Option<NodeKey>,
     /// Where the node's Arti answers: accepted from by Arti itself, connected to by the others that have it.
     pub arti: Option<Rc<ArtiSocket>>,
     /// What its processes seal session tickets with; absent where none has TLS.
@@ -129,6 +131,7 @@ impl Worker {
             scaled: None,
             watch: None,
             tls_files: Files::default(),
+            node_key: None,
             arti: None,
             ticket_keys: None,
             ended: HashMap::new(),
@@ -186,6 +189,13 @@ impl Worker {
             Work::Guest(guest) => guest.program.listeners(),
             Work::Publish(_) | Work::Arti(_) | Work::Gone(_) => Vec::new(),
         }
+    }
+
+    /// Its configuration, if it is a proxy worker.
+    pub(crate) fn proxy(&self) -> Option<&config::Proxy> {
+        let Work::Serve(worker) = &self.work else { return None };
+        let config::WorkerKind::Proxy(proxy) = &worker.kind else { return None };
+        Some(proxy)
     }
 
     /// Names of the realms that it routes.

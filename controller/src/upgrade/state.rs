@@ -4,7 +4,7 @@
 use super::image::Identity;
 use crate::logs::LogState;
 use crate::node::ConfigurationState;
-use jackfield_shared::ipc::{self, Counters, Publication, ToWorker};
+use jackfield_shared::ipc::{self, Counters, NodeKey, Publication, ToWorker};
 use jackfield_shared::status::{Connections, Exit, State as Life};
 use jackfield_shared::tls::{Files, TicketKeys};
 use serde::{Deserialize, Serialize};
@@ -122,6 +122,9 @@ pub(crate) struct WorkerState {
     pub has_arti: bool,
     pub generation: u64,
     pub ticket_keys: Option<TicketKeys>,
+    /// By which its processes prove whose they are.
+    #[serde(default)]
+    pub node_key: Option<NodeKey>,
     pub ended: HashMap<String, Connections>,
     pub ended_dropped: u64,
     /// What its processes do, and how they are started, as the image that has begun understands it.
@@ -234,6 +237,7 @@ impl State {
         self.log.left.clear();
         for worker in &mut self.workers {
             worker.ticket_keys = None;
+            worker.node_key = None;
             worker.exact = serde_json::Value::Null;
             for (_, process) in worker.slots.iter_mut().flat_map(|slot| &mut slot.processes) {
                 process.messages.clear();

@@ -54,6 +54,10 @@ pub fn endpoints<'a>(worker: &'a Worker, at: &Path) -> Vec<(Path, Endpoint<'a>)>
             (at, Endpoint::Listening(&socket.endpoint, None))
         }));
     }
+    if let WorkerKind::Proxy(proxy) = &worker.kind {
+        let endpoints = proxy.endpoints(at).into_iter();
+        found.extend(endpoints.map(|(at, endpoint)| (at, Endpoint::Connecting(endpoint))));
+    }
     if let WorkerKind::Container(container) = &worker.kind {
         let components = container.components.iter().enumerate();
         found.extend(components.map(|(index, component)| {

@@ -7,10 +7,13 @@ use super::endpoint::{ConnectingEndpoint, ListeningEndpoint};
 use super::node::Node;
 use super::service::{PathService, UploadService};
 use super::transport::{
-    MqttSection, PayloadMapping, RawsocketSection, Serializer, Transport, TransportKind, Universal, Web,
-    WebsocketPath, WebsocketSection,
+    ConnectingTransport, MqttSection, PayloadMapping, RawsocketSection, Serializer, Transport, TransportKind,
+    Universal, Web, WebsocketPath, WebsocketSection,
 };
-use super::wamp::{Auth, CryptosignAuth, CryptosignStatic, Realm, RouterComponent};
+use super::wamp::{
+    Auth, CryptosignAuth, CryptosignStatic, Realm, RouterComponent, ScramAuth, TicketAuth, TlsAuth,
+    WampcraAuth,
+};
 use super::worker::{Container, Processes, Proxy, Router, Worker, WorkerKind};
 
 /// One remark: a feature that is not built, or a warning that depends on that.
@@ -18,7 +21,7 @@ pub(super) type Remark = (Severity, Path, String);
 
 /// What there is to say about `node` for that reason.
 pub(super) fn remarks(node: &Node) -> Vec<Remark> {
-    let mut remarks = Remarks { found: Vec::new(), has_several: false };
+    let mut remarks = Remarks { found: Vec::new(), has_several: false, is_proxy: false };
     let root = Path::default();
     remarks.controller(&node.controller, &root.key("controller"));
     for (index, worker) in node.workers.iter().enumerate().filter(|(_, worker)| !worker.disabled()) {
@@ -31,6 +34,8 @@ struct Remarks {
     found: Vec<Remark>,
     /// Whether the worker that is looked at has more than one process, or may have.
     has_several: bool,
+    /// Whether it is a proxy worker.
+    is_proxy: bool,
 }
 
 impl Remarks {
@@ -51,6 +56,7 @@ impl Remarks {
 
     fn worker(&mut self, worker: &Worker, at: &Path) {
         self.has_several = worker.common.processes != Processes::Count(1);
+        self.is_proxy = matches!(worker.kind, WorkerKind::Proxy(_));
         match &worker.kind {
             WorkerKind::Router(router) => {
                 self.router(router, at);
@@ -104,14 +110,30 @@ impl Remarks {
     }
 
     fn proxy(&mut self, proxy: &Proxy, at: &Path) {
-        let message = "passing WAMP on to routers is not built yet";
-        self.missing_if(!proxy.connections.is_empty(), at.key("connections"), message);
-        self.missing_if(!proxy.routes.is_empty(), at.key("routes"), message);
+        for (name, connection) in &proxy.connections {
+            let at = at.key("connections").key(name).key("transport");
+            match &connection.transport {
+                ConnectingTransport::Websocket(transport) => {
+                    self.wamp(transport.serializers.as_deref(), None, &at);
+                }
+                ConnectingTransport::Rawsocket(transport) => {
+                    let message = "is not spoken; \"json\", \"msgpack\" and \"cbor\" are";
+                    self.missing_if(!transport.serializer.is_spoken(), at.key("serializer"), message);
+                }
+            }
+            self.connecting(connection.transport.endpoint(), &at.key("endpoint"));
+        }
         for (index, transport) in proxy.transports.iter().enumerate() {
             let at = at.key("transports").index(index);
-            self.missing_if(transport.kind.kind().speaks_wamp(), at.key("type"), message);
             self.transport(transport, &at);
         }
+    }
+
+    /// What is Python runs beside routers.
+    fn python(&mut self, at: Path) {
+        let message =
+            "what is Python in a transport of a proxy worker is not built; a router worker can have it";
+        self.missing_if(self.is_proxy, at, message);
     }
 
     fn transport(&mut self, transport: &Transport, at: &Path) {
@@ -165,7 +187,7 @@ impl Remarks {
 
     fn wamp(&mut self, serializers: Option<&[Serializer]>, auth: Option<&Auth>, at: &Path) {
         let serializers = serializers.unwrap_or_default();
-        let unspoken = |one: &Serializer| matches!(one, Serializer::Ubjson | Serializer::Flatbuffers);
+        let unspoken = |one: &Serializer| !one.is_spoken();
         for (index, serializer) in serializers.iter().enumerate().filter(|(_, one)| unspoken(one)) {
             let at = at.key("serializers").index(index);
             let message =
@@ -177,6 +199,16 @@ impl Remarks {
             }
         }
         let Some(auth) = auth else { return };
+        let functions = [
+            ("ticket", matches!(auth.ticket, Some(TicketAuth::Function(_)))),
+            ("wampcra", matches!(auth.wampcra, Some(WampcraAuth::Function(_)))),
+            ("scram", matches!(auth.scram, Some(ScramAuth::Function(_)))),
+            ("cryptosign", matches!(auth.cryptosign, Some(CryptosignAuth::Function(_)))),
+            ("tls", matches!(auth.tls, Some(TlsAuth::Function(_)))),
+        ];
+        for (method, _) in functions.into_iter().filter(|(_, is_function)| *is_function) {
+            self.python(at.key("auth").key(method).key("type"));
+        }
         if let Some(CryptosignAuth::Static(CryptosignStatic { trustroots: Some(_), .. })) = &auth.cryptosign {
             self.missing(at.key("auth").key("cryptosign").key("trustroots"), "trust roots are not built yet");
         }
@@ -221,8 +253,6 @@ impl Remarks {
             | PathService::Reverseproxy(_)
             | PathService::WebsocketReverseproxy(_)
             | PathService::WebsocketTestee(_)
-            | PathService::Wsgi(_)
-            | PathService::Resource(_)
             | PathService::Publisher(_)
             | PathService::Caller(_)
             | PathService::Webhook(_) => {}
@@ -232,6 +262,7 @@ impl Remarks {
                 self.missing_if(self.has_several, kind, message);
                 self.wamp(service.serializers.as_deref(), service.auth.as_ref(), at);
             }
+            PathService::Wsgi(_) | PathService::Resource(_) => self.python(kind),
             PathService::Upload(upload) => self.upload(upload, at),
             PathService::Path(nested) => {
                 for (path, service) in &nested.paths {

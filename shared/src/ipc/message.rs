@@ -2,7 +2,7 @@
 
 use crate::config::{self, ConnectingEndpoint, Secret};
 use crate::log::{Level, Record};
-use crate::status::{Connections, EndpointState, RealmCounters, Status};
+use crate::status::{ConnectionCounters, Connections, EndpointState, RealmCounters, Status};
 use crate::tls::{Files, TicketKeys};
 use serde::{Deserialize, Serialize};
 
@@ -120,6 +120,9 @@ pub struct Plan {
     pub hold: bool,
     /// The files that TLS sections of the configuration name.
     pub tls_files: Files,
+    /// By which the node proves who it is, where the worker has to.
+    #[serde(default)]
+    pub node_key: Option<NodeKey>,
     /// The keys of session tickets; absent where no transport of the worker has TLS.
     pub ticket_keys: Option<TicketKeys>,
     /// Whether one more descriptor comes after those of the slots: it names (O_PATH of open(2)) the Unix socket at which
@@ -132,6 +135,15 @@ pub struct Plan {
     /// Its part in routing WAMP. Where it is not all of it, one more descriptor comes before that of `turn`.
     #[serde(default)]
     pub part: Part,
+}
+
+/// By which a node proves to routers elsewhere who it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeKey {
+    /// Its name there; absent: it is known by the key alone.
+    pub authid: Option<String>,
+    /// The private key of Ed25519, 32 bytes in hexadecimal.
+    pub private: Secret,
 }
 
 /// A process's part in routing the realms of its worker.
@@ -252,6 +264,9 @@ pub struct Counters {
     /// One entry for each realm that the process routes.
     #[serde(default)]
     pub realms: Vec<RealmCounters>,
+    /// One entry for each connection of a proxy worker.
+    #[serde(default)]
+    pub connections: Vec<ConnectionCounters>,
 }
 
 /// What was counted on the listeners of one transport.

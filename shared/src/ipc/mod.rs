@@ -14,6 +14,6 @@ pub use channel::{Receiver, Sender, pair, split};
 pub use error::Error;
 pub use limits::{MAX_BODY, MAX_FDS, VERSION};
 pub use message::{
-    ArtiPlan, Counters, DaemonService, FromWorker, ListenerCounters, NodeInfo, OnionService, Part, Plan,
-    Publication, Publications, Slot, ToWorker,
+    ArtiPlan, Counters, DaemonService, FromWorker, ListenerCounters, NodeInfo, NodeKey, OnionService, Part,
+    Plan, Publication, Publications, Slot, ToWorker,
 };

@@ -1,8 +1,10 @@
 //! The answer to `jackfield status --json`: a contract (spec: command line and control API). Fields may be
 //! added here, never renamed or removed.
 
+mod connection;
 mod realm;
 
+pub use connection::{Connection, ConnectionCounters};
 pub use realm::{Realm, RealmCounters};
 
 use crate::log::Level;
@@ -23,6 +25,9 @@ pub struct Status {
     /// Every realm, in the order of the configuration.
     #[serde(default)]
     pub realms: Vec<Realm>,
+    /// Every connection of proxy workers to routers, in the order of the configuration.
+    #[serde(default)]
+    pub connections: Vec<Connection>,
 }
 
 impl Status {
@@ -50,6 +55,10 @@ impl Status {
         }
         for realm in &mut self.realms {
             realm.told.troubles.clear();
+        }
+        for connection in &mut self.connections {
+            connection.told.to.clear();
+            connection.told.last_error = None;
         }
         for sink in &mut self.logs.sinks {
             sink.target.clear();

@@ -1,10 +1,9 @@
 //! The connection of a client: WebSocket or RawSocket on any connecting endpoint.
 
-use super::{Error, Target};
-use crate::connect::{Connector, Means};
+use super::inbox::{Inbox, Slot};
+use super::{Error, Room, Speech};
+use crate::connect::Connector;
 use crate::messages::{Ending, Handler, Kind, Sender};
-use crate::net::backlog::Scratch;
-use crate::net::budget::Budget;
 use crate::net::stream::Stream;
 use crate::rawsocket::{self, Reply};
 use crate::wamp::outbox::Outbox;
@@ -12,23 +11,20 @@ use crate::websocket::{self, Backend};
 use bytes::Bytes;
 use hyper::Uri;
 use hyper::header::{HeaderMap, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
-use jackfield_shared::config::{Queue, RawsocketOptions, WebsocketOptions};
-use jackfield_wamp::{Message, Serializer, codec};
+use jackfield_shared::config::{Queue, QueuePolicy, RawsocketOptions, WebsocketOptions};
+use jackfield_wamp::{Serializer, codec};
 use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::task::Context;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::spawn_local;
-
-/// Bytes that are kept for the connection: what the router may send at a time.
-const BUDGET: u64 = 256 << 20;
 
 /// A connection with a router.
 pub(super) struct Link {
     pub(super) outbox: Rc<Outbox>,
-    pub(super) incoming: mpsc::UnboundedReceiver<Message>,
+    pub(super) incoming: Rc<Inbox>,
     /// Why it has ended.
     pub(super) ended: oneshot::Receiver<String>,
     /// Identifies the TLS connection.
@@ -37,25 +33,24 @@ pub(super) struct Link {
 
 impl Link {
     /// Connects.
-    pub(super) async fn open(target: &Target) -> Result<Self, Error> {
-        let connector = Connector::new(&target.endpoint, Means::of(&target.files)).map_err(Error::Connect)?;
+    pub(super) async fn open(connector: &Connector, speech: &Speech, room: &Room) -> Result<Self, Error> {
         let stream = Box::pin(connector.connect(|| None)).await?;
         let channel = stream.exporter();
         let failed = |why: String| Error::Connect(format!("{connector}: {why}"));
-        let serializer = target.serializer;
-        let (sender, incoming) = mpsc::unbounded_channel();
+        let serializer = speech.serializer;
+        let incoming = Rc::new(Inbox::default());
         let (told, ended) = oneshot::channel();
         let fault = Fault::default();
         let exchange = |outbox: &Rc<Outbox>| Exchange {
             outbox: Rc::clone(outbox),
-            incoming: sender,
+            incoming: Slot(Rc::clone(&incoming)),
             fault: Rc::clone(&fault),
         };
-        let (scratch, budget) = (Scratch::new(), Budget::new(BUDGET));
-        let outbox = match &target.websocket {
+        let Room { scratch, budget } = room.clone();
+        let outbox = match &speech.websocket {
             Some(url) => {
                 let backend = handshake(stream, url, serializer).await.map_err(failed)?;
-                let outbox = Outbox::new(serializer, usize::MAX, Queue::default());
+                let outbox = Outbox::new(serializer, usize::MAX, queue());
                 let mut exchange = exchange(&outbox);
                 spawn_local(async move {
                     let options = options();
@@ -69,7 +64,7 @@ impl Link {
             }
             None => {
                 let (stream, longest) = agree(stream, serializer).await.map_err(failed)?;
-                let outbox = Outbox::new(serializer, longest, Queue::default());
+                let outbox = Outbox::new(serializer, longest, queue());
                 let exchange = exchange(&outbox);
                 spawn_local(async move {
                     let options = RawsocketOptions::default();
@@ -81,6 +76,17 @@ impl Link {
             }
         };
         Ok(Self { outbox, incoming, ended, channel })
+    }
+}
+
+/// Nothing that was said is ever dropped.
+fn queue() -> Queue {
+    Queue { policy: QueuePolicy::Close, ..Queue::default() }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.outbox.end(1000, "");
     }
 }
 
@@ -126,7 +132,7 @@ async fn agree(mut stream: Stream, serializer: Serializer) -> Result<(Stream, us
 /// What comes and goes on the connection.
 struct Exchange {
     outbox: Rc<Outbox>,
-    incoming: mpsc::UnboundedSender<Message>,
+    incoming: Slot,
     fault: Fault,
 }
 
@@ -143,8 +149,7 @@ fn end(told: oneshot::Sender<String>, fault: &Fault, why: Option<String>) {
 impl Handler for Exchange {
     fn message(&mut self, _: Kind, payload: &[u8], _: &mut dyn Sender) -> ControlFlow<()> {
         match codec::decode(self.outbox.serializer(), &Bytes::copy_from_slice(payload)) {
-            // Who has gone needs no more.
-            Ok(message) => drop(self.incoming.send(message)),
+            Ok(message) => self.incoming.0.push(message),
             Err(e) => {
                 let text = format!("the router has sent what is no message of WAMP: {e}");
                 self.fault.borrow_mut().get_or_insert(text);
@@ -152,6 +157,10 @@ impl Handler for Exchange {
             }
         }
         if self.outbox.ending().is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn takes(&mut self, cx: &mut Context<'_>) -> bool {
+        self.incoming.0.has_room(cx)
     }
 
     fn outgoing(&mut self, cx: &mut Context<'_>, sender: &mut dyn Sender) {
@@ -170,6 +179,6 @@ impl Handler for Exchange {
     }
 
     fn memory(&self) -> usize {
-        self.outbox.bytes()
+        self.outbox.bytes() + self.incoming.0.bytes()
     }
 }

@@ -1,19 +1,24 @@
-//! A client of WAMP, for the command line: a session with any router, ours or not.
+//! A client of WAMP, for the command line and for proxy workers: a session with any router, ours or not.
 
+mod inbox;
 mod link;
 mod session;
 
 pub use jackfield_wamp::auth::Secret;
-pub use jackfield_wamp::auth::client::Credentials;
+pub use jackfield_wamp::auth::client::{Credentials, public_key};
 pub use jackfield_wamp::codec::{decode_value, json_text};
 pub use jackfield_wamp::{Dict, Id, Message, Payload, Serializer, Value, kind};
 pub use session::Session;
 
 use crate::connect::ConnectError;
+use crate::net::backlog::Scratch;
+use crate::net::budget::Budget;
 use jackfield_shared::config::ConnectingEndpoint;
 use jackfield_shared::tls::Files;
+use std::fmt;
 use std::future::Future;
 use std::io;
+use std::rc::Rc;
 use std::time::Duration;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::task::spawn_local;
@@ -54,16 +59,51 @@ pub enum Error {
     Connect(String),
     /// The router does not let the client in.
     #[error("the router refuses: {0}")]
-    Refused(String),
+    Refused(Reason),
+    /// The router has ended the session.
+    #[error("the session has ended: {0}")]
+    Ended(Reason),
     /// The connection has ended.
     #[error("the session has ended: {0}")]
-    Ended(String),
+    Lost(String),
     /// An answer did not come in time.
     #[error("no answer within {} s", .0.as_secs_f64())]
     Late(Duration),
     /// An answer that can't be.
     #[error("{0}")]
     Protocol(String),
+}
+
+/// Why a router does not begin a session, or has ended one.
+#[derive(Clone, Debug)]
+pub struct Reason {
+    /// A URI.
+    pub uri: String,
+    /// For people; may be empty.
+    pub text: String,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { uri, text } = self;
+        if text.is_empty() { f.write_str(uri) } else { write!(f, "{uri}: {text}") }
+    }
+}
+
+/// What is spoken with a router.
+#[derive(Clone, Debug)]
+pub(crate) struct Speech {
+    /// The URL of WebSocket; absent: RawSocket.
+    pub(crate) websocket: Option<String>,
+    /// What messages are written in.
+    pub(crate) serializer: Serializer,
+}
+
+/// What connections share for the bytes that they read and keep.
+#[derive(Clone, Debug)]
+pub(crate) struct Room {
+    pub(crate) scratch: Rc<Scratch>,
+    pub(crate) budget: Rc<Budget>,
 }
 
 impl From<ConnectError> for Error {

@@ -1,7 +1,11 @@
 //! A session of a client.
 
 use super::link::Link;
-use super::{Error, Login, Target};
+use super::{Error, Login, Reason, Room, Speech, Target};
+use crate::connect::{Connector, Means};
+use crate::net::backlog::Scratch;
+use crate::net::budget::Budget;
+use crate::wamp::outbox::Outbox;
 use jackfield_wamp::auth::client::Client;
 use jackfield_wamp::{Dict, Id, Message, Outgoing, Payload, Value, codec, kind};
 use std::collections::VecDeque;
@@ -12,6 +16,9 @@ use tokio::time::{Instant, timeout_at};
 /// The time for joining where answers are waited for without a limit.
 const JOINING: Duration = Duration::from_secs(30);
 
+/// Bytes that are kept for the connection: what the router may send at a time.
+const BUDGET: u64 = 256 << 20;
+
 /// A session with a router.
 #[derive(Debug)]
 pub struct Session {
@@ -20,6 +27,8 @@ pub struct Session {
     waiting: VecDeque<Message>,
     last_request: Id,
     limit: Duration,
+    /// Its id.
+    pub id: Id,
     /// What WELCOME says.
     pub details: Dict,
 }
@@ -37,13 +46,29 @@ impl Session {
     ///
     /// Nobody is there, or the client is not let in.
     pub async fn join(target: &Target, login: &Login, limit: Duration) -> Result<Self, Error> {
+        let Target { endpoint, files, websocket, serializer } = target;
+        let connector = Connector::new(endpoint, Means::of(files)).map_err(Error::Connect)?;
+        let speech = Speech { websocket: websocket.clone(), serializer: *serializer };
+        let room = Room { scratch: Rc::new(Scratch::new()), budget: Budget::new(BUDGET) };
+        Self::join_by(&connector, &speech, &room, login, limit).await
+    }
+
+    /// The same by a connector that is there.
+    pub(crate) async fn join_by(
+        connector: &Connector,
+        speech: &Speech,
+        room: &Room,
+        login: &Login,
+        limit: Duration,
+    ) -> Result<Self, Error> {
         let joining = if limit.is_zero() { JOINING } else { limit };
         let end = end(joining);
+        let opening = Link::open(connector, speech, room);
         let link = match end {
-            Some(end) => timeout_at(end, Link::open(target))
-                .await
-                .map_err(|_| Error::Connect(format!("no connection within {} s", joining.as_secs_f64())))??,
-            None => Link::open(target).await?,
+            Some(end) => timeout_at(end, opening).await.map_err(|_| {
+                Error::Connect(format!("{connector}: no connection within {} s", joining.as_secs_f64()))
+            })??,
+            None => opening.await?,
         };
         let mut random = [0; 16];
         crate::wamp::random::fill(&mut random);
@@ -55,11 +80,19 @@ impl Session {
         }
         let mut client = Client::new(credentials, authid, random, channel);
         let mut details = login.details.clone();
-        details.push("roles", roles());
+        if details.get("roles").is_none() {
+            details.push("roles", roles());
+        }
         details.push("agent", concat!("jackfield/", env!("CARGO_PKG_VERSION")));
         client.hello(&mut details).map_err(Error::Protocol)?;
-        let mut session =
-            Self { link, waiting: VecDeque::new(), last_request: 0, limit: joining, details: Dict::new() };
+        let mut session = Self {
+            link,
+            waiting: VecDeque::new(),
+            last_request: 0,
+            limit: joining,
+            id: 0,
+            details: Dict::new(),
+        };
         session.send(Message::Hello { realm: login.realm.clone(), details });
         loop {
             match session.receive(end).await? {
@@ -67,15 +100,16 @@ impl Session {
                     let signature = client.answer(&method, &extra).map_err(Error::Protocol)?;
                     session.send(Message::Authenticate { signature, extra: Dict::new() });
                 }
-                Message::Welcome { details, .. } => {
+                Message::Welcome { session: id, details } => {
                     client.welcome(&details).map_err(Error::Protocol)?;
+                    session.id = id;
                     session.details = details;
                     session.limit = limit;
                     return Ok(session);
                 }
                 Message::Abort { details, reason, .. } => {
                     let text = details.get("message").and_then(Value::as_str).unwrap_or_default();
-                    return Err(Error::Refused(described(&reason, text)));
+                    return Err(Error::Refused(Reason { uri: reason, text: text.to_owned() }));
                 }
                 other => {
                     return Err(Error::Protocol(format!("the router answers HELLO by {}", other.name())));
@@ -87,6 +121,11 @@ impl Session {
     /// Sends a message.
     pub fn send(&self, message: Message) {
         self.link.outbox.push(&Rc::new(Outgoing::new(message)));
+    }
+
+    /// Messages that wait for the router.
+    pub(crate) fn outbox(&self) -> &Rc<Outbox> {
+        &self.link.outbox
     }
 
     /// The number of the next request.
@@ -148,24 +187,24 @@ impl Session {
     async fn receive(&mut self, end: Option<Instant>) -> Result<Message, Error> {
         let message = match end {
             Some(end) => {
-                timeout_at(end, self.link.incoming.recv()).await.map_err(|_| Error::Late(self.limit))?
+                timeout_at(end, self.link.incoming.next()).await.map_err(|_| Error::Late(self.limit))?
             }
-            None => self.link.incoming.recv().await,
+            None => self.link.incoming.next().await,
         };
         match message {
             Some(Message::Goodbye { reason, details }) => {
                 let text = details.get("message").and_then(Value::as_str).unwrap_or_default();
-                Err(Error::Ended(described(&reason, text)))
+                Err(Error::Ended(Reason { uri: reason, text: text.to_owned() }))
             }
             Some(Message::Abort { reason, details, payload }) if !self.details.is_empty() => {
                 let text = details.get("message").and_then(Value::as_str).unwrap_or_default();
                 let text = if text.is_empty() { first(&payload) } else { text.to_owned() };
-                Err(Error::Ended(described(&reason, &text)))
+                Err(Error::Ended(Reason { uri: reason, text }))
             }
             Some(message) => Ok(message),
             None => {
                 let why = (&mut self.link.ended).await;
-                Err(Error::Ended(why.unwrap_or_else(|_| "the connection was closed".into())))
+                Err(Error::Lost(why.unwrap_or_else(|_| "the connection was closed".into())))
             }
         }
     }
@@ -188,10 +227,6 @@ fn answers(message: &Message) -> Option<Id> {
         | Message::Result { request, .. } => Some(*request),
         _ => None,
     }
-}
-
-fn described(reason: &str, text: &str) -> String {
-    if text.is_empty() { reason.to_owned() } else { format!("{reason}: {text}") }
 }
 
 /// The first argument, for people.

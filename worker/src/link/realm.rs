@@ -126,7 +126,7 @@ impl RealmProcess {
                     info!("the realms are routed again after {} ms", began.elapsed().as_millis());
                     // From now on its end is answered at once.
                     let counters =
-                        Counters { listeners: Vec::new(), logs_dropped: 0, realms: self.counters() };
+                        Counters { realms: self.counters(), ..Counters::default() };
                     self.controller.send(FromWorker::Pong { seq: 0, counters });
                 }
             }

@@ -3,7 +3,7 @@
 use crate::wamp::CookiePlace;
 use jackfield_shared::config::{
     ConnectingEndpoint, Cookie, Path, PathService, Templates, TlsConnecting, Tor, Transport, TransportKind,
-    Web, WebsocketPath, Worker,
+    Web, WebsocketPath, Worker, WorkerKind,
 };
 use jackfield_shared::ipc::DaemonService;
 use std::collections::BTreeSet;
@@ -78,6 +78,12 @@ impl Needs {
     pub(crate) fn of(worker: &Worker) -> Self {
         let mut needs = Self::nothing();
         worker.transports().iter().for_each(|transport| needs.transport(transport));
+        if let WorkerKind::Proxy(proxy) = &worker.kind {
+            proxy
+                .endpoints(&Path::default())
+                .into_iter()
+                .for_each(|(_, endpoint)| needs.connecting(endpoint));
+        }
         needs
     }
 

@@ -1,7 +1,8 @@
 //! What a configuration asks for, as the router takes it.
 
+use super::passage::Routes;
 use super::random::fill;
-use super::router::Router;
+use super::router::{Elsewhere, Router};
 use jackfield_shared::config::{
     self, AnonymousAuth, Auth, CryptosignAuth, CryptosignStatic, Disclose, DynamicAuth, Kdf, Match,
     ScramAuth, TicketAuth, TlsAuth, WampcraAuth,
@@ -25,13 +26,35 @@ pub(super) fn router(
 ) -> Result<Option<Rc<Router>>, String> {
     let config::WorkerKind::Router(router) = &worker.kind else { return Ok(None) };
     let realms = realms(router)?;
-    let edge = edge.map(|number| Edge::new(number, Ids::new(fill)));
-    // What Crossbar.io tells its clients of the process that they are connected to.
-    let told = Dict::new()
+    let elsewhere = match edge {
+        Some(number) => Elsewhere::Realms(Box::new(Edge::new(number, Ids::new(fill)))),
+        None => Elsewhere::Nothing,
+    };
+    Ok(Some(Router::new(realms, elsewhere, Ids::new(fill), told(worker, node))))
+}
+
+/// The router of a process that passes sessions of these realms and roles on, each by a route.
+pub(super) fn front<'a>(
+    worker: &config::Worker,
+    node: &NodeInfo,
+    realms: impl IntoIterator<Item = (&'a String, Vec<String>)>,
+    routes: Rc<dyn Routes>,
+) -> Rc<Router> {
+    let role = |name| Role { name, access: Access::Static(Vec::new()) };
+    let realm = |(name, roles): (&String, Vec<String>)| {
+        let config = Config { roles: roles.into_iter().map(role).collect(), ..Config::new(name) };
+        Realm::new(config, Ids::new(fill))
+    };
+    let realms = realms.into_iter().map(realm).collect();
+    Router::new(realms, Elsewhere::Sessions(routes), Ids::new(fill), told(worker, node))
+}
+
+/// What Crossbar.io tells its clients of the process that they are connected to.
+fn told(worker: &config::Worker, node: &NodeInfo) -> Dict {
+    Dict::new()
         .with("x_cb_node", node.id.as_str())
         .with("x_cb_worker", worker.id.as_str())
-        .with("x_cb_pid", u64::from(std::process::id()));
-    Ok(Some(Router::new(realms, edge, Ids::new(fill), told)))
+        .with("x_cb_pid", u64::from(std::process::id()))
 }
 
 /// The hub with the realms of a worker; the error says what is not built, or is wrong.
@@ -195,7 +218,7 @@ pub(super) fn methods(auth: Option<&Auth>) -> Result<Methods, String> {
 }
 
 fn dynamic(auth: &DynamicAuth) -> Dynamic {
-    Dynamic { procedure: auth.authenticator.clone(), realm: auth.realm.clone() }
+    Dynamic { procedure: auth.authenticator.clone(), realm: auth.realm.clone(), role: auth.role.clone() }
 }
 
 fn ticket(auth: &TicketAuth) -> Result<Source<BTreeMap<String, Ticket>>, String> {

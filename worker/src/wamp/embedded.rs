@@ -11,7 +11,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex, oneshot};
 use tokio::task::spawn_local;
 use tracing::warn;
 
@@ -28,7 +28,7 @@ pub(crate) struct Embedded {
     purpose: &'static str,
     /// Requests that wait for their answers at a time, at most.
     most: usize,
-    session: RefCell<Option<Rc<Session>>>,
+    session: Mutex<Option<Rc<Session>>>,
 }
 
 /// Why a request has no answer of the realm.
@@ -91,7 +91,7 @@ impl Embedded {
             warn!("the {purpose} service can do nothing: {e}");
         }
         let (realm, role) = (realm.to_owned(), role.to_owned());
-        Ok(Self { router, realm, role, purpose, most, session: RefCell::new(None) })
+        Ok(Self { router, realm, role, purpose, most, session: Mutex::new(None) })
     }
 
     /// Publishes an event, and waits until that is acknowledged.
@@ -116,7 +116,7 @@ impl Embedded {
     }
 
     async fn ask(&self, message: impl FnOnce(Id) -> Message) -> Result<Reply, Failure> {
-        let session = self.joined()?;
+        let session = self.joined().await?;
         if session.waiting.borrow().len() >= self.most {
             return Err(Failure::Busy);
         }
@@ -138,18 +138,20 @@ impl Embedded {
         }
     }
 
-    fn joined(&self) -> Result<Rc<Session>, Failure> {
-        if let Some(session) = self.session.borrow().as_ref().filter(|session| !session.ended.get()) {
+    async fn joined(&self) -> Result<Rc<Session>, Failure> {
+        let mut known = self.session.lock().await;
+        if let Some(session) = known.as_ref().filter(|session| !session.ended.get()) {
             return Ok(Rc::clone(session));
         }
-        let session = self.join()?;
-        *self.session.borrow_mut() = Some(Rc::clone(&session));
+        let session = self.join().await?;
+        *known = Some(Rc::clone(&session));
         spawn_local(Rc::clone(&session).receive(Rc::clone(&self.router)));
         Ok(session)
     }
 
-    /// Joins by HELLO, as every client does. The answer is there at once: nobody else is asked.
-    fn join(&self) -> Result<Rc<Session>, Failure> {
+    /// Joins by HELLO, as every client does. The answer is there at once, unless another router has the session, which takes
+    /// as long as its connection may.
+    async fn join(&self) -> Result<Rc<Session>, Failure> {
         let (realm, role) = (self.realm.clone(), self.role.clone());
         let anonymous = Anonymous { realm: Some(realm.clone()), role, authid: Some(self.purpose.to_owned()) };
         let methods = Methods { anonymous: Some(Source::Static(anonymous)), ..Methods::default() };
@@ -181,9 +183,18 @@ impl Embedded {
             Dict::new().with("caller", Value::from(caller)).with("publisher", Value::from(Dict::new()));
         let details = Dict::new().with("roles", Value::from(roles));
         self.router.deliver(id, Message::Hello { realm: Some(realm), details });
-        let answer = outbox.pop();
+        let joining = Joining { router: &self.router, id, joined: Cell::new(false) };
+        let answer = poll_fn(|cx| {
+            outbox.register(cx);
+            match outbox.pop() {
+                None if outbox.ending().is_none() => Poll::Pending,
+                answer => Poll::Ready(answer),
+            }
+        })
+        .await;
         let refused = match answer.as_ref().map(|answer| answer.message()) {
             Some(Message::Welcome { .. }) => {
+                joining.joined.set(true);
                 return Ok(Rc::new(Session {
                     id,
                     outbox,
@@ -199,14 +210,28 @@ impl Embedded {
             // The process ends.
             _ => Failure::Gone,
         };
-        self.router.disconnected(id);
         Err(refused)
+    }
+}
+
+/// A session on its way into its realm; gone if nobody waits for it any longer.
+struct Joining<'a> {
+    router: &'a Router,
+    id: Id,
+    joined: Cell<bool>,
+}
+
+impl Drop for Joining<'_> {
+    fn drop(&mut self) {
+        if !self.joined.get() {
+            self.router.disconnected(self.id);
+        }
     }
 }
 
 impl Drop for Embedded {
     fn drop(&mut self) {
-        if let Some(session) = self.session.borrow().as_ref() {
+        if let Some(session) = self.session.get_mut() {
             session.outbox.end(1000, "");
         }
     }

@@ -3,6 +3,7 @@
 use super::cookies::Cookies;
 use super::guard::Guard;
 use super::outbox::{Outbox, Queued};
+use super::passage::{Passages, Question};
 use super::question::Waiting;
 use jackfield_wamp::auth::Methods;
 use jackfield_wamp::link::Edge;
@@ -31,6 +32,8 @@ pub(super) struct Inner {
     pub(super) realms: Known,
     /// What has the realms' sessions where another process has the realms; then those above are configuration alone.
     pub(super) edge: Option<Edge>,
+    /// The sessions of the clients, where other routers have them; then, too.
+    pub(super) passages: Option<Passages>,
     pub(super) clients: IdMap<Client>,
     pub(super) ids: Ids,
     pub(super) effects: Vec<Effect>,
@@ -178,7 +181,7 @@ impl Inner {
     }
 
     /// Does what a session has come to.
-    fn carry_out(&mut self, now: Now, id: Id, output: Output) {
+    pub(super) fn carry_out(&mut self, now: Now, id: Id, output: Output) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         match output {
             Output::Nothing => {}
@@ -207,7 +210,10 @@ impl Inner {
                     self.log_out(now, &cookies, &value);
                 }
             }
-            Output::Ask { realm, procedure, payload } => {
+            Output::Ask { realm, role, procedure, payload } => {
+                if let Some(passages) = &self.passages {
+                    return passages.ask(Question { client: id, realm, role, procedure, payload });
+                }
                 if let Some(&realm) = self.realms.names.get(&realm) {
                     self.ask(now, Waiting { client: id, realm, procedure, payload, until: Duration::ZERO });
                 }
@@ -223,6 +229,9 @@ impl Inner {
 
     /// Hands a message of a session to its realm.
     fn route(&mut self, now: Now, realm: usize, id: Id, message: Message) {
+        if self.passages.is_some() {
+            return self.send_on(now, id, message);
+        }
         match &mut self.edge {
             Some(edge) => edge.receive(now, &self.realms.list[realm], id, message),
             None => self.realms.touch(realm).receive(now, id, message, &mut self.effects),
@@ -233,10 +242,13 @@ impl Inner {
         let Some(client) = self.clients.get_mut(&id) else { return };
         let Some(index) = self.realms.names.get(&joined.realm).copied() else { return };
         client.realm = Some(index);
-        client.outbox.set_in_realm(true);
         if let Some((cookies, value)) = &client.cookie {
-            cookies.remember(value, joined.remember);
+            cookies.remember(value, joined.remember.clone());
         }
+        if let Some(passages) = &mut self.passages {
+            return passages.begin(Rc::clone(&client.outbox), joined);
+        }
+        client.outbox.set_in_realm(true);
         self.send(now, id, joined.welcome);
         match &mut self.edge {
             Some(edge) => edge.join(self.realms.list[index].name(), joined.joining),
@@ -254,7 +266,12 @@ impl Inner {
         let others: Vec<_> =
             self.clients.iter().filter_map(|(id, client)| Some((*id, came_so(client)?))).collect();
         for (id, realm) in others {
-            let reason = Some("wamp.close.logout");
+            let logout = "wamp.close.logout";
+            if self.passages.is_some() {
+                self.end_session(now, id, logout, "");
+                continue;
+            }
+            let reason = Some(logout);
             match &mut self.edge {
                 Some(edge) => edge.kill(id, reason),
                 None => _ = self.realms.touch(realm).kill(now, id, reason, None, &mut self.effects),
@@ -264,6 +281,9 @@ impl Inner {
 
     pub(super) fn leave(&mut self, now: Now, id: Id, realm: Option<usize>) {
         let Some(realm) = realm else { return };
+        if let Some(passages) = &mut self.passages {
+            return passages.leave(id);
+        }
         match &mut self.edge {
             Some(edge) => edge.leave(id),
             None => self.realms.touch(realm).leave(now, id, &mut self.effects),
@@ -288,7 +308,7 @@ impl Inner {
         self.end(id, PROTOCOL_ERROR, text);
     }
 
-    fn send(&mut self, now: Now, id: Id, message: Message) {
+    pub(super) fn send(&mut self, now: Now, id: Id, message: Message) {
         self.push(now, id, &Rc::new(Outgoing::new(message)));
     }
 
@@ -368,7 +388,7 @@ impl Inner {
     }
 
     /// An authenticator has answered: its client goes on, with what it has sent meanwhile.
-    fn answered(&mut self, now: Now, id: Id, answer: jackfield_wamp::session::Answer) {
+    pub(super) fn answered(&mut self, now: Now, id: Id, answer: jackfield_wamp::session::Answer) {
         let Self { realms, clients, ids, .. } = self;
         let Some(client) = clients.get_mut(&id) else { return };
         let terms = Terms { methods: &client.methods, realms };

@@ -5,6 +5,7 @@
 
 mod ask;
 mod build;
+mod carry;
 mod clock;
 mod cookies;
 mod counts;
@@ -15,6 +16,7 @@ mod inner;
 mod line;
 mod longpoll;
 pub(crate) mod outbox;
+mod passage;
 mod peer;
 mod polled;
 mod question;
@@ -30,6 +32,7 @@ pub(crate) use embedded::{Embedded, Failure, ROUTER, Reply};
 pub(crate) use endpoint::{Endpoint, Handshake, Who};
 pub(crate) use line::Line;
 pub(crate) use longpoll::{Longpoll, Opening};
+pub(crate) use passage::{Passage, Question, Routes};
 pub(crate) use router::Router;
 pub(crate) use turn::Turn;
 
@@ -48,6 +51,16 @@ pub(crate) fn router(
     edge: Option<u64>,
 ) -> Result<Option<Rc<Router>>, String> {
     build::router(worker, node, edge)
+}
+
+/// The router of a process that passes sessions of these realms, each with its roles, on by `routes`.
+pub(crate) fn front<'a>(
+    worker: &Worker,
+    node: &NodeInfo,
+    realms: impl IntoIterator<Item = (&'a String, Vec<String>)>,
+    routes: Rc<dyn Routes>,
+) -> Rc<Router> {
+    build::front(worker, node, realms, routes)
 }
 
 /// The hub with the realms of a worker, whose clients other processes have; the error says what is wrong.

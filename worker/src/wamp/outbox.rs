@@ -8,6 +8,9 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 
+/// Bytes after which whoever can wait with more does.
+const HIGH_WATER: usize = 256 << 10;
+
 /// Messages that wait for one client, of limited size. Receivers of one event share its bytes.
 #[derive(Debug)]
 pub(crate) struct Outbox {
@@ -20,6 +23,8 @@ pub(crate) struct Outbox {
     waiting: RefCell<VecDeque<Rc<Outgoing>>>,
     bytes: Cell<usize>,
     waker: RefCell<Option<Waker>>,
+    /// Whoever puts messages in, and waits for room.
+    giver: RefCell<Option<Waker>>,
     ending: RefCell<Option<Ending>>,
     /// Bytes of what the client has sent and nobody has looked at yet, about.
     held: Cell<usize>,
@@ -52,6 +57,7 @@ impl Outbox {
             waiting: RefCell::default(),
             bytes: Cell::new(0),
             waker: RefCell::new(None),
+            giver: RefCell::new(None),
             ending: RefCell::new(None),
             held: Cell::new(0),
             dropped: Cell::new(0),
@@ -118,10 +124,32 @@ impl Outbox {
         Queued::Yes
     }
 
+    /// Whether there is room for more, where whoever has it can wait; if not, `cx` is woken when there is.
+    pub(super) fn has_room(&self, cx: &Context<'_>) -> bool {
+        let has_room = self.bytes.get() < self.high_water() || self.ending.borrow().is_some();
+        if !has_room {
+            *self.giver.borrow_mut() = Some(cx.waker().clone());
+        }
+        has_room
+    }
+
+    /// Wakes whoever waits for room.
+    pub(super) fn wake_for_room(&self) {
+        if let Some(giver) = self.giver.borrow_mut().take() {
+            giver.wake();
+        }
+    }
+
+    /// Bytes that may wait without slowing anybody down: well below what fills the queue.
+    fn high_water(&self) -> usize {
+        HIGH_WATER.min(usize::try_from(self.queue.max_size).unwrap_or(usize::MAX) / 2)
+    }
+
     /// Ends the connection once everything that waits is sent; nothing is queued from now on.
     pub(crate) fn end(&self, code: u16, reason: impl Into<String>) {
         self.ending.borrow_mut().get_or_insert(Ending { code, reason: reason.into() });
         self.wake();
+        self.wake_for_room();
     }
 
     /// How the connection is to be ended, once nothing waits.
@@ -134,6 +162,9 @@ impl Outbox {
         let mut waiting = self.waiting.borrow_mut();
         let message = waiting.pop_front()?;
         self.bytes.set(self.bytes.get() - message.encoded(self.serializer).len());
+        if self.bytes.get() <= self.high_water() / 2 {
+            self.wake_for_room();
+        }
         if waiting.is_empty() {
             // An idle session owns no queue.
             *waiting = VecDeque::new();

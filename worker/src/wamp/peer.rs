@@ -91,7 +91,7 @@ impl Handler for Peer {
     }
 
     fn takes(&mut self, cx: &mut Context<'_>) -> bool {
-        self.router.takes(cx)
+        self.router.takes(self.id, cx)
     }
 
     fn outgoing(&mut self, cx: &mut Context<'_>, sender: &mut dyn Sender) {

@@ -6,6 +6,7 @@ use super::counts::counters;
 use super::guard::Guard;
 use super::inner::{Client, Inner, Known, SERVICE_RESTART};
 use super::outbox::Outbox;
+use super::passage::{Passages, Routes};
 use bytes::Bytes;
 use jackfield_shared::status::RealmCounters;
 use jackfield_wamp::auth::{Connection, Methods};
@@ -45,6 +46,16 @@ pub(crate) struct Router {
     paused: RefCell<Vec<Waker>>,
 }
 
+/// What of routing is done elsewhere.
+pub(super) enum Elsewhere {
+    /// Nothing.
+    Nothing,
+    /// The realms are another process's.
+    Realms(Box<Edge>),
+    /// Each session is another router's.
+    Sessions(Rc<dyn Routes>),
+}
+
 /// What is known of a client when it connects.
 pub(super) struct Connecting {
     pub(super) connection: Connection,
@@ -57,12 +68,19 @@ pub(super) struct Connecting {
 
 impl Router {
     /// The realms `realms`, which nobody is connected to yet.
-    pub(super) fn new(realms: Vec<Realm>, edge: Option<Edge>, mut ids: Ids, told: Dict) -> Rc<Self> {
+    pub(super) fn new(realms: Vec<Realm>, elsewhere: Elsewhere, mut ids: Ids, told: Dict) -> Rc<Self> {
         let dropped = vec![0; realms.len()];
+        let hash = IdHash::new(ids.random());
+        let (edge, passages) = match elsewhere {
+            Elsewhere::Nothing => (None, None),
+            Elsewhere::Realms(edge) => (Some(*edge), None),
+            Elsewhere::Sessions(routes) => (None, Some(Passages::new(routes, hash.map()))),
+        };
         let inner = Inner {
             realms: Known::new(realms),
             edge,
-            clients: IdHash::new(ids.random()).map(),
+            passages,
+            clients: hash.map(),
             ids,
             effects: Vec::new(),
             waiting: Vec::new(),
@@ -99,7 +117,7 @@ impl Router {
     }
 
     /// Takes what `step` does to its end, and sets the alarm.
-    fn step(&self, step: impl FnOnce(&mut Inner, Now)) {
+    pub(super) fn step(&self, step: impl FnOnce(&mut Inner, Now)) {
         let mut inner = self.inner.borrow_mut();
         let now = clock::now(self.start);
         step(&mut inner, now);
@@ -119,8 +137,11 @@ impl Router {
     }
 
     /// Whether a message of a client can be taken now; if not, `cx` is woken when it can.
-    pub(super) fn takes(&self, cx: &Context<'_>) -> bool {
+    pub(super) fn takes(&self, id: Id, cx: &Context<'_>) -> bool {
         let inner = self.inner.borrow();
+        if let Some(passage) = inner.passages.as_ref().and_then(|passages| passages.get(id)) {
+            return passage.takes(cx);
+        }
         let full = inner.edge.as_ref().is_some_and(|edge| edge.unsettled() > MOST_UNSETTLED);
         if full {
             let mut paused = self.paused.borrow_mut();
@@ -270,6 +291,9 @@ impl Router {
     /// What was counted so far, for each realm.
     pub(crate) fn counters(&self) -> Vec<RealmCounters> {
         let inner = self.inner.borrow();
+        if inner.passages.is_some() {
+            return Vec::new();
+        }
         let count = |(index, realm): (usize, &Realm)| {
             let clients = inner.clients.values().filter(|client| client.realm == Some(index));
             let (mut queued_bytes, mut events_dropped) = (0, inner.dropped[index]);

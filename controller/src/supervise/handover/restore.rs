@@ -181,6 +181,7 @@ impl Takeover<'_> {
             let mut worker = Worker::new(work, launch, state.realm.unwrap_or(state.slots.len()));
             worker.has_realm_process = state.realm.is_some();
             worker.tls_files = worker.tls_files_of(&self.state.configuration.tls);
+            worker.node_key.clone_from(&state.node_key);
             worker.arti = arti.clone().filter(|_| state.has_arti);
             for bound in &state.bound {
                 let endpoint =

@@ -99,6 +99,7 @@ impl Supervisor {
             has_arti: worker.arti.is_some(),
             generation: known.generation(),
             ticket_keys: worker.ticket_keys.clone(),
+            node_key: worker.node_key.clone(),
             ended,
             ended_dropped,
             exact: exact(&(&worker.work, &worker.launch)),

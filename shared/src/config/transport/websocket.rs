@@ -23,6 +23,13 @@ choice! {
     }
 }
 
+impl Serializer {
+    /// Whether it is spoken here.
+    pub const fn is_spoken(self) -> bool {
+        matches!(self, Self::Json | Self::Msgpack | Self::Cbor)
+    }
+}
+
 choice! {
     /// What becomes of messages for a client that does not take them.
     pub enum QueuePolicy {

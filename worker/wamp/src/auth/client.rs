@@ -27,6 +27,8 @@ pub enum Credentials {
     Scram(Secret),
     /// By a private key of Ed25519 (`cryptosign`), 32 bytes in hexadecimal.
     Cryptosign(Secret),
+    /// By such a key, as a proxy (`cryptosign-proxy`).
+    CryptosignProxy(Secret),
 }
 
 /// A client on its way into a realm.
@@ -66,23 +68,26 @@ impl Client {
             Credentials::Wampcra(_) => "wampcra",
             Credentials::Scram(_) => "scram",
             Credentials::Cryptosign(_) => "cryptosign",
+            Credentials::CryptosignProxy(_) => "cryptosign-proxy",
         };
         details.push("authmethods", Value::List(vec![method.into()]));
         if let Some(authid) = &self.authid {
             details.push("authid", authid.as_str());
         }
-        match &self.credentials {
-            Credentials::Scram(_) => {
-                details.push("authextra", Dict::new().with("nonce", self.nonce.as_str()));
-            }
-            Credentials::Cryptosign(secret) => {
+        let proof = match &self.credentials {
+            Credentials::Scram(_) => Dict::new().with("nonce", self.nonce.as_str()),
+            Credentials::Cryptosign(secret) | Credentials::CryptosignProxy(secret) => {
                 let public = hex(pair(secret)?.public_key().as_ref());
                 let binding = self.channel.map_or(Value::Null, |_| "tls-exporter".into());
-                details
-                    .push("authextra", Dict::new().with("pubkey", public).with("channel_binding", binding));
+                Dict::new().with("pubkey", public).with("channel_binding", binding)
             }
-            _ => {}
-        }
+            _ => return Ok(()),
+        };
+        // What the client has to tell besides stays.
+        let mut extra = details.get("authextra").cloned().and_then(Value::into_dict).unwrap_or_default();
+        extra.0.extend(proof.0);
+        details.0.retain(|(key, _)| key != "authextra");
+        details.push("authextra", extra);
         Ok(())
     }
 
@@ -141,7 +146,8 @@ impl Client {
                 self.expected = Some(server);
                 Ok(proof)
             }
-            (Credentials::Cryptosign(secret), "cryptosign") => {
+            (Credentials::Cryptosign(secret), "cryptosign")
+            | (Credentials::CryptosignProxy(secret), "cryptosign" | "cryptosign-proxy") => {
                 let challenge = unhex(text("challenge")?).filter(|challenge| challenge.len() == 32);
                 let mut message = challenge.ok_or("the router's challenge is not 32 bytes in hexadecimal")?;
                 for (byte, other) in message.iter_mut().zip(self.channel.iter().flatten()) {
@@ -177,6 +183,15 @@ fn continues(nonce: &str, own: &str) -> bool {
         Some(whole.len() > own.len() && whole.starts_with(&own))
     };
     as_bytes().unwrap_or(nonce.len() > own.len() && nonce.starts_with(own))
+}
+
+/// The public key that belongs to a private key of Ed25519, both 32 bytes in hexadecimal.
+///
+/// # Errors
+///
+/// The private key is none.
+pub fn public_key(secret: &Secret) -> Result<String, String> {
+    Ok(hex(pair(secret)?.public_key().as_ref()))
 }
 
 fn pair(secret: &Secret) -> Result<Ed25519KeyPair, String> {

@@ -41,6 +41,8 @@ pub struct Dynamic {
     pub procedure: String,
     /// The realm it is called in; absent: the one that the client wants.
     pub realm: Option<String>,
+    /// The role it is called as, where a session is needed for that.
+    pub role: Option<String>,
 }
 
 /// The methods of a transport. None at all: every client is anonymous, with the role `anonymous`.

@@ -25,6 +25,9 @@ pub(super) enum Next {
     Challenge(&'static str),
 }
 
+/// The method by which a proxy proves with a key that it is one.
+const PROXY: &str = "cryptosign-proxy";
+
 /// One text for every proof that is wrong, whatever is wrong with it.
 pub(super) const WRONG: &str = "authentication failed: the authid is unknown, or the proof is wrong";
 
@@ -78,9 +81,7 @@ impl Session {
             "wampcra" => self.wampcra(now, hello, wampcra.as_ref()?, terms, ids),
             "scram" => self.scram(hello, scram.as_ref()?, terms, ids),
             "cryptosign" => self.cryptosign(hello, cryptosign.as_ref()?, "cryptosign", terms, ids),
-            "cryptosign-proxy" => {
-                self.cryptosign(hello, cryptosign_proxy.as_ref()?, "cryptosign-proxy", terms, ids)
-            }
+            PROXY => self.cryptosign(hello, cryptosign_proxy.as_ref()?, PROXY, terms, ids),
             "tls" => self.tls(hello, tls.as_ref()?, terms),
             _ => return None,
         })
@@ -129,8 +130,7 @@ impl Session {
 
     fn anonymous_proxy(&mut self, hello: &Hello, terms: Terms<'_>) -> Tried {
         let grant = Grant::wanted(hello, "anonymous-proxy", "static");
-        let principal = proxied(hello)?;
-        Ok(self.accept(hello, grant.assign(&principal, terms.realms)?, terms))
+        Ok(self.accept(hello, grant.of_proxied(hello, terms.realms)?, terms))
     }
 
     fn ticket(
@@ -263,16 +263,16 @@ impl Session {
                         }
                     }
                 };
-                let principal = if method == "cryptosign-proxy" {
-                    proxied(hello)?
+                let grant = if method == PROXY {
+                    grant.of_proxied(hello, terms.realms)?
                 } else {
-                    Principal {
+                    let principal = Principal {
                         realm: keys.realm.clone(),
                         authid: Some(authid.to_owned()),
                         ..Principal::with_role(keys.role.as_deref())
-                    }
+                    };
+                    grant.assign(&principal, terms.realms)?
                 };
-                let grant = grant.assign(&principal, terms.realms)?;
                 let (exchange, extra) = cryptosign::Exchange::new(key, &binding, ids.bytes());
                 Ok(self.challenge(hello.clone(), grant, Pending::Cryptosign(exchange), extra))
             }
@@ -333,7 +333,7 @@ impl Session {
         let args = vec![text(&hello.realm), text(&grant.authid), details.into()];
         self.state = State::Asking(Box::new(Asking { hello: hello.clone(), grant, next }));
         let (procedure, payload) = (dynamic.procedure.clone(), Payload::of(args, Dict::new()));
-        Ok(Output::Ask { realm, procedure, payload })
+        Ok(Output::Ask { realm, role: dynamic.role.clone(), procedure, payload })
     }
 
     /// Takes the answer to a challenge.
@@ -376,7 +376,12 @@ impl Session {
         let failed = |text: String| Refusal::new("wamp.error.authentication_failed", text);
         let answer = answer.map_err(|(uri, payload)| Refusal::of_authenticator(uri, &payload))?;
         let principal = Principal::of(&answer).map_err(failed)?;
-        let grant = grant.assign(&principal, terms.realms)?;
+        let grant = if grant.method == PROXY {
+            // The authenticator has said who the proxy is, by its key; the proxy says who the client is.
+            grant.of_proxied(&hello, terms.realms)?
+        } else {
+            grant.assign(&principal, terms.realms)?
+        };
         match next {
             Next::Admit => Ok(self.accept(&hello, grant, terms)),
             Next::Challenge("wampcra") => {
@@ -426,20 +431,4 @@ fn scram_nonce(hello: &Hello) -> Result<Vec<u8>, Refusal> {
 fn who(hello: &Hello) -> Dict {
     let text = |text: &Option<String>| text.clone().map_or(Value::Null, Value::Str);
     Dict::new().with("authid", text(&hello.authid)).with("authrole", text(&hello.authrole))
-}
-
-/// Who a proxy says that its client is.
-fn proxied(hello: &Hello) -> Result<Principal, Refusal> {
-    let text = |key: &str| {
-        let value = hello.authextra.as_ref().and_then(|extra| extra.get(key)?.as_str()).map(str::to_owned);
-        value.ok_or_else(|| Refusal::not_authorized(format!("authextra has no \"{key}\"")))
-    };
-    let extra = hello.authextra.as_ref().and_then(|extra| extra.get("proxy_authextra"));
-    Ok(Principal {
-        realm: Some(text("proxy_realm")?),
-        authid: Some(text("proxy_authid")?),
-        role: Some(text("proxy_authrole")?),
-        extra: extra.and_then(|extra| extra.clone().into_dict()),
-        ..Principal::default()
-    })
 }

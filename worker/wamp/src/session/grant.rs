@@ -13,6 +13,8 @@ pub(crate) struct Grant {
     pub(crate) method: String,
     pub(crate) provider: &'static str,
     pub(crate) extra: Option<Dict>,
+    /// The connection between the client and its proxy, where there is one that tells of it.
+    pub(crate) transport: Option<Dict>,
 }
 
 /// Roles that a client may have though the realm does not know them: it then may do nothing.
@@ -38,6 +40,30 @@ impl Grant {
             return self.assign(&Principal::with_role(like.or(Some(EVERYWHERE[0]))), realms);
         };
         self.assign(&Principal::with_role(role), realms)
+    }
+
+    /// Takes over what a proxy says about its client.
+    pub(crate) fn of_proxied(mut self, hello: &Hello, realms: &dyn Realms) -> Result<Self, Refusal> {
+        let text = |key: &str| {
+            let value =
+                hello.authextra.as_ref().and_then(|extra| extra.get(key)?.as_str()).map(str::to_owned);
+            value.ok_or_else(|| Refusal::not_authorized(format!("authextra has no \"{key}\"")))
+        };
+        let extra = hello.authextra.as_ref().and_then(|extra| extra.get("proxy_authextra"));
+        let mut extra = extra.and_then(|extra| extra.clone().into_dict());
+        if let Some(extra) = &mut extra
+            && let Some(at) = extra.0.iter().position(|(key, _)| key == "transport")
+        {
+            self.transport = extra.0.remove(at).1.into_dict();
+        }
+        let principal = Principal {
+            realm: Some(text("proxy_realm")?),
+            authid: Some(text("proxy_authid")?),
+            role: Some(text("proxy_authrole")?),
+            extra,
+            ..Principal::default()
+        };
+        self.assign(&principal, realms)
     }
 
     /// Takes over what authentication says, and checks that there is such a realm with such a role.

@@ -12,6 +12,8 @@ pub(crate) struct Hello {
     pub(crate) authrole: Option<String>,
     pub(crate) authextra: Option<Dict>,
     pub(crate) features: ClientFeatures,
+    /// All that it can do, as it says it.
+    pub(crate) roles: Value,
 }
 
 const ROLES: [&str; 4] = ["caller", "callee", "publisher", "subscriber"];
@@ -56,6 +58,7 @@ impl Hello {
             authrole: text("authrole")?,
             authextra,
             features: features(details)?,
+            roles: details.get("roles").cloned().unwrap_or(Value::Null),
         })
     }
 }

@@ -94,6 +94,8 @@ pub enum Output {
     Ask {
         /// The realm to call it in.
         realm: String,
+        /// The role to call it as, where a session is needed for that.
+        role: Option<String>,
         /// Its URI.
         procedure: String,
         /// The arguments.
@@ -116,6 +118,8 @@ pub struct Joined {
     pub welcome: Message,
     /// What its cookie stands for from now on.
     pub remember: Remembered,
+    /// What the client can do (HELLO's `roles`).
+    pub roles: Value,
 }
 
 /// Why a client is not let in.
@@ -231,9 +235,14 @@ impl Session {
             (State::Fresh | State::Between, Message::Authenticate { .. }) => {
                 self.refuse(Refusal::not_authorized("no pending authentication"))
             }
-            (State::Challenged(_) | State::Asking(_), Message::Abort { .. }) => {
+            (State::Challenged(_), Message::Abort { .. }) => {
                 self.state = State::Between;
                 Output::Nothing
+            }
+            // The answer that is under way must not be taken for one about whoever says HELLO next.
+            (State::Asking(_), Message::Abort { .. }) => {
+                self.state = State::Leaving;
+                Output::End
             }
             (State::Challenged(_), Message::Authenticate { signature, .. }) => {
                 self.authenticate(&signature, terms)
@@ -259,6 +268,11 @@ impl Session {
             Output::Abort { message, .. } => Output::Abort { message, close: true, failed: false },
             output => output,
         }
+    }
+
+    /// Refuses a client that was let in here, and is not by the router that is to have its session.
+    pub fn turned_away(&mut self, reason: &str, text: &str) -> Output {
+        self.refuse(Refusal::new(reason, text))
     }
 
     /// Takes what an authenticator has answered.
@@ -309,7 +323,7 @@ impl Session {
 
     /// Lets the client in.
     fn accept(&mut self, hello: &Hello, grant: Grant, terms: Terms<'_>) -> Output {
-        let Grant { realm, authid, role, method, provider, extra } = grant;
+        let Grant { realm, authid, role, method, provider, extra, transport } = grant;
         let (realm, authid) = (realm.unwrap_or_default(), authid.unwrap_or_default());
         let role = role.unwrap_or_default();
         let mut told = extra.clone().unwrap_or_default();
@@ -336,13 +350,14 @@ impl Session {
             authmethod: method,
             authprovider: provider.into(),
             authextra: Some(told),
-            transport: self.connection.transport.clone(),
+            transport: transport.unwrap_or_else(|| self.connection.transport.clone()),
             features: hello.features,
         };
         self.state = State::Open { realm: realm.clone() };
         self.refused = 0;
         let welcome = Message::Welcome { session: self.id, details };
-        Output::Join(Box::new(Joined { realm, joining, welcome, remember }))
+        let roles = hello.roles.clone();
+        Output::Join(Box::new(Joined { realm, joining, welcome, remember, roles }))
     }
 }
 

@@ -216,7 +216,11 @@ fn violations_end_the_handshake() {
 
 #[test]
 fn a_procedure_decides() {
-    let dynamic = crate::auth::Dynamic { procedure: "com.auth".into(), realm: Some("realm2".into()) };
+    let dynamic = crate::auth::Dynamic {
+        procedure: "com.auth".into(),
+        realm: Some("realm2".into()),
+        role: Some("asker".into()),
+    };
     let methods = Methods {
         ticket: Some(Source::Dynamic(dynamic.clone())),
         anonymous: Some(Source::<Anonymous>::Dynamic(dynamic)),
@@ -224,8 +228,8 @@ fn a_procedure_decides() {
     };
     let mut client = Client::new(methods.clone());
     client.hello(",\"authmethods\":[\"ticket\"],\"authid\":\"tom\"");
-    let Output::Ask { realm, procedure, payload } = client.send("[5,\"tt\",{}]") else { panic!() };
-    assert_eq!((realm.as_str(), procedure.as_str()), ("realm2", "com.auth"));
+    let Output::Ask { realm, role, procedure, payload } = client.send("[5,\"tt\",{}]") else { panic!() };
+    assert_eq!((realm.as_str(), role.as_deref(), procedure.as_str()), ("realm2", Some("asker"), "com.auth"));
     let (args, _) = payload.decode().unwrap();
     assert_eq!(args[2].get("ticket").and_then(Value::as_str), Some("tt"));
     assert!(client.session.is_asking());
@@ -257,4 +261,53 @@ fn a_session_that_was_ended_waits_for_goodbye_alone() {
     assert!(matches!(client.send("[6,{},\"wamp.close.goodbye_and_out\"]"), Output::Nothing));
     assert!(matches!(client.hello(""), Output::Join(_)));
     assert!(matches!(client.send("[3,{},\"a.b\"]"), Output::End));
+}
+
+#[test]
+fn an_answer_about_one_client_is_never_taken_for_one_about_the_next_on_its_connection() {
+    let dynamic =
+        crate::auth::Dynamic { procedure: "com.auth".into(), realm: Some("realm2".into()), role: None };
+    let methods = Methods { ticket: Some(Source::Dynamic(dynamic)), ..Methods::default() };
+    let mut client = Client::new(methods);
+    client.hello(",\"authmethods\":[\"ticket\"],\"authid\":\"tom\"");
+    assert!(matches!(client.send("[5,\"right\",{}]"), Output::Ask { .. }));
+    assert!(matches!(client.send("[3,{},\"wamp.error.canceled\"]"), Output::End));
+    assert!(matches!(client.hello(",\"authmethods\":[\"ticket\"],\"authid\":\"ann\""), Output::Nothing));
+    assert!(matches!(client.answer(Ok(Payload::one("user"))), Output::Nothing));
+}
+
+#[test]
+fn a_proxy_says_who_its_client_is_and_how_it_is_connected() {
+    let extra = "{\"proxy_realm\":\"realm1\",\"proxy_authid\":\"ann\",\"proxy_authrole\":\"user\",\
+        \"proxy_authextra\":{\"a\":1,\"transport\":{\"peer\":\"far\"}}";
+    let seen = |output: Output| {
+        let Output::Join(joined) = output else { panic!("{output:?}") };
+        let peer = joined.joining.transport.get("peer").and_then(Value::as_str).map(str::to_owned);
+        assert_eq!(joined.remember.authextra, Some(Dict::new().with("a", 1u64)));
+        (joined.joining.authid, joined.joining.authrole, peer)
+    };
+    let ann = || ("ann".to_owned(), "user".to_owned(), Some("far".to_owned()));
+    let mut client = Client::new(Methods { anonymous_proxy: true, ..Methods::default() });
+    let hello =
+        format!(",\"authid\":\"proxy\",\"authmethods\":[\"anonymous-proxy\"],\"authextra\":{extra}}}");
+    assert_eq!(seen(client.hello(&hello)), ann());
+    // What an authenticator answers is about the proxy, and so is its key.
+    let secret = crate::auth::client::Credentials::CryptosignProxy(Secret("07".repeat(32)));
+    let mut prover = crate::auth::client::Client::new(secret, None, [0; 16], None);
+    let mut details = Dict::new();
+    prover.hello(&mut details).unwrap();
+    let key = details.get("authextra").and_then(|extra| extra.get("pubkey")?.as_str()).unwrap().to_owned();
+    let dynamic = crate::auth::Dynamic { procedure: "com.auth".into(), realm: None, role: None };
+    let mut client =
+        Client::new(Methods { cryptosign_proxy: Some(Source::Dynamic(dynamic)), ..Methods::default() });
+    let asked = client.hello(&format!(
+        ",\"authmethods\":[\"cryptosign-proxy\"],\"authextra\":{extra},\"pubkey\":\"{key}\"}}"
+    ));
+    assert!(matches!(asked, Output::Ask { .. }));
+    let answer = Dict::new().with("pubkey", key).with("role", "other").with("authid", "proxy");
+    let Output::Send(Message::Challenge { method, extra }) = client.answer(Ok(Payload::one(answer))) else {
+        panic!()
+    };
+    let signature = prover.answer(&method, &extra).unwrap();
+    assert_eq!(seen(client.send(&format!("[5,\"{signature}\",{{}}]"))), ann());
 }

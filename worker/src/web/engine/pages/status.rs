@@ -45,7 +45,7 @@ struct Main<'a> {
 
 impl Display for Main<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Status { node, workers, endpoints, logs, realms } = self.status;
+        let Status { node, workers, endpoints, logs, realms, connections } = self.status;
         writeln!(f, "<main>\n<h1>{}</h1>\n<dl class=\"facts\">", Escaped(&node.id))?;
         fact(f, "Jackfield", &node.version)?;
         fact(f, "pid", node.pid)?;
@@ -87,6 +87,22 @@ impl Display for Main<'_> {
                 number(f, "calls", realm.told.calls)?;
                 number(f, "messages", realm.told.messages)?;
                 number(f, "events", realm.told.events)?;
+                f.write_str("</tr>\n")?;
+            }
+            f.write_str("</tbody></table></div>\n")?;
+        }
+        if !connections.is_empty() {
+            f.write_str(
+                "<h2>Connections to routers</h2>\n<div class=\"panel\"><table>\n<thead><tr><th>connection</th>\
+                <th class=\"number\">sessions</th><th class=\"number\">joined</th><th class=\"number\">failed</th></tr></thead>\n\
+                <tbody>\n",
+            )?;
+            for connection in connections {
+                let (name, worker) = (Escaped(&connection.told.name), Escaped(&connection.worker));
+                write!(f, "<tr><td class=\"address\">{name} <span class=\"quiet\">{worker}</span></td>")?;
+                number(f, "sessions", connection.told.sessions)?;
+                number(f, "joined", connection.told.joined)?;
+                number(f, "failed", connection.told.failed)?;
                 f.write_str("</tr>\n")?;
             }
             f.write_str("</tbody></table></div>\n")?;
