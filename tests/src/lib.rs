@@ -10,6 +10,7 @@ mod node;
 mod peers;
 mod talk;
 mod tor;
+mod wamp;
 
 pub use certificates::{
     Authority, LOCALHOST, SERVER, Wish, argument, new_key, openssl, owner_only, prepared, self_signed,
@@ -23,6 +24,7 @@ pub use peers::{
 };
 pub use talk::{Forward, Talk, accept, dial, exactly, head, rest, say};
 pub use tor::{Tor, TorNetwork, free_port};
+pub use wamp::Wamp;
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::Ipv4Addr;

@@ -1,7 +1,7 @@
 //! Every wait for a peer that docs/operations.md names ends: each is waited out, beside the others.
 
 use jackfield_tests::{
-    Authority, DEADLINE, Node, Talk, TempDir, Wish, dial, head, loopback, python, rest, say,
+    Authority, DEADLINE, Node, Talk, TempDir, Wamp, Wish, dial, head, loopback, python, rest, say,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
@@ -33,7 +33,11 @@ const CONFIG: &str = r#"{"version": 2, "workers": [{"type": "router", "stop": {"
         "backends": [{"type": "tcp", "host": "BEHIND", "port": 8000}]},
     {"type": "stream.relay", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8083},
         "backends": [{"type": "tcp", "host": "BEHIND", "port": 8002, "timeout": 1}]},
-    {"type": "stream.testee", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8084}}]}]}"#;
+    {"type": "stream.testee", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8084}}]},
+  {"type": "proxy", "routes": {"realm1": {"anonymous": "silent"}}, "connections": {"silent": {"timeout": 1,
+        "auth": {"cryptosign-proxy": {"type": "static"}}, "transport": {"type": "rawsocket", "serializer": "cbor",
+            "endpoint": {"type": "tcp", "host": "BEHIND", "port": 8000}}}},
+    "transports": [{"type": "rawsocket", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8085}}]}]}"#;
 
 /// Plays a silent peer, until the other side has lost its patience.
 type Case = fn(Ipv4Addr);
@@ -89,7 +93,7 @@ fn two(addr: Ipv4Addr, how: &str, path: &str) -> String {
 
 /// Each wait of the table, by what is waited for and where.
 fn cases() -> BTreeMap<(&'static str, &'static str), Case> {
-    let cases: [((&str, &str), Case); 26] = [
+    let cases: [((&str, &str), Case); 27] = [
         (("the PROXY protocol's header", "`proxy_protocol`"), |addr| closed(dial((addr, 8081)))),
         (("the handshake of TLS", "`tls`"), |addr| closed(dial((addr, 8443)))),
         (("the first byte", "`universal`"), |addr| closed(dial((addr, 8080)))),
@@ -155,6 +159,10 @@ fn cases() -> BTreeMap<(&'static str, &'static str), Case> {
         }),
         (("a backend's handshake", "`websocket-reverseproxy`"), |addr| {
             answered(&mut websocket(addr, "behind"), 504)
+        }),
+        (("a router's session", "`proxy` workers"), |addr| {
+            let abort = Wamp::dial((addr, 8085)).join(None);
+            assert_eq!(abort[2], "wamp.error.network_failure", "{abort}");
         }),
         (("a script's output", "`cgi`"), |addr| {
             answered(&mut request(addr, "GET /cgi/silent.sh HTTP/1.1\r\nHost: a\r\n\r\n"), 504);

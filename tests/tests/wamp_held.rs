@@ -1,8 +1,8 @@
 //! What a client sends while somebody is asked whether it may come in: it is bounded, whatever it speaks.
 
-use jackfield_tests::{DEADLINE, Node};
-use serde_json::{Value, json};
-use std::io::{ErrorKind, Read, Write};
+use jackfield_tests::{Node, Wamp};
+use serde_json::json;
+use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -16,36 +16,10 @@ const CONFIG: &str = r#"{"version": 2, "workers": [{"type": "router",
         {"type": "mqtt", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 1883}, "options": {"realm": "realm1",
             "auth": {"ticket": {"type": "dynamic", "authenticator": "com.silent", "authenticator-realm": "realm1"}}}}]}]}"#;
 
-/// A client by RawSocket, in JSON.
-struct Client(TcpStream);
-
-impl Client {
-    fn connect(node: &Node) -> Self {
-        let mut stream = TcpStream::connect((node.addr, 8080)).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        stream.write_all(b"\x7f\xf1\0\0").unwrap();
-        stream.read_exact(&mut [0; 4]).unwrap();
-        Self(stream)
-    }
-
-    fn say(&mut self, message: &Value) -> std::io::Result<()> {
-        let text = message.to_string();
-        self.0.write_all(&[&u32::try_from(text.len()).unwrap().to_be_bytes()[..], text.as_bytes()].concat())
-    }
-
-    fn hear(&mut self) -> Value {
-        let mut length = [0; 4];
-        self.0.read_exact(&mut length).unwrap();
-        let mut text = vec![0; u32::from_be_bytes(length) as usize];
-        self.0.read_exact(&mut text).unwrap();
-        serde_json::from_slice(&text).unwrap()
-    }
-}
-
 /// A node whose authenticator takes questions and answers none; it lasts as long as its connection.
-fn asked_and_silent() -> (Node, Client) {
+fn asked_and_silent() -> (Node, Wamp) {
     let node = Node::start_in(jackfield_tests::TempDir::new(), CONFIG);
-    let mut authenticator = Client::connect(&node);
+    let mut authenticator = Wamp::dial((node.addr, 8080));
     authenticator.say(&json!([1, "realm1", {"roles": {"callee": {}}}])).unwrap();
     assert_eq!(authenticator.hear()[0], 2);
     authenticator.say(&json!([64, 1, {}, "com.silent"])).unwrap();
@@ -56,7 +30,7 @@ fn asked_and_silent() -> (Node, Client) {
 #[test]
 fn what_a_client_sends_before_it_is_let_in_is_bounded_in_bytes() {
     let (node, mut authenticator) = asked_and_silent();
-    let mut client = Client::connect(&node);
+    let mut client = Wamp::dial((node.addr, 8080));
     let hello =
         json!([1, "realm1", {"roles": {"publisher": {}}, "authmethods": ["ticket"], "authid": "joe"}]);
     client.say(&hello).unwrap();

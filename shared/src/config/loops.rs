@@ -7,18 +7,32 @@ use super::endpoint::{
 use super::endpoints::{Endpoint, endpoints_of_node};
 use super::node::Node;
 use super::transport::TransportKind;
+use super::worker::WorkerKind;
 use std::net::IpAddr;
 
-/// A relay: where it listens, and where each of its backends is written and leads to.
+/// A relay, or a transport of a proxy worker: where it listens, and where each of its backends is written and leads to.
 struct Relay<'a> {
     listening: &'a ListeningEndpoint,
     backends: Vec<(Path, &'a ConnectingEndpoint)>,
 }
 
-/// An error for each backend by which a relay leads back to itself, directly or by way of other relays of the node, as
+/// An error for each backend, or connection of a proxy worker, by which one leads back to itself, directly or by way of other relays of the node, as
 /// far as addresses are written out.
 pub(super) fn remarks(node: &Node) -> Vec<(Severity, Path, String)> {
-    let relays: Vec<_> = endpoints_of_node(node).filter_map(|(at, endpoint)| relay(at, endpoint)).collect();
+    let mut relays: Vec<_> =
+        endpoints_of_node(node).filter_map(|(at, endpoint)| relay(at, endpoint)).collect();
+    for (index, worker) in node.workers.iter().enumerate().filter(|(_, worker)| !worker.disabled()) {
+        if let WorkerKind::Proxy(proxy) = &worker.kind {
+            let speaks = proxy.transports.iter().filter(|transport| transport.kind.kind().speaks_wamp());
+            let at = Path::default().key("workers").index(index);
+            relays.extend(
+                speaks.map(|transport| Relay {
+                    listening: &transport.endpoint,
+                    backends: proxy.endpoints(&at),
+                }),
+            );
+        }
+    }
     let next: Vec<Vec<Vec<usize>>> = relays
         .iter()
         .map(|relay| {
@@ -46,7 +60,11 @@ pub(super) fn remarks(node: &Node) -> Vec<(Severity, Path, String)> {
                 let message = format!(
                     "{how}: a connection would be carried round until no descriptors are left; name another server"
                 );
-                found.push((Severity::Error, at.clone(), message));
+                let remark = (Severity::Error, at.clone(), message);
+                // All transports of a proxy worker lead over the same connections.
+                if !found.contains(&remark) {
+                    found.push(remark);
+                }
             }
         }
     }

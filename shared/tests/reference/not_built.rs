@@ -15,16 +15,6 @@ pub(crate) fn features() -> Vec<(&'static str, Value)> {
                 json!({"type": "router", "components": [{"type": "class", "classname": "a.B", "realm": "r", "references": ["connection:c"]}]}),
             ),
         ),
-        (
-            "Worker.routes",
-            worker(
-                json!({"type": "proxy", "connections": {"c": {"transport": rawsocket()}}, "routes": {"r": {"a": "c"}}}),
-            ),
-        ),
-        (
-            "Worker.connections",
-            worker(json!({"type": "proxy", "connections": {"c": {"transport": rawsocket()}}})),
-        ),
         ("Worker.realm_processes", worker(json!({"type": "router", "processes": 2, "realm_processes": 2}))),
         ("Transport:flashpolicy", transport(json!({"type": "flashpolicy"}))),
         ("PathService:catalog", service(json!({"type": "catalog", "filename": "k.pem"}))),
@@ -33,10 +23,6 @@ pub(crate) fn features() -> Vec<(&'static str, Value)> {
 
 fn tcp() -> Value {
     json!({"type": "tcp", "port": 8080})
-}
-
-fn rawsocket() -> Value {
-    json!({"type": "rawsocket", "serializer": "cbor", "endpoint": {"type": "unix", "path": "s"}})
 }
 
 fn controller(controller: Value) -> Value {
@@ -82,5 +68,64 @@ fn long_polling_is_refused_where_requests_of_a_session_may_get_to_several_proces
         let loaded = parse(&config.to_string(), Format::Json, "config.json", "/".as_ref(), &|_| None);
         assert!(loaded.is_valid(), "{:?}", loaded.diagnostics);
         assert_eq!(loaded.can_start(), starts, "{processes}: {:?}", loaded.diagnostics);
+    }
+}
+
+#[test]
+fn python_is_refused_by_name_in_transports_of_proxy_workers() {
+    let proxy = |paths: Value| {
+        let transport = json!({"type": "web", "endpoint": tcp(), "paths": paths});
+        worker(json!({"type": "proxy", "transports": [transport]}))
+    };
+    let by_function = json!({"ticket": {"type": "function", "create": "a.b"}});
+    for (config, at) in [
+        (proxy(json!({"/": {"type": "wsgi", "module": "a", "object": "b"}})), "paths[\"/\"].type"),
+        (proxy(json!({"/": {"type": "websocket", "auth": by_function}})), "paths[\"/\"].auth.ticket.type"),
+    ] {
+        let loaded = parse(&config.to_string(), Format::Json, "config.json", "/".as_ref(), &|_| None);
+        assert!(loaded.is_valid() && !loaded.can_start(), "{:?}", loaded.diagnostics);
+        let found: Vec<_> = loaded.of(Severity::NotBuilt).collect();
+        assert!(found.len() == 1 && found[0].path.contains(at), "{found:?}");
+        assert!(found[0].message.contains("a router worker can have it"), "{found:?}");
+    }
+}
+
+#[test]
+fn a_connection_of_a_proxy_says_how_it_is_believed_and_leads_elsewhere() {
+    let errors = |auth: Value, endpoint: Value, listening: Value| {
+        let mut connection =
+            json!({"transport": {"type": "rawsocket", "serializer": "cbor", "endpoint": endpoint}});
+        if !auth.is_null() {
+            connection["auth"] = auth;
+        }
+        let config =
+            worker(json!({"type": "proxy", "connections": {"c": connection}, "routes": {"r": {"a": "c"}},
+            "transports": [{"type": "rawsocket", "endpoint": listening}]}));
+        let loaded = parse(&config.to_string(), Format::Json, "config.json", "/".as_ref(), &|_| None);
+        let found: Vec<_> =
+            loaded.of(Severity::Error).map(|found| (found.path.clone(), found.message.clone())).collect();
+        assert_eq!(found.is_empty(), loaded.can_start(), "{:?}", loaded.diagnostics);
+        found
+    };
+    let unix = |path: &str| json!({"type": "unix", "path": path});
+    let far = json!({"type": "tcp", "host": "192.0.2.1", "port": 1});
+    let proof = json!({"type": "static"});
+    let key = json!({"cryptosign-proxy": proof});
+    assert_eq!(errors(Value::Null, unix("s"), tcp()), []);
+    assert_eq!(errors(json!({"anonymous-proxy": proof}), unix("s"), tcp()), []);
+    assert_eq!(errors(key.clone(), far.clone(), tcp()), []);
+    for (auth, endpoint, listening, says) in [
+        (Value::Null, far.clone(), tcp(), "Unix sockets alone"),
+        (json!({"anonymous-proxy": proof}), far.clone(), tcp(), "Unix sockets alone"),
+        (json!({}), unix("s"), tcp(), "no way to authenticate"),
+        (json!({"ticket": {}}), far, tcp(), "unknown attribute"),
+        (Value::Null, unix("s"), unix("s"), "own address"),
+        (key, json!({"type": "tcp", "host": "127.0.0.1", "port": 8080}), tcp(), "own address"),
+    ] {
+        let found = errors(auth, endpoint, listening);
+        assert!(
+            found.iter().any(|(path, text)| path.contains("connections") && text.contains(says)),
+            "{says}: {found:?}"
+        );
     }
 }

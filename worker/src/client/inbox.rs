@@ -91,18 +91,15 @@ impl Drop for Slot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jackfield_wamp::{Dict, Payload};
+    use bytes::Bytes;
+    use jackfield_wamp::{Serializer, codec};
 
     #[tokio::test]
     async fn who_takes_nothing_slows_the_router_down_until_half_is_taken() {
         let inbox = Rc::new(Inbox::default());
-        let message = || Message::Event {
-            subscription: 1,
-            publication: 2,
-            details: Dict::new(),
-            payload: Payload::one("x".repeat(HIGH_WATER / 4)),
-        };
-        let mut context = Context::from_waker(Waker::noop());
+        let text = Bytes::from(format!("[36,1,2,{{}},[\"{}\"]]", "x".repeat(HIGH_WATER / 4)));
+        let message = || codec::decode(Serializer::Json, &text).unwrap();
+        let context = Context::from_waker(Waker::noop());
         let mut sent = 0;
         while inbox.has_room(&context) {
             inbox.push(message());
@@ -125,6 +122,6 @@ mod tests {
         let ((), taken) = tokio::join!(given, taken);
         assert_eq!(taken, sent + 1);
         assert_eq!(inbox.bytes(), 0);
-        assert!(inbox.has_room(&mut context));
+        assert!(inbox.has_room(&context));
     }
 }

@@ -125,8 +125,7 @@ impl RealmProcess {
                 if self.epoch.get() > 1 {
                     info!("the realms are routed again after {} ms", began.elapsed().as_millis());
                     // From now on its end is answered at once.
-                    let counters =
-                        Counters { realms: self.counters(), ..Counters::default() };
+                    let counters = Counters { realms: self.counters(), ..Counters::default() };
                     self.controller.send(FromWorker::Pong { seq: 0, counters });
                 }
             }

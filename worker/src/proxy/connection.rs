@@ -1,6 +1,6 @@
 //! A way to a router, over which sessions are joined.
 
-use super::Setting;
+use super::setting::Setting;
 use crate::client::{Credentials, Error, Login, Room, Secret, Serializer, Session, Speech};
 use crate::connect::Connector;
 use jackfield_shared::config::{ConnectingTransport, ProxyConnection, Serializer as Written};

@@ -4,30 +4,20 @@
 //! its client is let in, and what one says is passed on to the other. Neither is read faster than the other takes it.
 
 mod connection;
+mod front;
 mod login;
 mod relay;
 mod routes;
+mod setting;
 
 pub(crate) use routes::Routes;
+pub(crate) use setting::Setting;
 
-use crate::connect::Means;
-use crate::net::backlog::Scratch;
-use crate::net::budget::Budget;
 use crate::wamp::{self, Router};
+use front::Front;
 use jackfield_shared::config::{Proxy, Worker};
-use jackfield_shared::ipc::{NodeInfo, NodeKey};
+use std::collections::BTreeMap;
 use std::rc::Rc;
-
-/// What the connections of a proxy worker are made with.
-#[derive(Clone, Copy)]
-pub(crate) struct Setting<'a> {
-    pub(crate) node: &'a NodeInfo,
-    /// By which the node proves who it is.
-    pub(crate) key: Option<&'a NodeKey>,
-    pub(crate) means: Means<'a>,
-    pub(crate) scratch: &'a Rc<Scratch>,
-    pub(crate) budget: &'a Rc<Budget>,
-}
 
 /// The router of a proxy worker's process, and where it takes sessions to; the error says what is not built, or is wrong.
 pub(crate) fn router(
@@ -36,9 +26,10 @@ pub(crate) fn router(
     setting: Setting<'_>,
 ) -> Result<(Rc<Router>, Rc<Routes>), String> {
     let routes = Rc::new(Routes::new(worker, proxy, setting)?);
-    let roles = |roles: &std::collections::BTreeMap<String, _>| roles.keys().cloned().collect::<Vec<_>>();
+    let front = Front::new(Rc::clone(&routes));
+    let roles = |roles: &BTreeMap<String, _>| roles.keys().cloned().collect::<Vec<_>>();
     let realms = proxy.routes.iter().map(|(realm, by_role)| (realm, roles(by_role)));
-    let router = wamp::front(worker, setting.node, realms, Rc::new(Rc::clone(&routes)));
-    routes.attach(&router);
+    let router = wamp::front(worker, setting.node, realms, Rc::new(Rc::clone(&front)));
+    front.attach(&router);
     Ok((router, routes))
 }

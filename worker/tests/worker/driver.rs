@@ -71,6 +71,7 @@ pub(crate) fn plan(transports: Value) -> (Plan, Vec<OwnedFd>, Vec<SocketAddr>) {
         slots,
         hold: false,
         tls_files: Files::default(),
+        node_key: None,
         ticket_keys: None,
     };
     (plan, sockets, addresses)

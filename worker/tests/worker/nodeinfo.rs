@@ -15,7 +15,14 @@ fn status() -> Status {
         uptime_s: 1.0,
         generation: 1,
     };
-    Status { node, workers: vec![], endpoints: vec![], logs: Logs::default(), realms: vec![] }
+    Status {
+        node,
+        workers: vec![],
+        endpoints: vec![],
+        logs: Logs::default(),
+        realms: vec![],
+        connections: vec![],
+    }
 }
 
 async fn serving() -> Worker {

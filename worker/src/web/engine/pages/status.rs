@@ -310,6 +310,7 @@ mod tests {
             }],
             logs: Logs { dropped: 9, sinks: vec![] },
             realms: vec![],
+            connections: vec![],
         }
     }
 
