@@ -135,6 +135,14 @@ impl Lines {
         }
     }
 
+    /// All lines, once there are no more: the end of a process is known before all that it has written is read.
+    pub fn to_the_end(&self) -> Vec<String> {
+        let waiting = self.0.read.lock().unwrap();
+        let (read, late) = self.0.more.wait_timeout_while(waiting, DEADLINE, |read| !read.ended).unwrap();
+        assert!(!late.timed_out(), "the end does not come after\n{}", read.lines.join("\n"));
+        read.lines.clone()
+    }
+
     /// All lines so far.
     pub fn all(&self) -> Vec<String> {
         self.0.read.lock().unwrap().lines.clone()

@@ -88,7 +88,7 @@ impl Going {
 
     fn end(mut self) -> Vec<String> {
         assert!(self.0.wait().unwrap().success());
-        self.1.all()
+        self.1.to_the_end()
     }
 }
 

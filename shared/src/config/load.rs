@@ -158,7 +158,7 @@ pub fn parse(text: &str, format: Format, file: &str, node_dir: &FsPath, env: Env
     if let Some(node) = node.as_mut().or(otherwise.as_mut()) {
         node.settle();
         let remarks = super::not_built::remarks(node).into_iter();
-        let remarks = remarks.chain(super::after::review(node)).chain(super::cookie_files::review(node));
+        let remarks = remarks.chain(super::after::review(node));
         let remarks = remarks.chain(super::loops::remarks(node));
         diagnostics.extend(remarks.map(|(severity, path, message)| {
             let span = path.span_in(&root);

@@ -11,7 +11,6 @@ mod address;
 mod after;
 mod controller;
 mod convert;
-mod cookie_files;
 mod decode;
 mod diagnostic;
 mod endpoint;

@@ -66,6 +66,9 @@ impl Node {
         let taken: Vec<String> = self.workers.iter().map(|worker| worker.id.clone()).collect();
         for worker in &mut self.workers {
             name(&mut worker.id, "worker", &mut next, &taken);
+            if let WorkerKind::Proxy(proxy) = &mut worker.kind {
+                proxy.connections.values_mut().for_each(|connection| connection.transport.settle());
+            }
             let transports = match &mut worker.kind {
                 WorkerKind::Router(router) => router.transports.as_mut_slice(),
                 WorkerKind::Proxy(proxy) => proxy.transports.as_mut_slice(),

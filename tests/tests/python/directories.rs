@@ -71,6 +71,7 @@ directories! {
     container_twisted
     container_unix
     container_wampcra
+    proxy_container
     resource
     router_asyncio
     router_class

@@ -5,6 +5,7 @@ use super::race::{Attempts, race};
 use crate::net::listener::set_tcp_options;
 use jackfield_shared::config::{IpVersion, TcpConnecting};
 use jackfield_shared::congestion;
+use socket2::SockRef;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use tokio::net::{TcpStream, lookup_host};
@@ -30,13 +31,16 @@ async fn resolve_and_race(
     attempts: &Attempts,
 ) -> Result<Option<TcpStream>, ConnectError> {
     let addresses = resolve(endpoint).await?;
-    let (nodelay, keepalive) = (endpoint.nodelay, endpoint.keepalive);
+    let (nodelay, keepalive, user_timeout) = (endpoint.nodelay, endpoint.keepalive, endpoint.user_timeout);
     let congestion_control: Option<Rc<str>> = endpoint.congestion_control.as_deref().map(Rc::from);
     let connect = move |address: SocketAddr| {
         let congestion_control = congestion_control.clone();
         async move {
             let stream = TcpStream::connect(address).await?;
             set_tcp_options(&stream, nodelay, keepalive)?;
+            if let Some(limit) = user_timeout {
+                SockRef::from(&stream).set_tcp_user_timeout(Some(limit))?;
+            }
             congestion::choose(&stream, address.ip(), congestion_control.as_deref())?;
             Ok(stream)
         }
@@ -79,6 +83,7 @@ mod tests {
             version: None,
             timeout: Duration::from_secs(10),
             keepalive: Some(Duration::from_secs(60)),
+            user_timeout: Some(Duration::from_secs(20)),
             nodelay: true,
             congestion_control: None,
             proxy_protocol: None,
@@ -94,7 +99,9 @@ mod tests {
         let stream = connect(&endpoint("localhost", port)).await.unwrap();
         assert_eq!(stream.peer_addr().unwrap().port(), port);
         assert!(stream.nodelay().unwrap());
-        assert!(socket2::SockRef::from(&stream).keepalive().unwrap());
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_secs(20)));
     }
 
     #[tokio::test(flavor = "local")]

@@ -7,7 +7,9 @@ use jackfield_wamp::{Dict, Id, Message, Value};
 /// How a session is joined for a client that was let in. Who the proxy is, its connection adds.
 pub(super) fn login(joined: &Joined) -> Login {
     let who = &joined.joining;
-    let extra = joined.remember.authextra.clone().unwrap_or_default();
+    let mut extra = joined.remember.authextra.clone().unwrap_or_default();
+    // Of the connection the proxy tells, whatever the client has said of itself.
+    extra.0.retain(|(key, _)| key != "transport");
     let extra = extra.with("transport", who.transport.clone());
     let authextra = Dict::new()
         .with("proxy_realm", joined.realm.as_str())
@@ -31,7 +33,7 @@ pub(super) fn welcome(session: Id, details: &Dict, joined: &Joined, proxy: &Dict
     let who = &joined.joining;
     let mut extra = details.get("authextra").cloned().and_then(Value::into_dict).unwrap_or_default();
     for (key, value) in joined.remember.authextra.iter().flat_map(|extra| &extra.0) {
-        if extra.get(key).is_none() {
+        if key != "transport" && extra.get(key).is_none() {
             extra.push(key.as_str(), value.clone());
         }
     }
@@ -71,7 +73,7 @@ mod tests {
             authid: "ann".into(),
             authrole: "user".into(),
             authmethod: "ticket".into(),
-            authextra: Some(Dict::new().with("a", 1u64)),
+            authextra: Some(Dict::new().with("transport", "false").with("a", 1u64)),
         };
         let welcome = Message::Welcome { session: 5, details: Dict::new() };
         let roles = Value::from(Dict::new().with("caller", Dict::new()));

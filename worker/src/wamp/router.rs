@@ -13,7 +13,7 @@ use jackfield_wamp::auth::{Connection, Methods};
 use jackfield_wamp::link::{self, Edge};
 use jackfield_wamp::realm::{IdHash, Realm};
 use jackfield_wamp::session::{Realms, Session};
-use jackfield_wamp::{Dict, Id, Ids, Message, Now, Outgoing, codec};
+use jackfield_wamp::{Dict, Id, Ids, Message, Now, Outgoing, Payload, codec};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -313,12 +313,19 @@ impl Router {
             let ids: Vec<_> = inner.clients.keys().copied().collect();
             for id in ids {
                 let Some(client) = inner.clients.get_mut(&id) else { continue };
+                let was_told = client.outbox.is_in_realm();
                 let realm = client.leave();
                 client.session.kicked();
                 if realm.is_some() {
                     let details = Dict::new().with("message", "the router restarts");
-                    let goodbye = Message::Goodbye { details, reason: "wamp.close.system_shutdown".into() };
-                    client.outbox.push(&Rc::new(Outgoing::new(goodbye)));
+                    let reason = "wamp.close.system_shutdown".into();
+                    let last = if was_told {
+                        Message::Goodbye { details, reason }
+                    } else {
+                        // Another router was to have the session.
+                        Message::Abort { details, reason, payload: Payload::None }
+                    };
+                    client.outbox.push(&Rc::new(Outgoing::new(last)));
                 }
                 client.outbox.end(SERVICE_RESTART, "the service restarts");
                 inner.leave(now, id, realm);

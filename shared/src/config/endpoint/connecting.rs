@@ -55,6 +55,9 @@ object! {
         pub timeout as "timeout": Duration = whole_seconds(0..=600), default(json!(10), Duration::from_secs(10));
         /// Probes an idle connection after so many seconds; 0 or absent: off.
         pub keepalive as "keepalive": Option<Duration> = whole_seconds(0..=86400), optional;
+        /// Milliseconds until a connection is given up on which nobody acknowledges what was sent, or probed (TCP_USER_TIMEOUT);
+        /// absent: as the kernel does.
+        pub user_timeout as "user_timeout": Option<Duration> = millis(0..=65535), optional;
         /// Sends small writes at once (TCP_NODELAY).
         pub nodelay as "nodelay": bool = boolean(), default(true);
         /// The congestion control algorithm (TCP_CONGESTION of tcp(7)), such as `cubic`; the system must have and allow it.
@@ -79,6 +82,7 @@ impl TcpConnecting {
             version: None,
             timeout: Duration::from_secs(10),
             keepalive: None,
+            user_timeout: None,
             nodelay: true,
             congestion_control: None,
             proxy_protocol: None,

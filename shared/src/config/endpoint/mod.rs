@@ -13,6 +13,7 @@ pub use listening::*;
 pub(crate) use places::*;
 use serde_json::json;
 pub use sockets::*;
+use std::time::Duration;
 pub use tls::*;
 pub use tor::*;
 pub use twisted::*;
@@ -147,3 +148,7 @@ pub(crate) fn trusted() -> impl Rule<Out = Vec<String>> {
 pub(crate) fn one_network() -> super::decode::Text {
     super::decode::matching("an IP address or a network like 10.0.0.0/8", None, is_network)
 }
+
+/// Of endpoints where WAMP is spoken, so that a peer that is gone without a word does not keep its names.
+pub(crate) const WAMP_KEEPALIVE: Duration = Duration::from_secs(30);
+pub(crate) const WAMP_USER_TIMEOUT: Duration = Duration::from_secs(60);

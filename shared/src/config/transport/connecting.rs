@@ -1,7 +1,7 @@
 //! Transports of connections: a component's, a proxy's, a backend's.
 
 use super::super::decode::*;
-use super::super::endpoint::ConnectingEndpoint;
+use super::super::endpoint::{ConnectingEndpoint, WAMP_KEEPALIVE, WAMP_USER_TIMEOUT};
 use super::rawsocket::rawsocket_serializer;
 use super::websocket::{is_url, websocket_url};
 use super::*;
@@ -21,6 +21,18 @@ tagged! {
 }
 
 impl ConnectingTransport {
+    /// Gives the endpoint what WAMP wants of it.
+    pub(crate) fn settle(&mut self) {
+        let endpoint = match self {
+            Self::Websocket(websocket) => &mut websocket.endpoint,
+            Self::Rawsocket(rawsocket) => &mut rawsocket.endpoint,
+        };
+        if let ConnectingEndpoint::Tcp(tcp) = endpoint {
+            tcp.keepalive.get_or_insert(WAMP_KEEPALIVE);
+            tcp.user_timeout.get_or_insert(WAMP_USER_TIMEOUT);
+        }
+    }
+
     /// Where it goes.
     pub fn endpoint(&self) -> &ConnectingEndpoint {
         match self {

@@ -22,10 +22,8 @@ pub use web::*;
 pub use websocket::*;
 pub use websocket_options::*;
 
-use std::time::Duration;
-
 use super::decode::*;
-use super::endpoint::ListeningEndpoint;
+use super::endpoint::{ListeningEndpoint, WAMP_KEEPALIVE, WAMP_USER_TIMEOUT};
 pub(crate) use super::keys::*;
 
 /// Connections open at a time on one transport, in each process, unless it says otherwise.
@@ -130,7 +128,3 @@ impl Transport {
         self.max_connections = limit.unwrap_or(self.max_connections);
     }
 }
-
-/// Of endpoints where WAMP is spoken, so that a client that is gone without a word does not keep its names.
-const WAMP_KEEPALIVE: Duration = Duration::from_secs(30);
-const WAMP_USER_TIMEOUT: Duration = Duration::from_secs(60);

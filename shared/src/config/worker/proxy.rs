@@ -39,7 +39,7 @@ fn route() -> impl Rule<Out = Vec<String>> {
 object! {
     /// How a router is reached.
     pub struct ProxyConnection as "a connection to a router" {
-        /// The transport.
+        /// The transport. Over TCP `keepalive` is 30 s and `user_timeout` 60 s, if nothing else is said.
         pub transport as "transport": ConnectingTransport = nested(), required;
         /// How the proxy authenticates; absent: `anonymous-proxy`.
         pub auth as "auth": Option<ProxyAuth> = nested(), optional;

@@ -45,7 +45,7 @@ impl Store {
             known.remove(&oldest);
         }
         known.insert(value.to_owned(), Known { made: now, max_age, stands_for: None });
-        self.write(&known, value);
+        self.write(&mut known, value);
     }
 
     /// Who a cookie says that its client is.
@@ -58,24 +58,24 @@ impl Store {
         let mut all = self.known.borrow_mut();
         if let Some(known) = all.get_mut(value).filter(|known| known.stands_for != stands_for) {
             known.stands_for = stands_for;
-            self.write(&all, value);
+            self.write(&mut all, value);
         }
     }
 
+    /// Reads the file, or what others have added to it since.
     fn read(&self) {
-        if let Some(file) = self.file.as_ref().filter(|_| !self.read.replace(true)) {
-            let (mut known, now) = (self.known.borrow_mut(), wall());
-            *known = file.borrow_mut().read();
-            known.retain(|_, known| !known.is_over(now));
-            if file.borrow().is_longer_than(known.len()) {
-                file.borrow_mut().compact(&known);
-            }
+        let Some(file) = &self.file else { return };
+        let mut known = self.known.borrow_mut();
+        if self.read.replace(true) {
+            file.borrow_mut().catch_up(&mut known);
+        } else {
+            *known = file.borrow_mut().begin(wall());
         }
     }
 
-    fn write(&self, all: &HashMap<String, Known>, value: &str) {
-        if let (Some(file), Some(known)) = (&self.file, all.get(value)) {
-            file.borrow_mut().append(value, known, all);
+    fn write(&self, all: &mut HashMap<String, Known>, value: &str) {
+        if let (Some(file), Some(known)) = (&self.file, all.get(value).cloned()) {
+            file.borrow_mut().append(value, &known, all);
         }
     }
 }
@@ -138,6 +138,7 @@ mod tests {
         }
         store.add("old", Duration::ZERO);
         store.set("b", None);
+        drop(store);
         // One that died in the middle of a line.
         std::fs::OpenOptions::new().append(true).open(&place.0).unwrap().write_all(b"{\"id\": \"d").unwrap();
         let store = place.open(false);
@@ -148,9 +149,43 @@ mod tests {
         store.set("c", Some(remembered("x")));
         store.set("c", Some(remembered("x")));
         assert_eq!(place.lines(), 4);
+        let other = place.open(true);
+        assert!(other.has("a"), "while somebody has it, nobody empties it");
+        drop((store, other));
         let store = place.open(true);
         assert!(!store.has("a"));
         assert_eq!(std::fs::metadata(&place.0).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn processes_that_share_a_file_know_of_each_other_and_write_over_nothing() {
+        let place = Place::new("shared");
+        let stores = [place.open(false), place.open(false)];
+        for number in 0..50 {
+            for (index, store) in stores.iter().enumerate() {
+                store.add(&format!("{index}-{number}"), AGE);
+                store.set(&format!("{index}-{number}"), Some(remembered("x")));
+            }
+        }
+        for store in &stores {
+            for value in (0..50).flat_map(|number| [format!("0-{number}"), format!("1-{number}")]) {
+                assert!(store.has(&value) && store.stands_for(&value).is_some(), "{value}");
+            }
+        }
+        assert_eq!(place.lines(), 200);
+        // Whoever logs out in one process is logged out in the other.
+        stores[0].set("1-7", None);
+        assert!(stores[1].has("1-7") && stores[1].stands_for("1-7").is_none());
+        // One that died in the middle of a line; the next line is one of its own.
+        std::fs::OpenOptions::new().append(true).open(&place.0).unwrap().write_all(b"{\"id\": \"d").unwrap();
+        let third = place.open(false);
+        assert!(third.has("0-0"));
+        third.add("later", AGE);
+        assert!(stores[0].has("later") && stores[1].has("later"));
+        // The last one that has it may write it anew.
+        drop((stores, third));
+        assert!(place.open(false).has("later"));
+        assert_eq!(place.lines(), 101);
     }
 
     #[test]

@@ -3,18 +3,23 @@
 use crate::{Dict, Message, Payload, Serializer, Value};
 
 impl Message {
-    /// The bytes that a message of a client takes while it waits, about.
+    /// The bytes that a message takes while it waits, about.
     #[must_use]
     pub fn size(&self) -> usize {
         let (options, uri, payload) = match self {
             Self::Publish { options, topic, payload, .. } => (options, topic.len(), payload.size()),
             Self::Call { options, procedure, payload, .. } => (options, procedure.len(), payload.size()),
             Self::Error { details, error, payload, .. } => (details, error.len(), payload.size()),
-            Self::Yield { options, payload, .. } => (options, 0, payload.size()),
+            Self::Yield { options, payload, .. }
+            | Self::Event { details: options, payload, .. }
+            | Self::Result { details: options, payload, .. }
+            | Self::Invocation { details: options, payload, .. } => (options, 0, payload.size()),
             Self::Subscribe { options, topic: uri, .. } | Self::Register { options, procedure: uri, .. } => {
                 (options, uri.len(), 0)
             }
-            Self::Cancel { options, .. } => (options, 0, 0),
+            Self::Cancel { options, .. }
+            | Self::Welcome { details: options, .. }
+            | Self::Challenge { extra: options, .. } => (options, 0, 0),
             Self::Hello { realm, details } => (details, realm.as_ref().map_or(0, String::len), 0),
             Self::Authenticate { signature: text, extra: details }
             | Self::Goodbye { details, reason: text } => (details, text.len(), 0),

@@ -1,8 +1,8 @@
 //! What a client is granted: realm, authid, role, and how it came to them.
 
 use super::{Hello, Realms, Refusal};
-use crate::Dict;
 use crate::auth::Principal;
+use crate::{Dict, Value};
 
 /// What a client will be, once it has proved who it is.
 #[derive(Clone, Debug, Default)]
@@ -51,10 +51,9 @@ impl Grant {
         };
         let extra = hello.authextra.as_ref().and_then(|extra| extra.get("proxy_authextra"));
         let mut extra = extra.and_then(|extra| extra.clone().into_dict());
-        if let Some(extra) = &mut extra
-            && let Some(at) = extra.0.iter().position(|(key, _)| key == "transport")
-        {
-            self.transport = extra.0.remove(at).1.into_dict();
+        if let Some(extra) = &mut extra {
+            self.transport = extra.get("transport").cloned().and_then(Value::into_dict);
+            extra.0.retain(|(key, _)| key != "transport");
         }
         let principal = Principal {
             realm: Some(text("proxy_realm")?),
