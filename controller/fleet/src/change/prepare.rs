@@ -2,8 +2,10 @@
 
 use crate::effect::Effect;
 use crate::fleet::Fleet;
+use crate::id::WorkerKey;
 use crate::planted::planted;
 use crate::slot::{Slot, Standing};
+use crate::spec::Endpoint;
 use crate::under_way::{Kept, Next, Place};
 use jackfield_shared::status::State;
 use std::time::{Duration, Instant};
@@ -62,6 +64,7 @@ impl Fleet {
                 slot.standing = Standing::Retired;
             }
         }
+        let mut shrunk = Vec::new();
         for Kept { key, endpoints, before, .. } in next.kept {
             self.put_realm_behind(key, before);
             planted!(self, HalfScaled, {
@@ -69,6 +72,7 @@ impl Fleet {
             });
             if let Some((worker, endpoints)) = self.workers.get_mut(key).zip(endpoints) {
                 worker.spec.endpoints = endpoints;
+                shrunk.push(key);
             }
         }
         for key in next.added {
@@ -79,6 +83,27 @@ impl Fleet {
             }
         }
         self.effects.push(Effect::Undo);
+        if !self.is_stopping() {
+            shrunk.into_iter().for_each(|key| self.replace_without_sockets(key));
+        }
+    }
+
+    /// Replaces processes that were started meanwhile with sockets of the change alone, which are gone: the addresses of
+    /// their worker were closed, and are opened for their successors.
+    fn replace_without_sockets(&mut self, key: WorkerKey) {
+        let Some(worker) = self.workers.get(key) else { return };
+        let is_closed = worker.spec.endpoints.iter().all(Endpoint::is_closed);
+        if worker.spec.endpoints.is_empty() || !is_closed {
+            return;
+        }
+        let current = |(index, slot): (usize, &Slot)| Some((index, slot.current()?.id, slot.state()));
+        let without: Vec<_> = worker.acceptors().filter_map(current).collect();
+        for (index, id, state) in without {
+            match state {
+                State::Ready => drop(self.start_successor(key, index)),
+                _ => self.kill(id, "its sockets were those of a change that came to nothing"),
+            }
+        }
     }
 }
 
