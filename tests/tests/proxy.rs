@@ -233,7 +233,7 @@ fn whoever_has_no_router_is_told_why_and_never_left_waiting() {
 
 #[test]
 fn a_client_that_does_not_read_slows_its_own_session_down_and_fills_no_memory_of_the_proxy() {
-    const EVENTS: u64 = 20_000;
+    const EVENTS: u64 = 10_000;
     let node = node(
         TempDir::new(),
         &[router("router1"), proxy(json!({"c": to("router1")}), json!({"anonymous": "c"}))],
