@@ -3,6 +3,7 @@
 
 use crate::entry::private_directory;
 use crate::lock_file::LockFile;
+use rustix::fs::{Mode, OFlags};
 use std::fs;
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -60,7 +61,22 @@ impl RunDir {
         file.rewind()?;
         file.set_len(0)?;
         writeln!(file, "{}", std::process::id())?;
+        count_turns_anew(path);
         Ok(Claim::Ours(Self { path: path.into(), was_killed: !before.is_empty(), lock }))
+    }
+}
+
+/// Processes that route realms count their turns in the files of their locks, from the start of the node. The files stay: a
+/// worker of the controller before may hold one for a moment yet. A count that can't be put back only goes on.
+fn count_turns_anew(path: &Path) {
+    let files = fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_lock = |file: &PathBuf| {
+        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        name.starts_with("realms-") && name.ends_with(".lock")
+    };
+    for file in files.filter(is_lock) {
+        let flags = OFlags::WRONLY | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let _ = rustix::fs::open(&file, flags, Mode::empty());
     }
 }
 
@@ -90,6 +106,16 @@ mod tests {
         drop(ours);
         assert!(!path.join(PID_FILE).exists());
         assert!(matches!(claim(&path), Claim::Ours(_)));
+    }
+
+    #[test]
+    fn turns_of_realms_are_counted_from_the_start() {
+        let temp = TempDir::new();
+        fs::write(temp.path().join("realms-router1.lock"), "7").unwrap();
+        fs::write(temp.path().join("realms-else"), "7").unwrap();
+        let Claim::Ours(_ours) = claim(temp.path()) else { panic!("not ours") };
+        assert_eq!(fs::read(temp.path().join("realms-router1.lock")).unwrap(), b"");
+        assert_eq!(fs::read(temp.path().join("realms-else")).unwrap(), b"7");
     }
 
     #[test]
