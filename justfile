@@ -1,4 +1,5 @@
-# The commands of this repository, for `just`. Each recipe is one line that can be typed as well; `tests/run` is what CI runs.
+# The commands of this repository, for `just`. Each recipe is one line that can be typed as well; `tests/run` is what CI runs,
+# and its steps are recipes here.
 
 # Lists the recipes.
 default:
@@ -16,10 +17,21 @@ quick:
 check:
     cargo check --workspace --all-targets
 
-# Format and lints, as CI has them.
+# Installs what the tests need.
+programs:
+    tests/run programs
+
+# Licences, sources and advisories of what this is built on.
+licences:
+    tests/run licences
+
+# Format and lints.
 lint:
-    cargo fmt --all --check
-    cargo clippy --quiet --workspace --all-targets -- -D warnings
+    tests/run lint
+
+# All tests, the simulation with planted faults, and the short benchmarks.
+tests:
+    tests/run test
 
 # One test, or some, by a part of the name.
 test NAME:
