@@ -1,8 +1,7 @@
 //! What the transports of this process answer, in words for people: the status page shows it beside each address.
 
 use jackfield_shared::config::{
-    NodeinfoFormat, PathService, RawsocketSection, Realm, Transport, TransportKind, Web, WebsocketPath,
-    Worker, WorkerKind,
+    Answer, NodeinfoFormat, PathService, Realm, Transport, TransportKind, WebsocketPath, Worker, WorkerKind,
 };
 use std::collections::HashMap;
 
@@ -69,61 +68,9 @@ fn trial(worker: &Worker) -> Option<Trial> {
     })
 }
 
-fn plain(what: impl Into<String>) -> Offer {
-    Offer { what: what.into(), path: None }
-}
-
 fn offers(kind: &TransportKind) -> Vec<Offer> {
-    match kind {
-        TransportKind::Universal(universal) => {
-            let mut offers = Vec::new();
-            match &universal.rawsocket {
-                Some(RawsocketSection::RawsocketTestee(_)) => offers.push(plain("RawSocket echo")),
-                Some(RawsocketSection::Rawsocket(_)) => offers.push(plain("WAMP over RawSocket")),
-                None => {}
-            }
-            for (path, section) in universal.websocket.iter().flatten() {
-                let what = match section {
-                    WebsocketPath::WebsocketTestee(_) => "WebSocket echo",
-                    WebsocketPath::Websocket(_) => "WAMP over WebSocket",
-                };
-                offers.push(Offer { what: what.into(), path: Some(address(path)) });
-            }
-            universal.web.iter().for_each(|web| add_web(web, &mut offers));
-            offers
-        }
-        TransportKind::Web(web) => {
-            let mut offers = Vec::new();
-            add_web(web, &mut offers);
-            offers
-        }
-        other => vec![plain(other.kind().label())],
-    }
-}
-
-fn add_web(web: &Web, offers: &mut Vec<Offer>) {
-    for (path, service) in &web.paths {
-        let what = match service {
-            PathService::Static(_) => "files",
-            PathService::Json(_) => "JSON",
-            PathService::Redirect(_) => "redirect",
-            PathService::Nodeinfo(config) if config.format == NodeinfoFormat::Json => {
-                "node information as JSON"
-            }
-            PathService::Nodeinfo(_) => "status page",
-            PathService::Path(_) => "more paths",
-            PathService::WebsocketTestee(_) => "WebSocket echo",
-            PathService::Websocket(_) => "WAMP over WebSocket",
-            PathService::Cgi(_) => "scripts",
-            PathService::Archive(_) => "files of an archive",
-            PathService::Upload(_) => "file upload",
-            PathService::Reverseproxy(_) => "another web server",
-            PathService::WebsocketReverseproxy(_) => "WebSocket of another server",
-            PathService::None(_) => continue,
-            _ => "web service",
-        };
-        offers.push(Offer { what: what.into(), path: Some(address(path)) });
-    }
+    let offer = |answer: Answer| Offer { what: answer.what, path: answer.path.as_deref().map(address) };
+    kind.kind().answers().into_iter().map(offer).collect()
 }
 
 fn address(key: &str) -> String {
@@ -149,10 +96,10 @@ mod tests {
         assert_eq!(
             found,
             [
-                ("WAMP over RawSocket", None),
-                ("WAMP over WebSocket", Some("/ws")),
                 ("status page", Some("/")),
-                ("node information as JSON", Some("/info"))
+                ("node information as JSON", Some("/info")),
+                ("WAMP over WebSocket", Some("/ws")),
+                ("WAMP over RawSocket", None),
             ]
         );
         assert!(offers.get("worker002", "transport001").is_none());

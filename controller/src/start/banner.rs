@@ -1,9 +1,7 @@
 //! What `start` prints when every worker is ready: the addresses and what each answers.
 
 use crate::sockets::Bound;
-use jackfield_shared::config::{
-    self, NodeinfoFormat, PathService, RawsocketSection, Transport, TransportKind, Web, WebsocketPath,
-};
+use jackfield_shared::config::{self, Answer, Transport};
 use jackfield_shared::ipc::NodeInfo;
 use std::fmt::Write as _;
 
@@ -34,68 +32,21 @@ pub(super) fn banner(info: &NodeInfo, node: &config::Node, endpoints: &[&Bound],
 }
 
 fn headline(transport: &Transport) -> String {
-    let name = transport.kind.name();
-    match &transport.kind {
-        TransportKind::StreamTestee(_) => format!("{name}: sends every byte back"),
-        TransportKind::StreamRelay(relay) => format!("{name} to {} backends", relay.backends.len()),
-        _ => name.to_owned(),
+    let (name, kind) = (transport.kind.name(), transport.kind.kind());
+    // What has no URL says in the same line what it is.
+    match kind.answers().iter().any(|answer| answer.scheme.is_some()) {
+        true => name.to_owned(),
+        false => format!("{name}: {}", kind.label()),
     }
 }
 
 /// URLs under which something answers, and what it is.
 fn answers(transport: &Transport, address: &str) -> Vec<(String, String)> {
-    let mut answers = Vec::new();
     let urls = Urls { authority: address.strip_prefix("tcp://").map(reachable), tls: transport.has_tls() };
-    match &transport.kind {
-        TransportKind::Universal(universal) => {
-            if let Some(web) = &universal.web {
-                web_answers(web, &urls, &mut answers);
-            }
-            for (path, section) in universal.websocket.iter().flatten() {
-                let what = match section {
-                    WebsocketPath::WebsocketTestee(_) => "WebSocket echo",
-                    WebsocketPath::Websocket(_) => "WAMP over WebSocket",
-                };
-                answers.push((urls.to("ws", path), what.into()));
-            }
-            let what = match &universal.rawsocket {
-                None => return answers,
-                Some(RawsocketSection::RawsocketTestee(_)) => "RawSocket echo",
-                Some(RawsocketSection::Rawsocket(_)) => "WAMP over RawSocket",
-            };
-            answers.push((urls.to("rs", "/"), what.into()));
-        }
-        TransportKind::Web(web) => web_answers(web, &urls, &mut answers),
-        TransportKind::WebsocketTestee(_) => answers.push((urls.to("ws", "/"), "WebSocket echo".into())),
-        TransportKind::RawsocketTestee(_) => answers.push((urls.to("rs", "/"), "RawSocket echo".into())),
-        TransportKind::Websocket(_) => answers.push((urls.to("ws", "/"), "WAMP over WebSocket".into())),
-        TransportKind::Rawsocket(_) => answers.push((urls.to("rs", "/"), "WAMP over RawSocket".into())),
-        _ => {}
-    }
-    answers
-}
-
-fn web_answers(web: &Web, urls: &Urls<'_>, answers: &mut Vec<(String, String)>) {
-    for (path, service) in &web.paths {
-        let (scheme, what) = match service {
-            PathService::Nodeinfo(info) if info.format == NodeinfoFormat::Json => {
-                ("http", "node information as JSON")
-            }
-            PathService::Nodeinfo(_) => ("http", "status page"),
-            PathService::Static(_) => ("http", "files"),
-            PathService::Json(_) => ("http", "a JSON value"),
-            PathService::Redirect(_) => ("http", "a redirect"),
-            PathService::Path(_) => ("http", "more paths"),
-            PathService::Archive(_) => ("http", "files of an archive"),
-            PathService::Cgi(_) => ("http", "scripts"),
-            PathService::Upload(_) => ("http", "file upload"),
-            PathService::WebsocketTestee(_) => ("ws", "WebSocket echo"),
-            PathService::Websocket(_) => ("ws", "WAMP over WebSocket"),
-            // What answers nothing, or is not built and so was refused.
-            _ => continue,
-        };
-        answers.push((urls.to(scheme, path), what.into()));
-    }
+    let answers = transport.kind.kind().answers().into_iter();
+    let url =
+        |answer: Answer| Some((urls.to(answer.scheme?, answer.path.as_deref().unwrap_or("/")), answer.what));
+    answers.filter_map(url).collect()
 }
 
 struct Urls<'a> {

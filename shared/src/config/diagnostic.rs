@@ -17,6 +17,9 @@ pub enum Severity {
     Warning,
 }
 
+/// What there is to say about an attribute, before anybody knows where in a file it is.
+pub type Remark = (Severity, Path, String);
+
 /// One remark about one place of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diagnostic {

@@ -33,7 +33,7 @@ mod worker;
 pub use controller::*;
 pub use convert::convert;
 pub use decode::{ReadByProcesses, Secret};
-pub use diagnostic::{Diagnostic, Path, Severity};
+pub use diagnostic::{Diagnostic, Path, Remark, Severity};
 pub use endpoint::*;
 pub use endpoints::{Endpoint, archives_of_node, endpoints, endpoints_of_node};
 pub use load::{Loaded, builtin, find, load, missing, parse};

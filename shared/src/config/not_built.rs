@@ -1,27 +1,18 @@
 //! Valid features whose effect this release does not have. `check` warns of them, `start` refuses them: nothing is
-//! ever silently without effect. This list shrinks.
+//! ever silently without effect. This list shrinks. What of a kind of transport or path service is missing the kind itself
+//! says (`unbuilt`).
 
 use super::controller::Controller;
-use super::diagnostic::{Path, Severity};
+use super::diagnostic::{Path, Remark, Severity};
 use super::endpoint::{ConnectingEndpoint, ListeningEndpoint};
 use super::node::Node;
-use super::service::{PathService, UploadService};
-use super::transport::{
-    ConnectingTransport, MqttSection, PayloadMapping, RawsocketSection, Serializer, Transport, TransportKind,
-    Universal, Web, WebsocketPath, WebsocketSection,
-};
-use super::wamp::{
-    Auth, CryptosignAuth, CryptosignStatic, Realm, RouterComponent, ScramAuth, TicketAuth, TlsAuth,
-    WampcraAuth,
-};
+use super::transport::{ConnectingTransport, Section, Transport, Within};
+use super::wamp::{Realm, RouterComponent};
 use super::worker::{Container, Processes, Proxy, Router, Worker, WorkerKind};
-
-/// One remark: a feature that is not built, or a warning that depends on that.
-pub(super) type Remark = (Severity, Path, String);
 
 /// What there is to say about `node` for that reason.
 pub(super) fn remarks(node: &Node) -> Vec<Remark> {
-    let mut remarks = Remarks { found: Vec::new(), has_several: false, is_proxy: false };
+    let mut remarks = Remarks { found: Vec::new(), within: Within::default() };
     let root = Path::default();
     remarks.controller(&node.controller, &root.key("controller"));
     for (index, worker) in node.workers.iter().enumerate().filter(|(_, worker)| !worker.disabled()) {
@@ -32,10 +23,8 @@ pub(super) fn remarks(node: &Node) -> Vec<Remark> {
 
 struct Remarks {
     found: Vec<Remark>,
-    /// Whether the worker that is looked at has more than one process, or may have.
-    has_several: bool,
-    /// Whether it is a proxy worker.
-    is_proxy: bool,
+    /// The worker that is looked at.
+    within: Within,
 }
 
 impl Remarks {
@@ -55,8 +44,10 @@ impl Remarks {
     }
 
     fn worker(&mut self, worker: &Worker, at: &Path) {
-        self.has_several = worker.common.processes != Processes::Count(1);
-        self.is_proxy = matches!(worker.kind, WorkerKind::Proxy(_));
+        self.within = Within {
+            has_several: worker.common.processes != Processes::Count(1),
+            is_proxy: matches!(worker.kind, WorkerKind::Proxy(_)),
+        };
         match &worker.kind {
             WorkerKind::Router(router) => {
                 self.router(router, at);
@@ -114,7 +105,9 @@ impl Remarks {
             let at = at.key("connections").key(name).key("transport");
             match &connection.transport {
                 ConnectingTransport::Websocket(transport) => {
-                    self.wamp(transport.serializers.as_deref(), None, &at);
+                    let serializers = transport.serializers.as_deref();
+                    self.found
+                        .extend(Section { serializers, ..Section::default() }.unbuilt(&at, self.within));
                 }
                 ConnectingTransport::Rawsocket(transport) => {
                     let message = "is not spoken; \"json\", \"msgpack\" and \"cbor\" are";
@@ -129,26 +122,9 @@ impl Remarks {
         }
     }
 
-    /// What is Python runs beside routers.
-    fn python(&mut self, at: Path) {
-        let message =
-            "what is Python in a transport of a proxy worker is not built; a router worker can have it";
-        self.missing_if(self.is_proxy, at, message);
-    }
-
     fn transport(&mut self, transport: &Transport, at: &Path) {
         self.listening(&transport.endpoint, &at.key("endpoint"));
-        match &transport.kind {
-            TransportKind::Universal(universal) => self.universal(universal, at),
-            TransportKind::Web(web) => self.web(web, at),
-            TransportKind::Websocket(section) => self.websocket(section, at),
-            TransportKind::Rawsocket(transport) => {
-                self.wamp(transport.wamp.serializers.as_deref(), transport.wamp.auth.as_ref(), at);
-            }
-            TransportKind::Mqtt(section) => self.mqtt(section, at),
-            TransportKind::Flashpolicy(_) => self.missing(at.key("type"), "Flash's policy file is not built"),
-            _ => {}
-        }
+        self.found.extend(transport.unbuilt(at, self.within));
         for (at, endpoint) in transport.connections(at) {
             self.connecting(endpoint, &at);
         }
@@ -166,121 +142,6 @@ impl Remarks {
             for (number, permission) in role.permissions.iter().flatten().enumerate() {
                 let at = at.key("roles").index(index).key("permissions").index(number).key("validate");
                 self.missing_if(permission.validate.is_some(), at, message);
-            }
-        }
-    }
-
-    fn mqtt(&mut self, section: &MqttSection, at: &Path) {
-        let at = at.key("options");
-        self.wamp(None, section.options.auth.as_ref(), &at);
-        for (uri, mapping) in &section.options.payload_mapping {
-            let PayloadMapping::Native(native) = mapping else { continue };
-            let message = "UBJSON is not spoken; \"json\", \"msgpack\" and \"cbor\" are";
-            let at = at.key("payload_mapping").key(uri).key("serializer");
-            self.missing_if(native.serializer == Serializer::Ubjson, at, message);
-        }
-    }
-
-    fn websocket(&mut self, section: &WebsocketSection, at: &Path) {
-        self.wamp(section.serializers.as_deref(), section.auth.as_ref(), at);
-    }
-
-    fn wamp(&mut self, serializers: Option<&[Serializer]>, auth: Option<&Auth>, at: &Path) {
-        let serializers = serializers.unwrap_or_default();
-        let unspoken = |one: &Serializer| !one.is_spoken();
-        for (index, serializer) in serializers.iter().enumerate().filter(|(_, one)| unspoken(one)) {
-            let at = at.key("serializers").index(index);
-            let message =
-                format!("{} is not spoken; \"json\", \"msgpack\" and \"cbor\" are", serializer.name());
-            if serializers.iter().all(unspoken) {
-                self.missing(at, message);
-            } else {
-                self.found.push((Severity::Warning, at, message));
-            }
-        }
-        let Some(auth) = auth else { return };
-        let functions = [
-            ("ticket", matches!(auth.ticket, Some(TicketAuth::Function(_)))),
-            ("wampcra", matches!(auth.wampcra, Some(WampcraAuth::Function(_)))),
-            ("scram", matches!(auth.scram, Some(ScramAuth::Function(_)))),
-            ("cryptosign", matches!(auth.cryptosign, Some(CryptosignAuth::Function(_)))),
-            ("tls", matches!(auth.tls, Some(TlsAuth::Function(_)))),
-        ];
-        for (method, _) in functions.into_iter().filter(|(_, is_function)| *is_function) {
-            self.python(at.key("auth").key(method).key("type"));
-        }
-        if let Some(CryptosignAuth::Static(CryptosignStatic { trustroots: Some(_), .. })) = &auth.cryptosign {
-            self.missing(at.key("auth").key("cryptosign").key("trustroots"), "trust roots are not built yet");
-        }
-    }
-
-    fn universal(&mut self, universal: &Universal, at: &Path) {
-        if let Some(RawsocketSection::Rawsocket(section)) = &universal.rawsocket {
-            self.wamp(section.serializers.as_deref(), section.auth.as_ref(), &at.key("rawsocket"));
-        }
-        for (path, section) in universal.websocket.iter().flatten() {
-            let at = at.key("websocket").key(path);
-            match section {
-                WebsocketPath::Websocket(section) => self.websocket(section, &at),
-                WebsocketPath::WebsocketTestee(_) => {}
-            }
-        }
-        if let Some(section) = &universal.mqtt {
-            self.mqtt(section, &at.key("mqtt"));
-        }
-        if let Some(web) = &universal.web {
-            self.web(web, &at.key("web"));
-        }
-    }
-
-    fn web(&mut self, web: &Web, at: &Path) {
-        for (path, service) in &web.paths {
-            self.service(service, &at.key("paths").key(path));
-        }
-    }
-
-    fn service(&mut self, service: &PathService, at: &Path) {
-        let kind = at.key("type");
-        match service {
-            PathService::Static(_)
-            | PathService::Wap(_)
-            | PathService::Json(_)
-            | PathService::Redirect(_)
-            | PathService::Nodeinfo(_)
-            | PathService::None(_)
-            | PathService::Cgi(_)
-            | PathService::Archive(_)
-            | PathService::Reverseproxy(_)
-            | PathService::WebsocketReverseproxy(_)
-            | PathService::WebsocketTestee(_)
-            | PathService::Publisher(_)
-            | PathService::Caller(_)
-            | PathService::Webhook(_) => {}
-            PathService::Longpoll(service) => {
-                let message = "a session by long-polling is of one process, and the next request may get to another: this is \
-                               not built for more than one process; let a worker of its own have it";
-                self.missing_if(self.has_several, kind, message);
-                self.wamp(service.serializers.as_deref(), service.auth.as_ref(), at);
-            }
-            PathService::Wsgi(_) | PathService::Resource(_) => self.python(kind),
-            PathService::Upload(upload) => self.upload(upload, at),
-            PathService::Path(nested) => {
-                for (path, service) in &nested.paths {
-                    self.service(service, &at.key("paths").key(path));
-                }
-            }
-            PathService::Websocket(section) => self.websocket(section, at),
-            PathService::Catalog(_) => {
-                self.missing(kind, "pages of a catalog of WAMP APIs are not built: they need a reader of FlatBuffers' schemas");
-            }
-        }
-    }
-
-    fn upload(&mut self, upload: &UploadService, at: &Path) {
-        for (key, given) in [("realm", upload.realm.is_some()), ("role", upload.role.is_some())] {
-            if given && upload.form_fields.on_progress.is_none() {
-                let message = "has no effect: progress is not published without \"on_progress\"";
-                self.found.push((Severity::Warning, at.key(key), message.into()));
             }
         }
     }

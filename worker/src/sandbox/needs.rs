@@ -1,10 +1,7 @@
 //! What a process needs, told by its part of the configuration.
 
 use crate::wamp::CookiePlace;
-use jackfield_shared::config::{
-    ConnectingEndpoint, Cookie, Path, PathService, Templates, TlsConnecting, Tor, Transport, TransportKind,
-    Web, WebsocketPath, Worker, WorkerKind,
-};
+use jackfield_shared::config::{ConnectingEndpoint, Path, TlsConnecting, Tor, Transport, Worker, WorkerKind};
 use jackfield_shared::ipc::DaemonService;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -112,65 +109,18 @@ impl Needs {
     }
 
     fn transport(&mut self, transport: &Transport) {
-        match &transport.kind {
-            TransportKind::Universal(universal) => {
-                universal.web.iter().for_each(|web| self.web(web));
-                for (_, section) in universal.websocket.iter().flatten() {
-                    if let WebsocketPath::Websocket(section) = section {
-                        self.cookies(section.cookie.as_ref());
-                    }
-                }
-            }
-            TransportKind::Web(web) => self.web(web),
-            TransportKind::Websocket(section) => self.cookies(section.cookie.as_ref()),
-            _ => {}
+        let at = Path::default();
+        for (_, service) in transport.services(&at) {
+            let kind = service.kind();
+            let files = kind.files();
+            self.read(files.read.cloned());
+            self.write.extend(files.written.into_iter().flatten().cloned());
+            self.launcher |= kind.starts_programs();
         }
-        let connections = transport.connections(&Path::default());
-        connections.into_iter().for_each(|(_, endpoint)| self.connecting(endpoint));
-    }
-
-    fn web(&mut self, web: &Web) {
-        web.paths.values().for_each(|service| self.service(service));
-    }
-
-    fn service(&mut self, service: &PathService) {
-        match service {
-            PathService::Static(files) => self.read(files.directory.iter().cloned()),
-            PathService::Cgi(cgi) => {
-                self.read([cgi.directory.clone()]);
-                self.launcher = true;
-            }
-            PathService::Archive(archive) => self.read([archive.archive.clone()]),
-            PathService::Wap(wap) => {
-                if let Templates::Directory(directory) = &wap.templates {
-                    self.read([directory.clone()]);
-                }
-            }
-            PathService::Upload(upload) => {
-                self.write.extend([upload.directory.clone(), upload.temp_directory.clone()]);
-            }
-            PathService::Websocket(section) => self.cookies(section.cookie.as_ref()),
-            PathService::Longpoll(service) => self.cookies(service.cookie.as_ref()),
-            PathService::Path(nested) => nested.paths.values().for_each(|service| self.service(service)),
-            PathService::Json(_)
-            | PathService::Redirect(_)
-            | PathService::Nodeinfo(_)
-            | PathService::None(_)
-            | PathService::WebsocketTestee(_)
-            | PathService::Wsgi(_)
-            | PathService::Resource(_)
-            | PathService::Publisher(_)
-            | PathService::Caller(_)
-            | PathService::Webhook(_)
-            | PathService::Reverseproxy(_)
-            | PathService::WebsocketReverseproxy(_)
-            | PathService::Catalog(_) => {}
-        }
-    }
-
-    /// A store of cookies is opened by the confined process; the file has to be there before.
-    fn cookies(&mut self, cookie: Option<&Cookie>) {
-        self.kept.extend(cookie.and_then(|cookie| CookiePlace::of(&cookie.store)));
+        // A store of cookies is opened by the confined process; the file has to be there before.
+        let cookies = transport.sections(&at).into_iter().filter_map(|(_, section)| section.cookie);
+        self.kept.extend(cookies.filter_map(|cookie| CookiePlace::of(&cookie.store)));
+        transport.connections(&at).into_iter().for_each(|(_, endpoint)| self.connecting(endpoint));
     }
 
     fn connecting(&mut self, endpoint: &ConnectingEndpoint) {

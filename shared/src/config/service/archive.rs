@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::decode::*;
+use super::serves::{Files, Serves};
 
 object! {
     /// More options of an archive service; Crossbar.io takes any name.
@@ -64,5 +65,15 @@ impl ArchiveService {
                 cx.warn_at("archive", span, format!("the file {} does not exist", self.archive.display()))
             }
         }
+    }
+}
+
+impl Serves for ArchiveService {
+    fn label(&self) -> Option<&'static str> {
+        Some("files of an archive")
+    }
+
+    fn files(&self) -> Files<'_> {
+        Files { read: Some(&self.archive), ..Files::default() }
     }
 }

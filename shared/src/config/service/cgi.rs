@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::decode::*;
+use super::serves::{Files, Serves};
 
 object! {
     /// Programs run for each request (CGI/1.1, RFC 3875).
@@ -51,4 +52,18 @@ object! {
         pub env as "env": BTreeMap<String, String> = map(hidden(text())), default(json!({}), BTreeMap::new());
     }
     absent default;
+}
+
+impl Serves for CgiService {
+    fn label(&self) -> Option<&'static str> {
+        Some("scripts")
+    }
+
+    fn files(&self) -> Files<'_> {
+        Files { read: Some(&self.directory), ..Files::default() }
+    }
+
+    fn starts_programs(&self) -> bool {
+        true
+    }
 }

@@ -5,14 +5,17 @@ mod cgi;
 mod proxy;
 mod python;
 mod rest;
+mod serves;
 mod simple;
 mod upload;
+mod websocket;
 
 pub use archive::*;
 pub use cgi::*;
 pub use proxy::*;
 pub use python::*;
 pub use rest::*;
+pub use serves::{Files, Serves};
 pub use simple::*;
 pub use upload::*;
 
@@ -82,18 +85,46 @@ object! {
     }
 }
 
+impl Serves for NestedPaths {
+    fn label(&self) -> Option<&'static str> {
+        Some("more paths")
+    }
+
+    fn speaks_wamp(&self) -> bool {
+        self.paths.values().any(PathService::speaks_wamp)
+    }
+}
+
 impl PathService {
+    /// What each kind answers for itself.
+    pub fn kind(&self) -> &dyn Serves {
+        match self {
+            Self::Static(service) => service,
+            Self::Json(service) => service,
+            Self::Redirect(service) => service,
+            Self::Nodeinfo(service) => service,
+            Self::Path(service) => service,
+            Self::WebsocketTestee(service) => service,
+            Self::None(service) => service,
+            Self::Websocket(service) => service,
+            Self::WebsocketReverseproxy(service) => service,
+            Self::Reverseproxy(service) => service,
+            Self::Cgi(service) => service,
+            Self::Upload(service) => service,
+            Self::Wsgi(service) => service,
+            Self::Resource(service) => service,
+            Self::Longpoll(service) => service,
+            Self::Publisher(service) => service,
+            Self::Caller(service) => service,
+            Self::Webhook(service) => service,
+            Self::Archive(service) => service,
+            Self::Wap(service) => service,
+            Self::Catalog(service) => service,
+        }
+    }
+
     /// Whether WAMP clients may connect, or it is one itself.
     pub(crate) fn speaks_wamp(&self) -> bool {
-        match self {
-            Self::Path(nested) => nested.paths.values().any(Self::speaks_wamp),
-            Self::Websocket(_)
-            | Self::Longpoll(_)
-            | Self::Publisher(_)
-            | Self::Caller(_)
-            | Self::Webhook(_)
-            | Self::Wap(_) => true,
-            _ => false,
-        }
+        self.kind().speaks_wamp()
     }
 }

@@ -5,10 +5,13 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::decode::*;
+use super::super::diagnostic::Path;
 use super::super::endpoint::{ConnectingEndpoint, TcpConnecting, host, port};
+use super::super::transport::backends;
 use super::super::transport::{
     Balance, Health, WebsocketConnecting, WebsocketOptions, tell_type, websocket_url,
 };
+use super::serves::Serves;
 
 choice! {
     /// The scheme clients see.
@@ -109,5 +112,29 @@ object! {
         pub url as "url": Option<String> = websocket_url(), optional;
         /// How WebSocket is spoken with clients.
         pub options as "options": WebsocketOptions = nested(), defaulted;
+    }
+}
+
+impl Serves for Reverseproxy {
+    fn label(&self) -> Option<&'static str> {
+        Some("another web server")
+    }
+
+    fn connections(&self, at: &Path) -> Vec<(Path, &ConnectingEndpoint)> {
+        backends(&self.backends, at)
+    }
+}
+
+impl Serves for WebsocketReverseproxy {
+    fn label(&self) -> Option<&'static str> {
+        Some("WebSocket of another server")
+    }
+
+    fn scheme(&self) -> &'static str {
+        "ws"
+    }
+
+    fn connections(&self, at: &Path) -> Vec<(Path, &ConnectingEndpoint)> {
+        vec![(at.key("backend").key("endpoint"), &self.backend.websocket.endpoint)]
     }
 }

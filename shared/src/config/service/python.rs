@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use serde_json::{Value as Json, json};
 
 use super::super::decode::*;
+use super::super::diagnostic::{Path, Remark, Severity};
 use super::super::source::{Kind, Value};
+use super::super::transport::Within;
 use super::super::wamp::realm_name_loose;
+use super::serves::{Files, Serves};
 
 object! {
     /// A Python WSGI application.
@@ -108,5 +111,39 @@ object! {
         pub filename as "filename": PathBuf = file(), required;
         /// The path the service is at, for links.
         pub path as "path": Option<String> = text(), optional;
+    }
+}
+
+impl Serves for WsgiService {
+    fn unbuilt(&self, at: &Path, within: Within) -> Vec<Remark> {
+        within.python(at.key("type")).into_iter().collect()
+    }
+}
+
+impl Serves for ResourceService {
+    fn unbuilt(&self, at: &Path, within: Within) -> Vec<Remark> {
+        within.python(at.key("type")).into_iter().collect()
+    }
+}
+
+impl Serves for WapService {
+    fn speaks_wamp(&self) -> bool {
+        true
+    }
+
+    fn files(&self) -> Files<'_> {
+        let read = match &self.templates {
+            Templates::Directory(directory) => Some(directory),
+            Templates::Package(_) => None,
+        };
+        Files { read, ..Files::default() }
+    }
+}
+
+impl Serves for CatalogService {
+    fn unbuilt(&self, at: &Path, _: Within) -> Vec<Remark> {
+        let message =
+            "pages of a catalog of WAMP APIs are not built: they need a reader of FlatBuffers' schemas";
+        vec![(Severity::NotBuilt, at.key("type"), message.into())]
     }
 }

@@ -5,9 +5,12 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::decode::*;
+use super::super::diagnostic::{Path, Remark, Severity};
 use super::super::endpoint::is_network;
 use super::super::transport::Serializer;
+use super::super::transport::{Section, Within};
 use super::super::wamp::{Auth, Cookie, realm_name_loose};
+use super::serves::Serves;
 
 const MIB: i128 = 1024 * 1024;
 const YEAR: f64 = 31_536_000.0;
@@ -131,5 +134,38 @@ object! {
         pub debug_transport_id as "debug_transport_id": Option<String> = text(), optional;
         /// Logs what is received and sent.
         pub debug as "debug": bool = boolean(), default(false);
+    }
+}
+
+impl Serves for RestService {
+    fn speaks_wamp(&self) -> bool {
+        true
+    }
+}
+
+impl Serves for WebhookService {
+    fn speaks_wamp(&self) -> bool {
+        true
+    }
+}
+
+impl Serves for LongpollService {
+    fn speaks_wamp(&self) -> bool {
+        true
+    }
+
+    fn section(&self) -> Option<Section<'_>> {
+        Some(Section {
+            serializers: self.serializers.as_deref(),
+            auth: self.auth.as_ref(),
+            cookie: self.cookie.as_ref(),
+        })
+    }
+
+    fn unbuilt(&self, at: &Path, within: Within) -> Vec<Remark> {
+        let message = "a session by long-polling is of one process, and the next request may get to another: this is not \
+                       built for more than one process; let a worker of its own have it";
+        let remark = (Severity::NotBuilt, at.key("type"), message.to_owned());
+        within.has_several.then_some(remark).into_iter().collect()
     }
 }

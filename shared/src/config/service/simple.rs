@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Value as Json, json};
 
 use super::super::decode::*;
+use super::serves::{Files, Serves};
 
 object! {
     /// Files of a directory, or of a Python package.
@@ -148,5 +149,39 @@ object! {
 object! {
     /// Nothing: answers 404.
     pub struct NoService as "no service" {
+    }
+}
+
+impl Serves for StaticService {
+    fn label(&self) -> Option<&'static str> {
+        Some("files")
+    }
+
+    fn files(&self) -> Files<'_> {
+        Files { read: self.directory.as_ref(), ..Files::default() }
+    }
+}
+
+impl Serves for JsonService {
+    fn label(&self) -> Option<&'static str> {
+        Some("JSON")
+    }
+}
+
+impl Serves for RedirectService {
+    fn label(&self) -> Option<&'static str> {
+        Some("redirect")
+    }
+}
+
+impl Serves for NodeinfoService {
+    fn label(&self) -> Option<&'static str> {
+        Some(if self.format == NodeinfoFormat::Json { "node information as JSON" } else { "status page" })
+    }
+}
+
+impl Serves for NoService {
+    fn label(&self) -> Option<&'static str> {
+        None
     }
 }

@@ -6,8 +6,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::decode::*;
+use super::super::diagnostic::{Path, Remark, Severity};
 use super::super::endpoint::mode;
+use super::super::transport::Within;
 use super::super::wamp::realm_name_loose;
+use super::serves::{Files, Serves};
 
 object! {
     /// Files that clients send, whole or in chunks, which may come in any order and be sent again (Crossbar.io's File
@@ -84,4 +87,24 @@ object! {
         pub incomplete_timeout as "incomplete_timeout": Duration = seconds(1.0..=31536000.0).or_off(), default(json!(86400), Duration::from_secs(86400));
     }
     absent default;
+}
+
+impl Serves for UploadService {
+    fn label(&self) -> Option<&'static str> {
+        Some("file upload")
+    }
+
+    fn files(&self) -> Files<'_> {
+        Files { read: None, written: [Some(&self.directory), Some(&self.temp_directory)] }
+    }
+
+    fn unbuilt(&self, at: &Path, _: Within) -> Vec<Remark> {
+        if self.form_fields.on_progress.is_some() {
+            return Vec::new();
+        }
+        let given =
+            [("realm", &self.realm), ("role", &self.role)].into_iter().filter(|(_, given)| given.is_some());
+        let message = "has no effect: progress is not published without \"on_progress\"";
+        given.map(|(key, _)| (Severity::Warning, at.key(key), message.into())).collect()
+    }
 }

@@ -1,28 +1,36 @@
-//! The path services of a transport, and the connections that it makes to others.
+//! What a transport has with its path services: where clients come in, where connections go, what is missing.
 
-use super::super::diagnostic::Path;
+use super::super::diagnostic::{Path, Remark};
 use super::super::endpoint::ConnectingEndpoint;
 use super::super::service::PathService;
-use super::{Transport, TransportKind, Web};
+use super::{Section, Transport, TransportKind, Web, Within};
 use std::collections::BTreeMap;
 
 impl Transport {
-    /// Every endpoint that its connections are relayed to, with its place; `at` is where the transport is.
+    /// Every endpoint that its connections are carried to, with its place; `at` is where the transport is.
     pub fn connections(&self, at: &Path) -> Vec<(Path, &ConnectingEndpoint)> {
-        let mut found = Vec::new();
-        if let TransportKind::StreamRelay(relay) = &self.kind {
-            add_all(&relay.backends, at, &mut found);
+        let services = self.services(at).into_iter();
+        let of_services = services.flat_map(|(at, service)| service.kind().connections(&at));
+        self.kind.kind().connections(at).into_iter().chain(of_services).collect()
+    }
+
+    /// Everything that WAMP clients connect to, with its place.
+    pub fn sections(&self, at: &Path) -> Vec<(Path, Section<'_>)> {
+        let services = self.services(at).into_iter();
+        let of_services = services.filter_map(|(at, service)| Some((at, service.kind().section()?)));
+        self.kind.kind().sections(at).into_iter().chain(of_services).collect()
+    }
+
+    /// What of it is not in this release, in a worker like this.
+    pub(crate) fn unbuilt(&self, at: &Path, within: Within) -> Vec<Remark> {
+        let mut remarks = self.kind.kind().unbuilt(at);
+        for (at, section) in self.sections(at) {
+            remarks.extend(section.unbuilt(&at, within));
         }
         for (at, service) in self.services(at) {
-            match service {
-                PathService::Reverseproxy(proxy) => add_all(&proxy.backends, &at, &mut found),
-                PathService::WebsocketReverseproxy(proxy) => {
-                    found.push((at.key("backend").key("endpoint"), &proxy.backend.websocket.endpoint));
-                }
-                _ => {}
-            }
+            remarks.extend(service.kind().unbuilt(&at, within));
         }
-        found
+        remarks
     }
 
     /// Every path service, also those below other paths, with its place.
@@ -39,13 +47,6 @@ impl Transport {
         }
         found
     }
-}
-
-type Found<'a> = Vec<(Path, &'a ConnectingEndpoint)>;
-
-fn add_all<'a>(backends: &'a [ConnectingEndpoint], at: &Path, found: &mut Found<'a>) {
-    let at = at.key("backends");
-    found.extend(backends.iter().enumerate().map(|(index, backend)| (at.index(index), backend)));
 }
 
 fn add_paths<'a>(

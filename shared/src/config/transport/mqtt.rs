@@ -6,10 +6,12 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::decode::*;
+use super::super::diagnostic::{Path, Remark, Severity};
 use super::super::wamp::{Auth, realm_name};
+use super::Queue;
 use super::rawsocket::rawsocket_serializer;
+use super::section::{Section, Serializer};
 use super::speaks::Speaks;
-use super::{Queue, Serializer};
 
 object! {
     /// MQTT: as a transport, or the section of `universal`.
@@ -28,6 +30,22 @@ impl Speaks for MqttSection {
 
     fn speaks_wamp(&self) -> bool {
         true
+    }
+
+    fn sections(&self, at: &Path) -> Vec<(Path, Section<'_>)> {
+        vec![(at.key("options"), Section { auth: self.options.auth.as_ref(), ..Section::default() })]
+    }
+
+    fn unbuilt(&self, at: &Path) -> Vec<Remark> {
+        let unspoken = self.options.payload_mapping.iter().filter(|(_, mapping)| {
+            matches!(mapping, PayloadMapping::Native(native) if native.serializer == Serializer::Ubjson)
+        });
+        let remark = |(uri, _): (&String, _)| {
+            let at = at.key("options").key("payload_mapping").key(uri).key("serializer");
+            let message = "UBJSON is not spoken; \"json\", \"msgpack\" and \"cbor\" are";
+            (Severity::NotBuilt, at, message.into())
+        };
+        unspoken.map(remark).collect()
     }
 }
 

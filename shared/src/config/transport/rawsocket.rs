@@ -5,9 +5,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::decode::*;
+use super::super::diagnostic::Path;
 use super::super::wamp::Auth;
-use super::speaks::{DEFAULT_HANDSHAKE_TIMEOUT, Speaks};
-use super::{Queue, Serializer};
+use super::Queue;
+use super::section::{Section, Serializer};
+use super::speaks::{Answer, DEFAULT_HANDSHAKE_TIMEOUT, RAWSOCKET, Speaks};
 
 /// The largest message the RawSocket handshake can name, in bytes.
 pub const RAWSOCKET_MAX_MESSAGE: u32 = 16 * 1024 * 1024;
@@ -56,6 +58,13 @@ object! {
     }
 }
 
+impl RawsocketWamp {
+    /// What WAMP clients are told there.
+    pub(super) fn section(&self) -> Section<'_> {
+        Section { serializers: self.serializers.as_deref(), auth: self.auth.as_ref(), cookie: None }
+    }
+}
+
 impl Speaks for RawsocketTransport {
     fn label(&self) -> String {
         "WAMP over RawSocket".into()
@@ -63,6 +72,14 @@ impl Speaks for RawsocketTransport {
 
     fn speaks_wamp(&self) -> bool {
         true
+    }
+
+    fn answers(&self) -> Vec<Answer> {
+        vec![Answer { what: self.label(), scheme: Some(RAWSOCKET), path: None }]
+    }
+
+    fn sections(&self, at: &Path) -> Vec<(Path, Section<'_>)> {
+        vec![(at.clone(), self.wamp.section())]
     }
 
     fn handshake_timeout(&self) -> Duration {
@@ -95,6 +112,10 @@ object! {
 impl Speaks for RawsocketTestee {
     fn label(&self) -> String {
         "RawSocket echo".into()
+    }
+
+    fn answers(&self) -> Vec<Answer> {
+        vec![Answer { what: self.label(), scheme: Some(RAWSOCKET), path: None }]
     }
 
     fn handshake_timeout(&self) -> Duration {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::decode::*;
+use super::super::diagnostic::{Path, Remark, Severity};
 use super::super::endpoint::{ConnectingEndpoint, port};
 use super::WebsocketOptions;
 use super::speaks::{DEFAULT_HANDSHAKE_TIMEOUT, HTTP_1, Speaks};
@@ -77,6 +78,10 @@ impl Speaks for Flashpolicy {
     fn label(&self) -> String {
         "Flash policy".into()
     }
+
+    fn unbuilt(&self, at: &Path) -> Vec<Remark> {
+        vec![(Severity::NotBuilt, at.key("type"), "Flash's policy file is not built".into())]
+    }
 }
 
 choice! {
@@ -117,9 +122,22 @@ object! {
     }
 }
 
+/// The backends of a section at `at`, with their places.
+pub(crate) fn backends<'a>(
+    backends: &'a [ConnectingEndpoint],
+    at: &Path,
+) -> Vec<(Path, &'a ConnectingEndpoint)> {
+    let at = at.key("backends");
+    backends.iter().enumerate().map(|(index, backend)| (at.index(index), backend)).collect()
+}
+
 impl Speaks for StreamRelay {
     fn label(&self) -> String {
         let count = self.backends.len();
         format!("relayed to {count} backend{}", if count == 1 { "" } else { "s" })
+    }
+
+    fn connections(&self, at: &Path) -> Vec<(Path, &ConnectingEndpoint)> {
+        backends(&self.backends, at)
     }
 }

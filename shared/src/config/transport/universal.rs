@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::decode::*;
+use super::super::diagnostic::{Path, Remark};
 use super::super::source::{Kind, Value};
 use super::rawsocket::handshake_timeout;
-use super::speaks::{DEFAULT_HANDSHAKE_TIMEOUT, HTTP, HTTP_1, Speaks};
+use super::speaks::{Answer, DEFAULT_HANDSHAKE_TIMEOUT, HTTP, HTTP_1, RAWSOCKET, Speaks};
 use super::*;
 
 object! {
@@ -36,7 +37,7 @@ impl Speaks for Universal {
         let mut websocket = self.websocket.iter().flatten();
         self.mqtt.is_some()
             || matches!(self.rawsocket, Some(RawsocketSection::Rawsocket(_)))
-            || websocket.any(|(_, path)| matches!(path, WebsocketPath::Websocket(_)))
+            || websocket.any(|(_, path)| path.kind().speaks_wamp())
             || self.web.as_ref().is_some_and(Speaks::speaks_wamp)
     }
 
@@ -60,6 +61,42 @@ impl Speaks for Universal {
         }
     }
 
+    fn answers(&self) -> Vec<Answer> {
+        let mut answers = self.web.as_ref().map_or(Vec::new(), Speaks::answers);
+        for (path, section) in self.websocket.iter().flatten() {
+            let kind = section.kind();
+            answers.push(Answer { what: kind.label(), scheme: kind.scheme(), path: Some(path.clone()) });
+        }
+        let rawsocket = match &self.rawsocket {
+            Some(RawsocketSection::RawsocketTestee(_)) => Some("RawSocket echo"),
+            Some(RawsocketSection::Rawsocket(_)) => Some("WAMP over RawSocket"),
+            None => None,
+        };
+        answers.extend(rawsocket.map(|what| Answer {
+            what: what.into(),
+            scheme: Some(RAWSOCKET),
+            path: None,
+        }));
+        answers.extend(self.mqtt.iter().flat_map(Speaks::answers));
+        answers
+    }
+
+    fn sections(&self, at: &Path) -> Vec<(Path, Section<'_>)> {
+        let mut sections = Vec::new();
+        if let Some(RawsocketSection::Rawsocket(section)) = &self.rawsocket {
+            sections.push((at.key("rawsocket"), section.section()));
+        }
+        for (path, section) in self.websocket.iter().flatten() {
+            sections.extend(section.kind().sections(&at.key("websocket").key(path)));
+        }
+        sections.extend(self.mqtt.iter().flat_map(|mqtt| mqtt.sections(&at.key("mqtt"))));
+        sections
+    }
+
+    fn unbuilt(&self, at: &Path) -> Vec<Remark> {
+        self.mqtt.iter().flat_map(|mqtt| mqtt.unbuilt(&at.key("mqtt"))).collect()
+    }
+
     fn handshake_timeout(&self) -> Duration {
         self.handshake_timeout
     }
@@ -79,6 +116,16 @@ tagged! {
     }
     alias {
         "nodeinfo" => "websocket", "is run as \"websocket\" here, as Crossbar.io does";
+    }
+}
+
+impl WebsocketPath {
+    /// What each answers for itself.
+    fn kind(&self) -> &dyn Speaks {
+        match self {
+            Self::Websocket(section) => section,
+            Self::WebsocketTestee(testee) => testee,
+        }
     }
 }
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::decode::*;
-use super::super::service::PathService;
+use super::super::service::{PathService, Serves};
 use super::paths;
-use super::speaks::{HTTP, Speaks};
+use super::speaks::{Answer, HTTP, Speaks};
 
 object! {
     /// Web services: as a transport, or the section of `universal`.
@@ -39,6 +39,15 @@ impl Speaks for Web {
 
     fn scheme(&self) -> Option<&'static str> {
         Some("http")
+    }
+
+    fn answers(&self) -> Vec<Answer> {
+        let services = self.paths.iter().map(|(path, service)| (path, service.kind()));
+        let answer = |(path, kind): (&String, &dyn Serves)| {
+            let what = kind.label()?.to_owned();
+            Some(Answer { what, scheme: Some(kind.scheme()), path: Some(path.clone()) })
+        };
+        services.filter_map(answer).collect()
     }
 }
 

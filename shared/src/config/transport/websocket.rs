@@ -1,34 +1,13 @@
 //! WAMP over WebSocket.
 
 use super::super::decode::*;
+use super::super::diagnostic::Path;
 use super::super::wamp::{Auth, Cookie};
 use super::WebsocketOptions;
+use super::section::{Section, Serializer};
 use super::speaks::{DEFAULT_HANDSHAKE_TIMEOUT, HTTP_1, Speaks};
 use serde_json::json;
 use std::time::Duration;
-
-choice! {
-    /// How WAMP messages are written.
-    pub enum Serializer {
-        /// JSON
-        Json = "json",
-        /// MessagePack
-        Msgpack = "msgpack",
-        /// CBOR
-        Cbor = "cbor",
-        /// UBJSON
-        Ubjson = "ubjson",
-        /// FlatBuffers
-        Flatbuffers = "flatbuffers",
-    }
-}
-
-impl Serializer {
-    /// Whether it is spoken here.
-    pub const fn is_spoken(self) -> bool {
-        matches!(self, Self::Json | Self::Msgpack | Self::Cbor)
-    }
-}
 
 choice! {
     /// What becomes of messages for a client that does not take them.
@@ -72,6 +51,17 @@ object! {
     }
 }
 
+impl WebsocketSection {
+    /// What WAMP clients are told there.
+    pub(crate) fn section(&self) -> Section<'_> {
+        Section {
+            serializers: self.serializers.as_deref(),
+            auth: self.auth.as_ref(),
+            cookie: self.cookie.as_ref(),
+        }
+    }
+}
+
 impl Speaks for WebsocketSection {
     fn label(&self) -> String {
         "WAMP over WebSocket".into()
@@ -91,6 +81,10 @@ impl Speaks for WebsocketSection {
 
     fn scheme(&self) -> Option<&'static str> {
         Some("ws")
+    }
+
+    fn sections(&self, at: &Path) -> Vec<(Path, Section<'_>)> {
+        vec![(at.clone(), self.section())]
     }
 
     fn handshake_timeout(&self) -> Duration {
