@@ -9,6 +9,7 @@ pub mod congestion;
 pub mod exec_error;
 pub mod ipc;
 pub mod log;
+mod named;
 pub mod secrecy;
 pub mod short_path;
 pub mod stage;

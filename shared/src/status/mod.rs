@@ -8,6 +8,7 @@ pub use connection::{Connection, ConnectionCounters};
 pub use realm::{Realm, RealmCounters};
 
 use crate::log::Level;
+use crate::named::named;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -303,26 +304,14 @@ pub enum State {
     Stopped,
 }
 
-impl State {
-    /// The state's name in JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Starting => "starting",
-            Self::Ready => "ready",
-            Self::Draining => "draining",
-            Self::Backoff => "backoff",
-            Self::Failed => "failed",
-            Self::Stopped => "stopped",
-        }
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
+named!(State {
+    Starting = "starting",
+    Ready = "ready",
+    Draining = "draining",
+    Backoff = "backoff",
+    Failed = "failed",
+    Stopped = "stopped",
+});
 
 /// Whether an endpoint can be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -340,25 +329,13 @@ pub enum EndpointState {
     Failed,
 }
 
-impl EndpointState {
-    /// The state's name in JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Bound => "bound",
-            Self::Publishing => "publishing",
-            Self::Published => "published",
-            Self::Degraded => "degraded",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-impl fmt::Display for EndpointState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
+named!(EndpointState {
+    Bound = "bound",
+    Publishing = "publishing",
+    Published = "published",
+    Degraded = "degraded",
+    Failed = "failed",
+});
 
 #[cfg(test)]
 mod tests {

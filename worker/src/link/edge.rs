@@ -1,6 +1,6 @@
 //! The end of the process that has the clients.
 
-use super::socket::{CHUNK, read, write};
+use super::socket::{CHUNK, read, write_all};
 use crate::connect::dial;
 use crate::wamp::Router;
 use jackfield_wamp::link::Error;
@@ -76,17 +76,9 @@ async fn send(router: &Router, writer: OwnedWriteHalf) {
     let mut buffer = Vec::new();
     loop {
         router.take_for_link(&mut buffer).await;
-        let mut rest = &buffer[..];
-        while !rest.is_empty() {
-            match write(&writer, rest).await {
-                // The reader comes to the end in its time.
-                0 => return pending().await,
-                count => rest = &rest[count..],
-            }
-        }
-        buffer.clear();
-        if buffer.capacity() > 16 * CHUNK {
-            buffer = Vec::new();
+        if write_all(&writer, &mut buffer, None, |_| {}).await.is_err() {
+            // The reader comes to the end in its time.
+            return pending().await;
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The process that has the realms of a worker, and no clients.
 
-use super::socket::{CHUNK, read, write};
+use super::socket::{CHUNK, Unwritten, read, write_all};
 use crate::controller::Controller;
 use crate::drain::Drain;
 use crate::wamp::{Turn, counters, hub, now};
@@ -18,7 +18,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, spawn_local};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
 /// How long the edges have at a takeover to say what their sessions have.
@@ -41,6 +41,8 @@ pub(crate) struct RealmProcess {
     epoch: Cell<u64>,
     /// How long it took until the realms were routed again.
     takeover: Cell<Option<Duration>>,
+    /// When there is something to be done next, and whether edges are waited for, after the last step.
+    next: Cell<(Option<Duration>, bool)>,
     changed: Notify,
 }
 
@@ -67,6 +69,7 @@ impl RealmProcess {
             links: RefCell::default(),
             epoch: Cell::new(1),
             takeover: Cell::new(None),
+            next: Cell::default(),
             changed: Notify::new(),
         }))
     }
@@ -107,8 +110,7 @@ impl RealmProcess {
         }
         self.step(|hub, now| hub.take_over(now, edges, TAKEOVER));
         loop {
-            let next = self.hub.borrow().next_expiry();
-            let wait = next.map(|at| at.saturating_sub(self.start.elapsed()));
+            let wait = self.next.get().0.map(|at| at.saturating_sub(self.start.elapsed()));
             tokio::select! {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => self.linked(stream),
@@ -120,7 +122,7 @@ impl RealmProcess {
                 () = until(wait) => self.step(Hub::expire),
                 () = self.changed.notified() => {}
             }
-            if self.takeover.get().is_none() && !self.hub.borrow().is_gathering() {
+            if self.takeover.get().is_none() && !self.next.get().1 {
                 self.takeover.set(Some(began.elapsed()));
                 if self.epoch.get() > 1 {
                     info!("the realms are routed again after {} ms", began.elapsed().as_millis());
@@ -140,13 +142,13 @@ impl RealmProcess {
 
     fn step<T>(&self, step: impl FnOnce(&mut Hub, Now) -> T) -> T {
         let mut hub = self.hub.borrow_mut();
-        let before = (hub.next_expiry(), hub.is_gathering());
         let result = step(&mut hub, now(self.start));
         self.flush(&mut hub);
         for (edge, reason) in hub.take_stuck() {
             self.controller.send(FromWorker::EdgeStuck { edge, reason });
         }
-        if before != (hub.next_expiry(), hub.is_gathering()) {
+        let next = (hub.next_expiry(), hub.is_gathering());
+        if self.next.replace(next) != next {
             self.changed.notify_one();
         }
         result
@@ -211,24 +213,17 @@ impl RealmProcess {
             if buffer.len() > MOST_WAITING {
                 return format!("{} bytes wait for it", buffer.len());
             }
-            let mut rest = &buffer[..];
-            while !rest.is_empty() {
-                match timeout(PATIENCE, write(&writer, rest)).await {
-                    // The reader comes to the end in its time.
-                    Ok(0) => return std::future::pending().await,
-                    Ok(count) => {
-                        rest = &rest[count..];
-                        let mut hub = self.hub.borrow_mut();
-                        hub.written(connection, count);
-                        hub.acknowledge();
-                        self.flush(&mut hub);
-                    }
-                    Err(_) => return format!("it has taken nothing for {} s", PATIENCE.as_secs()),
-                }
-            }
-            buffer.clear();
-            if buffer.capacity() > 16 * CHUNK {
-                buffer = Vec::new();
+            let written = |count| {
+                let mut hub = self.hub.borrow_mut();
+                hub.written(connection, count);
+                hub.acknowledge();
+                self.flush(&mut hub);
+            };
+            match write_all(&writer, &mut buffer, Some(PATIENCE), written).await {
+                Ok(()) => {}
+                // The reader comes to the end in its time.
+                Err(Unwritten::Gone) => return std::future::pending().await,
+                Err(Unwritten::Stuck) => return format!("it has taken nothing for {} s", PATIENCE.as_secs()),
             }
         }
     }

@@ -1,10 +1,14 @@
 //! Reading from and writing to a link.
 
 use std::io;
+use std::time::Duration;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::time::timeout;
 
 /// Bytes that are read at a time: messages that came together are done together.
 pub(super) const CHUNK: usize = 64 << 10;
+/// Bytes of an empty buffer that are kept for what comes next.
+const MOST_KEPT: usize = 16 * CHUNK;
 
 /// Reads some bytes; nothing: the other end is gone.
 pub(super) async fn read(socket: &OwnedReadHalf, buffer: &mut [u8]) -> usize {
@@ -20,8 +24,44 @@ pub(super) async fn read(socket: &OwnedReadHalf, buffer: &mut [u8]) -> usize {
     }
 }
 
+/// Why a buffer was not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unwritten {
+    /// The other end is gone.
+    Gone,
+    /// It has taken nothing for as long as it may.
+    Stuck,
+}
+
+/// Writes and empties a buffer, and tells `written` of each part of it. `patience` is how long the other end may take
+/// nothing; `None`: any time.
+pub(super) async fn write_all(
+    socket: &OwnedWriteHalf,
+    buffer: &mut Vec<u8>,
+    patience: Option<Duration>,
+    mut written: impl FnMut(usize),
+) -> Result<(), Unwritten> {
+    let mut rest = &buffer[..];
+    while !rest.is_empty() {
+        let count = match patience {
+            Some(patience) => timeout(patience, write(socket, rest)).await.map_err(|_| Unwritten::Stuck)?,
+            None => write(socket, rest).await,
+        };
+        if count == 0 {
+            return Err(Unwritten::Gone);
+        }
+        rest = &rest[count..];
+        written(count);
+    }
+    buffer.clear();
+    if buffer.capacity() > MOST_KEPT {
+        *buffer = Vec::new();
+    }
+    Ok(())
+}
+
 /// Writes some bytes; nothing: the other end is gone.
-pub(super) async fn write(socket: &OwnedWriteHalf, bytes: &[u8]) -> usize {
+async fn write(socket: &OwnedWriteHalf, bytes: &[u8]) -> usize {
     loop {
         match socket.try_write(bytes) {
             Ok(count) => return count,

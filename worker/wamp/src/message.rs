@@ -185,6 +185,23 @@ pub(crate) const fn name(number: u64) -> Option<&'static str> {
     })
 }
 
+/// The arguments of a message that is referred to, mutably or not.
+macro_rules! payload_of {
+    ($message:expr) => {
+        match $message {
+            Self::Abort { payload, .. }
+            | Self::Error { payload, .. }
+            | Self::Publish { payload, .. }
+            | Self::Event { payload, .. }
+            | Self::Call { payload, .. }
+            | Self::Result { payload, .. }
+            | Self::Invocation { payload, .. }
+            | Self::Yield { payload, .. } => Some(payload),
+            _ => None,
+        }
+    };
+}
+
 impl Message {
     /// Its number.
     #[must_use]
@@ -219,31 +236,11 @@ impl Message {
 
     /// Its arguments, if it has some.
     pub(crate) const fn payload(&self) -> Option<&Payload> {
-        match self {
-            Self::Abort { payload, .. }
-            | Self::Error { payload, .. }
-            | Self::Publish { payload, .. }
-            | Self::Event { payload, .. }
-            | Self::Call { payload, .. }
-            | Self::Result { payload, .. }
-            | Self::Invocation { payload, .. }
-            | Self::Yield { payload, .. } => Some(payload),
-            _ => None,
-        }
+        payload_of!(self)
     }
 
     pub(crate) const fn payload_mut(&mut self) -> Option<&mut Payload> {
-        match self {
-            Self::Abort { payload, .. }
-            | Self::Error { payload, .. }
-            | Self::Publish { payload, .. }
-            | Self::Event { payload, .. }
-            | Self::Call { payload, .. }
-            | Self::Result { payload, .. }
-            | Self::Invocation { payload, .. }
-            | Self::Yield { payload, .. } => Some(payload),
-            _ => None,
-        }
+        payload_of!(self)
     }
 
     /// Its name, for messages to people.

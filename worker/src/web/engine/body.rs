@@ -4,6 +4,7 @@ use super::file::FileBody;
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use std::fmt::{self, Debug};
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,6 +16,13 @@ pub(crate) trait Pieces {
 
     /// The next bytes; none after the last.
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>>;
+}
+
+/// The next frame of a content; none after the last.
+pub(crate) async fn next_frame<B: HttpBody + Unpin>(
+    content: &mut B,
+) -> Option<Result<Frame<B::Data>, B::Error>> {
+    poll_fn(|cx| Pin::new(&mut *content).poll_frame(cx)).await
 }
 
 /// The content of a response.

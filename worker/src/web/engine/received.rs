@@ -2,13 +2,14 @@
 //! what was wrong with it.
 
 use super::answer::{Answer, failure};
+use super::body::next_frame;
 use crate::net::idle::Activity;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{CONNECTION, HeaderMap, HeaderValue};
 use hyper::{Request, StatusCode, Version};
 use std::cell::{Cell, RefCell};
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -82,7 +83,7 @@ impl Arrival {
         let begun = Instant::now();
         let reading = async {
             let mut taken = 0;
-            while let Some(Ok(frame)) = poll_fn(|cx| Pin::new(&mut rest).poll_frame(cx)).await {
+            while let Some(Ok(frame)) = next_frame(&mut rest).await {
                 taken += frame.data_ref().map_or(0, Bytes::len);
                 if taken > MOST {
                     return sleep_until(begun + GRACE.0).await;
@@ -129,6 +130,20 @@ impl Received {
     /// What becomes of it.
     pub(crate) fn arrival(&self) -> Rc<Arrival> {
         Rc::clone(&self.arrival)
+    }
+
+    /// The next bytes; `None` after the last.
+    ///
+    /// # Errors
+    /// What was wrong with it.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
+        while let Some(frame) = next_frame(self).await {
+            let frame = frame.map_err(|_| self.arrival.fault().unwrap_or(Fault::Broken))?;
+            if let Ok(bytes) = frame.into_data() {
+                return Ok(Some(bytes));
+            }
+        }
+        Ok(None)
     }
 
     fn is_late(&mut self, cx: &mut Context<'_>) -> bool {

@@ -3,8 +3,6 @@
 use crate::web::engine::received::{Asked, Fault};
 use bytes::{Bytes, BytesMut};
 use hyper::body::Body as _;
-use std::future::poll_fn;
-use std::pin::Pin;
 
 /// The longest content, in bytes, where the configuration names no limit.
 const LONGEST: u64 = 16 << 20;
@@ -29,14 +27,8 @@ pub(in crate::web) async fn read(request: &mut Asked, limit: u64) -> Result<Byte
     if content.size_hint().lower() > limit {
         return Err(Failure::TooLong(limit));
     }
-    let arrival = content.arrival();
     let mut whole = BytesMut::new();
-    while let Some(frame) = poll_fn(|cx| Pin::new(&mut content).poll_frame(cx)).await {
-        let Ok(bytes) =
-            frame.map_err(|_| Failure::Fault(arrival.fault().unwrap_or(Fault::Broken)))?.into_data()
-        else {
-            continue;
-        };
+    while let Some(bytes) = content.next().await.map_err(Failure::Fault)? {
         if (whole.len() + bytes.len()) as u64 > limit {
             return Err(Failure::TooLong(limit));
         }

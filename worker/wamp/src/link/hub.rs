@@ -26,6 +26,8 @@ pub struct Hub {
     pub(super) sessions: IdMap<(usize, u64)>,
     pub(super) links: BTreeMap<Connection, Link>,
     pub(super) edges: BTreeMap<u64, Connection>,
+    /// Bytes that were written to each link.
+    written: BTreeMap<Connection, u64>,
     last_connection: Connection,
     /// Counts the steps.
     pub(super) order: u64,
@@ -44,7 +46,6 @@ pub(super) struct Link {
     pub(super) output: Vec<u8>,
     /// Bytes that were put out so far.
     pub(super) queued: u64,
-    written: u64,
     /// Up to which number all of the edge's messages are settled.
     pub(super) settled: u64,
     pub(super) unsettled: Unsettled,
@@ -70,6 +71,7 @@ impl Hub {
             sessions: IdHash::new(ids.random()).map(),
             links: BTreeMap::new(),
             edges: BTreeMap::new(),
+            written: BTreeMap::new(),
             last_connection: 0,
             order: 0,
             gathering: None,
@@ -89,11 +91,13 @@ impl Hub {
     pub fn connected(&mut self) -> Connection {
         self.last_connection += 1;
         self.links.insert(self.last_connection, Link::default());
+        self.written.insert(self.last_connection, 0);
         self.last_connection
     }
 
     /// A link has ended: the sessions of its edge are gone.
     pub fn closed(&mut self, now: Now, connection: Connection) {
+        self.written.remove(&connection);
         let Some(edge) = self.links.remove(&connection).and_then(|link| link.edge) else { return };
         if self.edges.get(&edge) != Some(&connection) {
             return;
@@ -250,13 +254,9 @@ impl Hub {
 
     /// Says what is settled to those whose it is.
     pub fn acknowledge(&mut self) {
-        let written: BTreeMap<u64, u64> = self
-            .edges
-            .iter()
-            .filter_map(|(edge, link)| Some((*edge, self.links.get(link)?.written)))
-            .collect();
+        let written = |edge| self.written.get(self.edges.get(&edge)?);
         for link in self.links.values_mut() {
-            let is_written = |edge, until| written.get(&edge).is_none_or(|written| *written >= until);
+            let is_written = |edge, until| written(edge).is_none_or(|written| *written >= until);
             let settled = link.unsettled.settle(is_written);
             if let Some((number, _)) = settled.last() {
                 link.settled = *number;
@@ -274,8 +274,8 @@ impl Hub {
 
     /// So many bytes more were written.
     pub fn written(&mut self, connection: Connection, bytes: usize) {
-        if let Some(link) = self.links.get_mut(&connection) {
-            link.written += bytes as u64;
+        if let Some(written) = self.written.get_mut(&connection) {
+            *written += bytes as u64;
         }
     }
 

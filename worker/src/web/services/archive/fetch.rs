@@ -5,8 +5,9 @@ use super::file::fingerprint;
 use super::index;
 use crate::connect::{Connector, Means};
 use crate::sandbox::{Needs, confine};
+use crate::web::engine::body::next_frame;
 use crate::web::engine::executor::LocalExecutor;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, HOST, LOCATION, USER_AGENT};
 use hyper::http::uri::Scheme;
@@ -17,11 +18,9 @@ use jackfield_shared::config::{ConnectingEndpoint, Sandbox, TcpConnecting, TlsCo
 use jackfield_shared::tls::Files;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
-use std::future::poll_fn;
 use std::io::{self, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::runtime::{Builder, LocalOptions};
@@ -178,7 +177,7 @@ async fn ask_once(uri: &Uri) -> Result<Response<Incoming>, String> {
 async fn keep(answer: Response<Incoming>, part: &Part) -> Result<(), String> {
     let mut content = answer.into_body();
     loop {
-        let frame = timeout(PATIENCE, poll_fn(|cx| Pin::new(&mut content).poll_frame(cx))).await;
+        let frame = timeout(PATIENCE, next_frame(&mut content)).await;
         match frame.map_err(|_| format!("nothing came for {} s", PATIENCE.as_secs()))? {
             None => return Ok(()),
             Some(Ok(frame)) => {

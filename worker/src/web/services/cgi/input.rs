@@ -3,8 +3,7 @@
 use crate::net::idle::Activity;
 use crate::web::engine::received::{Asked, Fault, Received};
 use hyper::body::Body as _;
-use std::future::{pending, poll_fn};
-use std::pin::Pin;
+use std::future::pending;
 use std::rc::Rc;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::unix::pipe;
@@ -60,9 +59,7 @@ async fn carry(
     mut to: pipe::Sender,
     activity: Rc<Activity>,
 ) -> Result<(), Wrong> {
-    while let Some(frame) = poll_fn(|cx| Pin::new(&mut content).poll_frame(cx)).await {
-        let broken = |_| Wrong::Fault(content.arrival().fault().unwrap_or(Fault::Broken));
-        let Ok(octets) = frame.map_err(broken)?.into_data() else { continue };
+    while let Some(octets) = content.next().await.map_err(Wrong::Fault)? {
         left = left.checked_sub(octets.len() as u64).ok_or(Wrong::TooLong)?;
         activity.touch();
         if to.write_all(&octets).await.is_err() {

@@ -8,13 +8,10 @@ use crate::web::engine::received::{Asked, Received};
 use crate::web::services::query::query;
 use bytes::{Bytes, BytesMut};
 use hyper::StatusCode;
-use hyper::body::Body as _;
 use hyper::header::CONTENT_TYPE;
 use jackfield_shared::config::UploadService;
 use std::collections::HashMap;
-use std::future::poll_fn;
 use std::io::{self, Write as _};
-use std::pin::Pin;
 use tokio::task::spawn_blocking;
 
 /// Octets that are written at once.
@@ -62,25 +59,15 @@ struct Content {
 
 impl Content {
     async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
-        loop {
-            let Some(frame) = poll_fn(|cx| Pin::new(&mut self.content).poll_frame(cx)).await else {
-                return Ok(None);
-            };
-            let frame = match (frame, self.content.arrival().fault()) {
-                (Ok(frame), _) => frame,
-                (Err(_), Some(fault)) => return Err(Refusal::Fault(fault)),
-                (Err(e), None) => return Err(Refusal::Disk(e)),
-            };
-            let Ok(octets) = frame.into_data() else { continue };
-            match self.left.checked_sub(octets.len() as u64) {
-                Some(left) => self.left = left,
-                None => {
-                    let text = "The content of the request is too long.".into();
-                    return Err(Refusal::Wrong(StatusCode::PAYLOAD_TOO_LARGE, text));
-                }
+        let Some(bytes) = self.content.next().await.map_err(Refusal::Fault)? else { return Ok(None) };
+        match self.left.checked_sub(bytes.len() as u64) {
+            Some(left) => self.left = left,
+            None => {
+                let text = "The content of the request is too long.".into();
+                return Err(Refusal::Wrong(StatusCode::PAYLOAD_TOO_LARGE, text));
             }
-            return Ok(Some(octets));
         }
+        Ok(Some(bytes))
     }
 }
 
