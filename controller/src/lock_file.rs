@@ -88,7 +88,7 @@ fn is_at(file: &File, entry: &Entry) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::TempDir;
+    use jackfield_tests::TempDir;
 
     #[test]
     fn one_holder_at_a_time_and_nothing_left() {

@@ -21,8 +21,6 @@ mod stage;
 mod start;
 mod supervise;
 mod systemd;
-#[cfg(test)]
-mod testing;
 mod tls;
 mod upgrade;
 

@@ -28,8 +28,6 @@ mod rawsocket;
 mod sandbox;
 mod serving;
 mod testee;
-#[cfg(test)]
-mod testing;
 pub mod tls;
 mod transport;
 mod wamp;

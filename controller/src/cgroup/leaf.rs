@@ -63,7 +63,7 @@ impl Drop for Leaf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::TempDir;
+    use jackfield_tests::TempDir;
 
     #[test]
     fn limits_are_written_as_the_kernel_wants_them() {

@@ -101,7 +101,7 @@ fn divide(own: &Path, pid: u32) -> Result<PathBuf, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::TempDir;
+    use jackfield_tests::TempDir;
 
     #[test]
     fn the_mount_is_found() {

@@ -253,7 +253,7 @@ async fn send(to: &mut (impl AsyncWrite + Unpin), response: &Response) -> io::Re
 mod tests {
     use super::*;
     use crate::control::{Client, ConnectError};
-    use crate::testing::TempDir;
+    use jackfield_tests::TempDir;
     use jackfield_shared::log::{Level, Record};
     use std::io::{BufRead as _, BufReader as SyncReader, Write as _};
     use std::os::unix::fs::PermissionsExt as _;

@@ -31,7 +31,7 @@ pub(crate) fn find(executable: &str, workdir: &Path, path: Option<&OsStr>) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::TempDir;
+    use jackfield_tests::TempDir;
     use std::fs::{Permissions, create_dir, set_permissions, write};
     use std::os::unix::fs::PermissionsExt as _;
 

@@ -83,7 +83,7 @@ fn difference(before: &Look, now: &Look) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::TempDir;
+    use jackfield_tests::TempDir;
 
     #[tokio::test]
     async fn what_is_changed_made_or_removed_is_named() {

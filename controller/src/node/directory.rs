@@ -109,7 +109,7 @@ fn parent_of(file: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::TempDir;
+    use jackfield_tests::TempDir;
 
     #[test]
     fn a_file_stands_for_its_directory() {

@@ -103,7 +103,7 @@ fn create(path: &Path) -> Result<Loaded, FileError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::TempDir;
+    use jackfield_tests::TempDir;
     use std::fs;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 

@@ -115,7 +115,7 @@ fn read_password(path: &Path) -> Result<Secret, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::TempDir;
+    use jackfield_tests::TempDir;
 
     #[test]
     fn targets_are_what_tor_can_connect_to() {

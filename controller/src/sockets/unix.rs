@@ -218,7 +218,7 @@ fn probe(short: &ShortPath) -> rustix::io::Result<Probe> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::TempDir;
+    use jackfield_tests::TempDir;
     use std::fs;
     use std::os::unix::fs::MetadataExt as _;
     use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};

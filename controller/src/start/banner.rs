@@ -80,7 +80,7 @@ fn reachable(authority: &str) -> std::borrow::Cow<'_, str> {
 mod tests {
     use super::*;
     use crate::node::Configuration;
-    use crate::testing::TempDir;
+    use jackfield_tests::TempDir;
 
     #[test]
     fn the_built_in_node_says_what_it_answers() {

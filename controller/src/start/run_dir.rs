@@ -87,7 +87,7 @@ fn pid_in(file: &Path) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::TempDir;
+    use jackfield_tests::TempDir;
     use std::os::unix::fs::PermissionsExt as _;
 
     fn claim(path: &Path) -> Claim {

@@ -197,7 +197,7 @@ mod tests {
     use super::*;
     use crate::control::Filter;
     use crate::logs::Settings;
-    use crate::testing::TempDir;
+    use jackfield_tests::TempDir;
     use jackfield_fleet::ProcessId;
     use jackfield_shared::config;
     use std::io::Write as _;

@@ -55,7 +55,7 @@ fn oom_kills(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::TempDir;
+    use jackfield_tests::TempDir;
 
     #[test]
     fn a_counter_that_has_grown_means_a_kill() {

@@ -48,7 +48,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_is_waited_for() {
-        let dir = crate::testing::Directory::new();
+        let dir = jackfield_tests::TempDir::new();
         let path = dir.path().join("socket");
         let listener = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
         listener.bind(&SockAddr::unix(&path).unwrap()).unwrap();

@@ -2,7 +2,7 @@
 //! those it starts, so each test confines a thread of its own.
 
 use super::*;
-use crate::testing::Directory;
+use jackfield_tests::TempDir;
 use jackfield_shared::config;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, socket};
@@ -36,7 +36,7 @@ fn refused<T>(result: io::Result<T>) -> ErrorKind {
 
 #[test]
 fn files_are_read_where_the_configuration_says_and_nowhere_else() {
-    let temp = Directory::new();
+    let temp = TempDir::new();
     let (web, other) = (temp.path().join("web"), temp.path().join("other"));
     for directory in [&web, &other] {
         fs::create_dir(directory).unwrap();
@@ -111,7 +111,7 @@ fn no_program_is_started_and_no_other_process_reached() {
 #[test]
 fn nothing_is_changed_about_files_and_about_other_processes() {
     use std::os::unix::fs::PermissionsExt as _;
-    let temp = Directory::new();
+    let temp = TempDir::new();
     let path = temp.path().join("file");
     fs::write(&path, "text").unwrap();
     let open = File::open(&path).unwrap();
@@ -149,7 +149,7 @@ fn nothing_is_changed_about_files_and_about_other_processes() {
 #[test]
 fn who_makes_files_may_give_them_their_mode_and_no_others() {
     use std::os::unix::fs::PermissionsExt as _;
-    let temp = Directory::new();
+    let temp = TempDir::new();
     let directory = temp.path().to_owned();
     confined(Needs::of_fetching(&directory), move || {
         let file = File::create(directory.join("new")).unwrap();
@@ -184,7 +184,7 @@ fn no_datagram_goes_anywhere_unless_names_are_looked_up() {
 #[test]
 fn programs_keep_their_files_and_leave_other_processes_alone() {
     use std::os::unix::fs::PermissionsExt as _;
-    let temp = Directory::new();
+    let temp = TempDir::new();
     let path = temp.path().join("file");
     fs::write(&path, "text").unwrap();
     confined(Needs::of_programs(), move || {

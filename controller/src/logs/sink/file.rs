@@ -185,7 +185,7 @@ impl Writer for LogFile {
 mod tests {
     use super::super::rotation::moved;
     use super::*;
-    use crate::testing::TempDir;
+    use jackfield_tests::TempDir;
     use jackfield_shared::log::Level;
     use std::os::unix::fs::PermissionsExt as _;
 

@@ -87,7 +87,7 @@ pub(super) fn moved(path: &Path, times: u32) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::TempDir;
+    use jackfield_tests::TempDir;
     use std::fs;
 
     fn rotation(max_size: u64, rotate: Rotate, keep: u16) -> Rotation {

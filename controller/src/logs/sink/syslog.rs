@@ -219,7 +219,7 @@ fn first<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::TempDir;
+    use jackfield_tests::TempDir;
     use jackfield_shared::log::Level;
 
     fn record(message: &str) -> Record {

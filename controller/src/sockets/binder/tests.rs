@@ -1,5 +1,5 @@
 use super::*;
-use crate::testing::TempDir;
+use jackfield_tests::TempDir;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 

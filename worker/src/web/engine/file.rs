@@ -134,7 +134,7 @@ pub(in crate::web) fn read_now(file: &OwnedFd, length: usize) -> Option<Bytes> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::Directory;
+    use jackfield_tests::TempDir;
     use std::fs::{self, File};
     use std::future::poll_fn;
 
@@ -148,7 +148,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_part_is_sent_whole() {
-        let dir = Directory::new();
+        let dir = TempDir::new();
         let path = dir.path().join("file");
         let octets: Vec<u8> = (0..1_000_000u32).map(|i| (i % 251) as u8).collect();
         fs::write(&path, &octets).unwrap();
@@ -160,7 +160,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_that_shrinks_is_an_error_and_not_padded() {
-        let dir = Directory::new();
+        let dir = TempDir::new();
         let path = dir.path().join("file");
         fs::write(&path, "short").unwrap();
         let body = FileBody::new(Arc::new(File::open(&path).unwrap().into()), 0, 10);

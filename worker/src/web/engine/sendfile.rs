@@ -145,13 +145,13 @@ fn poll_socket(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::Directory;
+    use jackfield_tests::TempDir;
     use std::fs::{self, File};
     use std::future::poll_fn;
     use tokio::io::AsyncReadExt;
     use tokio::net::UnixStream;
 
-    fn file(dir: &Directory, content: &[u8]) -> Arc<OwnedFd> {
+    fn file(dir: &TempDir, content: &[u8]) -> Arc<OwnedFd> {
         let path = dir.path().join("file");
         fs::write(&path, content).unwrap();
         Arc::new(File::open(path).unwrap().into())
@@ -179,7 +179,7 @@ mod tests {
 
     #[tokio::test]
     async fn octets_and_files_arrive_in_their_order() {
-        let dir = Directory::new();
+        let dir = TempDir::new();
         let content: Vec<u8> = (0..700_000u32).map(|i| (i % 251) as u8).collect();
         let file = file(&dir, &content);
         for outlet in [Outlet::new(false), Outlet::new(true)] {
@@ -193,7 +193,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_that_shrinks_is_an_error_and_not_padded() {
-        let dir = Directory::new();
+        let dir = TempDir::new();
         for outlet in [Outlet::new(false), Outlet::new(true)] {
             let promised = outlet.promise(&file(&dir, b"short"), 0, 10);
             let error = written(&outlet, &[&promised]).await.unwrap_err();

@@ -34,7 +34,7 @@ pub(super) async fn find(root: &Arc<Root>, path: &str, rest: Rest<'_>) -> io::Re
         let segment = left.trim_start_matches('/');
         left = &segment[segment.find('/').unwrap_or(segment.len())..];
         match open(root, &way).await?.kind {
-            Kind::Directory => {}
+            Kind::TempDir => {}
             Kind::File => {
                 let before = &path[..path.len() - left.len()];
                 let decoded = |text: &str| OsString::from_vec(percent_decode_str(text).collect());
@@ -49,13 +49,13 @@ pub(super) async fn find(root: &Arc<Root>, path: &str, rest: Rest<'_>) -> io::Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::Directory;
+    use jackfield_tests::TempDir;
     use std::fs;
     use std::os::unix::fs::symlink;
 
     #[tokio::test]
     async fn the_first_file_on_the_way_is_the_script() {
-        let dir = Directory::new();
+        let dir = TempDir::new();
         let root = dir.path().join("cgi");
         fs::create_dir_all(root.join("sub dir")).unwrap();
         for file in ["a", "sub dir/b"] {

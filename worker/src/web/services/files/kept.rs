@@ -85,7 +85,7 @@ impl KeptFiles {
 mod tests {
     use super::super::open::open_now;
     use super::*;
-    use crate::testing::Directory;
+    use jackfield_tests::TempDir;
     use rustix::fs::ResolveFlags;
     use std::fs::{self, File};
     use std::time::Duration;
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_file_is_kept_until_anything_of_it_changes() {
-        let dir = Directory::new();
+        let dir = TempDir::new();
         let (root, kept) = (Root::new(dir.path().into()), KeptFiles::default());
         let path = dir.path().join("file");
         let name = Path::new("file");
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn what_is_large_or_has_just_been_written_is_not_kept() {
-        let dir = Directory::new();
+        let dir = TempDir::new();
         let (root, kept) = (Root::new(dir.path().into()), KeptFiles::default());
         write(&dir.path().join("large"), &vec![1; LARGEST as usize + 1]);
         keep(&kept, &root, "large");
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn there_is_a_limit_to_what_is_kept() {
-        let dir = Directory::new();
+        let dir = TempDir::new();
         let (root, kept) = (Root::new(dir.path().into()), KeptFiles::default());
         for i in 0..70 {
             let name = format!("{i}");

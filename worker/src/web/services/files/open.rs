@@ -107,7 +107,7 @@ fn describe(fd: OwnedFd) -> Result<Opened, Errno> {
     let stat = fstat(&fd)?;
     let kind = match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => Kind::File,
-        FileType::Directory => Kind::Directory,
+        FileType::TempDir => Kind::TempDir,
         // Devices, FIFOs and sockets are not content.
         _ => return Err(Errno::NOENT),
     };
@@ -130,14 +130,14 @@ fn time(seconds: i64, nanoseconds: u32) -> SystemTime {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::Directory;
+    use jackfield_tests::TempDir;
     use rustix::fs::CWD;
     use std::fs;
     use std::os::unix::fs::symlink;
 
     #[test]
     fn nothing_outside_is_opened_with_or_without_openat2() {
-        let dir = Directory::new();
+        let dir = TempDir::new();
         let root = dir.path().join("root");
         fs::create_dir_all(root.join("sub")).unwrap();
         fs::write(dir.path().join("secret"), "secret").unwrap();
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(now("sub/file"), Ok(4));
         assert_eq!(now("inside"), Ok(4));
         assert!(
-            matches!(open_now(&served, Path::new(""), ResolveFlags::empty()), Ok(o) if o.kind == Kind::Directory)
+            matches!(open_now(&served, Path::new(""), ResolveFlags::empty()), Ok(o) if o.kind == Kind::TempDir)
         );
         for outside in ["up", "absolute", "parent/secret", "../secret", "sub/../../secret", "/etc/passwd"] {
             assert_eq!(now(outside), Err(Errno::XDEV), "{outside}");
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn what_is_no_file_is_not_there() {
-        let dir = Directory::new();
+        let dir = TempDir::new();
         let _socket = std::os::unix::net::UnixListener::bind(dir.path().join("socket")).unwrap();
         rustix::fs::mknodat(CWD, dir.path().join("fifo"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
             .unwrap();

@@ -1,5 +1,5 @@
 use super::*;
-use crate::testing::Directory;
+use jackfield_tests::TempDir;
 use hyper::Method;
 use hyper::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName,
@@ -9,12 +9,12 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 struct Site {
-    dir: Directory,
+    dir: TempDir,
     files: Files,
 }
 
 fn site(change: impl FnOnce(&mut StaticOptions)) -> Site {
-    let dir = Directory::new();
+    let dir = TempDir::new();
     let root = dir.path().join("root");
     fs::create_dir_all(root.join("sub dir/empty")).unwrap();
     fs::write(dir.path().join("secret"), "secret").unwrap();

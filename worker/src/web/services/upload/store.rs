@@ -265,10 +265,10 @@ fn name_of(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::Directory;
+    use jackfield_tests::TempDir;
     use std::io::Write as _;
 
-    fn store(dir: &Directory) -> Store {
+    fn store(dir: &TempDir) -> Store {
         let [directory, incomplete] = ["done", "temp"].map(|name| dir.path().join(name));
         for path in [&directory, &incomplete] {
             fs::create_dir(path).unwrap();
@@ -293,7 +293,7 @@ mod tests {
     #[test]
     fn chunks_come_in_any_order_and_again() {
         for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [2, 0, 1]] {
-            let dir = Directory::new();
+            let dir = TempDir::new();
             let store = store(&dir);
             let texts = ["0123", "4567", "89a"];
             assert_eq!(store.state(&chunk(0)).unwrap(), State::Absent);
@@ -314,7 +314,7 @@ mod tests {
 
     #[test]
     fn what_a_killed_process_has_left_is_gone_on_with() {
-        let dir = Directory::new();
+        let dir = TempDir::new();
         let store = store(&dir);
         put(&store, 0, "0123");
         let upload = store.incomplete.join("0".repeat(32));
@@ -332,7 +332,7 @@ mod tests {
 
     #[test]
     fn a_link_in_place_of_a_file_leads_nowhere() {
-        let dir = Directory::new();
+        let dir = TempDir::new();
         let store = store(&dir);
         let victim = dir.path().join("victim");
         fs::write(&victim, "precious").unwrap();
@@ -349,7 +349,7 @@ mod tests {
 
     #[test]
     fn an_empty_file_is_a_file() {
-        let dir = Directory::new();
+        let dir = TempDir::new();
         let store = store(&dir);
         let chunk = Chunk { total: 0, count: 1, index: 0, ..chunk(0) };
         assert_eq!(store.put(&chunk, &store.part().unwrap()).unwrap().state, State::Complete);

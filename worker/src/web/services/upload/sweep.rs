@@ -70,13 +70,13 @@ fn is_upload(name: &OsStr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::Directory;
+    use jackfield_tests::TempDir;
     use std::fs::File;
     use std::time::SystemTime;
 
     #[test]
     fn only_what_is_old_and_ours_is_removed() {
-        let dir = Directory::new();
+        let dir = TempDir::new();
         let old = SystemTime::now() - Duration::from_secs(100);
         let names = ["0".repeat(32), "1".repeat(32), "of-another".into()];
         for name in &names {
