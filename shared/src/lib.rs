@@ -4,8 +4,10 @@
 //! Nothing in this crate does I/O beyond reading a configuration, the first line of a script, options of sockets, and
 //! moving IPC frames.
 
+pub mod backoff;
 pub mod config;
 pub mod congestion;
+pub mod drain;
 pub mod exec_error;
 pub mod ipc;
 pub mod log;

@@ -1,7 +1,6 @@
 //! What a connection goes through before its transport: the PROXY protocol's header, then the TLS handshake. Each
 //! connection in a task of its own and within a time limit, so that a client that stalls holds up nobody.
 
-use crate::drain::LAST_WORD;
 use crate::log::{Also, Throttle};
 use crate::net::close::close;
 use crate::net::connection::Connection;
@@ -10,6 +9,7 @@ use crate::net::stream::{Peer, Stream};
 use crate::tls::{self, Acceptor};
 use crate::web::without_tls;
 use jackfield_shared::config::{ListeningEndpoint, ProxyProtocol, ProxyProtocolAccept, Transport};
+use jackfield_shared::drain::LAST_WORD;
 use jackfield_shared::tls::Files;
 use rustix::net::RecvFlags;
 use std::future::poll_fn;

@@ -9,7 +9,6 @@ pub mod client;
 mod connect;
 mod context;
 mod controller;
-mod drain;
 mod fields;
 mod front;
 #[doc(hidden)]

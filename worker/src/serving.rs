@@ -3,7 +3,6 @@
 use crate::connect::Means;
 use crate::context::Context;
 use crate::controller::Controller;
-use crate::drain::{Drain, Drainer};
 use crate::front::Front;
 use crate::launcher::Started;
 use crate::link::{RealmProcess, keep_linked};
@@ -22,6 +21,7 @@ use crate::tls::Tickets;
 use crate::transport::{self, Service};
 use crate::wamp::{self, Turn};
 use jackfield_shared::config::{ListeningEndpoint, Transport, WorkerKind};
+use jackfield_shared::drain::{Drain, Drainer};
 use jackfield_shared::ipc::{
     ArtiPlan, Counters, DaemonService, FromWorker, ListenerCounters, Part, Plan, Slot,
 };

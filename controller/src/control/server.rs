@@ -253,8 +253,8 @@ async fn send(to: &mut (impl AsyncWrite + Unpin), response: &Response) -> io::Re
 mod tests {
     use super::*;
     use crate::control::{Client, ConnectError};
-    use jackfield_tests::TempDir;
     use jackfield_shared::log::{Level, Record};
+    use jackfield_tests::TempDir;
     use std::io::{BufRead as _, BufReader as SyncReader, Write as _};
     use std::os::unix::fs::PermissionsExt as _;
     use std::os::unix::net::UnixStream;

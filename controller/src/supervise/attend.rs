@@ -197,9 +197,9 @@ mod tests {
     use super::*;
     use crate::control::Filter;
     use crate::logs::Settings;
-    use jackfield_tests::TempDir;
     use jackfield_fleet::ProcessId;
     use jackfield_shared::config;
+    use jackfield_tests::TempDir;
     use std::io::Write as _;
     use tokio::task::LocalSet;
 

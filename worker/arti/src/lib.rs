@@ -11,19 +11,18 @@ mod proxy;
 mod service;
 mod settings;
 mod socks;
-mod stop;
 
 pub use news::News;
 pub use settings::check;
 
 use arti_client::{BootstrapBehavior, TorClient};
+use jackfield_shared::drain::{Drain, Drainer};
 use jackfield_shared::ipc::ArtiPlan;
 use network::Network;
 use news::{Tell, explain};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use stop::{Stop, Stopper};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tor_rtcompat::PreferredRuntime;
@@ -32,7 +31,7 @@ use tor_rtcompat::PreferredRuntime;
 #[derive(Debug)]
 pub struct Arti {
     runtime: Option<Runtime>,
-    stopper: Stopper,
+    drainer: Drainer,
 }
 
 impl Arti {
@@ -48,7 +47,7 @@ impl Arti {
             .thread_name("arti")
             .on_thread_start(move || std::mem::forget(tracing::dispatcher::set_default(&log)))
             .build()?;
-        let (stopper, stop) = Stopper::new();
+        let (drainer, stop) = Drainer::new();
         let told = news.clone();
         let running = runtime.spawn(async move { run(plan, socks, &told, stop).await });
         runtime.spawn(async move {
@@ -59,12 +58,13 @@ impl Arti {
             };
             let _ = news.send(News::Failed(reason)); // unless nobody is interested any longer
         });
-        Ok(Self { runtime: Some(runtime), stopper })
+        Ok(Self { runtime: Some(runtime), drainer })
     }
 
     /// Withdraws the services and takes no new connections; completes when the last one that is open has ended.
     pub async fn finish(&mut self) {
-        self.stopper.finish().await;
+        self.drainer.begin();
+        self.drainer.finished().await;
     }
 }
 
@@ -76,7 +76,7 @@ impl Drop for Arti {
     }
 }
 
-async fn run(plan: ArtiPlan, socks: Option<OwnedFd>, news: &Tell, stop: Stop) -> Result<(), String> {
+async fn run(plan: ArtiPlan, socks: Option<OwnedFd>, news: &Tell, stop: Drain) -> Result<(), String> {
     let ArtiPlan { settings, services, log_level: _ } = plan;
     // Arti takes the process's default. There is none yet, or it is this one.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();

@@ -3,12 +3,12 @@
 use crate::carry::carry;
 use crate::news::{Client, explain};
 use crate::socks::{self, Host, Login, Request};
-use crate::stop::Stop;
 use arti_client::isolation::IsolationHelper;
 use arti_client::{
     DangerouslyIntoTorAddr as _, DataStream, Error, ErrorKind, HasKind as _, IntoTorAddr as _, StreamPrefs,
     TorAddr, TorAddrError,
 };
+use jackfield_shared::drain::Drain;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -38,7 +38,7 @@ impl Proxy {
     }
 
     /// Serves until the end begins.
-    pub(crate) async fn run(self, client: Client, stop: Stop) {
+    pub(crate) async fn run(self, client: Client, stop: Drain) {
         loop {
             let accepted = tokio::select! {
                 () = stop.begun() => return,

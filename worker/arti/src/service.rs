@@ -7,17 +7,17 @@ use crate::carry::carry;
 use crate::network::Network;
 use crate::news::{Client, News, Tell, explain};
 use crate::settings;
-use crate::stop::Stop;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::{Stream, StreamExt as _, pin_mut};
+use jackfield_shared::backoff::Backoff;
 use jackfield_shared::config::Secret;
+use jackfield_shared::drain::Drain;
 use jackfield_shared::ipc::{OnionService, Publication};
 use jackfield_shared::status::EndpointState;
 use publication::Progress;
 use std::future::pending;
 use std::sync::Arc;
-use std::time::Duration;
 use target::Target;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -27,11 +27,6 @@ use tor_hsservice::{RendRequest, RunningOnionService, StreamRequest, handle_rend
 use tor_llcrypto::pk::ed25519::ExpandedKeypair;
 use tor_proto::stream::IncomingStreamRequest;
 use tracing::{debug, warn};
-
-/// Before a service that could not be launched, or has ended, is launched again.
-const FIRST_DELAY: Duration = Duration::from_millis(500);
-/// Doubled up to this one.
-const LONGEST_DELAY: Duration = Duration::from_secs(30);
 
 /// A service, and what was told of it.
 pub(crate) struct Service {
@@ -55,7 +50,7 @@ impl Service {
     }
 
     /// Publishes it until the end begins.
-    pub(crate) async fn run(mut self, stop: Stop) {
+    pub(crate) async fn run(mut self, stop: Drain) {
         let ending = stop.clone();
         tokio::select! {
             () = ending.begun() => {}
@@ -63,23 +58,22 @@ impl Service {
         }
     }
 
-    async fn go_on(&mut self, stop: Stop) {
-        let mut delay = FIRST_DELAY;
+    async fn go_on(&mut self, stop: Drain) {
+        let mut backoff = Backoff::default();
         loop {
             let why = match self.launch() {
                 Ok((running, requests)) => {
                     let mut progress = Progress::default();
                     let why = self.attend(&running, requests, &mut progress, &stop).await;
                     if progress.is_published() {
-                        delay = FIRST_DELAY;
+                        backoff.reset();
                     }
                     why
                 }
                 Err(why) => why,
             };
             self.tell(EndpointState::Degraded, Some(format!("{why}; it will be tried again")));
-            sleep(delay).await;
-            delay = (2 * delay).min(LONGEST_DELAY);
+            sleep(backoff.delay(getrandom::u32().unwrap_or_default())).await;
         }
     }
 
@@ -106,7 +100,7 @@ impl Service {
         running: &RunningOnionService,
         requests: impl Stream<Item = RendRequest>,
         progress: &mut Progress,
-        stop: &Stop,
+        stop: &Drain,
     ) -> String {
         let target = match Target::parse(&self.order.target) {
             Ok(target) => Arc::new(target),

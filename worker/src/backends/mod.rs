@@ -6,9 +6,9 @@ mod health;
 pub(crate) use backend::{Backend, InUse};
 
 use crate::connect::{Connector, Means};
-use crate::drain::Drain;
 use crate::net::stream::Peer;
 use jackfield_shared::config::{Balance, ConnectingEndpoint, Health};
+use jackfield_shared::drain::Drain;
 use jackfield_shared::tls::Files;
 use std::cell::Cell;
 use std::cmp::Reverse;

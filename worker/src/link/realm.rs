@@ -2,9 +2,9 @@
 
 use super::socket::{CHUNK, Unwritten, read, write_all};
 use crate::controller::Controller;
-use crate::drain::Drain;
 use crate::wamp::{Turn, counters, hub, now};
 use jackfield_shared::config::Worker;
+use jackfield_shared::drain::Drain;
 use jackfield_shared::ipc::{Counters, FromWorker};
 use jackfield_shared::status::RealmCounters;
 use jackfield_wamp::Now;

@@ -3,8 +3,8 @@
 use super::listener::Listener;
 use super::pressure::Pressure;
 use super::stream::{Peer, Stream};
-use crate::drain::Drain;
 use crate::log::{Also, Throttle};
+use jackfield_shared::drain::Drain;
 use jackfield_shared::ipc::ListenerCounters;
 use jackfield_shared::status::Connections;
 use rustix::io::Errno;

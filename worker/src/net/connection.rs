@@ -2,7 +2,7 @@
 
 use super::accept::Open;
 use super::stream::{Peer, Stream};
-use crate::drain::Drain;
+use jackfield_shared::drain::Drain;
 use std::net::SocketAddr;
 use std::rc::Rc;
 

@@ -1,7 +1,7 @@
 //! A connection, whatever it runs on.
 
 use super::facts::{self, Facts};
-use crate::drain::Drain;
+use jackfield_shared::drain::Drain;
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::net::{RecvFlags, getpeername, getsockname, recv};
 use socket2::SockRef;

@@ -1,7 +1,7 @@
 //! The embedded Arti in this process.
 
 use crate::controller::Controller;
-use crate::drain::Drain;
+use jackfield_shared::drain::Drain;
 use jackfield_shared::ipc::ArtiPlan;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;

@@ -1,11 +1,11 @@
 //! The services that one tor daemon publishes, over one control connection; again and again, if that is lost.
 
-use super::backoff::Backoff;
 use super::control::{self, Control, ControlError, Reply, value, words};
 use super::service::{Service, Tor};
 use crate::connect::Connector;
-use crate::drain::Drain;
+use jackfield_shared::backoff::Backoff;
 use jackfield_shared::config::Secret;
+use jackfield_shared::drain::Drain;
 use std::future::pending;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::info;
@@ -42,7 +42,7 @@ impl Group {
             for service in &mut self.services {
                 service.lost(&why);
             }
-            sleep(self.backoff.next()).await;
+            sleep(self.backoff.delay(getrandom::u32().unwrap_or_default())).await;
         }
     }
 
@@ -61,7 +61,7 @@ impl Group {
             self.report();
             let next = match self.services.iter().all(Service::is_added) {
                 true => None,
-                false => Some(Instant::now() + retry.next()),
+                false => Some(Instant::now() + retry.delay(getrandom::u32().unwrap_or_default())),
             };
             loop {
                 tokio::select! {

@@ -2,17 +2,16 @@
 //! embedded Arti, which publishes without.
 
 mod arti;
-mod backoff;
 mod control;
 mod group;
 mod service;
 
 use crate::connect::{Connector, Means};
 use crate::controller::Controller;
-use crate::drain::Drain;
 pub(crate) use arti::embed;
 pub(crate) use control::fuzz as fuzz_control;
 use group::Group;
+use jackfield_shared::drain::Drain;
 use jackfield_shared::ipc::DaemonService;
 use jackfield_shared::tls::Files;
 use service::Service;

@@ -2,8 +2,8 @@
 //! those it starts, so each test confines a thread of its own.
 
 use super::*;
-use jackfield_tests::TempDir;
 use jackfield_shared::config;
+use jackfield_tests::TempDir;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, socket};
 use rustix::process::{Pid, Signal, getppid, kill_process, test_kill_process};

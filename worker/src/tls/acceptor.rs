@@ -2,11 +2,11 @@
 
 use super::review::Review;
 use super::{Tickets, server};
-use crate::drain::Drain;
 use crate::net::facts::Facts;
 use crate::net::stream::Stream;
 use crate::net::stream::Tls;
 use jackfield_shared::config::{Path, TlsListening, Transport};
+use jackfield_shared::drain::Drain;
 use jackfield_shared::tls::{Files, protocols};
 use rustls::ServerConfig;
 use std::cell::RefCell;

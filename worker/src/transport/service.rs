@@ -1,10 +1,10 @@
 //! What a transport is to whoever accepts its connections.
 
 use crate::context::Context;
-use crate::drain::Drain;
 use crate::net::accept::Open;
 use crate::net::connection::Connection;
 use crate::net::stream::Peer;
+use jackfield_shared::drain::Drain;
 use jackfield_shared::tls::Files;
 use pin_project_lite::pin_project;
 use std::fmt::Display;

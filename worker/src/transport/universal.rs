@@ -4,7 +4,6 @@ use super::service::{Service, task};
 use super::sniff::{self, Protocol, sniff};
 use crate::connect::Means;
 use crate::context::Context;
-use crate::drain::{Drain, LAST_WORD};
 use crate::mqtt::{self, CONNECT, Mqtt};
 use crate::net::connection::Connection;
 use crate::net::prefixed::Prefixed;
@@ -14,6 +13,7 @@ use crate::web::{self, Client, Http, Site, Websocket};
 use jackfield_shared::config::{
     self, DEFAULT_HANDSHAKE_TIMEOUT, RawsocketSection, Web, WebsocketOptions, WebsocketPath,
 };
+use jackfield_shared::drain::{Drain, LAST_WORD};
 use jackfield_shared::tls::Files;
 use std::rc::Rc;
 use std::time::Duration;

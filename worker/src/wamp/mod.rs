@@ -36,8 +36,8 @@ pub(crate) use passage::{Passage, Question, Routes};
 pub(crate) use router::Router;
 pub(crate) use turn::Turn;
 
-use crate::drain::Drain;
 use jackfield_shared::config::Worker;
+use jackfield_shared::drain::Drain;
 use jackfield_shared::ipc::NodeInfo;
 use jackfield_wamp::link::Hub;
 use std::rc::Rc;

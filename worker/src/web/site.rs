@@ -8,10 +8,10 @@ use super::engine::path::Rest;
 use super::engine::received::Asked;
 use super::services::{self, Answering, Routes, Service, Websocket};
 use crate::connect::Means;
-use crate::drain::Drain;
 use crate::websocket;
 use hyper::header::{HeaderValue, STRICT_TRANSPORT_SECURITY, UPGRADE};
 use jackfield_shared::config::{Web, WebOptions};
+use jackfield_shared::drain::Drain;
 use jackfield_shared::tls::Files;
 use std::rc::Rc;
 

@@ -4,10 +4,10 @@
 use super::extension::Agreement;
 use super::session::{SERVICE_RESTART, Session, room};
 use super::side::Side;
-use crate::drain::Drain;
 use crate::net::backlog::Scratch;
 use crate::net::budget::Budget;
 use jackfield_shared::config::WebsocketOptions;
+use jackfield_shared::drain::Drain;
 use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
@@ -119,7 +119,7 @@ mod tests {
     use super::super::deflate::Direction;
     use super::super::frame::{Opcode, header_len, unmask};
     use super::*;
-    use crate::drain::Drainer;
+    use jackfield_shared::drain::Drainer;
     use std::time::Duration;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, duplex, split};
     use tokio::time::Instant;

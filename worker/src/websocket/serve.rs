@@ -5,12 +5,12 @@ use super::extension::Agreement;
 use super::frame::Opcode;
 use super::session::{SERVICE_RESTART, Session, room};
 use super::side::Side;
-use crate::drain::Drain;
 use crate::messages::{Handler, Kind, Sender};
 use crate::net::backlog::Scratch;
 use crate::net::budget::Budget;
 use crate::net::stream::Peer;
 use jackfield_shared::config::WebsocketOptions;
+use jackfield_shared::drain::Drain;
 use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::ops::ControlFlow;
@@ -125,8 +125,8 @@ where
 mod tests {
     use super::super::frame::unmask;
     use super::*;
-    use crate::drain::Drainer;
     use crate::testee::Echo;
+    use jackfield_shared::drain::Drainer;
     use std::time::Duration;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
     use tokio::time::timeout;

@@ -185,8 +185,8 @@ impl Writer for LogFile {
 mod tests {
     use super::super::rotation::moved;
     use super::*;
-    use jackfield_tests::TempDir;
     use jackfield_shared::log::Level;
+    use jackfield_tests::TempDir;
     use std::os::unix::fs::PermissionsExt as _;
 
     fn sink(path: PathBuf) -> FileSink {

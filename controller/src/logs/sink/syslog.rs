@@ -219,8 +219,8 @@ fn first<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jackfield_tests::TempDir;
     use jackfield_shared::log::Level;
+    use jackfield_tests::TempDir;
 
     fn record(message: &str) -> Record {
         Record {

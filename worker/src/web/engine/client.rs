@@ -1,12 +1,12 @@
 //! Who is served.
 
 use crate::context::Context;
-use crate::drain::Drain;
 use crate::net::accept::Open;
 use crate::net::facts::Facts;
 use crate::net::stream::Peer;
 use crate::wamp::Who;
 use jackfield_shared::config::WebOptions;
+use jackfield_shared::drain::Drain;
 use std::rc::Rc;
 use std::sync::Arc;
 

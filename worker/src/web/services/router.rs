@@ -1,11 +1,11 @@
 //! Which service a path leads to.
 
 use super::service::{Answering, Service};
-use crate::drain::Drain;
 use crate::web::engine::answer::not_found;
 use crate::web::engine::client::Client;
 use crate::web::engine::path::Rest;
 use crate::web::engine::received::Asked;
+use jackfield_shared::drain::Drain;
 use jackfield_shared::tls;
 use std::collections::HashMap;
 use std::rc::Rc;

@@ -1,10 +1,10 @@
 //! What a path service is to the web server.
 
-use crate::drain::Drain;
 use crate::web::engine::answer::Answer;
 use crate::web::engine::client::Client;
 use crate::web::engine::path::Rest;
 use crate::web::engine::received::Asked;
+use jackfield_shared::drain::Drain;
 use jackfield_shared::tls::Files;
 use std::fmt::Debug;
 use std::pin::Pin;

@@ -34,7 +34,7 @@ pub(super) async fn find(root: &Arc<Root>, path: &str, rest: Rest<'_>) -> io::Re
         let segment = left.trim_start_matches('/');
         left = &segment[segment.find('/').unwrap_or(segment.len())..];
         match open(root, &way).await?.kind {
-            Kind::TempDir => {}
+            Kind::Directory => {}
             Kind::File => {
                 let before = &path[..path.len() - left.len()];
                 let decoded = |text: &str| OsString::from_vec(percent_decode_str(text).collect());

@@ -107,7 +107,7 @@ fn describe(fd: OwnedFd) -> Result<Opened, Errno> {
     let stat = fstat(&fd)?;
     let kind = match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => Kind::File,
-        FileType::TempDir => Kind::TempDir,
+        FileType::Directory => Kind::Directory,
         // Devices, FIFOs and sockets are not content.
         _ => return Err(Errno::NOENT),
     };
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(now("sub/file"), Ok(4));
         assert_eq!(now("inside"), Ok(4));
         assert!(
-            matches!(open_now(&served, Path::new(""), ResolveFlags::empty()), Ok(o) if o.kind == Kind::TempDir)
+            matches!(open_now(&served, Path::new(""), ResolveFlags::empty()), Ok(o) if o.kind == Kind::Directory)
         );
         for outside in ["up", "absolute", "parent/secret", "../secret", "sub/../../secret", "/etc/passwd"] {
             assert_eq!(now(outside), Err(Errno::XDEV), "{outside}");

@@ -1,10 +1,10 @@
 use super::*;
-use jackfield_tests::TempDir;
 use hyper::Method;
 use hyper::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName,
     IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE, VARY,
 };
+use jackfield_tests::TempDir;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 

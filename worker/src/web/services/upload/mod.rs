@@ -13,7 +13,6 @@ pub(crate) use form::fuzz;
 
 use super::query::query;
 use super::service::{Answering, Service};
-use crate::drain::Drain;
 use crate::log::Throttle;
 use crate::wamp::Router;
 use crate::web::engine::answer::{Answer, failure, not_found};
@@ -25,6 +24,7 @@ use chunk::Chunk;
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 use jackfield_shared::config::UploadService;
+use jackfield_shared::drain::Drain;
 use progress::Progress;
 use refusal::Refusal;
 use rustix::io::Errno;

@@ -1,7 +1,7 @@
 //! Incomplete files that nobody goes on with are removed.
 
 use super::store::{PART, Store, Upload};
-use crate::drain::Drain;
+use jackfield_shared::drain::Drain;
 use rustix::fs::FlockOperation;
 use std::ffi::OsStr;
 use std::fs::{self, Metadata};

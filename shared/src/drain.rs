@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 /// How long a client that has not said all that it is to say first, or that is between two requests, has for that
 /// once draining has begun: it may be saying it just when we would close.
-pub(crate) const LAST_WORD: Duration = Duration::from_secs(2);
+pub const LAST_WORD: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
@@ -21,67 +21,67 @@ enum Phase {
 
 /// Tells all holders of a [`Drain`] what is to be done.
 #[derive(Debug)]
-pub(crate) struct Drainer(watch::Sender<Phase>);
+pub struct Drainer(watch::Sender<Phase>);
 
 impl Drainer {
     /// A drainer and the first of its handles.
     #[must_use]
-    pub(crate) fn new() -> (Self, Drain) {
+    pub fn new() -> (Self, Drain) {
         let (tx, rx) = watch::channel(Phase::Serving);
         (Self(tx), Drain(rx))
     }
 
     /// Another handle.
-    pub(crate) fn drain(&self) -> Drain {
+    pub fn drain(&self) -> Drain {
         Drain(self.0.subscribe())
     }
 
     /// Take nothing new, finish what is open.
-    pub(crate) fn begin(&self) {
+    pub fn begin(&self) {
         self.0.send_if_modified(|phase| std::mem::replace(phase, Phase::Draining.max(*phase)) != *phase);
     }
 
     /// The time is over: close.
-    pub(crate) fn close(&self) {
+    pub fn close(&self) {
         self.0.send_replace(Phase::Closing);
     }
 
     /// Completes when the last handle is gone, that is when the last connection has ended.
-    pub(crate) async fn finished(&self) {
+    pub async fn finished(&self) {
         self.0.closed().await;
     }
 }
 
 /// A connection's view of the process's end.
 #[derive(Clone, Debug)]
-pub(crate) struct Drain(watch::Receiver<Phase>);
+pub struct Drain(watch::Receiver<Phase>);
 
 impl Drain {
     /// Completes once draining has begun (or the worker is gone).
-    pub(crate) async fn begun(&self) {
+    pub async fn begun(&self) {
         self.reached(Phase::Draining).await;
     }
 
     /// Completes so long after draining has begun: when a client that could have said something by then won't.
-    pub(crate) async fn begun_for(&self, time: Duration) {
+    pub async fn begun_for(&self, time: Duration) {
         self.begun().await;
         sleep(time).await;
     }
 
     /// Completes at the deadline (or when the worker is gone).
-    pub(crate) async fn closing(&self) {
+    pub async fn closing(&self) {
         self.reached(Phase::Closing).await;
     }
 
     /// Whether draining has begun.
     #[must_use]
-    pub(crate) fn has_begun(&self) -> bool {
+    pub fn has_begun(&self) -> bool {
         *self.0.borrow() >= Phase::Draining
     }
 
     /// Whether the deadline is over.
     #[must_use]
-    pub(crate) fn is_closing(&self) -> bool {
+    pub fn is_closing(&self) -> bool {
         *self.0.borrow() >= Phase::Closing
     }
 
