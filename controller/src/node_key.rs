@@ -129,7 +129,7 @@ fn create(path: &Path, id: Option<&str>, remarks: &mut Vec<(Level, String)>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::TempDir;
+    use jackfield_tests::TempDir;
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 

@@ -1,5 +1,5 @@
 use super::*;
-use mqttbytes::v4::SubscribeFilter;
+use mqttbytes::v4::{SubAck, Subscribe, SubscribeFilter, Unsubscribe};
 
 fn joined() -> Bridge {
     let mut bridge = Bridge::new("realm1", false);
