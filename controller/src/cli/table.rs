@@ -3,6 +3,7 @@
 use crate::logs::escape;
 use jackfield_shared::status::State;
 use owo_colors::OwoColorize as _;
+use unicode_width::UnicodeWidthStr as _;
 
 /// A table; columns are as wide as their widest cell.
 #[derive(Debug)]
@@ -24,14 +25,13 @@ impl Table {
     /// The table as lines. The headings are dim, words that are states have their colours.
     pub(super) fn render(&self) -> String {
         let columns = self.rows.first().map_or(0, Vec::len);
-        let width =
-            |column: usize| self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let width = |column: usize| self.rows.iter().map(|row| row[column].width()).max().unwrap_or(0);
         let widths: Vec<_> = (0..columns).map(width).collect();
         let mut text = String::new();
         for (number, row) in self.rows.iter().enumerate() {
             for (column, cell) in row.iter().enumerate() {
                 let is_last = column + 1 == columns;
-                let padding = if is_last { 0 } else { widths[column] - cell.chars().count() + 2 };
+                let padding = if is_last { 0 } else { widths[column] - cell.width() + 2 };
                 text += &if number == 0 { cell.dimmed().to_string() } else { paint(cell) };
                 text.extend(std::iter::repeat_n(' ', padding));
             }

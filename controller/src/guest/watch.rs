@@ -1,4 +1,5 @@
 //! Files whose changes restart a guest. They are looked at again and again: that works on every file system.
+//! (By `notify` they would have to be as well, where inotify(7) sees nothing: network file systems, or no watches left.)
 
 use jackfield_shared::config::Watch;
 use std::collections::BTreeMap;

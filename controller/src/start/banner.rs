@@ -4,6 +4,7 @@ use crate::sockets::Bound;
 use jackfield_shared::config::{self, Answer, Transport};
 use jackfield_shared::ipc::NodeInfo;
 use std::fmt::Write as _;
+use unicode_width::UnicodeWidthStr as _;
 
 /// The text, ended by a newline.
 pub(super) fn banner(info: &NodeInfo, node: &config::Node, endpoints: &[&Bound], is_builtin: bool) -> String {
@@ -18,10 +19,11 @@ pub(super) fn banner(info: &NodeInfo, node: &config::Node, endpoints: &[&Bound],
             continue;
         };
         let answers = answers(transport, &address);
-        let width = answers.iter().map(|(address, _)| address.chars().count()).max().unwrap_or(0);
+        let width = answers.iter().map(|(address, _)| address.width()).max().unwrap_or(0);
         let _ = writeln!(text, "\n  {address}  {}", headline(transport));
         for (address, what) in answers {
-            let _ = writeln!(text, "    {address:width$}  {what}");
+            let padding = " ".repeat(width - address.width());
+            let _ = writeln!(text, "    {address}{padding}  {what}");
         }
     }
     if is_builtin {

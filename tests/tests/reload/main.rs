@@ -257,7 +257,8 @@ fn workers_are_scaled_up_and_down() {
     worker["processes"] = json!(3);
     let three = node.reloaded(&node_of(&[worker, other]));
     assert_eq!(pids(&three, "front").len(), 3, "the configuration says something new");
-    for (args, expected) in [(["scale", "frnot", "2"], "front"), (["scale", "front", "0"], "from 1 to 1024")] {
+    for (args, expected) in [(["scale", "frnot", "2"], "front"), (["scale", "front", "0"], "from 1 to 1024")]
+    {
         let output = node.run(&[&["worker"][..], &args].concat());
         assert!(!output.status.success() && text(&output).contains(expected), "{}", text(&output));
     }
