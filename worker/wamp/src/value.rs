@@ -42,6 +42,20 @@ impl Value {
         if let Self::Int(value) = self { u64::try_from(*value).ok() } else { None }
     }
 
+    /// The integer, if it may be an id. Encoders of JavaScript, which has no other numbers, write as a float of 64 bits what
+    /// needs more than 32 bits: that is an id as well.
+    #[must_use]
+    pub fn as_id(&self) -> Option<u64> {
+        match self {
+            Self::Float(value)
+                if value.fract() == 0.0 && (2_f64.powi(32)..=2_f64.powi(53)).contains(value) =>
+            {
+                Some(*value as u64)
+            }
+            other => other.as_u64(),
+        }
+    }
+
     /// The list, if it is one.
     #[must_use]
     pub fn as_list(&self) -> Option<&[Value]> {

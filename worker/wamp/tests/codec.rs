@@ -89,6 +89,18 @@ fn the_vectors_of_the_protocol_are_read_and_written() {
 }
 
 #[test]
+fn an_id_may_be_the_float_that_encoders_of_javascript_make_of_it() {
+    let decode = |hex: &str| codec::decode(Serializer::Cbor, &unhex(hex));
+    // UNSUBSCRIBE of a subscription above 2^32; of 1.0, of 2^32 + 0.5, of 2^53 * 2.
+    let message = decode("83182202fb433f1c40edddbb06").unwrap();
+    let Message::Unsubscribe { subscription, .. } = message else { panic!("{message:?}") };
+    assert_eq!(subscription, 8_756_789_472_246_534);
+    for float in ["3ff0000000000000", "41f0000000080000", "4350000000000000"] {
+        assert!(decode(&format!("83182202fb{float}")).is_err(), "{float}");
+    }
+}
+
+#[test]
 fn what_is_nested_too_deep_is_refused_in_linear_time() {
     let texts: [(Serializer, &[u8], &[u8], u8); 3] = [
         (Serializer::Json, b"[16,1,{},\"a\",", b"", b'['),

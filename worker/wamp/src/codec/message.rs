@@ -198,7 +198,7 @@ impl<'a, R: Read<'a>> Fields<'a, R> {
 
     fn id(&mut self, what: &str) -> Result<Id, Error> {
         let value = self.required(what)?;
-        match value.as_u64() {
+        match value.as_id() {
             Some(id) if id <= MAX_ID => Ok(id),
             Some(_) => Err(Error::unfit(format!("{}: {what} is above 2^53", self.name))),
             None => Err(self.unlike(what, "an integer from 0 to 2^53", &value)),

@@ -31,7 +31,7 @@ fn ids(key: &str, value: &Value) -> Result<Vec<Id>, Refusal> {
     let Some(list) = value.as_list() else { return refuse(key, "a list of session ids", value) };
     let mut ids = Vec::with_capacity(list.len());
     for value in list {
-        match value.as_u64() {
+        match value.as_id() {
             Some(id) => ids.push(id),
             None => return refuse(key, "a list of session ids", value),
         }

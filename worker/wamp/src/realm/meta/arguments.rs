@@ -88,7 +88,7 @@ impl Arguments {
     }
 
     pub(crate) fn id(&self, at: usize, name: &str) -> Result<Id, Refused> {
-        Self::required(self.typed(at, name, "an id", Value::as_u64)?, name)
+        Self::required(self.typed(at, name, "an id", Value::as_id)?, name)
     }
 
     pub(crate) fn number(&self, at: usize, name: &str) -> Result<Option<u64>, Refused> {
