@@ -129,7 +129,9 @@ impl World {
             .then(|| edges[below(&mut self.random, edges.len().max(1) as u64) as usize]);
         let Some(edge) = own.or(other) else { return Ok(()) };
         let is_doomed = |world: &Self, id| world.processes.get(&id).is_none_or(|process| process.is_doomed);
-        let (was_doomed, is_edge) = (is_doomed(self, edge), edges.contains(&edge));
+        // One that hangs may be ended in the same moment, for that.
+        let hangs = self.processes.get(&edge).is_some_and(|process| process.hangs_since.is_some());
+        let (was_doomed, is_edge) = (hangs || is_doomed(self, edge), edges.contains(&edge));
         // An edge that it was not told of may have connected to it already.
         let worker = |id| self.processes.get(&id).and_then(|process| self.id_of(process.worker));
         let may_know = worker(edge) == worker(realm);
