@@ -1,6 +1,6 @@
 //! The unit of docs/operations.md under a systemd that runs: a manager of the test's own, in a mount namespace of its own.
 
-use jackfield_tests::{TempDir, curl, jackfield, loopback, signal_pid, until};
+use jackfield_tests::{TempDir, curl, jackfield, loopback, signal_pid, until, wait_for_end};
 use rustix::process::{Signal, geteuid};
 use std::fs;
 use std::io::{Read, Write};
@@ -123,6 +123,13 @@ fn is_answered(mut stream: TcpStream) {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
+/// Processes whose parent this one is.
+fn children(parent: u32) -> Vec<u32> {
+    let tasks = fs::read_dir(format!("/proc/{parent}/task")).unwrap().flatten();
+    let lists = tasks.map(|task| fs::read_to_string(task.path().join("children")).unwrap());
+    lists.collect::<String>().split_whitespace().map(|pid| pid.parse().unwrap()).collect()
+}
+
 #[test]
 fn the_unit_of_the_page_runs_under_systemd() {
     let (manager, addr) = (Manager::start(), loopback());
@@ -145,9 +152,13 @@ fn the_unit_of_the_page_runs_under_systemd() {
     assert_eq!(curl(&[&url]), "\"two\"");
     manager.write_config(&config(addr, "three"));
 
-    // Whoever comes while the controller is dead waits for the next one.
+    // Whoever comes while the controller is dead waits for the next one. Its workers die with it, and with them what they
+    // have accepted until then.
     let killed = manager.controller();
+    let workers = children(killed);
+    assert!(workers.len() >= 2, "{workers:?}");
     signal_pid(killed, Signal::KILL);
+    assert!([killed].iter().chain(&workers).all(|pid| wait_for_end(*pid)));
     let waiting: Vec<_> = (0..20).map(|_| asks(addr)).collect();
     waiting.into_iter().for_each(is_answered);
     assert_eq!(manager.property("NRestarts"), "1");
