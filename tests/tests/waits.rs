@@ -33,7 +33,9 @@ const CONFIG: &str = r#"{"version": 2, "workers": [{"type": "router", "stop": {"
         "backends": [{"type": "tcp", "host": "BEHIND", "port": 8000}]},
     {"type": "stream.relay", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8083},
         "backends": [{"type": "tcp", "host": "BEHIND", "port": 8002, "timeout": 1}]},
-    {"type": "stream.testee", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8084}}]},
+    {"type": "stream.testee", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8084}},
+    {"type": "rawsocket.testee", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8086},
+        "options": {"auto_ping_interval": 1, "auto_ping_timeout": 1}}]},
   {"type": "proxy", "routes": {"realm1": {"anonymous": "silent"}}, "connections": {"silent": {"timeout": 1,
         "auth": {"cryptosign-proxy": {"type": "static"}}, "transport": {"type": "rawsocket", "serializer": "cbor",
             "endpoint": {"type": "tcp", "host": "BEHIND", "port": 8000}}}},
@@ -93,7 +95,7 @@ fn two(addr: Ipv4Addr, how: &str, path: &str) -> String {
 
 /// Each wait of the table, by what is waited for and where.
 fn cases() -> BTreeMap<(&'static str, &'static str), Case> {
-    let cases: [((&str, &str), Case); 27] = [
+    let cases: [((&str, &str), Case); 28] = [
         (("the PROXY protocol's header", "`proxy_protocol`"), |addr| closed(dial((addr, 8081)))),
         (("the handshake of TLS", "`tls`"), |addr| closed(dial((addr, 8443)))),
         (("the first byte", "`universal`"), |addr| closed(dial((addr, 8080)))),
@@ -150,6 +152,11 @@ fn cases() -> BTreeMap<(&'static str, &'static str), Case> {
             let message = [&b"\0\0\xff\xff"[..], &[0; 65535]].concat();
             flood(client.get_mut(), &message);
             closed_unread(client.get_ref());
+        }),
+        (("a pong", "RawSocket"), |addr| {
+            let mut client = dial((addr, 8086));
+            client.get_mut().write_all(b"\x7f\x71\0\0").unwrap();
+            closed(client);
         }),
         (("anything to move", "`stream.relay`"), |addr| closed(dial((addr, 8082)))),
         (("anything to move", "`reverseproxy`, upgraded"), |addr| closed(spoken(addr, "upgraded"))),

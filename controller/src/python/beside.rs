@@ -11,9 +11,9 @@ use jackfield_shared::config::{
     ContainerClass, ContainerComponent, ContainerOptions, CryptosignAuth, DEFAULT_HANDSHAKE_TIMEOUT,
     DEFAULT_MAX_CONNECTIONS, DynamicAuth, FailedLogins, FunctionAuth, GuestSocket, Limits, ListeningEndpoint,
     NativeOptions, PackageResource, PathService, Processes, Queue, RawsocketConnecting, RawsocketOptions,
-    RawsocketTransport, RawsocketWamp, Realm, RealmOptions, Reverseproxy, ScramAuth, Serializer, Templates,
-    TicketAuth, TlsAuth, Transport, TransportKind, UnixConnecting, UnixListening, WampcraAuth, Worker,
-    WorkerCommon, WorkerKind,
+    RawsocketServing, RawsocketTransport, RawsocketWamp, Realm, RealmOptions, Reverseproxy, ScramAuth,
+    Serializer, Templates, TicketAuth, TlsAuth, Transport, TransportKind, UnixConnecting, UnixListening,
+    WampcraAuth, Worker, WorkerCommon, WorkerKind,
 };
 use serde_json::{Value as Json, json};
 use std::path::{Path, PathBuf};
@@ -159,7 +159,7 @@ fn entrance(path: &Path, others: &[Transport]) -> Transport {
     let wamp = RawsocketWamp {
         serializers: None,
         debug: false,
-        options: RawsocketOptions::default(),
+        options: RawsocketServing::default(),
         auth: Some(Auth { anonymous_proxy: Some(said_by_the_host), ..no_auth() }),
         queue: Queue::default(),
     };

@@ -15,6 +15,19 @@ pub(crate) fn features() -> Vec<(&'static str, Value)> {
                 json!({"type": "router", "components": [{"type": "class", "classname": "a.B", "realm": "r", "references": ["connection:c"]}]}),
             ),
         ),
+        ("Realm.inventory", worker(json!({"type": "router", "realms": [{"name": "r", "inventory": {}}]}))),
+        (
+            "Permission.validate",
+            worker(
+                json!({"type": "router", "realms": [{"name": "r", "roles": [{"name": "r", "permissions": [
+                    {"uri": "a.b", "validate": {"call": "a.B"}}]}]}]}),
+            ),
+        ),
+        (
+            "CryptosignAuth.trustroots",
+            transport(json!({"type": "rawsocket", "auth": {"cryptosign": {"type": "static", "trustroots": {
+                "r": {"certificate": "c.pem"}}}}})),
+        ),
         ("Worker.realm_processes", worker(json!({"type": "router", "processes": 2, "realm_processes": 2}))),
         ("Transport:flashpolicy", transport(json!({"type": "flashpolicy"}))),
         ("PathService:catalog", service(json!({"type": "catalog", "filename": "k.pem"}))),

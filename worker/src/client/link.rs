@@ -4,6 +4,7 @@ use super::inbox::{Inbox, Slot};
 use super::{Error, Room, Speech};
 use crate::connect::Connector;
 use crate::messages::{Ending, Handler, Kind, Sender};
+use crate::net::ping::AutoPing;
 use crate::net::stream::Stream;
 use crate::rawsocket::{self, Reply};
 use crate::wamp::outbox::Outbox;
@@ -68,8 +69,10 @@ impl Link {
                 let exchange = exchange(&outbox);
                 spawn_local(async move {
                     let options = RawsocketOptions::default();
-                    let spoken =
-                        rawsocket::exchange(stream, &options, longest, None, &scratch, &budget, exchange);
+                    // Crossbar.io ends a connection at a ping.
+                    let ping = AutoPing::never();
+                    let agreed = rawsocket::Agreed { options: &options, longest, debug: None, ping };
+                    let spoken = rawsocket::exchange(stream, agreed, &scratch, &budget, exchange);
                     end(told, &fault, spoken.await.err().map(|e| e.to_string()));
                 });
                 outbox

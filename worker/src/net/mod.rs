@@ -10,6 +10,7 @@ pub(crate) mod facts;
 pub(crate) mod idle;
 pub(crate) mod listener;
 pub(crate) mod patience;
+pub(crate) mod ping;
 pub(crate) mod pipes;
 pub(crate) mod prefixed;
 pub(crate) mod pressure;

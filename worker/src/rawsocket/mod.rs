@@ -8,5 +8,5 @@ mod service;
 
 pub(crate) use fuzzing::fuzz;
 pub(crate) use handshake::{MAGIC, Reply};
-pub(crate) use serve::{Error, exchange, refuse};
+pub(crate) use serve::{Agreed, Error, exchange, refuse};
 pub(crate) use service::Service;

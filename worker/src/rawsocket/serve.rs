@@ -8,6 +8,7 @@ use crate::net::backlog::{Backlog, Scratch, poll_read};
 use crate::net::budget::Budget;
 use crate::net::close::close;
 use crate::net::patience::{Late, Limits, Patience};
+use crate::net::ping::{AutoPing, Due, Pings};
 use crate::net::stream::Peer;
 use jackfield_shared::config::{RawsocketOptions, Serializer};
 use std::future::poll_fn;
@@ -34,6 +35,8 @@ pub(crate) enum Error {
     Truncated,
     #[error("RawSocket: {0}")]
     Late(Late),
+    #[error("RawSocket: the client said nothing for {} s after a ping (`auto_ping_timeout`)", .0.as_secs_f64())]
+    Unanswered(Duration),
     #[error("RawSocket: no room for messages (`max_buffered_size`)")]
     NoRoom,
     #[error("{0}")]
@@ -56,6 +59,20 @@ pub(crate) struct Terms<'a> {
     /// Whether messages are logged.
     pub(crate) debug: bool,
     pub(crate) handshake_timeout: Duration,
+    pub(crate) pings: Pings,
+    /// Whether every client is pinged, and not only one that has sent a ping itself.
+    pub(crate) pings_everybody: bool,
+}
+
+/// What was agreed on for one connection.
+#[derive(Debug)]
+pub(crate) struct Agreed<'a> {
+    pub(crate) options: &'a RawsocketOptions,
+    /// The longest message that the peer takes, in bytes.
+    pub(crate) longest: usize,
+    /// Whose messages are logged.
+    pub(crate) debug: Option<Peer>,
+    pub(crate) ping: AutoPing,
 }
 
 /// Once so many bytes wait to be written, no more are read or made: a peer that does not read is slowed down.
@@ -105,21 +122,25 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin, H: Handler>(
         info!("{peer}: RawSocket with {}, messages of up to {} octets", request.serializer(), request.most);
     }
     let handler = open(&request);
+    let mut ping = AutoPing::new(terms.pings);
+    if terms.pings_everybody {
+        ping.begin();
+    }
     let debug = terms.debug.then_some(peer);
-    exchange(stream, terms.options, request.most, debug, scratch, budget, handler).await
+    let agreed = Agreed { options: terms.options, longest: request.most, debug, ping };
+    exchange(stream, agreed, scratch, budget, handler).await
 }
 
-/// Hands messages to the handler until one side ends; the peer takes messages of up to `longest` bytes. Those of `debug` are
-/// logged.
+/// Hands messages to the handler until one side ends. A peer that pings is pinged from then on, where that is asked for: it
+/// has shown that it knows pings.
 pub(crate) async fn exchange<S: AsyncRead + AsyncWrite + Unpin, H: Handler>(
     mut stream: S,
-    options: &RawsocketOptions,
-    longest: usize,
-    debug: Option<Peer>,
+    agreed: Agreed<'_>,
     scratch: &Scratch,
     budget: &Rc<Budget>,
     mut handler: H,
 ) -> Result<(), Error> {
+    let Agreed { options, longest, debug, mut ping } = agreed;
     let mut decoder = Decoder::new(options.max_message_size as usize);
     let mut backlog = Backlog::EMPTY;
     let mut fault = None;
@@ -158,8 +179,16 @@ pub(crate) async fn exchange<S: AsyncRead + AsyncWrite + Unpin, H: Handler>(
             }
             let Poll::Ready(count) = poll_read(cx, &mut stream, &mut scratch)? else {
                 patience.received(decoder.unfinished());
-                return patience.poll_late(cx).map(|late| Err(Error::Late(late)));
+                match ping.poll_due(cx) {
+                    Poll::Ready(Due::Send) => {
+                        fault = encode(Kind::Ping, &ping.sent(), longest, backlog.tail()).err();
+                        continue;
+                    }
+                    Poll::Ready(Due::GiveUp) => return Poll::Ready(Err(Error::Unanswered(ping.timeout()))),
+                    Poll::Pending => return patience.poll_late(cx).map(|late| Err(Error::Late(late))),
+                }
             };
+            ping.traffic();
             if count == 0 {
                 return Poll::Ready(if decoder.unfinished().is_some() {
                     Err(Error::Truncated)
@@ -180,8 +209,11 @@ pub(crate) async fn exchange<S: AsyncRead + AsyncWrite + Unpin, H: Handler>(
                         let _ = handler.message(messages::Kind::Binary, payload, &mut frames);
                         frames.fault.take().map_or(Ok(()), Err)
                     }
-                    Kind::Ping => encode(Kind::Pong, payload, longest, frames.out),
-                    Kind::Pong => Ok(()),
+                    Kind::Ping => {
+                        ping.begin();
+                        encode(Kind::Pong, payload, longest, frames.out)
+                    }
+                    Kind::Pong => Ok(()), // as good as any other traffic
                 }
             });
             fault = fed.err(); // what came before it is answered first
@@ -229,114 +261,5 @@ async fn reject<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, refusal: Refu
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testee::Echo;
-    use tokio::net::UnixStream;
-
-    const TIMEOUT: Duration = Duration::from_secs(10);
-    const OPTIONS: RawsocketOptions =
-        RawsocketOptions { max_message_size: 1000, message_timeout: TIMEOUT, send_timeout: TIMEOUT };
-
-    async fn echo<S: AsyncRead + AsyncWrite + Unpin>(
-        stream: S,
-        options: &RawsocketOptions,
-        budget: &Rc<Budget>,
-    ) -> Result<(), Error> {
-        let terms = Terms { serializers: None, options, debug: false, handshake_timeout: TIMEOUT };
-        serve(stream, Peer::Unix, terms, &Scratch::new(), budget, |_| Echo).await
-    }
-
-    /// What an echo with `OPTIONS` sends back for these octets, and how it ends.
-    async fn says(octets: &[u8]) -> (Vec<u8>, Result<(), Error>) {
-        let (mut client, server) = UnixStream::pair().unwrap();
-        let budget = Budget::new(1 << 30);
-        let client = async {
-            client.write_all(octets).await.unwrap();
-            client.shutdown().await.unwrap();
-            let mut got = Vec::new();
-            let _ = client.read_to_end(&mut got).await; // a reset, where octets were left unread
-            got
-        };
-        tokio::join!(client, echo(server, &OPTIONS, &budget))
-    }
-
-    #[tokio::test]
-    async fn messages_and_pings_are_answered_and_pongs_are_not() {
-        let (got, ended) = says(b"\x7f\xf3\0\0\x00\0\0\x05hello\x01\0\0\x02hi\x02\0\0\x01?\x00\0\0\0").await;
-        assert_eq!(got, b"\x7f\x03\0\0\x00\0\0\x05hello\x02\0\0\x02hi\x00\0\0\0");
-        ended.unwrap();
-    }
-
-    #[tokio::test]
-    async fn handshakes_are_refused_with_the_reason() {
-        for (octets, reply, reason) in [
-            (&b"\x7f\xf0\0\0"[..], &b"\x7f\x10\0\0"[..], "serializer 0"),
-            (b"\x7f\xf1\0\x01more than the handshake", b"\x7f\x30\0\0", "expected zeros"),
-            (b"GET / HTTP/1.1\r\n\r\n", b"", "is 0x47"),
-            (b"\x7f\xf1", b"", "eof"),
-        ] {
-            let (got, ended) = says(octets).await;
-            assert_eq!(got, reply);
-            let error = ended.unwrap_err().to_string();
-            assert!(error.contains(reason), "{error}");
-        }
-    }
-
-    #[tokio::test]
-    async fn limits_hold_in_both_directions() {
-        // Ours is 1000, of which the handshake announces 512; the client's is 512.
-        let (got, ended) = says(b"\x7f\x01\0\0\x00\0\0\x01x\x00\x00\x03\xe9").await;
-        assert_eq!(got, b"\x7f\x01\0\0\x00\0\0\x01x");
-        assert!(matches!(ended, Err(Error::Frame(FrameError::TooLong { length: 1001, most: 1000 }))));
-        let mut octets = b"\x7f\x01\0\0\x01\0\x02\x01".to_vec();
-        octets.extend([b'x'; 513]);
-        let (got, ended) = says(&octets).await;
-        assert_eq!(got, b"\x7f\x01\0\0");
-        assert!(matches!(ended, Err(Error::Frame(FrameError::TooLong { length: 513, most: 512 }))));
-    }
-
-    #[tokio::test]
-    async fn an_end_within_a_message_is_an_error() {
-        assert!(matches!(says(b"\x7f\x01\0\0\x00\0\0\x05hel").await.1, Err(Error::Truncated)));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_silent_client_is_not_waited_for() {
-        let (_client, server) = UnixStream::pair().unwrap();
-        let ended = echo(server, &OPTIONS, &Budget::new(1 << 30)).await;
-        assert!(matches!(ended, Err(Error::Silent(_))));
-    }
-
-    /// How an echo ends whose client has said these bytes and then neither speaks nor reads.
-    async fn left_alone(said: &[u8], budget: u64) -> Error {
-        let options = RawsocketOptions {
-            max_message_size: 1 << 24,
-            message_timeout: 2 * TIMEOUT,
-            send_timeout: TIMEOUT,
-        };
-        let (mut client, server) = tokio::io::duplex(1000);
-        let budget = Budget::new(budget);
-        let echo = echo(server, &options, &budget);
-        tokio::select! {
-            ended = echo => ended.unwrap_err(),
-            () = async { client.write_all(said).await.unwrap(); std::future::pending().await } => unreachable!(),
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_unfinished_frame_and_an_answer_not_taken_are_limited() {
-        let begun = [&b"\x7f\xf1\0\0\0\x10\0\0"[..], &[b'x'; 200_000]].concat();
-        let start = tokio::time::Instant::now();
-        let ended = left_alone(&begun, 1 << 30).await;
-        assert!(matches!(ended, Error::Late(Late::Message(_))), "{ended}");
-        assert_eq!(start.elapsed(), 2 * TIMEOUT);
-        let ended = left_alone(&begun, 100_000).await;
-        assert!(matches!(ended, Error::NoRoom), "{ended}");
-        let whole = [&b"\x7f\xf1\0\0\0\0\x20\0"[..], &[b'x'; 8192]].concat();
-        let start = tokio::time::Instant::now();
-        let ended = left_alone(&whole, 1 << 30).await;
-        assert!(matches!(ended, Error::Late(Late::Send(_))), "{ended}");
-        assert_eq!(start.elapsed(), TIMEOUT);
-    }
-}
+#[path = "serve_tests.rs"]
+mod tests;

@@ -3,18 +3,22 @@
 use super::serve::{Error, Terms, serve};
 use crate::connect::Means;
 use crate::context::Context;
+use crate::net::ping::Pings;
 use crate::testee::Echo;
 use crate::wamp::{self, Who};
-use jackfield_shared::config::{RawsocketEcho, RawsocketOptions, RawsocketWamp, Serializer};
+use jackfield_shared::config::{RawsocketEcho, RawsocketServing, RawsocketWamp, Serializer};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
+
+/// The payload of a ping, in bytes.
+const PING_SIZE: u8 = 8;
 
 /// A RawSocket address.
 #[derive(Debug)]
 pub(crate) struct Service {
     serializers: Option<Vec<Serializer>>,
-    options: RawsocketOptions,
+    options: RawsocketServing,
     debug: bool,
     kind: Kind,
 }
@@ -41,6 +45,19 @@ impl Service {
         Ok(Self { serializers, options, debug, kind: Kind::Wamp(endpoint) })
     }
 
+    fn pings(&self) -> Pings {
+        let default = match &self.kind {
+            Kind::Echo => Duration::ZERO,
+            Kind::Wamp(_) => wamp::PING,
+        };
+        Pings {
+            interval: self.options.auto_ping_interval.unwrap_or(default),
+            timeout: self.options.auto_ping_timeout,
+            size: PING_SIZE,
+            on_any_traffic: true,
+        }
+    }
+
     /// Serves a connection; its handshake may take `limit`.
     pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
@@ -51,9 +68,12 @@ impl Service {
     ) -> Result<(), Error> {
         let terms = Terms {
             serializers: self.serializers.as_deref(),
-            options: &self.options,
+            options: &self.options.common,
             debug: self.debug,
             handshake_timeout: limit,
+            pings: self.pings(),
+            // Some clients of WAMP end the connection at a ping.
+            pings_everybody: self.options.auto_ping_interval.is_some(),
         };
         let Context { scratch, budget, .. } = context;
         let peer = who.peer;

@@ -41,7 +41,11 @@ use jackfield_shared::drain::Drain;
 use jackfield_shared::ipc::NodeInfo;
 use jackfield_wamp::link::Hub;
 use std::rc::Rc;
+use std::time::Duration;
 use tokio::task::spawn_local;
+
+/// Between two pings to a client that says nothing, and until it must have answered, unless that is configured.
+pub(crate) const PING: Duration = Duration::from_secs(30);
 
 /// The router with the realms of a worker, if it has some; the error says what is not built, or is wrong.
 /// `edge`: the number of this process, where another one has the realms.

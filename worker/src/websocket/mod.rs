@@ -11,7 +11,6 @@ mod extension;
 mod frame;
 mod fuzzing;
 mod handshake;
-mod ping;
 mod relay;
 mod serve;
 mod session;

@@ -4,12 +4,12 @@ use super::decode::{Decoder, Event, Rules};
 use super::encode::Encoder;
 use super::extension::Agreement;
 use super::frame::Opcode;
-use super::ping::{AutoPing, Due};
 use super::side::Side;
 use crate::log::Preview;
 use crate::net::backlog::{Backlog, Scratch, poll_read};
 use crate::net::budget::{Budget, Share};
 use crate::net::patience::{Late, Limits, Patience};
+use crate::net::ping::{AutoPing, Due, Pings};
 use crate::net::stream::Peer;
 use jackfield_shared::config::WebsocketOptions;
 use std::fmt;
@@ -108,7 +108,7 @@ impl Session {
             open: true,
             handler_memory: 0,
             closed: None,
-            ping: AutoPing::new(options),
+            ping: pings(options),
             fail_by_drop: options.fail_by_drop,
             echo_close: options.echo_close_codereason,
             defers_close: false,
@@ -280,6 +280,18 @@ impl Session {
         let late = || io::Error::new(io::ErrorKind::TimedOut, "the peer did not close in time");
         timeout(self.close_timeout, rest).await.unwrap_or_else(|_| Err(late()))
     }
+}
+
+/// The options `auto_ping_*`.
+fn pings(options: &WebsocketOptions) -> AutoPing {
+    let mut ping = AutoPing::new(Pings {
+        interval: options.auto_ping_interval.unwrap_or_default(),
+        timeout: options.auto_ping_timeout,
+        size: options.auto_ping_size,
+        on_any_traffic: options.auto_ping_restart_on_any_traffic,
+    });
+    ping.begin();
+    ping
 }
 
 /// What has arrived, for the log.

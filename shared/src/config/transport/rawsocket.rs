@@ -27,6 +27,20 @@ object! {
     absent default;
 }
 
+object! {
+    /// RawSocket's options, where clients are served.
+    pub struct RawsocketServing as "RawSocket options" {
+        /// Those of both sides.
+        pub common as "max_message_size": RawsocketOptions = nested::<RawsocketOptions>(), flatten;
+        /// Seconds of silence after which a client is pinged; 0: never. Absent: 30 where WAMP is spoken, and only clients that have
+        /// sent a ping themselves, since there are some that end the connection at one, such as Autobahn|Python; by a testee never.
+        pub auto_ping_interval as "auto_ping_interval": Option<Duration> = seconds(1.0..=3600.0).or_off(), optional;
+        /// Seconds until a client must have said something after a ping, else it is disconnected; 0: any time.
+        pub auto_ping_timeout as "auto_ping_timeout": Duration = seconds(1.0..=3600.0).or_off(), default(json!(30), Duration::from_secs(30));
+    }
+    absent default;
+}
+
 /// Seconds until a client must have said what it speaks.
 pub(crate) fn handshake_timeout() -> Seconds {
     seconds(1.0..=86400.0)
@@ -40,7 +54,7 @@ object! {
         /// Logs what is received and sent.
         pub debug as "debug": bool = boolean(), default(false);
         /// RawSocket's options.
-        pub options as "options": RawsocketOptions = nested(), defaulted;
+        pub options as "options": RawsocketServing = nested(), defaulted;
         /// How clients authenticate; absent: anonymously.
         pub auth as "auth": Option<Auth> = nested(), optional;
         /// Messages that wait for a client which does not take them.
@@ -93,7 +107,7 @@ object! {
         /// The serializers a client may name in the handshake; absent: every one. The echo looks into no message.
         pub serializers as "serializers": Option<Vec<Serializer>> = list(rawsocket_serializer()), optional;
         /// RawSocket's options.
-        pub options as "options": RawsocketOptions = nested(), defaulted;
+        pub options as "options": RawsocketServing = nested(), defaulted;
         /// Logs what is received and sent.
         pub debug as "debug": bool = boolean(), default(false);
     }

@@ -22,7 +22,6 @@ use hyper_util::rt::TokioIo;
 use jackfield_shared::config::{WebsocketOptions, WebsocketSection, WebsocketTestee};
 use std::io;
 use std::rc::Rc;
-use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::spawn_local;
 use tracing::debug;
@@ -36,9 +35,6 @@ pub(crate) struct Websocket {
     debug: bool,
     speaks: Speaks,
 }
-
-/// Between two pings to a WAMP client that says nothing, and until it must have answered, unless that is configured.
-const WAMP_PING: Duration = Duration::from_secs(30);
 
 /// What takes the messages.
 #[derive(Debug)]
@@ -58,9 +54,9 @@ impl Websocket {
     pub(crate) fn wamp(config: &WebsocketSection, means: Means<'_>) -> Result<Self, String> {
         let WebsocketSection { mut options, url, debug, .. } = config.clone();
         if options.auto_ping_interval.is_none() {
-            options.auto_ping_interval = Some(WAMP_PING);
+            options.auto_ping_interval = Some(wamp::PING);
             if options.auto_ping_timeout.is_zero() {
-                options.auto_ping_timeout = WAMP_PING;
+                options.auto_ping_timeout = wamp::PING;
             }
         }
         let speaks = Speaks::Wamp(wamp::Endpoint::websocket(config, means.wamp)?);
