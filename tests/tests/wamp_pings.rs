@@ -13,7 +13,7 @@ const CONFIG: &str = r#"{"version": 2, "workers": [{"type": "router",
         {"type": "rawsocket", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8080}, "debug": true,
             "options": {"auto_ping_interval": 1}},
         {"type": "universal", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8081}, "rawsocket": {
-            "options": {"auto_ping_interval": 1, "auto_ping_timeout": 3}}}]}]}"#;
+            "options": {"auto_ping_interval": 1, "auto_ping_timeout": 8}}}]}]}"#;
 
 /// A client that serves a procedure; killed when it goes out of scope.
 struct Named(Child);
