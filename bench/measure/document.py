@@ -40,10 +40,12 @@ def beside(recorded, later):
     sessions = recorded.get("later", [])
     for session in sessions:
         session["rows"] = [name for name in session["rows"] if name not in later["rows"]]
+    # What went wrong with these rows before is over; a problem begins with its row.
+    earlier = [problem for problem in recorded["problems"] if problem.partition(",")[0] not in later["rows"]]
     one = {key: later[key] for key in ("machine", "rounds")} | {"rows": sorted(later["rows"])}
     return recorded | {
         "rows": recorded["rows"] | later["rows"],
-        "problems": recorded["problems"] + later["problems"],
+        "problems": earlier + later["problems"],
         "later": [session for session in sessions if session["rows"]] + [one],
     }
 

@@ -97,6 +97,9 @@ def main(text):
     if args.report:
         PAGE.write_text(document.from_files(ROOT, rows))
         return 0
+    if args.keep and args.short:
+        print("--keep: figures of --short are nobody's business; leave one of the two out", file=sys.stderr)
+        return 2
     chosen = rows
     if args.only:
         chosen = [row for row in rows if any(name in row.name for name in args.only)]
@@ -104,10 +107,11 @@ def main(text):
             print(f"no row is called {' or '.join(args.only)}; --list shows them", file=sys.stderr)
             return 2
     recorded = run(args, chosen)
+    problems = recorded["problems"]
     if args.short:
         # Figures of a debug build and of seconds are nobody's business.
         if PAGE.read_text() != document.from_files(ROOT, rows):
-            recorded["problems"].append("docs/benchmarks.md is not what bench/run --report makes")
+            problems.append("docs/benchmarks.md is not what bench/run --report makes")
     else:
         print(table.show(chosen, recorded["rows"]))
         if chosen == rows or args.keep:
@@ -115,6 +119,6 @@ def main(text):
                 recorded = document.beside(json.loads(RESULTS.read_text()), recorded)
             RESULTS.write_text(json.dumps(recorded, indent=1) + "\n")
             PAGE.write_text(document.from_files(ROOT, rows))
-    for problem in recorded["problems"]:
+    for problem in problems:
         print(f"FAILED: {problem}", file=sys.stderr)
-    return 1 if recorded["problems"] else 0
+    return 1 if problems else 0
