@@ -5,7 +5,8 @@ use jackfield_tests::{
 };
 use std::process::{Command, Stdio};
 
-/// A node with one realm, WAMP on every transport, and every authentication method that needs no authenticator.
+/// A node with one realm, WAMP on every transport, and every authentication method that needs no authenticator. The keys of
+/// SCRAM are what Autobahn's `derive_scram_credential` makes of "secret4".
 const NODE: &str = r#"{"version": 2, "workers": [{"type": "router",
     "realms": [{"name": "realm1", "roles": [
         {"name": "anonymous", "permissions": [{"uri": "*", "allow": {"call": true, "register": true, "publish": true, "subscribe": true}}]},
@@ -24,6 +25,9 @@ const NODE: &str = r#"{"version": 2, "workers": [{"type": "router",
                 "wampcra": {"type": "static", "users": {
                     "bob": {"secret": "secret2", "role": "user"},
                     "bea": {"secret": "secret3", "role": "user", "salt": "salt123", "iterations": 100, "keylen": 32}}},
+                "scram": {"type": "static", "principals": {"sue": {"role": "user", "kdf": "argon2id-13", "memory": 512,
+                    "iterations": 4096, "salt": "000102030405060708090a0b0c0d0e0f", "stored-key": "d7d227709b99f17d122223663a8f82956ff83567b062c3e289b1f4d7348b9e6c",
+                    "server-key": "7ac0fc4a99b52c244dde1e7c28e69191d8d75ecaa38b9cd7597d5a715801f192"}}},
                 "cryptosign": {"type": "static", "principals": {"kate": {"role": "user",
                     "authorized_keys": ["KEY"]}}}}}}},
         {"type": "websocket", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8082}},
@@ -114,6 +118,14 @@ fn clients_of_the_xconn_project_speak_every_serializer() {
     ] {
         assert_eq!(python("wamp_xconn.py", &[&url, "json", "realm1", method, authid, secret]), "ok\n");
     }
+    let socket = format!("unix+rs://{}", argument(&node.dir, "wamp.sock"));
+    assert_eq!(python("wamp_xconn.py", &[&socket, "cbor", "realm1"]), "ok\n");
+    let forward = Forward::to(&format!("{}:8443", node.addr));
+    let (secure, ca) = (format!("wss://localhost:{}/ws", forward.0), argument(&node.dir, "ca.crt"));
+    assert_eq!(
+        python_with("wamp_xconn.py", &[&secure, "msgpack", "realm1"], &[("SSL_CERT_FILE", &ca)]),
+        "ok\n"
+    );
     node.stop();
 }
 
@@ -134,7 +146,9 @@ fn clients_in_node_js_speak_every_transport_and_serializer() {
     let forward = Forward::to(&format!("{}:8443", node.addr));
     let ca = argument(&node.dir, "ca.crt");
     let secure = format!("wss://localhost:{}/ws", forward.0);
-    speak(&["autobahn", &secure, "json", "realm1"], &[("NODE_EXTRA_CA_CERTS", &ca)]);
+    for library in ["autobahn", "wampy"] {
+        speak(&[library, &secure, "json", "realm1"], &[("NODE_EXTRA_CA_CERTS", &ca)]);
+    }
     let url = format!("ws://{}:8081/ws", node.addr);
     let private = "07".repeat(32);
     for (method, authid, secret) in [
@@ -162,6 +176,11 @@ fn autobahn_clients_authenticate_by_every_method() {
     ] {
         peer(&[&url, "cbor", "realm1", method, authid, secret]);
     }
+    // The proof is sent as bytes: each serializer has them in its own way.
+    for serializer in SERIALIZERS {
+        peer(&[&url, serializer, "realm1", "scram", "sue", "secret4"]);
+    }
+    peer_with(&[&url, "cbor", "realm1", "scram", "sue", "secret4"], &[("FRAMEWORK", "twisted")]);
     node.stop();
 }
 
