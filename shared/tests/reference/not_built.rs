@@ -142,3 +142,25 @@ fn a_connection_of_a_proxy_says_how_it_is_believed_and_leads_elsewhere() {
         );
     }
 }
+
+#[test]
+fn serializers_that_are_not_spoken_are_left_out_by_name_and_refused_where_they_are_all() {
+    let websocket = |list: Value| transport(json!({"type": "websocket", "serializers": list}));
+    let rawsocket = |list: Value| transport(json!({"type": "rawsocket", "serializers": list}));
+    for (config, severity, named) in [
+        (websocket(json!(["cbor", "ubjson"])), Severity::Warning, &["ubjson"][..]),
+        (websocket(json!(["flatbuffers", "json"])), Severity::Warning, &["flatbuffers"]),
+        (rawsocket(json!(["ubjson", "msgpack"])), Severity::Warning, &["ubjson"]),
+        (websocket(json!(["ubjson", "flatbuffers"])), Severity::NotBuilt, &["ubjson", "flatbuffers"]),
+        (rawsocket(json!(["ubjson"])), Severity::NotBuilt, &["ubjson"]),
+    ] {
+        let loaded = parse(&config.to_string(), Format::Json, "config.json", "/".as_ref(), &|_| None);
+        assert!(loaded.is_valid(), "{config}: {:?}", loaded.diagnostics);
+        assert_eq!(loaded.can_start(), severity == Severity::Warning, "{config}");
+        for name in named {
+            let wanted = format!("{name} is not spoken");
+            let is_said = loaded.of(severity).any(|found| found.message.contains(&wanted));
+            assert!(is_said, "{config}: {:?}", loaded.diagnostics);
+        }
+    }
+}
