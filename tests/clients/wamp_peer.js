@@ -1,5 +1,5 @@
 // Clients for Node.js, Autobahn|JS and wampy: subscribe, publish, register, call, with progress and errors.
-//   node wamp_peer.js autobahn|autobahn-26|wampy URL SERIALIZER REALM [METHOD AUTHID SECRET]
+//   node wamp_peer.js autobahn|wampy URL SERIALIZER REALM [METHOD AUTHID SECRET]
 // MODULES names the directory with their node_modules; CA a file with an authority to trust.
 "use strict";
 const assert = require("node:assert");
@@ -42,9 +42,7 @@ class Request {
 
 async function autobahn() {
   globalThis.XMLHttpRequest = Request;
-  // Autobahn of 2026 takes that of Node.js 22.
-  globalThis.WebSocket ??= modules("ws");
-  const { Connection, serializer: kinds, auth_cra, auth_cryptosign, nacl, util } = modules(library);
+  const { Connection, serializer: kinds, auth_cra, auth_cryptosign, nacl, util } = modules("autobahn");
   const serializers = {
     json: kinds.JSONSerializer, msgpack: kinds.MsgpackSerializer, cbor: kinds.CBORSerializer,
   };

@@ -138,9 +138,7 @@ fn clients_in_node_js_speak_every_transport_and_serializer() {
     };
     for serializer in SERIALIZERS {
         for url in &urls(&node)[..2] {
-            for library in ["autobahn", "autobahn-26"] {
-                speak(&[library, url, serializer, "realm1"], &[]);
-            }
+            speak(&["autobahn", url, serializer, "realm1"], &[]);
         }
         speak(&["wampy", &urls(&node)[0], serializer, "realm1"], &[]);
     }
@@ -159,9 +157,7 @@ fn clients_in_node_js_speak_every_transport_and_serializer() {
         ("wampcra", "bea", "secret3"),
         ("cryptosign", "kate", &private),
     ] {
-        for library in ["autobahn", "autobahn-26"] {
-            speak(&[library, &url, "json", "realm1", method, authid, secret], &[]);
-        }
+        speak(&["autobahn", &url, "json", "realm1", method, authid, secret], &[]);
     }
     speak(&["wampy", &url, "json", "realm1", "ticket", "alice", "secret1"], &[]);
     node.stop();
