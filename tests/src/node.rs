@@ -121,9 +121,7 @@ impl Node {
     /// Starts another command on this node that runs until it is dropped.
     pub fn background(&self, args: &[&str]) -> Background {
         let mut command = Command::new(jackfield());
-        command.args(args).current_dir(self.dir.path()).stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut child = command.spawn().expect("run jackfield");
-        Background { out: Lines::follow(child.stdout.take().unwrap()), child }
+        Background::spawn(command.args(args).current_dir(self.dir.path()))
     }
 
     /// `status --json`; `None` while the node does not answer.
@@ -194,12 +192,27 @@ impl Drop for Node {
     }
 }
 
-/// A command that runs beside the test; killed when it goes out of scope.
+/// A program that runs beside the test; killed when it goes out of scope.
 #[derive(Debug)]
 pub struct Background {
     /// What it writes to standard output.
     pub out: Lines,
     child: Child,
+}
+
+impl Background {
+    /// Runs it, with nothing to read, and follows what it writes.
+    pub fn spawn(command: &mut Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let spawned = command.spawn();
+        let mut child = spawned.unwrap_or_else(|e| panic!("{}: {e}", command.get_program().display()));
+        Self { out: Lines::follow(child.stdout.take().unwrap()), child }
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
 }
 
 impl Drop for Background {

@@ -1,11 +1,11 @@
 //! Routers with several processes: what the controller does with those that serve clients, and with the one that has their
 //! realms.
 
-use jackfield_tests::{Lines, Node, TempDir, jackfield, signal_pid, until, venv_python, wait_for_end};
+use jackfield_tests::{Background, Node, TempDir, jackfield, signal_pid, until, venv_python, wait_for_end};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::fs;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 fn router(processes: u16) -> Value {
@@ -246,34 +246,17 @@ fn an_upgrade_keeps_the_link_between_edges_and_realm_process() {
 }
 
 /// A client that prints what it gets.
-struct Client {
-    child: Child,
-    out: Lines,
+fn subscriber(node: &Node, realm: &str, topic: &str) -> Background {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/wamp_wait.py");
+    let url = format!("ws://{}:8080/ws", node.addr);
+    let client = Background::spawn(Command::new(venv_python()).args([script, &url, realm, topic]));
+    gets(&client, "[33,1,");
+    client
 }
 
-impl Client {
-    fn subscribe(node: &Node, realm: &str, topic: &str) -> Self {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/wamp_wait.py");
-        let url = format!("ws://{}:8080/ws", node.addr);
-        let mut command = Command::new(venv_python());
-        let mut child =
-            command.args([script, &url, realm, topic]).stdout(Stdio::piped()).spawn().expect("run a client");
-        let out = Lines::follow(child.stdout.take().unwrap());
-        out.wait(0, "[33,1,");
-        Self { child, out }
-    }
-
-    /// The first line with this text.
-    fn gets(&self, text: &str) -> String {
-        self.out.wait(0, text).0
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// The first line with this text.
+fn gets(client: &Background, text: &str) -> String {
+    client.out.wait(0, text).0
 }
 
 /// Realms whose clients may subscribe to these topics.
@@ -292,24 +275,24 @@ fn realms(names: &[&str], topics: &[&str]) -> String {
 fn who_may_not_stay_after_a_reload_is_told_why_and_a_stop_ends_the_others() {
     let node = Node::start(&realms(&["realm1", "realm2"], &["com.topic", "com.other"]));
     node.ready();
-    let stays = Client::subscribe(&node, "realm1", "com.topic");
-    let loses = Client::subscribe(&node, "realm1", "com.other");
-    let goes = Client::subscribe(&node, "realm2", "com.topic");
+    let stays = subscriber(&node, "realm1", "com.topic");
+    let loses = subscriber(&node, "realm1", "com.other");
+    let goes = subscriber(&node, "realm2", "com.topic");
     let text = realms(&["realm1"], &["com.topic"]).replace("ADDR", &node.addr.to_string());
     node.dir.write(".jackfield/config.json", text);
     let reloaded = node.run(&["reload"]);
     assert!(reloaded.status.success(), "{}", String::from_utf8_lossy(&reloaded.stderr));
-    let goodbye = goes.gets("[6,");
+    let goodbye = gets(&goes, "[6,");
     assert!(goodbye.contains("no_such_realm") && goodbye.contains("realm2"), "{goodbye}");
-    let revoked = loses.gets("[35,0,");
+    let revoked = gets(&loses, "[35,0,");
     assert!(revoked.contains("wamp.error.not_authorized"), "{revoked}");
     events_get_through(&node);
-    stays.gets("[36,");
+    gets(&stays, "[36,");
     assert!(node.run(&["worker", "stop", "router1"]).status.success());
     for client in [&stays, &loses] {
-        let goodbye = client.gets("[6,");
+        let goodbye = gets(client, "[6,");
         assert!(goodbye.contains("wamp.close.system_shutdown"), "{goodbye}");
-        client.gets("closed 1012");
+        gets(client, "closed 1012");
     }
     node.stop();
 }
@@ -318,13 +301,13 @@ fn who_may_not_stay_after_a_reload_is_told_why_and_a_stop_ends_the_others() {
 fn sessions_of_a_process_that_was_replaced_end_with_a_goodbye_when_its_time_is_over() {
     let node = Node::start(&config(2));
     node.ready();
-    let client = Client::subscribe(&node, "realm1", "com.topic");
+    let client = subscriber(&node, "realm1", "com.topic");
     assert!(node.run(&["worker", "restart", "router1"]).status.success());
     events_get_through(&node);
-    client.gets("[36,");
-    let goodbye = client.gets("[6,");
+    gets(&client, "[36,");
+    let goodbye = gets(&client, "[6,");
     assert!(goodbye.contains("wamp.close.system_shutdown"), "{goodbye}");
-    client.gets("closed 1012");
+    gets(&client, "closed 1012");
     node.ready();
     node.stop();
 }

@@ -1,10 +1,10 @@
 //! Pings of RawSocket: clients of other projects answer them, and who does not is gone.
 
-use jackfield_tests::{Lines, Node, node_modules, signal_pid, until, venv_python};
+use jackfield_tests::{Background, Node, node_modules, signal_pid, until, venv_python};
 use rustix::process::Signal;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 const CONFIG: &str = r#"{"version": 2, "workers": [{"type": "router",
     "realms": [{"name": "realm1", "roles": [{"name": "anonymous", "permissions": [
@@ -15,29 +15,15 @@ const CONFIG: &str = r#"{"version": 2, "workers": [{"type": "router",
         {"type": "universal", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8081}, "rawsocket": {
             "options": {"auto_ping_interval": 1, "auto_ping_timeout": 8}}}]}]}"#;
 
-/// A client that serves a procedure; killed when it goes out of scope.
-struct Named(Child);
-
-impl Named {
-    /// Starts it, and waits until it has registered the procedure.
-    fn start(command: &mut Command) -> Self {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
-        let lines = Lines::follow(child.stdout.take().unwrap());
-        let named = Self(child);
-        lines.wait(0, "registered");
-        named
-    }
-
-    fn xconn(url: &str, procedure: &str) -> Self {
-        Self::start(Command::new(venv_python()).arg(script("wamp_named.py")).args([url, "realm1", procedure]))
-    }
+/// Starts a client that serves a procedure, and waits until it has registered it.
+fn named(command: &mut Command) -> Background {
+    let client = Background::spawn(command);
+    client.out.wait(0, "registered");
+    client
 }
 
-impl Drop for Named {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+fn xconn(url: &str, procedure: &str) -> Background {
+    named(Command::new(venv_python()).arg(script("wamp_named.py")).args([url, "realm1", procedure]))
 }
 
 fn script(name: &str) -> std::path::PathBuf {
@@ -60,8 +46,8 @@ fn pongs(node: &Node) -> BTreeMap<String, u32> {
 fn clients_of_other_projects_answer_pings_of_rawsocket_and_stay() {
     let node = Node::start(CONFIG);
     let url = format!("rs://{}:8080", node.addr);
-    let _xconn = Named::xconn(&url, "com.test.xconn");
-    let _autobahn = Named::start(
+    let _xconn = xconn(&url, "com.test.xconn");
+    let _autobahn = named(
         Command::new("node")
             .arg(script("wamp_named.js"))
             .args([&node.addr.to_string(), "8080", "realm1", "com.test.autobahn"])
@@ -83,13 +69,13 @@ fn clients_of_other_projects_answer_pings_of_rawsocket_and_stay() {
 fn a_rawsocket_client_that_hangs_does_not_keep_its_names() {
     let node = Node::start(CONFIG);
     let url = format!("rs://{}:8081", node.addr);
-    let hung = Named::xconn(&url, "com.test.name");
-    signal_pid(hung.0.id(), Signal::STOP);
+    let hung = xconn(&url, "com.test.name");
+    signal_pid(hung.pid(), Signal::STOP);
     // It gets the call and never answers; the call ends with its session.
     let out = node.run(&["wamp", "call", "com.test.name", "--url", &url]);
     let said = String::from_utf8_lossy(&out.stderr);
     assert!(out.status.code() == Some(1) && said.contains("wamp.error.canceled"), "{out:?}");
-    let _next = Named::xconn(&url, "com.test.name");
+    let _next = xconn(&url, "com.test.name");
     let out = node.run(&["wamp", "call", "com.test.name", "--url", &url]);
     assert!(out.status.success(), "{out:?}");
     node.stop();
