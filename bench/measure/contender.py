@@ -13,7 +13,7 @@ from .template import render
 #: The module of nginx that relays.
 STREAM = "ngx_stream_module.so"
 
-#: Octets of a buffer, where a peer lets it be set: the default of most.
+#: Bytes of a buffer, where a peer lets it be set: the default of most.
 BUFFER = 16 << 10
 
 

@@ -122,7 +122,7 @@ mod tests {
                 std::thread::spawn(move || {
                     for _ in 0..50 {
                         let held = LockFile::take(&path, Instant::now() + 10 * PATIENCE).unwrap();
-                        let count = std::fs::read(&counter).map_or(0, |octets| octets.len());
+                        let count = std::fs::read(&counter).map_or(0, |bytes| bytes.len());
                         std::fs::write(&counter, vec![0; count + 1]).unwrap();
                         drop(held);
                     }

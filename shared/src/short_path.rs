@@ -1,4 +1,4 @@
-//! Unix socket paths of any length. A socket address holds 107 octets of path (unix(7)); a longer path is
+//! Unix socket paths of any length. A socket address holds 107 bytes of path (unix(7)); a longer path is
 //! named through its directory, opened, as `/proc/self/fd/N/NAME`.
 
 use rustix::fs::{Mode, OFlags, open};
@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// Most octets of a path in a socket address.
+/// Most bytes of a path in a socket address.
 const MAX: usize = 107;
 
 /// A path that fits into a socket address, valid for as long as this value lives.
@@ -35,7 +35,7 @@ impl ShortPath {
         if length > MAX {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
-                format!("the name of the socket is {} octets too long", length - MAX),
+                format!("the name of the socket is {} bytes too long", length - MAX),
             ));
         }
         Ok(Self { path, _directory: Some(directory) })

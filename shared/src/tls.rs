@@ -36,7 +36,7 @@ impl fmt::Debug for Files {
     }
 }
 
-/// Octets of a [`TicketKey`]'s secret: one for AES-256.
+/// Bytes of a [`TicketKey`]'s secret: one for AES-256.
 pub const TICKET_KEY: usize = 32;
 
 /// A key that seals session tickets.

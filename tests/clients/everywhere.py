@@ -18,12 +18,12 @@ MESSAGES = [("text κόσμε".encode(), False), (b"\x00\xff" * 70000, True), (b
 
 
 def exactly(sock, count):
-    octets = b""
-    while len(octets) < count:
-        more = sock.recv(count - len(octets))
+    data = b""
+    while len(data) < count:
+        more = sock.recv(count - len(data))
         assert more, "the connection has ended"
-        octets += more
-    return octets
+        data += more
+    return data
 
 
 def through_socks(port, host, host_port):

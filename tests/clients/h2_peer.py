@@ -29,12 +29,12 @@ class Peer:
         """Sends and receives until `until()` holds."""
         while not until():
             self.flush()
-            octets = self.sock.recv(65536)
-            if not octets:
+            data = self.sock.recv(65536)
+            if not data:
                 self.is_closed = True
                 assert until(), "the connection has ended"
                 return
-            for event in self.connection.receive_data(octets):
+            for event in self.connection.receive_data(data):
                 stream = getattr(event, "stream_id", None)
                 if isinstance(event, h2.events.ResponseReceived):
                     self.heads[stream] = dict(event.headers)
@@ -76,6 +76,6 @@ class Peer:
     def send(self, stream, opcode, payload):
         """Sends one masked frame of WebSocket."""
         key = os.urandom(4)
-        masked = bytes(octet ^ key[at % 4] for at, octet in enumerate(payload))
+        masked = bytes(byte ^ key[at % 4] for at, byte in enumerate(payload))
         length = bytes([0x80 | len(payload)]) if len(payload) < 126 else b"\xfe" + len(payload).to_bytes(2, "big")
         self.connection.send_data(stream, bytes([0x80 | opcode]) + length + key + masked)

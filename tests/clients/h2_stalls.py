@@ -28,10 +28,10 @@ head = [(":method", "GET"), (":scheme", "http"), (":authority", "a"), (":path", 
 
 
 def events():
-    octets = sock.recv(65536)
-    if not octets:
+    data = sock.recv(65536)
+    if not data:
         return None
-    found = connection.receive_data(octets)
+    found = connection.receive_data(data)
     sock.sendall(connection.data_to_send())
     return found
 

@@ -15,13 +15,13 @@ import h2.events
 ADDRESS, PORT = sys.argv[1], int(sys.argv[2])
 
 
-def talk(octets, chunks=1):
+def talk(data, chunks=1):
     """What is said until the server closes."""
     with socket.create_connection((ADDRESS, PORT), 30) as sock:
-        step = -(-len(octets) // chunks)
+        step = -(-len(data) // chunks)
         try:
-            for at in range(0, len(octets), step):
-                sock.sendall(octets[at : at + step])
+            for at in range(0, len(data), step):
+                sock.sendall(data[at : at + step])
         except OSError:
             pass
         answer = b""
@@ -86,7 +86,7 @@ expect("HTTP/1.0 without a host", talk(b"GET / HTTP/1.0\r\n\r\n"), "200")
 
 # Methods and targets.
 expect("CONNECT", talk(b"CONNECT proxied:80 HTTP/1.1\r\nHost: proxied:80\r\nConnection: close\r\n\r\n"), "400", "404", "405")
-expect("a method of octets", talk(b"G\x80T / HTTP/1.1\r\nHost: x\r\n\r\n"), "400", "closed")
+expect("a method of bytes", talk(b"G\x80T / HTTP/1.1\r\nHost: x\r\n\r\n"), "400", "closed")
 expect("a path up", talk(b"GET /files/../../etc/passwd HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), "400", "404")
 expect("a hidden path up", talk(b"GET /files/%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), "400", "404")
 
@@ -99,7 +99,7 @@ expect("a long content", talk(POST + b"Connection: close\r\nContent-Length: 1000
 chunk = b"186a1\r\n" + b"x" * 100_001 + b"\r\n0\r\n\r\n"
 expect("a long content in chunks", talk(POST + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk), "413", "closed")
 expect("all that is allowed", talk(POST + b"Content-Length: 100000\r\nConnection: close\r\n\r\n" + b"x" * 100_000), "200")
-expect("octet by octet", talk(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 60), "200")
+expect("byte by byte", talk(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 60), "200")
 
 # HTTP/2
 
@@ -122,13 +122,13 @@ class Two:
     def pump(self, until):
         while not self.over and not until():
             try:
-                octets = self.sock.recv(65536)
+                data = self.sock.recv(65536)
             except ConnectionResetError:
-                octets = b""
-            if not octets:
+                data = b""
+            if not data:
                 self.over = True
                 break
-            for event in self.connection.receive_data(octets):
+            for event in self.connection.receive_data(data):
                 if isinstance(event, h2.events.ResponseReceived):
                     self.heads[event.stream_id] = dict(event.headers)[":status"]
                 elif isinstance(event, h2.events.StreamReset):

@@ -250,7 +250,7 @@ for number, cut in [("6.4.3", 0), ("6.4.4", 1)]:
         """As before, within one frame whose rest never comes."""
         payload = KOSME + b"\xf4\x90\x80\x80" + b"edited"
         key = b"\x11\x22\x33\x44"
-        masked = bytes(octet ^ key[at % 4] for at, octet in enumerate(payload))
+        masked = bytes(byte ^ key[at % 4] for at, byte in enumerate(payload))
         end = len(KOSME) + (2 if cut else 4)
         peer.sock.sendall(bytes([0x81, 0x80 | len(payload)]) + key + masked[:end])
         peer.expect_failure(1007)

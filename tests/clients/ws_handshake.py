@@ -13,8 +13,8 @@ with socket.create_connection((parts.hostname, parts.port), 30) as sock:
     sock.sendall("\r\n".join([f"GET {parts.path} HTTP/1.1", *headers, "", ""]).encode())
     answer = b""
     while b"\r\n\r\n" not in answer:
-        octets = sock.recv(4096)
-        if not octets:
+        data = sock.recv(4096)
+        if not data:
             break
-        answer += octets
+        answer += data
 sys.stdout.buffer.write(answer.split(b"\r\n\r\n")[0] + b"\r\n")

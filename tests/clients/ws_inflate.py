@@ -1,7 +1,7 @@
-"""Sends little that becomes much: ws_inflate.py HOST PORT CLIENTS MESSAGES OCTETS
+"""Sends little that becomes much: ws_inflate.py HOST PORT CLIENTS MESSAGES SIZE
 
 Each client sends its messages of so many zeros, compressed, at once, and reads nothing; when all have sent what the server
-takes, prints "sent"; then all is read, and what has come back is printed, in octets of compressed content.
+takes, prints "sent"; then all is read, and what has come back is printed, in bytes of compressed content.
 """
 
 import base64
@@ -12,7 +12,7 @@ import struct
 import sys
 import zlib
 
-host, port, clients, messages, octets = sys.argv[1], *map(int, sys.argv[2:])
+host, port, clients, messages, size = sys.argv[1], *map(int, sys.argv[2:])
 
 
 def frame(payload):
@@ -23,7 +23,7 @@ def frame(payload):
 
 def message():
     compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
-    return (compressor.compress(bytes(octets)) + compressor.flush(zlib.Z_SYNC_FLUSH))[:-4]
+    return (compressor.compress(bytes(size)) + compressor.flush(zlib.Z_SYNC_FLUSH))[:-4]
 
 
 def connect():
@@ -73,4 +73,4 @@ while open_streams:
         total += len(got)
         if not got:
             open_streams.discard(stream)
-print(f"{total} octets came back, {len(open_streams)} connections are open", flush=True)
+print(f"{total} bytes came back, {len(open_streams)} connections are open", flush=True)

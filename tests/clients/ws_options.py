@@ -14,7 +14,7 @@ def masked_frames(peer):
         first, second = peer.exactly(2)
         assert second & 0x80, "the frame is not masked"
         key, length = peer.exactly(4), second & 0x7F
-        payload = bytes(octet ^ key[at % 4] for at, octet in enumerate(peer.exactly(length)))
+        payload = bytes(byte ^ key[at % 4] for at, byte in enumerate(peer.exactly(length)))
         frames.append((first, payload))
         if first & 0x80:
             return frames
@@ -28,7 +28,7 @@ def ends(peer):
     return False
 
 
-# Fragments of 10 octets, masked; a Close with its reason.
+# Fragments of 10 bytes, masked; a Close with its reason.
 peer = Peer(f"ws://{ADDRESS}:8080/")
 peer.frame(TEXT, b"0123456789abcdefghijXYZ")
 assert masked_frames(peer) == [(TEXT, b"0123456789"), (CONT, b"abcdefghij"), (0x80 | CONT, b"XYZ")]
@@ -82,10 +82,10 @@ def raw_compressed(payload):
     import zlib
 
     deflater = zlib.compressobj(wbits=-15)
-    octets = deflater.compress(payload) + deflater.flush(zlib.Z_SYNC_FLUSH)
-    octets = octets[:-4]
-    head = bytes([0xC2, 0x80 | len(octets)]) if len(octets) < 126 else bytes([0xC2, 0xFE]) + len(octets).to_bytes(2, "big")
-    peer.sock.sendall(head + key + octets)
+    data = deflater.compress(payload) + deflater.flush(zlib.Z_SYNC_FLUSH)
+    data = data[:-4]
+    head = bytes([0xC2, 0x80 | len(data)]) if len(data) < 126 else bytes([0xC2, 0xFE]) + len(data).to_bytes(2, "big")
+    peer.sock.sendall(head + key + data)
 
 
 raw_compressed(b"z" * 20000)

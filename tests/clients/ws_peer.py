@@ -1,4 +1,4 @@
-"""A WebSocket client that sends any octets, good and bad, and says what comes back."""
+"""A WebSocket client that sends any bytes, good and bad, and says what comes back."""
 
 import base64
 import os
@@ -69,16 +69,16 @@ class Peer:
         return dict((part + "=").split("=")[:2] for part in params)
 
     def more(self):
-        octets = self.sock.recv(1 << 18)
-        if not octets:
+        data = self.sock.recv(1 << 18)
+        if not data:
             raise EOFError
-        self.unread += octets
+        self.unread += data
 
     def exactly(self, count):
         while len(self.unread) < count:
             self.more()
-        octets, self.unread = self.unread[:count], self.unread[count:]
-        return octets
+        data, self.unread = self.unread[:count], self.unread[count:]
+        return data
 
     # Sending
 
@@ -93,10 +93,10 @@ class Peer:
             head = struct.pack("!BBQ", first, 0x80 | 127, len(payload))
         key = int.from_bytes((mask * (len(payload) // 4 + 1))[: len(payload)], "big")
         masked = (int.from_bytes(payload, "big") ^ key).to_bytes(len(payload), "big")
-        octets = head + mask + masked
+        data = head + mask + masked
         try:
-            for at in range(0, len(octets), chop or max(len(octets), 1)):
-                self.sock.sendall(octets[at : at + (chop or len(octets))])
+            for at in range(0, len(data), chop or max(len(data), 1)):
+                self.sock.sendall(data[at : at + (chop or len(data))])
         except (BrokenPipeError, ConnectionResetError):
             pass  # the other side has closed: what it said before is looked at
 
@@ -109,8 +109,8 @@ class Peer:
     def compressed(self, opcode, payload, size=0):
         if self.deflater is None or "client_no_context_takeover" in self.agreed:
             self.deflater = zlib.compressobj(wbits=-self.window)
-        octets = self.deflater.compress(payload) + self.deflater.flush(zlib.Z_SYNC_FLUSH)
-        self.message(opcode, octets[: -len(TAIL)], size, rsv=4)
+        data = self.deflater.compress(payload) + self.deflater.flush(zlib.Z_SYNC_FLUSH)
+        self.message(opcode, data[: -len(TAIL)], size, rsv=4)
 
     # Receiving
 
@@ -172,4 +172,4 @@ class Peer:
 
 def shown(event):
     opcode, payload = event
-    return f"{opcode} with {len(payload)} octets {payload[:60]!r}"
+    return f"{opcode} with {len(payload)} bytes {payload[:60]!r}"

@@ -50,7 +50,7 @@ pub fn loopback() -> Ipv4Addr {
 pub struct TempDir(PathBuf);
 
 impl TempDir {
-    /// A new, empty directory with a short path (a Unix socket's path has 107 octets at most).
+    /// A new, empty directory with a short path (a Unix socket's path has 107 bytes at most).
     pub fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);

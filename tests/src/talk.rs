@@ -37,16 +37,16 @@ pub fn head(from: &mut Talk) -> Vec<String> {
 
 /// Reads so many bytes.
 pub fn exactly(from: &mut Talk, len: usize) -> String {
-    let mut octets = vec![0; len];
-    from.read_exact(&mut octets).unwrap();
-    String::from_utf8(octets).unwrap()
+    let mut bytes = vec![0; len];
+    from.read_exact(&mut bytes).unwrap();
+    String::from_utf8(bytes).unwrap()
 }
 
 /// Reads to the end, however that comes.
 pub fn rest(from: &mut Talk) -> String {
-    let mut octets = Vec::new();
-    let _ = from.read_to_end(&mut octets);
-    String::from_utf8_lossy(&octets).into_owned()
+    let mut bytes = Vec::new();
+    let _ = from.read_to_end(&mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Writes.

@@ -208,7 +208,7 @@ impl Tor {
     fn follow(&self, mut control: UnixStream) -> std::io::Result<()> {
         control.set_read_timeout(Some(DEADLINE))?;
         let cookie = fs::read(self.dir.join("cookie"))?;
-        let hex: String = cookie.iter().map(|octet| format!("{octet:02x}")).collect();
+        let hex: String = cookie.iter().map(|byte| format!("{byte:02x}")).collect();
         let commands = "SETEVENTS STATUS_CLIENT\r\nGETINFO status/bootstrap-phase\r\n";
         control.write_all(format!("AUTHENTICATE {hex}\r\n{commands}").as_bytes())?;
         for line in BufReader::new(control).lines() {
@@ -228,7 +228,7 @@ impl Tor {
         let mut control = UnixStream::connect(self.control()).unwrap();
         control.set_read_timeout(Some(DEADLINE)).unwrap();
         let cookie = fs::read(self.dir.join("cookie")).unwrap();
-        let hex: String = cookie.iter().map(|octet| format!("{octet:02x}")).collect();
+        let hex: String = cookie.iter().map(|byte| format!("{byte:02x}")).collect();
         control.write_all(format!("AUTHENTICATE {hex}\r\n{line}\r\nQUIT\r\n").as_bytes()).unwrap();
         let reply = BufReader::new(control).lines().nth(1);
         reply.expect("a reply of tor").unwrap()

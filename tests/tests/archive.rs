@@ -118,18 +118,18 @@ fn an_archive_that_is_damaged_or_another_is_not_served() {
         let dir = zipped();
         let path = dir.path().join(".jackfield/site.zip");
         if damage {
-            let octets = fs::read(&path).unwrap();
-            fs::write(&path, &octets[..octets.len() - 30]).unwrap();
+            let bytes = fs::read(&path).unwrap();
+            fs::write(&path, &bytes[..bytes.len() - 30]).unwrap();
         }
         let node = Node::spawn(dir, &config(&format!(r#", "hashes": {hashes}"#)), &[]);
         node.log.wait(0, expected);
     }
     let dir = zipped();
     let path = dir.path().join(".jackfield/site.zip");
-    let mut octets = fs::read(&path).unwrap();
-    let start = octets.windows(12).position(|found| found == b"site/big.bin").unwrap();
-    octets[start + 500..start + 520].fill(0xff);
-    fs::write(&path, octets).unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    let start = bytes.windows(12).position(|found| found == b"site/big.bin").unwrap();
+    bytes[start + 500..start + 520].fill(0xff);
+    fs::write(&path, bytes).unwrap();
     let node = Node::start_in(dir, &config(""));
     let out = Command::new("curl").args(["-sS", "-o", "/dev/null", &url(&node, "big.bin")]).output().unwrap();
     assert!(!out.status.success(), "what is damaged is broken off");
@@ -205,7 +205,7 @@ fn a_missing_archive_is_fetched_and_only_the_right_one_is_kept() {
     node.stop();
 }
 
-/// A server that sends an octet now and then, and never comes to an end.
+/// A server that sends a byte now and then, and never comes to an end.
 fn dripping(addr: std::net::Ipv4Addr) -> u16 {
     use std::io::{Read as _, Write as _};
     let listener = std::net::TcpListener::bind((addr, 0)).unwrap();

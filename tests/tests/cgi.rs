@@ -199,7 +199,7 @@ fn what_goes_wrong_is_told_to_the_client_and_in_the_log() {
         ("garbage", "502", r#"garbage: no answer: "\xff\xfe nothing like a head" is no header field"#),
         ("dies", "502", "dies: no answer: it ended with exit status 7, before its head was complete"),
         ("killed", "502", "killed: no answer: it was killed by SIGKILL"),
-        ("endless-head", "502", "endless-head: no answer: its head is longer than 65536 octets"),
+        ("endless-head", "502", "endless-head: no answer: its head is longer than 65536 bytes"),
         ("silent", "504", "silent: no answer within 1 s"),
     ] {
         let said = get(&node, name);

@@ -20,13 +20,13 @@ fn connect(node: &Node, port: u16) -> TcpStream {
     stream
 }
 
-/// Reads the head of an answer and its content, three octets.
+/// Reads the head of an answer and its content, three bytes.
 fn answer(stream: &mut TcpStream) -> String {
     let mut got = Vec::new();
     while !got.ends_with(b"\r\n\r\n\"x\"") {
-        let mut octet = [0];
-        stream.read_exact(&mut octet).unwrap();
-        got.push(octet[0]);
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        got.push(byte[0]);
     }
     String::from_utf8(got).unwrap().to_ascii_lowercase()
 }
@@ -95,18 +95,18 @@ fn tls_ends_with_a_word_at_the_deadline_and_stalled_handshakes_before() {
     let target =
         Target { tls: Some(((node.addr, 8443).into(), "drain.example".into(), root)), ..Target::default() };
     let mut open = tls_connection(&target);
-    let mut octet = [0];
+    let mut byte = [0];
     open.write_all(b"a").unwrap();
-    open.read_exact(&mut octet).unwrap();
+    open.read_exact(&mut byte).unwrap();
     let mut stalled = connect(&node, 8443);
     node.until("both accepted", |s| s["endpoints"][0]["connections"]["open"] == 2);
     let pid = worker(&node.ready());
     begin(&node);
-    assert!(matches!(stalled.read(&mut octet), Ok(0) | Err(_)), "a handshake that does not go on");
+    assert!(matches!(stalled.read(&mut byte), Ok(0) | Err(_)), "a handshake that does not go on");
     open.write_all(b"b").unwrap();
-    open.read_exact(&mut octet).unwrap();
-    assert_eq!(&octet, b"b", "until the deadline all is as before");
-    match open.read(&mut octet) {
+    open.read_exact(&mut byte).unwrap();
+    assert_eq!(&byte, b"b", "until the deadline all is as before");
+    match open.read(&mut byte) {
         Ok(0) => {}
         other => panic!("no close_notify: {other:?}"),
     }

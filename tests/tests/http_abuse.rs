@@ -117,11 +117,11 @@ fn a_client_that_does_not_read_is_cut_off() {
     node.stop();
 }
 
-/// Sends octets, and reads all that is answered until the connection is closed.
-fn talk(node: &Node, octets: &[u8]) -> String {
+/// Sends bytes, and reads all that is answered until the connection is closed.
+fn talk(node: &Node, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect((node.addr, 8080)).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    stream.write_all(octets).unwrap();
+    stream.write_all(bytes).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer

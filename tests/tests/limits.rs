@@ -14,8 +14,8 @@ fn connect(node: &Node) -> TcpStream {
 }
 
 fn echoes(stream: &mut TcpStream) -> bool {
-    let mut octet = [0];
-    stream.write_all(b"x").is_ok() && stream.read_exact(&mut octet).is_ok()
+    let mut byte = [0];
+    stream.write_all(b"x").is_ok() && stream.read_exact(&mut byte).is_ok()
 }
 
 #[test]

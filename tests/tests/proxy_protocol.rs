@@ -32,7 +32,7 @@ fn connect(addr: Ipv4Addr) -> TcpStream {
 
 const GET: &[u8] = b"GET / HTTP/1.0\r\n\r\n";
 
-/// What comes back for these octets, until the connection ends.
+/// What comes back for these bytes, until the connection ends.
 fn answer(mut stream: TcpStream, pieces: &[&[u8]]) -> String {
     for piece in pieces {
         let _ = stream.write_all(piece);
@@ -64,13 +64,13 @@ fn the_header_names_the_client() {
         let (line, _) = node.log.wait(seen, "\"GET / HTTP/1.0\" 200");
         assert!(line.contains(client), "{line}");
     }
-    for (octets, reason) in [
+    for (bytes, reason) in [
         (GET, "does not begin with a PROXY header"),
         (b"PROXY TCP4 nobody\r\n", "is malformed"),
         (b"PROXY TC", "no complete header came within 1 s"),
     ] {
         let before = node.log.all().len();
-        assert_eq!(answer(connect(node.addr), &[octets]), "");
+        assert_eq!(answer(connect(node.addr), &[bytes]), "");
         node.log.wait(before, reason);
     }
     assert_eq!(node.status().unwrap()["endpoints"][0]["connections"]["failed"], 3);

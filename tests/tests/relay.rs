@@ -4,7 +4,7 @@ use jackfield_tests::{DEADLINE, Nginx, Node, TempDir, curl, loopback};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 
-/// Octets without a pattern, so that a mix-up is seen.
+/// Bytes without a pattern, so that a mix-up is seen.
 fn noise(len: usize) -> Vec<u8> {
     let mut state = 0x9E37_79B9_u32;
     let mut next = || {

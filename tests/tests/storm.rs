@@ -91,7 +91,7 @@ fn pids(status: &Value) -> Vec<u32> {
     processes.filter_map(|p| u32::try_from(p["pid"].as_u64()?).ok()).collect()
 }
 
-/// Descriptors, and octets of resident memory, of a process.
+/// Descriptors, and bytes of resident memory, of a process.
 fn uses(pid: u32) -> (usize, u64) {
     let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
     let statm = std::fs::read_to_string(format!("/proc/{pid}/statm")).unwrap();
@@ -158,7 +158,7 @@ fn upgrades_under_load_lose_nobody() {
     let (descriptors_after, memory_after) = uses(node.pid());
     println!("descriptors {descriptors} → {descriptors_after}, memory {memory} → {memory_after}");
     assert_eq!(descriptors, descriptors_after);
-    assert!(memory_after < memory + memory / 5 + (2 << 20), "{memory} → {memory_after} octets");
+    assert!(memory_after < memory + memory / 5 + (2 << 20), "{memory} → {memory_after} bytes");
     node.stop();
 }
 
@@ -179,7 +179,7 @@ fn many_reloads_leave_nothing_behind() {
     let ((fds_after, memory_after), processes_after) = run(warm + 1, more);
     println!("{} reloads: descriptors {fds} → {fds_after}, memory {memory} → {memory_after}", warm + more);
     assert_eq!((fds, processes), (fds_after, processes_after));
-    assert!(memory_after < memory + memory / 5 + (2 << 20), "{memory} → {memory_after} octets");
+    assert!(memory_after < memory + memory / 5 + (2 << 20), "{memory} → {memory_after} bytes");
     node.stop();
 }
 

@@ -36,15 +36,15 @@ impl Manager {
     fn receive(&mut self) {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(8))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-        let mut octets = [0; 4096];
-        let into = &mut [IoSliceMut::new(&mut octets)];
+        let mut bytes = [0; 4096];
+        let into = &mut [IoSliceMut::new(&mut bytes)];
         let received = recvmsg(&self.socket, into, &mut ancillary, RecvFlags::CMSG_CLOEXEC)
             .expect("a message of the node");
         let fds = ancillary.drain().find_map(|message| match message {
             RecvAncillaryMessage::ScmRights(fds) => Some(fds.collect::<Vec<_>>()),
             _ => None,
         });
-        let text = std::str::from_utf8(&octets[..received.bytes]).unwrap();
+        let text = std::str::from_utf8(&bytes[..received.bytes]).unwrap();
         let name = || text.lines().find_map(|line| line.strip_prefix("FDNAME=")).unwrap().to_owned();
         if text.starts_with("FDSTORE=1") {
             let [fd] = <[OwnedFd; 1]>::try_from(fds.unwrap()).unwrap();
@@ -139,9 +139,9 @@ fn sockets_survive_a_crash_of_the_controller_where_somebody_keeps_them() {
         stream.read_to_string(&mut answer).unwrap();
         assert!(answer.ends_with("\"here\""), "{answer}");
     }
-    let mut octet = [0];
+    let mut byte = [0];
     echo.write_all(b"x").unwrap();
-    echo.read_exact(&mut octet).unwrap();
+    echo.read_exact(&mut byte).unwrap();
     drop((waiting, echo));
     let mut after = inodes(&node.ready());
     let mut before = before;

@@ -120,7 +120,7 @@ fn backends_are_verified_and_refused_by_name() {
         });
         match case.fails {
             None => {
-                assert!(got == sent, "{}: {} octets came back\n{:#?}", case.tls, got.len(), node.log.all())
+                assert!(got == sent, "{}: {} bytes came back\n{:#?}", case.tls, got.len(), node.log.all())
             }
             Some(reason) => {
                 assert!(got.is_empty());

@@ -101,12 +101,12 @@ fn universal_tells_four_protocols_apart() {
 }
 
 #[test]
-fn universal_is_right_when_octets_arrive_one_at_a_time() {
+fn universal_is_right_when_bytes_arrive_one_at_a_time() {
     let node = Node::start(UNIVERSAL);
-    let slowly = |octets: &[u8]| {
+    let slowly = |bytes: &[u8]| {
         let mut stream = connect(node.addr, 8080);
-        for octet in octets {
-            stream.write_all(&[*octet]).unwrap();
+        for byte in bytes {
+            stream.write_all(&[*byte]).unwrap();
         }
         stream
     };
@@ -124,9 +124,9 @@ fn universal_is_right_when_octets_arrive_one_at_a_time() {
     );
     let mut answer = Vec::new();
     while !answer.ends_with(b"\r\n\r\n\x81\x01x") {
-        let mut octet = [0];
-        ws.read_exact(&mut octet).unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&answer)));
-        answer.push(octet[0]);
+        let mut byte = [0];
+        ws.read_exact(&mut byte).unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&answer)));
+        answer.push(byte[0]);
     }
     drop((raw, h2, ws));
     node.stop();
@@ -161,9 +161,9 @@ fn universal_refuses_clearly_what_has_no_section() {
     node.stop();
 }
 
-fn rest_of(node: &Node, octets: &[u8]) -> Vec<u8> {
+fn rest_of(node: &Node, bytes: &[u8]) -> Vec<u8> {
     let mut stream = connect(node.addr, 8080);
-    stream.write_all(octets).unwrap();
+    stream.write_all(bytes).unwrap();
     rest(&mut stream)
 }
 
@@ -189,11 +189,11 @@ fn rawsocket_limits_hold_in_both_directions() {
     let message = [&[0, 0, 2, 0][..], &[b'm'; 512]].concat();
     exchange(&mut raw, &message, &message);
     raw.write_all(&[0, 0, 4, 1]).unwrap();
-    assert_eq!(rest(&mut raw), b"", "1025 octets exceed our limit");
+    assert_eq!(rest(&mut raw), b"", "1025 bytes exceed our limit");
     let mut raw = connect(node.addr, 8080);
     exchange(&mut raw, b"\x7f\x01\0\0", b"\x7f\x11\0\0");
     raw.write_all(&[&[0, 0, 2, 1][..], &[b'm'; 513]].concat()).unwrap();
-    assert_eq!(rest(&mut raw), b"", "an echo of 513 octets exceeds the client's limit of 512");
+    assert_eq!(rest(&mut raw), b"", "an echo of 513 bytes exceeds the client's limit of 512");
     assert_eq!(rest_of(&node, b"\x7f\xf0\0\0"), b"\x7f\x10\0\0", "serializer 0 is illegal");
     node.stop();
 }

@@ -88,10 +88,10 @@ fn another_image_goes_on_with_everything() {
     let before = node.ready();
     let mut open = TcpStream::connect((node.addr, 8081)).unwrap();
     open.set_read_timeout(Some(jackfield_tests::DEADLINE)).unwrap();
-    let mut echo = |octet: u8| {
+    let mut echo = |byte: u8| {
         let mut got = [0];
-        open.write_all(&[octet]).unwrap();
-        open.read_exact(&mut got).map(|()| assert_eq!(got, [octet]))
+        open.write_all(&[byte]).unwrap();
+        open.read_exact(&mut got).map(|()| assert_eq!(got, [byte]))
     };
     echo(b'a').unwrap();
     signal_pid(pids(&before)[0], Signal::KILL);
@@ -163,9 +163,9 @@ fn what_drains_goes_on_to_drain() {
     assert_eq!(after["workers"][1]["id"], "leaving");
     assert_eq!(after["workers"][1]["processes"][0]["state"], "draining");
     open.write_all(b"a").unwrap();
-    let mut octet = [0];
-    open.read_exact(&mut octet).unwrap();
-    assert!(matches!(open.read(&mut octet), Ok(0) | Err(_)), "closed at the deadline");
+    let mut byte = [0];
+    open.read_exact(&mut byte).unwrap();
+    assert!(matches!(open.read(&mut byte), Ok(0) | Err(_)), "closed at the deadline");
     assert!(wait_for_end(leaving));
     node.ready();
     node.stop();

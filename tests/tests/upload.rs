@@ -45,20 +45,20 @@ fn is_empty(path: &Path) -> bool {
 struct Sent<'a> {
     node: &'a Node,
     name: &'a str,
-    octets: &'a [u8],
+    bytes: &'a [u8],
     size: usize,
 }
 
 impl Sent<'_> {
     fn count(&self) -> usize {
-        (self.octets.len() / self.size).max(1)
+        (self.bytes.len() / self.size).max(1)
     }
 
     /// The fields of a chunk, of which the first has number 1.
     fn fields(&self, number: usize) -> [String; 5] {
         [
             format!("resumableFilename={}", self.name),
-            format!("resumableTotalSize={}", self.octets.len()),
+            format!("resumableTotalSize={}", self.bytes.len()),
             format!("resumableChunkNumber={number}"),
             format!("resumableChunkSize={}", self.size),
             format!("resumableTotalChunks={}", self.count()),
@@ -72,9 +72,9 @@ impl Sent<'_> {
     /// Sends a chunk, as a form, and gives back the status of the answer.
     fn send(&self, number: usize) -> String {
         let start = (number - 1) * self.size;
-        let end = if number == self.count() { self.octets.len() } else { start + self.size };
+        let end = if number == self.count() { self.bytes.len() } else { start + self.size };
         let file = self.node.dir.path().join(format!("{}-{number}", self.name));
-        fs::write(&file, &self.octets[start..end]).unwrap();
+        fs::write(&file, &self.bytes[start..end]).unwrap();
         let fields = self.fields(number).map(|field| ["-F".to_owned(), field]);
         let content = format!("file=@{}", file.display());
         let (format, url) = ("%{http_code}", self.url());
@@ -92,15 +92,15 @@ impl Sent<'_> {
     }
 }
 
-fn octets(count: usize) -> Vec<u8> {
+fn bytes(count: usize) -> Vec<u8> {
     (0..count as u32).map(|n| (n ^ (n >> 7) ^ (n >> 13)) as u8).collect()
 }
 
 #[test]
 fn chunks_come_in_any_order_to_any_process_at_once() {
     let node = node(4, r#""file_permissions": "0600""#);
-    let big = octets(5_300_000);
-    let sent = Sent { node: &node, name: "big.bin", octets: &big, size: 500_000 };
+    let big = bytes(5_300_000);
+    let sent = Sent { node: &node, name: "big.bin", bytes: &big, size: 500_000 };
     assert_eq!(sent.count(), 10);
     assert_eq!(sent.ask(3), "204");
     assert_eq!(sent.send(3), "200");
@@ -120,9 +120,9 @@ fn chunks_come_in_any_order_to_any_process_at_once() {
         0o600
     );
     assert!(is_empty(&node.dir.path().join(".jackfield/temp")));
-    node.log.wait(0, "\"big.bin\" is uploaded, 5300000 octets");
+    node.log.wait(0, "\"big.bin\" is uploaded, 5300000 bytes");
     // As plain content, with the fields in the query; another file takes the place of the first.
-    let small = Sent { octets: b"small", ..sent };
+    let small = Sent { bytes: b"small", ..sent };
     let url = format!("{}?{}", small.url(), small.fields(1).join("&"));
     for version in ["--http1.1", "--http2-prior-knowledge"] {
         let plain = ["-H", "Content-Type: application/octet-stream", "--data-binary", "small"];
@@ -135,8 +135,8 @@ fn chunks_come_in_any_order_to_any_process_at_once() {
 #[test]
 fn a_killed_worker_costs_the_chunk_that_it_received_and_no_other() {
     let node = node(1, "");
-    let file = octets(100_000);
-    let sent = Sent { node: &node, name: "a.bin", octets: &file, size: 10_000 };
+    let file = bytes(100_000);
+    let sent = Sent { node: &node, name: "a.bin", bytes: &file, size: 10_000 };
     for number in [1, 2, 4, 10] {
         assert_eq!(sent.send(number), "200");
     }
@@ -168,7 +168,7 @@ fn a_killed_worker_costs_the_chunk_that_it_received_and_no_other() {
 #[test]
 fn what_is_not_wanted_is_refused_and_leaves_nothing_behind() {
     let node = node(1, r#""max_file_size": 1000, "file_types": [".txt"]"#);
-    let sent = Sent { node: &node, name: "a.txt", octets: &[b'x'; 100], size: 100 };
+    let sent = Sent { node: &node, name: "a.txt", bytes: &[b'x'; 100], size: 100 };
     for (name, status) in [
         ("a.exe", "415"),
         ("../a.txt", "400"),
@@ -188,7 +188,7 @@ fn what_is_not_wanted_is_refused_and_leaves_nothing_behind() {
     }
     // A name is taken as it is, and is not decoded twice.
     assert!(done(&node, "x..%2fa.txt").exists());
-    assert_eq!(Sent { octets: &[b'x'; 1001], size: 2000, ..sent }.send(1), "413");
+    assert_eq!(Sent { bytes: &[b'x'; 1001], size: 2000, ..sent }.send(1), "413");
     let url = sent.url();
     let query = format!("{url}?{}", sent.fields(1).join("&"));
     for (args, status) in [
@@ -211,9 +211,9 @@ fn what_is_not_wanted_is_refused_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn one_octet_at_a_time_is_a_form_too() {
+fn one_byte_at_a_time_is_a_form_too() {
     let node = node(1, "");
-    let sent = Sent { node: &node, name: "a.txt", octets: b"0123456789", size: 100 };
+    let sent = Sent { node: &node, name: "a.txt", bytes: b"0123456789", size: 100 };
     let mut form = String::new();
     for field in sent.fields(1) {
         let (name, value) = field.split_once('=').unwrap();
@@ -228,8 +228,8 @@ fn one_octet_at_a_time_is_a_form_too() {
     let mut client = TcpStream::connect((node.addr, 8080)).unwrap();
     client.set_nodelay(true).unwrap();
     client.set_read_timeout(Some(DEADLINE)).unwrap();
-    for octet in (head + &form).bytes() {
-        client.write_all(&[octet]).unwrap();
+    for byte in (head + &form).bytes() {
+        client.write_all(&[byte]).unwrap();
     }
     let mut status = [0; 15];
     client.read_exact(&mut status).unwrap();
@@ -242,7 +242,7 @@ fn one_octet_at_a_time_is_a_form_too() {
 #[test]
 fn what_nobody_goes_on_with_is_removed() {
     let node = node(1, r#""incomplete_timeout": 1"#);
-    let sent = Sent { node: &node, name: "a.txt", octets: &octets(100), size: 10 };
+    let sent = Sent { node: &node, name: "a.txt", bytes: &bytes(100), size: 10 };
     assert_eq!(sent.send(1), "200");
     node.log.wait(0, "1 incomplete uploads removed");
     assert!(is_empty(&node.dir.path().join(".jackfield/temp")));
@@ -279,8 +279,8 @@ fn on_a_full_disk_what_was_sent_before_stays() {
     let temp = small.0.path().join("temp");
     fs::create_dir(&temp).unwrap();
     let node = Node::start_in(dir, &config(1, &temp, ""));
-    let file = octets(600_000);
-    let sent = Sent { node: &node, name: "a.bin", octets: &file, size: 100_000 };
+    let file = bytes(600_000);
+    let sent = Sent { node: &node, name: "a.bin", bytes: &file, size: 100_000 };
     for number in [1, 2, 3] {
         assert_eq!(sent.send(number), "200");
     }

@@ -78,9 +78,9 @@ mod tests {
         shell.args(["-c", "sleep 60 & echo $!; wait"]).stdout(Stdio::piped());
         let mut child = shell.spawn().unwrap();
         let mut below = String::new();
-        let mut octet = [0];
-        while child.stdout.as_mut().unwrap().read(&mut octet).unwrap() > 0 && octet != [b'\n'] {
-            below.push(char::from(octet[0]));
+        let mut byte = [0];
+        while child.stdout.as_mut().unwrap().read(&mut byte).unwrap() > 0 && byte != [b'\n'] {
+            below.push(char::from(byte[0]));
         }
         let (pid, below) = (Pid::from_child(&child), to_pid(below.parse().unwrap()).unwrap());
         assert!(children().contains(&pid) && !children().contains(&below));

@@ -159,20 +159,20 @@ impl Proxy {
         Err(Error::Untrusted)
     }
 
-    /// Takes the header from the stream, and not an octet more.
+    /// Takes the header from the stream, and not a byte more.
     async fn receive(&self, stream: &Stream) -> Result<Header, Error> {
         let mut parser = Parser::new(self.accept);
-        let mut octets = [0; 256];
+        let mut bytes = [0; 256];
         loop {
             poll_fn(|cx| stream.poll_read_ready(cx)).await?;
-            let count = match stream.receive(&mut octets, RecvFlags::PEEK) {
+            let count = match stream.receive(&mut bytes, RecvFlags::PEEK) {
                 Ok(0) => return Err(proxy_protocol::Error::Missing.into()),
                 Ok(count) => count,
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => continue,
                 Err(e) => return Err(e.into()),
             };
-            let (taken, header) = parser.feed(&octets[..count])?;
-            stream.receive(&mut octets[..taken], RecvFlags::empty())?;
+            let (taken, header) = parser.feed(&bytes[..count])?;
+            stream.receive(&mut bytes[..taken], RecvFlags::empty())?;
             if let Some(header) = header {
                 return Ok(header);
             }
@@ -180,14 +180,14 @@ impl Proxy {
     }
 }
 
-/// The answer to a client that has begun to speak HTTP, where a handshake of TLS begins with an octet that is no letter.
+/// The answer to a client that has begun to speak HTTP, where a handshake of TLS begins with a byte that is no letter.
 async fn to_plain_http(stream: &Stream) -> io::Result<Option<String>> {
     loop {
         poll_fn(|cx| stream.poll_read_ready(cx)).await?;
-        let mut octets = [0; 1024];
-        match stream.receive(&mut octets, RecvFlags::PEEK) {
+        let mut bytes = [0; 1024];
+        match stream.receive(&mut bytes, RecvFlags::PEEK) {
             Ok(count) => {
-                let part = &octets[..count];
+                let part = &bytes[..count];
                 return Ok(part.first().is_some_and(u8::is_ascii_uppercase).then(|| without_tls(part)));
             }
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}

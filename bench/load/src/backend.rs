@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// The head of a raw request: its length and that of its answer, eight octets each, little-endian.
+/// The head of a raw request: its length and that of its answer, eight bytes each, little-endian.
 pub(crate) const HEAD: usize = 16;
 
 /// What is written at once.
@@ -34,7 +34,7 @@ fn lengths(head: &[u8; HEAD]) -> (usize, usize) {
     let (mut request, mut answer) = ([0; 8], [0; 8]);
     request.copy_from_slice(&head[..8]);
     answer.copy_from_slice(&head[8..]);
-    let as_length = |octets| usize::try_from(u64::from_le_bytes(octets)).unwrap_or(usize::MAX);
+    let as_length = |bytes| usize::try_from(u64::from_le_bytes(bytes)).unwrap_or(usize::MAX);
     (as_length(request), as_length(answer))
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     while !args.directory.join("go").exists() {
         std::thread::sleep(Duration::from_millis(5));
     }
-    let filling = "a line as programs write them, of about a hundred octets, that says nothing to anybody";
+    let filling = "a line as programs write them, of about a hundred bytes, that says nothing to anybody";
     let mut out = std::fs::File::from(rustix::io::dup(std::io::stdout())?);
     for number in 1..=args.count {
         out.write_all(format!("{} {number:08} {filling}\n", args.name).as_bytes())?;

@@ -35,7 +35,7 @@ enum Command {
     Backend {
         /// Where it listens.
         address: SocketAddr,
-        /// Answers HTTP requests with so many octets, instead of raw ones.
+        /// Answers HTTP requests with so many bytes, instead of raw ones.
         #[arg(long)]
         http: Option<usize>,
     },

@@ -59,7 +59,7 @@ def rows():
     return [
         Row(
             "logs", "log aggregation",
-            "4 programs write 200,000 lines of about 100 octets each to standard output, every one at once and as fast "
+            "4 programs write 200,000 lines of about 100 bytes each to standard output, every one at once and as fast "
             "as they can; their own processor time is not counted. Ours writes one file, with time, source and level "
             "in front of each line; s6-log writes a file for each, with the time; supervisord and Circus write a file "
             "for each, with nothing added. Lines lost are those that are in no file afterwards.",

@@ -21,7 +21,7 @@ def through(*args, count, per=1.0, **more):
 #: Where much is to be carried buffers are as large as ours.
 LARGE = {"BUFFER": 256 << 10, "PIPE": 256 << 10}
 
-#: Octets of one answer, and connections, where much is to be carried.
+#: Bytes of one answer, and connections, where much is to be carried.
 BULK = ("--answer", 16 << 20, "--connections", 4)
 GB_PER_ANSWER = (16 << 20) / 1e9
 
@@ -30,7 +30,7 @@ def rows():
     return [
         Row(
             "relay-small", "TCP relay, small request and answer",
-            "64 connections that stay, each with 64 octets there and 64 back, over and over.",
+            "64 connections that stay, each with 64 bytes there and 64 back, over and over.",
             against(), through(count=150_000), load.figures("request"), {"cpu_us": Aim(ratio=0.9)},
         ),
         Row(

@@ -38,7 +38,7 @@ def rows():
         ),
         Row(
             "tls-small", "TLS termination, small request and answer",
-            KIND + "64 connections that stay, each with 64 octets there and 64 back, over and over.",
+            KIND + "64 connections that stay, each with 64 bytes there and 64 back, over and over.",
             against(), through("--tls", count=120_000), load.figures("request"), {"cpu_us": Aim(ratio=0.8)},
         ),
         Row(

@@ -5,7 +5,7 @@ from ..row import Aim, Figure, Row, contenders
 
 
 def get(*args, count, http=None):
-    """GET requests; with a backend that answers with so many octets."""
+    """GET requests; with a backend that answers with so many bytes."""
 
     def measure(session, contender):
         args_ = ["--protocol", "http", *args]
@@ -31,7 +31,7 @@ def rows():
     return [
         Row(
             "universal", "universal (sniffing), connection per request",
-            "Several protocols on one port, told apart by their first octets: an HTTP request for a small file on each "
+            "Several protocols on one port, told apart by their first bytes: an HTTP request for a small file on each "
             "connection, 64 at a time. Everything that takes part is counted: with the peers a sniffer in front of "
             "nginx. Connections that fail count as if they had been served.",
             universal, get("--path", "/small.txt", "--each", "--tolerate", count=20_000),

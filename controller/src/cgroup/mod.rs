@@ -19,7 +19,7 @@ const CONTROLLER: &str = "jackfield.controller";
 /// What a process may use.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Limits {
-    /// Octets of memory, all that it starts included.
+    /// Bytes of memory, all that it starts included.
     pub memory: Option<u64>,
     /// CPUs' worth of time.
     pub cpu: Option<f64>,

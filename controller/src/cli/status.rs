@@ -3,7 +3,7 @@
 use super::client;
 use super::failure::Failure;
 use super::output::{print, print_json};
-use super::table::{Table, duration, octets};
+use super::table::{Table, bytes, duration};
 use crate::node::Directory;
 use clap::{Args, ValueEnum};
 use jackfield_shared::status::{self, Process, State};
@@ -113,7 +113,7 @@ fn table(status: &status::Status) -> String {
                 if_runs(duration(*uptime_s)),
                 restarts.to_string(),
                 if_runs(open),
-                if_runs(octets(*rss_bytes)),
+                if_runs(bytes(*rss_bytes)),
                 if_runs(format!("{cpu_s:.2}s")),
                 why(worker, process),
             ]);
@@ -139,7 +139,7 @@ fn table(status: &status::Status) -> String {
                 realm.told.subscriptions.to_string(),
                 realm.told.registrations.to_string(),
                 realm.told.calls.to_string(),
-                octets(realm.told.queued_bytes),
+                bytes(realm.told.queued_bytes),
                 realm.told.events_dropped.to_string(),
             ]);
         }

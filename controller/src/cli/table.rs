@@ -69,8 +69,8 @@ pub(super) fn duration(seconds: f64) -> String {
     }
 }
 
-/// A number of octets: `512 B`, `3.4 MiB`.
-pub(super) fn octets(count: u64) -> String {
+/// A number of bytes: `512 B`, `3.4 MiB`.
+pub(super) fn bytes(count: u64) -> String {
     let units = ["KiB", "MiB", "GiB", "TiB"];
     if count < 1024 {
         return format!("{count} B");
@@ -107,7 +107,7 @@ mod tests {
         for (count, text) in
             [(512, "512 B"), (1536, "1.5 KiB"), (3_565_158, "3.4 MiB"), (u64::MAX, "16777216.0 TiB")]
         {
-            assert_eq!(octets(count), text);
+            assert_eq!(bytes(count), text);
         }
     }
 }

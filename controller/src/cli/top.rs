@@ -3,7 +3,7 @@
 use super::client;
 use super::failure::Failure;
 use super::output::{count, print};
-use super::table::{Table, duration, octets};
+use super::table::{Table, bytes, duration};
 use crate::node::Directory;
 use clap::Args;
 use jackfield_shared::status::{Endpoint, Process, Realm, Status};
@@ -135,7 +135,7 @@ fn screen(status: &Status, rates: &Rates) -> String {
             process.pid.map_or_else(|| "-".into(), |pid| pid.to_string()),
             process.state.to_string(),
             format!("{:.0}", share(process) * 100.0),
-            octets(process.rss_bytes),
+            bytes(process.rss_bytes),
             told(&worker.id, process.connections.to_string()),
             process.restarts.to_string(),
             process.status.clone().unwrap_or_default(),
@@ -201,7 +201,7 @@ fn realms(status: &Status, rates: &Rates) -> String {
             told.calls.to_string(),
             format!("{messages:.1}"),
             format!("{events:.1}"),
-            octets(told.queued_bytes),
+            bytes(told.queued_bytes),
             told.events_dropped.to_string(),
         ]);
     }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use std::io;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _};
 
-/// Most octets of a request.
+/// Most bytes of a request.
 pub(crate) const MAX_REQUEST: usize = 64 << 10;
 
 /// The message as a line.
@@ -20,7 +20,7 @@ pub(crate) fn encode(message: &impl Serialize) -> io::Result<Vec<u8>> {
 /// The next line without its end; `None` at the end of the stream.
 ///
 /// # Errors
-/// When reading fails, the line has more than `max` octets, or the stream ends within it.
+/// When reading fails, the line has more than `max` bytes, or the stream ends within it.
 pub(crate) async fn read_line(
     from: &mut (impl AsyncBufRead + Unpin),
     max: usize,
@@ -31,12 +31,12 @@ pub(crate) async fn read_line(
         if available.is_empty() {
             return if line.is_empty() { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
         }
-        let end = available.iter().position(|&octet| octet == b'\n');
+        let end = available.iter().position(|&byte| byte == b'\n');
         let part = &available[..end.unwrap_or(available.len())];
         if line.len() + part.len() > max {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                format!("a line of more than {max} octets"),
+                format!("a line of more than {max} bytes"),
             ));
         }
         line.extend_from_slice(part);
@@ -53,8 +53,8 @@ mod tests {
     use super::*;
     use tokio::io::BufReader;
 
-    async fn all(octets: &[u8], chunk: usize) -> Vec<Result<Option<Vec<u8>>, io::ErrorKind>> {
-        let mut from = BufReader::with_capacity(chunk, octets);
+    async fn all(bytes: &[u8], chunk: usize) -> Vec<Result<Option<Vec<u8>>, io::ErrorKind>> {
+        let mut from = BufReader::with_capacity(chunk, bytes);
         let mut lines = Vec::new();
         loop {
             let line = read_line(&mut from, 5).await.map_err(|e| e.kind());

@@ -317,10 +317,10 @@ mod tests {
                 b"{\"version\":1,\"request\":\"dance\"}\n",
                 &long,
             ]
-            .map(|octets| {
+            .map(|bytes| {
                 let mut stream = UnixStream::connect(&path).unwrap();
                 // The server may answer and close before it has read everything.
-                let _ = stream.write_all(octets);
+                let _ = stream.write_all(bytes);
                 let mut line = String::new();
                 SyncReader::new(stream).read_line(&mut line).unwrap();
                 line

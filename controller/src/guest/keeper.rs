@@ -3,8 +3,8 @@
 //! program ends, when it is told to, or when the controller is gone, it kills all of them.
 //!
 //! Standard input is a socket pair: the controller sends the [`Spec`] and the descriptors for the program, then one
-//! octet for each signal that the program's process group is to get. The keeper sends the program's wait status, four
-//! octets, and exits.
+//! byte for each signal that the program's process group is to get. The keeper sends the program's wait status, four
+//! bytes, and exits.
 
 use crate::stage::{ARGUMENT as EXEC, EXECUTABLE, Spec, name_thread, receive, send, take_stdin};
 use jackfield_worker::children::kill_children;

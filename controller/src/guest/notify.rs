@@ -18,7 +18,7 @@ use tokio::io::Interest;
 use tokio::net::UnixDatagram;
 use tokio::time::{Instant, sleep};
 
-/// Most octets of a datagram that are read.
+/// Most bytes of a datagram that are read.
 const LONGEST: usize = 4096;
 /// Descriptors that a datagram may bring (BARRIER=1, FDSTORE=1); they are closed.
 const FDS: usize = 16;

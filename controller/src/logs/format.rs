@@ -145,7 +145,7 @@ fn paint(level: Level, text: &str) -> String {
 
 /// Control characters as escapes: what a worker or its client wrote must not steer the terminal.
 pub(crate) fn escape(text: &str) -> Cow<'_, str> {
-    if text.bytes().all(|octet| matches!(octet, b' '..=b'~' | b'\t')) {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t')) {
         return text.into();
     }
     let is_harmless = |c: char| !c.is_control() || c == '\t';

@@ -12,7 +12,7 @@ use tokio::net::unix::pipe;
 /// hold (fs.pipe-max-size).
 const MAX_REST: usize = 1 << 20;
 
-/// Most octets of a line; what is longer becomes several records.
+/// Most bytes of a line; what is longer becomes several records.
 pub(crate) const MAX_LINE: usize = 64 << 10;
 
 thread_local! {
@@ -20,39 +20,39 @@ thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; MAX_LINE]);
 }
 
-/// Splits a stream into lines, each at most [`MAX_LINE`] octets.
+/// Splits a stream into lines, each at most [`MAX_LINE`] bytes.
 #[derive(Debug)]
 pub(crate) struct Lines<R> {
     from: R,
     /// The line that has not come whole.
-    octets: Vec<u8>,
+    bytes: Vec<u8>,
     ended: bool,
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
     /// The lines of this stream.
     pub(crate) fn new(from: R) -> Self {
-        Self { from, octets: Vec::new(), ended: false }
+        Self { from, bytes: Vec::new(), ended: false }
     }
 
-    /// The same, of which these octets were read already.
-    pub(crate) fn resume(from: R, octets: Vec<u8>) -> Self {
+    /// The same, of which these bytes were read already.
+    pub(crate) fn resume(from: R, bytes: Vec<u8>) -> Self {
         // A line's end in them was found before.
-        Self { from, octets, ended: false }
+        Self { from, bytes, ended: false }
     }
 
-    /// The stream, and the octets that were read of a line that has not come whole.
+    /// The stream, and the bytes that were read of a line that has not come whole.
     pub(crate) fn parts(&self) -> (&R, &[u8]) {
-        (&self.from, &self.octets)
+        (&self.from, &self.bytes)
     }
 
-    /// The next lines, all that were read at once, each without its end; `None` at the end of the stream. Octets
+    /// The next lines, all that were read at once, each without its end; `None` at the end of the stream. Bytes
     /// that are not UTF-8 become `\xNN`. A stream that fails has ended.
     pub(crate) async fn next(&mut self) -> Option<Vec<String>> {
         while !self.ended {
             let lines = poll_fn(|cx| {
                 SCRATCH.with_borrow_mut(|scratch| {
-                    let room = MAX_LINE - self.octets.len();
+                    let room = MAX_LINE - self.bytes.len();
                     let mut read = ReadBuf::new(&mut scratch[..room]);
                     let result = ready!(Pin::new(&mut self.from).poll_read(cx, &mut read));
                     self.ended = result.is_err() || read.filled().is_empty();
@@ -64,26 +64,26 @@ impl<R: AsyncRead + Unpin> Lines<R> {
                 return Some(lines);
             }
         }
-        (!self.octets.is_empty()).then(|| vec![text(&std::mem::take(&mut self.octets))])
+        (!self.bytes.is_empty()).then(|| vec![text(&std::mem::take(&mut self.bytes))])
     }
 
-    /// The lines that are whole with these octets; the rest is kept.
+    /// The lines that are whole with these bytes; the rest is kept.
     fn split(&mut self, mut new: &[u8]) -> Vec<String> {
         let mut lines = Vec::new();
         while let Some(end) = memchr(b'\n', new) {
-            if self.octets.is_empty() {
+            if self.bytes.is_empty() {
                 lines.push(text(&new[..end]));
             } else {
-                self.octets.extend_from_slice(&new[..end]);
-                lines.push(text(&std::mem::take(&mut self.octets)));
+                self.bytes.extend_from_slice(&new[..end]);
+                lines.push(text(&std::mem::take(&mut self.bytes)));
             }
             new = &new[end + 1..];
         }
-        self.octets.extend_from_slice(new);
-        if self.octets.len() >= MAX_LINE {
-            let end = cut(&self.octets);
-            lines.push(text(&self.octets[..end]));
-            self.octets.drain(..end);
+        self.bytes.extend_from_slice(new);
+        if self.bytes.len() >= MAX_LINE {
+            let end = cut(&self.bytes);
+            lines.push(text(&self.bytes[..end]));
+            self.bytes.drain(..end);
         }
         lines
     }
@@ -96,7 +96,7 @@ impl Lines<pipe::Receiver> {
         while read < MAX_REST && !self.ended {
             // Asked for directly: the runtime need not know yet what has come.
             let new = SCRATCH.with_borrow_mut(|scratch| {
-                let room = MAX_LINE - self.octets.len();
+                let room = MAX_LINE - self.bytes.len();
                 let count = rustix::io::read(&self.from, &mut scratch[..room]).unwrap_or_default();
                 (count, self.split(&scratch[..count]))
             });
@@ -104,7 +104,7 @@ impl Lines<pipe::Receiver> {
             read += new.0;
             lines.extend(new.1);
         }
-        lines.extend((!self.octets.is_empty()).then(|| text(&std::mem::take(&mut self.octets))));
+        lines.extend((!self.bytes.is_empty()).then(|| text(&std::mem::take(&mut self.bytes))));
         lines
     }
 }
@@ -118,32 +118,32 @@ fn text(line: &[u8]) -> String {
     for chunk in line.utf8_chunks() {
         text.push_str(chunk.valid());
         text.extend(
-            chunk.invalid().iter().flat_map(|octet| format!("\\x{octet:02x}").into_bytes()).map(char::from),
+            chunk.invalid().iter().flat_map(|byte| format!("\\x{byte:02x}").into_bytes()).map(char::from),
         );
     }
     text
 }
 
 /// Where to cut a line that is too long: not within a character, if it is UTF-8.
-fn cut(octets: &[u8]) -> usize {
-    let is_continuation = |octet: u8| octet & 0xC0 == 0x80;
-    let tail = octets.iter().rev().take(3).take_while(|&&octet| is_continuation(octet)).count();
-    let start = octets.len() - tail - 1;
-    let complete = match octets[start] {
+fn cut(bytes: &[u8]) -> usize {
+    let is_continuation = |byte: u8| byte & 0xC0 == 0x80;
+    let tail = bytes.iter().rev().take(3).take_while(|&&byte| is_continuation(byte)).count();
+    let start = bytes.len() - tail - 1;
+    let complete = match bytes[start] {
         0xC0..=0xDF => 2,
         0xE0..=0xEF => 3,
         0xF0..=0xF7 => 4,
         _ => 1,
     };
-    if start > 0 && tail + 1 < complete { start } else { octets.len() }
+    if start > 0 && tail + 1 < complete { start } else { bytes.len() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    async fn all(octets: &[u8]) -> Vec<String> {
-        let mut lines = Lines::new(octets);
+    async fn all(bytes: &[u8]) -> Vec<String> {
+        let mut lines = Lines::new(bytes);
         let mut all = Vec::new();
         while let Some(some) = lines.next().await {
             all.extend(some);
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn octets_one_at_a_time() {
+    async fn bytes_one_at_a_time() {
         let (mut tx, rx) = tokio::io::duplex(1);
         let text = "one\ntwo\n".repeat(50);
         let expected = text.clone();

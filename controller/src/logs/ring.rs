@@ -6,32 +6,32 @@ use std::sync::Arc;
 
 /// Most records that are kept.
 pub(crate) const MAX_RECORDS: usize = 4096;
-/// Most octets of them that are kept.
-const MAX_OCTETS: usize = 4 << 20;
+/// Most bytes of them that are kept.
+const MAX_BYTES: usize = 4 << 20;
 
 /// A queue that forgets its oldest entries. The defaults are [`MAX_RECORDS`] and 4 MiB.
 #[derive(Debug)]
 pub(crate) struct Ring {
     records: VecDeque<Arc<Record>>,
-    octets: usize,
+    bytes: usize,
     max_records: usize,
-    max_octets: usize,
+    max_bytes: usize,
 }
 
 impl Default for Ring {
     fn default() -> Self {
-        Self { records: VecDeque::new(), octets: 0, max_records: MAX_RECORDS, max_octets: MAX_OCTETS }
+        Self { records: VecDeque::new(), bytes: 0, max_records: MAX_RECORDS, max_bytes: MAX_BYTES }
     }
 }
 
 impl Ring {
     /// Adds the newest record. One that is larger than everything that may be kept is forgotten at once.
     pub(crate) fn push(&mut self, record: Arc<Record>) {
-        self.octets += size(&record);
+        self.bytes += size(&record);
         self.records.push_back(record);
-        while self.records.len() > self.max_records || self.octets > self.max_octets {
+        while self.records.len() > self.max_records || self.bytes > self.max_bytes {
             let Some(oldest) = self.records.pop_front() else { break };
-            self.octets -= size(&oldest);
+            self.bytes -= size(&oldest);
         }
     }
 
@@ -62,12 +62,12 @@ mod tests {
         }
         assert_eq!(texts(&ring), ["b", "c", "d"]);
 
-        ring.max_octets = 3 * (size_of::<Record>() + 10);
+        ring.max_bytes = 3 * (size_of::<Record>() + 10);
         ring.push(Arc::new(Record::now(Level::Info, "e".repeat(size_of::<Record>() + 20))));
         assert_eq!(texts(&ring).len(), 2);
-        assert!(ring.octets <= ring.max_octets);
+        assert!(ring.bytes <= ring.max_bytes);
 
-        ring.push(Arc::new(Record::now(Level::Info, "f".repeat(ring.max_octets))));
-        assert_eq!((ring.records.len(), ring.octets), (0, 0));
+        ring.push(Arc::new(Record::now(Level::Info, "f".repeat(ring.max_bytes))));
+        assert_eq!((ring.records.len(), ring.bytes), (0, 0));
     }
 }

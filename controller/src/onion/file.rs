@@ -78,10 +78,10 @@ fn open(path: &Path) -> Result<Option<File>, FileError> {
 }
 
 fn read(path: &Path, file: &File) -> Result<Key, FileError> {
-    let mut octets = Vec::new();
-    let read = file.take(LONGEST).read_to_end(&mut octets);
+    let mut bytes = Vec::new();
+    let read = file.take(LONGEST).read_to_end(&mut bytes);
     read.map_err(|source| FileError::Read { path: path.into(), source })?;
-    Key::parse(&octets).map_err(|source| FileError::Key { path: path.into(), source })
+    Key::parse(&bytes).map_err(|source| FileError::Key { path: path.into(), source })
 }
 
 fn mode(path: &Path, file: &File) -> Result<u32, FileError> {

@@ -14,7 +14,7 @@ const BINARY: &[u8; 32] = b"== ed25519v1-secret: type0 ==\0\0\0";
 /// The version of the address, and of the service.
 const VERSION: u8 = 3;
 
-/// Why octets are not a key.
+/// Why bytes are not a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum KeyError {
     #[error(
@@ -25,7 +25,7 @@ pub(super) enum KeyError {
     #[error("is empty; remove it, and a new key is created in its place, or restore your copy of the key")]
     Empty,
     #[error(
-        "does not hold a key of an onion service: expected \"ED25519-V3:\" and 64 octets in base64, or the \
+        "does not hold a key of an onion service: expected \"ED25519-V3:\" and 64 bytes in base64, or the \
          file hs_ed25519_secret_key of a tor daemon"
     )]
     Unknown,
@@ -33,7 +33,7 @@ pub(super) enum KeyError {
     Damaged(&'static str),
 }
 
-/// An expanded Ed25519 secret key: 32 octets of the scalar, clamped, and 32 that make signatures.
+/// An expanded Ed25519 secret key: 32 bytes of the scalar, clamped, and 32 that make signatures.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Key([u8; 64]);
 
@@ -47,18 +47,18 @@ impl fmt::Debug for Key {
 impl Key {
     /// A new one, of the system's random numbers.
     pub(super) fn generate() -> Result<Self, getrandom::Error> {
-        let mut octets = [0; 64];
-        getrandom::fill(&mut octets)?;
-        octets[0] &= 0b1111_1000;
-        octets[31] = octets[31] & 0b0011_1111 | 0b0100_0000;
-        Ok(Self(octets))
+        let mut bytes = [0; 64];
+        getrandom::fill(&mut bytes)?;
+        bytes[0] &= 0b1111_1000;
+        bytes[31] = bytes[31] & 0b0011_1111 | 0b0100_0000;
+        Ok(Self(bytes))
     }
 
     /// The key in a file of one of the formats there are.
     pub(super) fn parse(file: &[u8]) -> Result<Self, KeyError> {
-        if let Some(octets) = file.strip_prefix(BINARY) {
-            let octets = octets.try_into().map_err(|_| KeyError::Damaged("it has not 64 octets"))?;
-            return Self::checked(octets);
+        if let Some(bytes) = file.strip_prefix(BINARY) {
+            let bytes = bytes.try_into().map_err(|_| KeyError::Damaged("it has not 64 bytes"))?;
+            return Self::checked(bytes);
         }
         let Ok(text) = std::str::from_utf8(file) else { return Err(KeyError::Unknown) };
         let text = text.trim();
@@ -69,20 +69,20 @@ impl Key {
             return Err(KeyError::Version2);
         }
         let text = text.strip_prefix(TEXT).ok_or(KeyError::Unknown)?;
-        let octets = STANDARD_NO_PAD
+        let bytes = STANDARD_NO_PAD
             .decode(text.trim_end_matches('='))
             .map_err(|_| KeyError::Damaged("what follows \"ED25519-V3:\" is not base64"))?;
-        let octets = octets.try_into().map_err(|_| KeyError::Damaged("it has not 64 octets"))?;
-        Self::checked(octets)
+        let bytes = bytes.try_into().map_err(|_| KeyError::Damaged("it has not 64 bytes"))?;
+        Self::checked(bytes)
     }
 
-    /// The clamping (RFC 8032, 5.1.5) shows whether octets are a key, and every implementation of Tor agrees on
+    /// The clamping (RFC 8032, 5.1.5) shows whether bytes are a key, and every implementation of Tor agrees on
     /// the address only of a key that has it.
-    fn checked(octets: [u8; 64]) -> Result<Self, KeyError> {
-        if octets[0] & 0b111 != 0 || octets[31] & 0b1100_0000 != 0b0100_0000 {
-            return Err(KeyError::Damaged("these octets are not an Ed25519 key"));
+    fn checked(bytes: [u8; 64]) -> Result<Self, KeyError> {
+        if bytes[0] & 0b111 != 0 || bytes[31] & 0b1100_0000 != 0b0100_0000 {
+            return Err(KeyError::Damaged("these bytes are not an Ed25519 key"));
         }
-        Ok(Self(octets))
+        Ok(Self(bytes))
     }
 
     /// The address, `xyz….onion`.
@@ -110,12 +110,12 @@ impl Key {
     }
 }
 
-/// Lower case, of a multiple of five octets, as an address has.
-fn base32(octets: &[u8]) -> String {
+/// Lower case, of a multiple of five bytes, as an address has.
+fn base32(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
     let mut text = String::new();
-    for group in octets.chunks(5) {
-        let bits = group.iter().fold(0_u64, |bits, octet| bits << 8 | u64::from(*octet));
+    for group in bytes.chunks(5) {
+        let bits = group.iter().fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
         for place in (0..8).rev() {
             text.push(char::from(ALPHABET[(bits >> (5 * place) & 31) as usize]));
         }
@@ -143,9 +143,9 @@ mod tests {
     #[test]
     fn the_address_is_that_of_the_public_key() {
         // Bit 254 alone: the base point, doubled so often.
-        let mut octets = [0; 64];
-        octets[31] = 0b0100_0000;
-        let key = Key::checked(octets).unwrap();
+        let mut bytes = [0; 64];
+        bytes[31] = 0b0100_0000;
+        let key = Key::checked(bytes).unwrap();
         let by_squaring = (0..254).fold(curve25519_dalek::constants::ED25519_BASEPOINT_POINT, |p, _| p + p);
         assert!(key.address().starts_with(&base32(&by_squaring.compress().as_bytes()[..30])));
     }

@@ -35,7 +35,7 @@ pub(crate) struct Spec {
     pub cpus: Option<Vec<usize>>,
     /// Most open files; absent: as the controller.
     pub open_files: Option<u64>,
-    /// Most octets of data (RLIMIT_DATA); absent: as the controller.
+    /// Most bytes of data (RLIMIT_DATA); absent: as the controller.
     pub data: Option<u64>,
     /// The file of its cgroup that a process joins by; absent: it stays in the controller's.
     pub cgroup: Option<PathBuf>,
@@ -80,9 +80,9 @@ fn prepare_and_exec(spec: &OsStr) -> Result<Infallible, String> {
         let limit = Rlimit { current: Some(count), maximum: Some(count) };
         setrlimit(Resource::Nofile, limit).map_err(|e| format!("limits.nofile: {count}: {e}"))?;
     }
-    if let Some(octets) = spec.data {
-        let limit = Rlimit { current: Some(octets), maximum: Some(octets) };
-        setrlimit(Resource::Data, limit).map_err(|e| format!("limits.memory: {octets}: {e}"))?;
+    if let Some(bytes) = spec.data {
+        let limit = Rlimit { current: Some(bytes), maximum: Some(bytes) };
+        setrlimit(Resource::Data, limit).map_err(|e| format!("limits.memory: {bytes}: {e}"))?;
     }
     if spec.program.is_some() {
         set_core_limit(spec.core_limit)?;

@@ -12,28 +12,28 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 /// The kernel passes no more at a time (SCM_MAX_FD).
 pub(crate) const MAX: usize = 253;
 
-/// Most octets that come with descriptors.
+/// Most bytes that come with descriptors.
 const LONGEST: usize = 128 << 10;
 
-/// Sends some octets, and duplicates of these descriptors, at most [`MAX`], with them.
+/// Sends some bytes, and duplicates of these descriptors, at most [`MAX`], with them.
 ///
 /// # Errors
 /// As sendmsg(2), and when there is too much of either.
-pub(crate) fn send(to: impl AsFd, octets: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+pub(crate) fn send(to: impl AsFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     let fits = fds.is_empty() || ancillary.push(SendAncillaryMessage::ScmRights(fds));
-    if !fits || octets.len() > LONGEST {
-        let (count, length) = (fds.len(), octets.len());
+    if !fits || bytes.len() > LONGEST {
+        let (count, length) = (fds.len(), bytes.len());
         return Err(io::Error::other(format!(
-            "{count} descriptors with {length} octets; {MAX} with {LONGEST} is the most"
+            "{count} descriptors with {length} bytes; {MAX} with {LONGEST} is the most"
         )));
     }
-    let length = u32::try_from(octets.len()).unwrap_or_default().to_ne_bytes();
+    let length = u32::try_from(bytes.len()).unwrap_or_default().to_ne_bytes();
     // A socket pair's buffer holds more than this: nothing waits for the receiver.
     let sent =
-        sendmsg(to, &[IoSlice::new(&length), IoSlice::new(octets)], &mut ancillary, SendFlags::NOSIGNAL)?;
-    if sent < length.len() + octets.len() {
+        sendmsg(to, &[IoSlice::new(&length), IoSlice::new(bytes)], &mut ancillary, SendFlags::NOSIGNAL)?;
+    if sent < length.len() + bytes.len() {
         return Err(io::ErrorKind::WriteZero.into());
     }
     Ok(())
@@ -44,9 +44,9 @@ pub(crate) fn send(to: impl AsFd, octets: &[u8], fds: &[BorrowedFd<'_>]) -> io::
 /// # Errors
 /// As recvmsg(2); when the sender is gone; when descriptors were lost because none are left in this process.
 pub(crate) fn receive(from: impl AsFd) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
-    let (mut octets, mut fds) = (Vec::new(), Vec::new());
+    let (mut bytes, mut fds) = (Vec::new(), Vec::new());
     loop {
-        if let Some((length, body)) = octets.split_first_chunk::<4>()
+        if let Some((length, body)) = bytes.split_first_chunk::<4>()
             && body.len() >= u32::from_ne_bytes(*length) as usize
         {
             return Ok((body.to_vec(), fds));
@@ -69,7 +69,7 @@ pub(crate) fn receive(from: impl AsFd) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
                 "descriptors were lost on the way: none are left (see `ulimit -n`)",
             ));
         }
-        octets.extend_from_slice(&chunk[..received.bytes]);
+        bytes.extend_from_slice(&chunk[..received.bytes]);
     }
 }
 
@@ -88,13 +88,13 @@ mod tests {
         send(&ours, &long, &fds).unwrap();
         assert!(send(&ours, &vec![0; LONGEST + 1], &[]).is_err());
         drop(ours);
-        let (octets, fds) = receive(&theirs).unwrap();
-        assert_eq!(octets, long);
+        let (bytes, fds) = receive(&theirs).unwrap();
+        assert_eq!(bytes, long);
         for (n, fd) in (0u8..).zip(fds) {
             UnixStream::from(fd).write_all(&[n]).unwrap();
-            let mut octet = [9];
-            (&pairs[usize::from(n)].1).read_exact(&mut octet).unwrap();
-            assert_eq!(octet, [n]);
+            let mut byte = [9];
+            (&pairs[usize::from(n)].1).read_exact(&mut byte).unwrap();
+            assert_eq!(byte, [n]);
         }
         assert_eq!(receive(&theirs).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }

@@ -206,11 +206,12 @@ pub(crate) struct ProcessState {
     pub cgroup: Option<PathBuf>,
     /// The socket by which it is reached.
     pub socket: usize,
-    /// Octets of a message that has not come whole.
-    pub octets: Vec<u8>,
+    /// Bytes of a message that has not come whole.
+    #[serde(rename = "octets")]
+    pub bytes: Vec<u8>,
     /// Messages that wait, with their descriptors.
     pub messages: Vec<(ToWorker, Vec<usize>)>,
-    /// The ends of its outputs, and octets of a line that has not come whole.
+    /// The ends of its outputs, and bytes of a line that has not come whole.
     pub stdout: Option<(usize, Vec<u8>)>,
     pub stderr_pipe: Option<(usize, Vec<u8>)>,
     pub guest: Option<GuestState>,
@@ -241,7 +242,7 @@ impl State {
             worker.exact = serde_json::Value::Null;
             for (_, process) in worker.slots.iter_mut().flat_map(|slot| &mut slot.processes) {
                 process.messages.clear();
-                process.octets.clear();
+                process.bytes.clear();
             }
         }
         self

@@ -20,7 +20,7 @@ pub(crate) const ARGUMENT: &str = "__trial";
 const YES: &str = "can take over: ";
 /// How long it may take to say so.
 const TIME: Duration = Duration::from_secs(30);
-/// Octets of its words that are looked at.
+/// Bytes of its words that are looked at.
 const WORDS: u64 = 2048;
 
 /// Runs the stage.

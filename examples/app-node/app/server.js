@@ -43,19 +43,19 @@ function isOurs({ headers }) {
 
 // The first frame in what was received, if it is whole. A message that is long, or comes in pieces, is answered by a Close
 // (1009), as is one that is not masked.
-function parse(octets) {
-  if (octets.length < 2) return null;
-  let [length, at] = [octets[1] & 0x7f, 2];
+function parse(bytes) {
+  if (bytes.length < 2) return null;
+  let [length, at] = [bytes[1] & 0x7f, 2];
   if (length === 126) {
-    if (octets.length < 4) return null;
-    [length, at] = [octets.readUInt16BE(2), 4];
+    if (bytes.length < 4) return null;
+    [length, at] = [bytes.readUInt16BE(2), 4];
   }
-  const whole = octets[0] & 0x80 && octets[1] & 0x80;
-  if (!whole || length === 127 || length > LONGEST) return { opcode: 8, payload: Buffer.from([0x03, 0xf1]), length: octets.length };
-  if (octets.length < at + 4 + length) return null;
-  const mask = octets.subarray(at, at + 4);
-  const payload = octets.subarray(at + 4, at + 4 + length).map((octet, i) => octet ^ mask[i % 4]);
-  return { opcode: octets[0] & 0x0f, payload, length: at + 4 + length };
+  const whole = bytes[0] & 0x80 && bytes[1] & 0x80;
+  if (!whole || length === 127 || length > LONGEST) return { opcode: 8, payload: Buffer.from([0x03, 0xf1]), length: bytes.length };
+  if (bytes.length < at + 4 + length) return null;
+  const mask = bytes.subarray(at, at + 4);
+  const payload = bytes.subarray(at + 4, at + 4 + length).map((byte, i) => byte ^ mask[i % 4]);
+  return { opcode: bytes[0] & 0x0f, payload, length: at + 4 + length };
 }
 
 // False when the connection ends.
@@ -74,9 +74,9 @@ function answer(socket, { opcode, payload }) {
 }
 
 function send(socket, opcode, payload) {
-  const octets = Buffer.from(payload);
-  const head = octets.length < 126 ? [octets.length] : [126, octets.length >> 8, octets.length & 0xff];
-  socket.write(Buffer.concat([Buffer.from([0x80 | opcode, ...head]), octets]));
+  const bytes = Buffer.from(payload);
+  const head = bytes.length < 126 ? [bytes.length] : [126, bytes.length >> 8, bytes.length & 0xff];
+  socket.write(Buffer.concat([Buffer.from([0x80 | opcode, ...head]), bytes]));
 }
 
 const given = process.env.LISTEN_PID === String(process.pid) ? Number(process.env.LISTEN_FDS) : 0;

@@ -117,7 +117,7 @@ object! {
         pub level as "level": Level = word(), default(json!("trace"), Level::Trace);
         /// How they are written.
         pub format as "format": LogFormat = word(), default(json!("pretty"), LogFormat::Pretty);
-        /// Octets after which it is rotated; 0: any size.
+        /// Bytes after which it is rotated; 0: any size.
         pub max_size as "max_size": u64 = int(4096..=i128::from(i64::MAX)).or(0), default(json!(67108864), 64 << 20);
         /// When it is rotated for its age.
         pub rotate as "rotate": Rotate = word(), default(json!("never"), Rotate::Never);
@@ -176,7 +176,7 @@ object! {
         /// Records that matter less do not go there.
         pub level as "level": Level = word(), default(json!("trace"), Level::Trace);
         /// Where it is: `unix:///PATH` (datagrams), `udp://HOST:PORT`, or `tcp://HOST:PORT` (frames of RFC 6587 with
-        /// a count of octets).
+        /// a count of bytes).
         pub address as "address": SyslogAddress = syslog_address(), default(json!("unix:///dev/log"), SyslogAddress::Unix("/dev/log".into()));
         /// The facility of the messages.
         pub facility as "facility": Facility = word(), default(json!("daemon"), Facility::Daemon);
@@ -187,7 +187,7 @@ object! {
 
 fn identifier() -> impl Rule<Out = String> {
     matching("1 to 48 printable ASCII characters without a blank", Some("^[!-~]{1,48}$"), |name| {
-        (1..=48).contains(&name.len()) && name.bytes().all(|octet| octet.is_ascii_graphic())
+        (1..=48).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic())
     })
 }
 

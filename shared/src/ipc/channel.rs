@@ -1,5 +1,5 @@
 //! The two ends of a connection. Every read goes through recvmsg(2): a plain read would drop, without a
-//! word, the descriptors that came with the octets.
+//! word, the descriptors that came with the bytes.
 
 use super::error::Error;
 use super::frame::{HEADER, Header};
@@ -37,7 +37,7 @@ pub fn split<Tx, Rx>(fd: OwnedFd) -> io::Result<(Sender<Tx>, Receiver<Rx>)> {
     let receiver = Receiver {
         socket: Arc::clone(&socket),
         chunk: vec![0; CHUNK].into_boxed_slice(),
-        octets: Vec::new(),
+        bytes: Vec::new(),
         fds: VecDeque::new(),
         message: PhantomData,
     };
@@ -73,7 +73,7 @@ impl<Tx: Serialize> Sender<Tx> {
         while sent < frame.len() {
             self.socket.writable().await?;
             let result = self.socket.try_io(Interest::WRITABLE, || {
-                // Descriptors ride on the first octet of the frame.
+                // Descriptors ride on the first byte of the frame.
                 let mut ancillary = SendAncillaryBuffer::new(&mut space);
                 if sent == 0 && !fds.is_empty() {
                     ancillary.push(SendAncillaryMessage::ScmRights(fds));
@@ -96,22 +96,22 @@ impl<Tx: Serialize> Sender<Tx> {
 pub struct Receiver<Rx> {
     socket: Arc<UnixStream>,
     chunk: Box<[u8]>,
-    octets: Vec<u8>,
+    bytes: Vec<u8>,
     /// The descriptors of each message that has any: recvmsg(2) never returns those of two at once.
     fds: VecDeque<Vec<OwnedFd>>,
     message: PhantomData<fn() -> Rx>,
 }
 
 impl<Rx> Receiver<Rx> {
-    /// Octets of a message that has not come whole.
+    /// Bytes of a message that has not come whole.
     pub fn unread(&self) -> &[u8] {
-        &self.octets
+        &self.bytes
     }
 
-    /// The same receiver, after these octets.
+    /// The same receiver, after these bytes.
     #[must_use]
-    pub fn resume(self, octets: Vec<u8>) -> Self {
-        Self { octets, ..self }
+    pub fn resume(self, bytes: Vec<u8>) -> Self {
+        Self { bytes, ..self }
     }
 }
 
@@ -133,26 +133,26 @@ impl<Rx: DeserializeOwned> Receiver<Rx> {
                 return Ok(Some(message));
             }
             if self.fill().await? == 0 {
-                return if self.octets.is_empty() { Ok(None) } else { Err(Error::Truncated) };
+                return if self.bytes.is_empty() { Ok(None) } else { Err(Error::Truncated) };
             }
         }
     }
 
     fn take(&mut self) -> Result<Option<(Rx, Vec<OwnedFd>)>, Error> {
-        let Some((head, _)) = self.octets.split_first_chunk::<HEADER>() else {
+        let Some((head, _)) = self.bytes.split_first_chunk::<HEADER>() else {
             return Ok(None);
         };
         let header = Header::decode(*head)?;
         let end = HEADER + header.body;
-        if self.octets.len() < end {
+        if self.bytes.len() < end {
             return Ok(None);
         }
         let fds = match header.fds {
             0 => Vec::new(),
             count => self.fds.pop_front().ok_or(Error::NoFds { count })?,
         };
-        let message = serde_json::from_slice(&self.octets[HEADER..end])?;
-        self.octets.drain(..end);
+        let message = serde_json::from_slice(&self.bytes[HEADER..end])?;
+        self.bytes.drain(..end);
         Ok(Some((message, fds)))
     }
 
@@ -176,7 +176,7 @@ impl<Rx: DeserializeOwned> Receiver<Rx> {
                     if !fds.is_empty() || received.flags.contains(ReturnFlags::CTRUNC) {
                         self.fds.push_back(fds);
                     }
-                    self.octets.extend_from_slice(&self.chunk[..received.bytes]);
+                    self.bytes.extend_from_slice(&self.chunk[..received.bytes]);
                     return Ok(received.bytes);
                 }
                 Err(e) if is_transient(&e) => {}
@@ -199,7 +199,7 @@ mod tests {
         (split::<String, String>(a).unwrap().0, split::<String, String>(b).unwrap().1)
     }
 
-    /// A peer that writes raw octets.
+    /// A peer that writes raw bytes.
     fn raw() -> (StdUnixStream, Receiver<String>) {
         let (a, b) = pair().unwrap();
         (a.into(), split::<String, String>(b).unwrap().1)
@@ -260,11 +260,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn octets_one_at_a_time_are_a_message() {
+    async fn bytes_one_at_a_time_are_a_message() {
         let (mut peer, mut rx) = raw();
         let writer = tokio::task::spawn_blocking(move || {
-            for octet in frame(b"\"slow\"") {
-                peer.write_all(&[octet]).unwrap();
+            for byte in frame(b"\"slow\"") {
+                peer.write_all(&[byte]).unwrap();
             }
         });
         assert_eq!(rx.recv().await.unwrap().unwrap().0, "slow");
@@ -280,9 +280,9 @@ mod tests {
             (b"JF\x01\xff\x00\x00\x00\x02{}", "255 descriptors"),
             (b"JF\x01\x01\x00\x00\x00\x02{}", "1 descriptors came without"),
         ];
-        for (octets, expected) in cases {
+        for (bytes, expected) in cases {
             let (mut peer, mut rx) = raw();
-            peer.write_all(octets).unwrap();
+            peer.write_all(bytes).unwrap();
             let text = rx.recv().await.unwrap_err().to_string();
             assert!(text.contains(expected), "{text}");
         }

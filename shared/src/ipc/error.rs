@@ -7,11 +7,11 @@ use std::io;
 /// Why an IPC connection can't be used any longer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The octets are not a frame.
-    #[error("IPC: found {octets:02x?} where a frame should start: the peer is not a Jackfield process")]
+    /// The bytes are not a frame.
+    #[error("IPC: found {bytes:02x?} where a frame should start: the peer is not a Jackfield process")]
     Garbage {
-        /// The first two octets.
-        octets: [u8; 2],
+        /// The first two bytes.
+        bytes: [u8; 2],
     },
     /// The peer speaks another version.
     #[error("IPC: the peer speaks version {found}, this release speaks {VERSION}")]
@@ -20,9 +20,9 @@ pub enum Error {
         found: u8,
     },
     /// The frame is longer than allowed.
-    #[error("IPC: a message of {length} octets, at most {MAX_BODY} are allowed")]
+    #[error("IPC: a message of {length} bytes, at most {MAX_BODY} are allowed")]
     TooLong {
-        /// Its length in octets.
+        /// Its length in bytes.
         length: usize,
     },
     /// The frame carries more descriptors than allowed.

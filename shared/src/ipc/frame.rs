@@ -1,4 +1,4 @@
-//! The frame: `'J' 'F' VERSION NFDS LENGTH(4, big endian)` and LENGTH octets of JSON.
+//! The frame: `'J' 'F' VERSION NFDS LENGTH(4, big endian)` and LENGTH bytes of JSON.
 
 use super::error::Error;
 use super::limits::{MAX_BODY, MAX_FDS, VERSION};
@@ -24,10 +24,10 @@ impl Header {
         Ok([b'J', b'F', VERSION, fds as u8, a, b, c, d])
     }
 
-    pub(super) fn decode(octets: [u8; HEADER]) -> Result<Self, Error> {
-        let [j, f, version, fds, a, b, c, d] = octets;
+    pub(super) fn decode(bytes: [u8; HEADER]) -> Result<Self, Error> {
+        let [j, f, version, fds, a, b, c, d] = bytes;
         if [j, f] != *b"JF" {
-            return Err(Error::Garbage { octets: [j, f] });
+            return Err(Error::Garbage { bytes: [j, f] });
         }
         if version != VERSION {
             return Err(Error::Version { found: version });

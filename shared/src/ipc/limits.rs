@@ -1,6 +1,6 @@
 //! The version of the protocol and its limits.
 
-/// Most octets a body may have: a worker's whole configuration fits many times over.
+/// Most bytes a body may have: a worker's whole configuration fits many times over.
 pub const MAX_BODY: usize = 16 << 20;
 
 /// Most descriptors one frame may carry (SCM_MAX_FD of unix(7)).

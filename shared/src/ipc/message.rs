@@ -209,7 +209,7 @@ pub struct OnionService {
     pub port: u16,
     /// The private listener behind it as tor wants it: `127.0.0.1:4711`, `unix:/run/x.sock`.
     pub target: String,
-    /// Its key: base64 of the 64 octets of an expanded Ed25519 secret key.
+    /// Its key: base64 of the 64 bytes of an expanded Ed25519 secret key.
     pub key: Secret,
     /// The x25519 public keys (base32, without prefix) of the only clients that may come; empty: all may.
     pub clients: Vec<String>,

@@ -1,7 +1,7 @@
 //! The IPC between the controller and each worker process: typed messages as length-limited frames over a
 //! socket pair, with descriptors passed beside them (SCM_RIGHTS, unix(7)).
 //!
-//! A frame is eight octets of header and a JSON body. JSON describes itself, so that two releases can talk
+//! A frame is eight bytes of header and a JSON body. JSON describes itself, so that two releases can talk
 //! to each other during an upgrade as long as [`VERSION`] is the same.
 
 mod channel;

@@ -130,7 +130,7 @@ impl Client<'_> {
             }
             Kind::Slow => {
                 let answer = http::get(&mut stream, &self.target.large, true, Duration::from_millis(5))?;
-                assert!(answer.length > 1 << 20, "{} octets are not large", answer.length);
+                assert!(answer.length > 1 << 20, "{} bytes are not large", answer.length);
                 self.tally.answer();
             }
             Kind::PlainKept | Kind::PlainIdle | Kind::TlsKept | Kind::UnixKept => {

@@ -22,37 +22,37 @@ pub(super) fn get(
     let connection = if is_last { "close" } else { "keep-alive" };
     let request = format!("GET {path} HTTP/1.1\r\nHost: load\r\nConnection: {connection}\r\n\r\n");
     stream.write_all(request.as_bytes()).and_then(|()| stream.flush()).map_err(Failure::asking)?;
-    let mut octets = Vec::new();
+    let mut bytes = Vec::new();
     let mut chunk = [0; 16 << 10];
     let head = loop {
-        if let Some(end) = octets.windows(4).position(|window| window == b"\r\n\r\n") {
+        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
             break end + 4;
         }
         match stream.read(&mut chunk) {
-            Ok(0) if octets.is_empty() => return Err(Failure::asking(io::ErrorKind::UnexpectedEof.into())),
+            Ok(0) if bytes.is_empty() => return Err(Failure::asking(io::ErrorKind::UnexpectedEof.into())),
             Ok(0) => return Err(Failure::short("the end within a head")),
-            Ok(count) => octets.extend_from_slice(&chunk[..count]),
-            Err(e) if octets.is_empty() => return Err(Failure::asking(e)),
+            Ok(count) => bytes.extend_from_slice(&chunk[..count]),
+            Err(e) if bytes.is_empty() => return Err(Failure::asking(e)),
             Err(e) => return Err(Failure::reading(&e)),
         }
     };
-    let text = String::from_utf8_lossy(&octets[..head]).to_ascii_lowercase();
+    let text = String::from_utf8_lossy(&bytes[..head]).to_ascii_lowercase();
     if !text.starts_with("http/1.1 200 ") {
         return Err(Failure::other(format!("answered {text:?}")));
     }
     let length = text.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
     let Some(length) = length else { return Err(Failure::other(format!("without a length: {text:?}"))) };
-    let mut got = octets.len() - head;
+    let mut got = bytes.len() - head;
     while got < length {
         std::thread::sleep(pause);
         match stream.read(&mut chunk) {
-            Ok(0) => return Err(Failure::short(format!("{got} of {length} octets"))),
+            Ok(0) => return Err(Failure::short(format!("{got} of {length} bytes"))),
             Ok(count) => got += count,
             Err(e) => return Err(Failure::reading(&e)),
         }
     }
     if got > length {
-        return Err(Failure::other(format!("{got} of {length} octets")));
+        return Err(Failure::other(format!("{got} of {length} bytes")));
     }
     Ok(Answer { is_last: text.contains("\r\nconnection: close\r\n"), length })
 }

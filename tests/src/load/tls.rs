@@ -21,7 +21,7 @@ pub(super) fn config(authority: &Path) -> Arc<ClientConfig> {
     Arc::new(builder.expect("versions of TLS").with_root_certificates(roots).with_no_client_auth())
 }
 
-/// A connection to a server that has a certificate for this name. The handshake comes with the first octets.
+/// A connection to a server that has a certificate for this name. The handshake comes with the first bytes.
 pub(super) fn connect(
     config: &Arc<ClientConfig>,
     name: &str,

@@ -15,9 +15,9 @@ pub(super) fn open(stream: &mut (impl Read + Write), path: &str) -> Result<(), F
     stream.write_all(request.as_bytes()).map_err(Failure::asking)?;
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
-        let mut octet = [0];
-        stream.read_exact(&mut octet).map_err(Failure::asking)?;
-        head.push(octet[0]);
+        let mut byte = [0];
+        stream.read_exact(&mut byte).map_err(Failure::asking)?;
+        head.push(byte[0]);
     }
     let text = String::from_utf8_lossy(&head).into_owned();
     text.starts_with("HTTP/1.1 101 ").then_some(()).ok_or(Failure::other(format!("answered {text:?}")))
@@ -37,6 +37,6 @@ pub(super) fn echo(stream: &mut (impl Read + Write), text: &str) -> Result<bool,
     match (head[0], payload.as_slice()) {
         (0x88, [a, b, ..]) if u16::from_be_bytes([*a, *b]) == SERVICE_RESTART => Ok(false),
         (0x81, _) if payload == text.as_bytes() => sent.map(|()| true).map_err(Failure::asking),
-        (opcode, _) => Err(Failure::other(format!("a frame {opcode:#x} of {} octets", payload.len()))),
+        (opcode, _) => Err(Failure::other(format!("a frame {opcode:#x} of {} bytes", payload.len()))),
     }
 }

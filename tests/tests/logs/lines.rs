@@ -35,8 +35,8 @@ fn counters(dir: &Path) -> HashMap<String, u64> {
     let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap());
     entries
         .map(|entry| {
-            let octets = fs::read(entry.path()).unwrap().try_into().unwrap_or_default();
-            (entry.file_name().into_string().unwrap(), u64::from_le_bytes(octets))
+            let bytes = fs::read(entry.path()).unwrap().try_into().unwrap_or_default();
+            (entry.file_name().into_string().unwrap(), u64::from_le_bytes(bytes))
         })
         .collect()
 }

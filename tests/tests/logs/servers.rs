@@ -13,18 +13,18 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
 /// Fields of a datagram for the journal.
-fn fields(mut octets: &[u8]) -> HashMap<String, String> {
+fn fields(mut bytes: &[u8]) -> HashMap<String, String> {
     let mut fields = HashMap::new();
-    while !octets.is_empty() {
-        let end = octets.iter().position(|octet| *octet == b'\n').unwrap();
-        let line = String::from_utf8(octets[..end].to_vec()).unwrap();
-        octets = &octets[end + 1..];
+    while !bytes.is_empty() {
+        let end = bytes.iter().position(|byte| *byte == b'\n').unwrap();
+        let line = String::from_utf8(bytes[..end].to_vec()).unwrap();
+        bytes = &bytes[end + 1..];
         let (name, value) = match line.split_once('=') {
             Some((name, value)) => (name.to_owned(), value.to_owned()),
             None => {
-                let (length, rest) = octets.split_first_chunk::<8>().unwrap();
+                let (length, rest) = bytes.split_first_chunk::<8>().unwrap();
                 let (value, rest) = rest.split_at(usize::try_from(u64::from_le_bytes(*length)).unwrap());
-                octets = &rest[1..];
+                bytes = &rest[1..];
                 (line, String::from_utf8(value.to_vec()).unwrap())
             }
         };
@@ -38,8 +38,8 @@ fn journal_record(socket: &UnixDatagram) -> HashMap<String, String> {
     use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
     let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let mut octets = vec![0; 1 << 18];
-    let mut into = [std::io::IoSliceMut::new(&mut octets)];
+    let mut bytes = vec![0; 1 << 18];
+    let mut into = [std::io::IoSliceMut::new(&mut bytes)];
     let received = recvmsg(socket, &mut into, &mut ancillary, RecvFlags::CMSG_CLOEXEC).expect("a record");
     let fds = ancillary.drain().find_map(|message| match message {
         RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
@@ -52,13 +52,13 @@ fn journal_record(socket: &UnixDatagram) -> HashMap<String, String> {
             assert!(seals.contains(rustix::fs::SealFlags::WRITE), "{seals:?}");
             let mut file = fs::File::from(fd);
             std::io::Seek::rewind(&mut file).unwrap();
-            octets.clear();
-            file.read_to_end(&mut octets).unwrap();
+            bytes.clear();
+            file.read_to_end(&mut bytes).unwrap();
             assert_eq!(received.bytes, 0);
         }
-        None => octets.truncate(received.bytes),
+        None => bytes.truncate(received.bytes),
     }
-    fields(&octets)
+    fields(&bytes)
 }
 
 fn journal(path: &Path) -> UnixDatagram {
@@ -93,12 +93,12 @@ fn the_journal_gets_every_record_also_when_it_comes_late_or_comes_back() {
     assert_eq!((first["PRIORITY"].as_str(), first.get("JACKFIELD_WORKER")), ("6", None));
     let begin = until_message(&socket, "begin");
     assert_eq!((begin["JACKFIELD_WORKER"].as_str(), begin["JACKFIELD_PROCESS"].as_str()), ("app", "0"));
-    let mut octets = 0;
-    while octets < 300_000 {
+    let mut bytes = 0;
+    while bytes < 300_000 {
         let message = journal_record(&socket)["MESSAGE"].clone();
-        octets += if message.starts_with("xxx") { message.len() } else { 0 };
+        bytes += if message.starts_with("xxx") { message.len() } else { 0 };
     }
-    assert_eq!(octets, 300_000, "a long line, in parts");
+    assert_eq!(bytes, 300_000, "a long line, in parts");
     drop(socket);
     fs::remove_file(node.dir.path().join("journal")).unwrap();
     say(&node, "nobody listens");
@@ -129,11 +129,11 @@ fn sockets_at_paths_that_are_too_long_for_an_address_get_their_records() {
         "workers": [{"type": "guest", "id": "app", "executable": "sh", "arguments": ["-c", format!("echo begin; {OBEDIENT}")]}]});
     let node = Node::start_in(dir, &config.to_string());
     until_message(&native, "begin");
-    let mut octets = [0; 4096];
+    let mut bytes = [0; 4096];
     let mut says = String::new();
     while !says.ends_with("begin") {
-        let count = syslog.recv(&mut octets).unwrap();
-        says = String::from_utf8_lossy(&octets[..count]).into_owned();
+        let count = syslog.recv(&mut bytes).unwrap();
+        says = String::from_utf8_lossy(&bytes[..count]).into_owned();
     }
     assert!(sinks(&node.status().unwrap()).iter().all(|sink| sink["trouble"].is_null()));
     node.stop();
@@ -159,11 +159,11 @@ fn syslog_over_each_transport() {
         assert!(message.contains(" jackfield ") && message.contains(" app[0] - "), "{message}");
         assert!(message.ends_with("to syslog"), "{message}");
     };
-    let mut octets = [0; 1024];
-    let count = unix.recv(&mut octets).unwrap();
-    is_it(std::str::from_utf8(&octets[..count]).unwrap());
-    let count = udp.recv(&mut octets).unwrap();
-    is_it(std::str::from_utf8(&octets[..count]).unwrap());
+    let mut bytes = [0; 1024];
+    let count = unix.recv(&mut bytes).unwrap();
+    is_it(std::str::from_utf8(&bytes[..count]).unwrap());
+    let count = udp.recv(&mut bytes).unwrap();
+    is_it(std::str::from_utf8(&bytes[..count]).unwrap());
     let frame = |stream: &mut BufReader<std::net::TcpStream>| {
         let mut length = Vec::new();
         stream.read_until(b' ', &mut length).unwrap();

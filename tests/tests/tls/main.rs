@@ -184,10 +184,10 @@ fn client_certificates() {
         for port in [8441, 8442] {
             let before = node.log.all().len();
             s_client(node.addr, port, &[version, "-cert", &certificate, "-key", &key]);
-            seen = node.log.wait(before, "received 6 octets").1;
+            seen = node.log.wait(before, "received 6 bytes").1;
         }
         s_client(node.addr, 8442, &[version]);
-        seen = node.log.wait(seen, "received 6 octets").1;
+        seen = node.log.wait(seen, "received 6 bytes").1;
         s_client(node.addr, 8441, &[version]);
         seen = node.log.wait(seen, "shows no certificate, and one is required").1;
         for (name, reason) in [
@@ -248,7 +248,7 @@ fn sessions_are_resumed_by_every_process_but_at_no_other_endpoint() {
         assert!(said.contains("Reused, TLSv1.2"), "{said}");
         let log = node.log.all();
         let served =
-            |process| log.iter().any(|line| line.contains(process) && line.contains("received 6 octets"));
+            |process| log.iter().any(|line| line.contains(process) && line.contains("received 6 bytes"));
         (served("worker001[0]") && served("worker001[1]")).then_some(())
     });
     let said = s_client(node.addr, 8442, &["-tls1_2", "-sess_in", &session]);
@@ -262,7 +262,7 @@ fn sessions_are_resumed_by_every_process_but_at_no_other_endpoint() {
         let before = node.log.all().len();
         let said = s_client(node.addr, 8441, &["-tls1_3", "-sess_in", &session]);
         assert!(said.contains("Reused, TLSv1.3"), "{said}");
-        let (line, _) = node.log.wait(before, "received 6 octets");
+        let (line, _) = node.log.wait(before, "received 6 bytes");
         processes.insert(line.contains("worker001[0]"));
         (processes.len() == 2).then_some(())
     });

@@ -64,7 +64,7 @@ fn authorities_and_lists_are_renewed() {
         std::fs::rename(&temporary, argument(&node.dir, file)).unwrap();
         node.log.wait(before, "new connections use");
     };
-    comes("client", "received 6 octets");
+    comes("client", "received 6 bytes");
     comes("other", "issued by nobody we trust");
     let [certificate, key] = pair("client");
     let mut stays = Client::connect(node.addr, 8441, &["-cert", &certificate, "-key", &key]);
@@ -74,6 +74,6 @@ fn authorities_and_lists_are_renewed() {
     stays.echo("after");
     stays.end();
     renew("clients.crt", &format!("{}{}", authority.pem(), other.pem()));
-    comes("other", "received 6 octets");
+    comes("other", "received 6 bytes");
     node.stop();
 }

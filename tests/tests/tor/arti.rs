@@ -78,7 +78,7 @@ fn is_reached_and_serves(network: &TorNetwork, node: &Node) -> [String; 2] {
     addresses
 }
 
-/// A relay connects through its own Arti: to onion services, and through exits; WebSocket, RawSocket, octets.
+/// A relay connects through its own Arti: to onion services, and through exits; WebSocket, RawSocket, bytes.
 fn connects(network: &TorNetwork, node: &Node, [hidden, echo]: &[String; 2]) {
     let target = |address: &str| {
         let (host, port) = address.rsplit_once(':').unwrap();
@@ -99,7 +99,7 @@ fn connects(network: &TorNetwork, node: &Node, [hidden, echo]: &[String; 2]) {
             scope.spawn(|| writer.write_all(&sent).unwrap());
             stream.read_exact(&mut got).unwrap();
         });
-        assert!(got == sent, "other octets came back than were sent");
+        assert!(got == sent, "other bytes came back than were sent");
     }
     assert_eq!(curl(&[&format!("http://{}:8083/", relay.addr)]), "\"plain\"");
     // Nobody else can ask Arti.

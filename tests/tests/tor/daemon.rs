@@ -228,12 +228,12 @@ fn wrong_cookie(network: &TorNetwork) {
     let right = fs::read(&cookie).unwrap();
     let cases: [(Option<&[u8]>, &str); 3] = [
         (Some(&[7; 32]), "does not know the cookie in"),
-        (Some(b"short"), "it has not 32 octets"),
+        (Some(b"short"), "it has not 32 bytes"),
         (None, "can't be read: No such file or directory"),
     ];
-    for (octets, expected) in cases {
-        match octets {
-            Some(octets) => fs::write(&cookie, octets).unwrap(),
+    for (bytes, expected) in cases {
+        match bytes {
+            Some(bytes) => fs::write(&cookie, bytes).unwrap(),
             None => fs::remove_file(&cookie).unwrap(),
         }
         let node = start(TempDir::new(), &config(&network.client.control(), &json!({})));
@@ -254,9 +254,9 @@ fn without_safe_cookie(listener: &UnixListener, tor: &Path) {
         let _ = std::io::copy(&mut from_node, &mut to_tor);
         let _ = to_tor.shutdown(std::net::Shutdown::Both);
     });
-    let mut octets = vec![0; 64 << 10];
-    while let Ok(count @ 1..) = tor.read(&mut octets) {
-        let text = String::from_utf8_lossy(&octets[..count]).replace("COOKIE,SAFECOOKIE", "COOKIE");
+    let mut bytes = vec![0; 64 << 10];
+    while let Ok(count @ 1..) = tor.read(&mut bytes) {
+        let text = String::from_utf8_lossy(&bytes[..count]).replace("COOKIE,SAFECOOKIE", "COOKIE");
         if node.write_all(text.as_bytes()).is_err() {
             break;
         }

@@ -30,9 +30,9 @@ fn bad_keys_are_refused_at_the_start() {
         (b"RSA1024:MIICXQIBAAKBgQ", "version 2 service"),
         (b"ED25519-V3:AAAA", "holds a key that is damaged"),
     ];
-    for (octets, expected) in cases {
+    for (bytes, expected) in cases {
         let dir = TempDir::new();
-        let path = dir.write(".jackfield/hidden.key", octets);
+        let path = dir.write(".jackfield/hidden.key", bytes);
         dir.write(".jackfield/config.json", &config);
         let output = run(dir.path(), &["start"]);
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -41,7 +41,7 @@ fn bad_keys_are_refused_at_the_start() {
             text.contains(expected) && text.contains("hidden.key") && text.contains("config.json:"),
             "{text}"
         );
-        assert_eq!(fs::read(&path).unwrap(), octets, "the file stays as it is");
+        assert_eq!(fs::read(&path).unwrap(), bytes, "the file stays as it is");
     }
     let dir = TempDir::new();
     fs::create_dir_all(dir.path().join(".jackfield/hidden.key")).unwrap();

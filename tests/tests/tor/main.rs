@@ -161,12 +161,12 @@ fn try_stream_through_tor(tor: &Tor, onion: &str) -> Result<TcpStream, u8> {
     if answer[3] == 0 { Ok(stream) } else { Err(answer[3]) }
 }
 
-/// Sends octets to an echo, and waits for them.
-fn echo(stream: &mut TcpStream, octets: &[u8]) -> std::io::Result<()> {
-    stream.write_all(octets)?;
-    let mut got = vec![0; octets.len()];
+/// Sends bytes to an echo, and waits for them.
+fn echo(stream: &mut TcpStream, bytes: &[u8]) -> std::io::Result<()> {
+    stream.write_all(bytes)?;
+    let mut got = vec![0; bytes.len()];
     stream.read_exact(&mut got)?;
-    assert_eq!(got, octets);
+    assert_eq!(got, bytes);
     Ok(())
 }
 
@@ -191,13 +191,13 @@ fn client_keys() -> (String, String) {
     use base64::engine::general_purpose::STANDARD;
     let pem = openssl(&["genpkey", "-algorithm", "x25519"], b"");
     let public = openssl(&["pkey", "-pubout"], pem.as_bytes());
-    let octets = |pem: &str| {
+    let bytes = |pem: &str| {
         let text: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
         let der = STANDARD.decode(text).unwrap();
         der[der.len() - 32..].to_vec()
     };
     let mut base32 = String::new();
-    for group in octets(&public).chunks(5) {
+    for group in bytes(&public).chunks(5) {
         let bits = (0..5).fold(0_u64, |bits, at| bits << 8 | u64::from(group.get(at).copied().unwrap_or(0)));
         let count = (group.len() * 8).div_ceil(5);
         base32.extend((0..count).map(|at| {
@@ -205,7 +205,7 @@ fn client_keys() -> (String, String) {
             char::from(if digit < 26 { b'A' + digit } else { b'2' + digit - 26 })
         }));
     }
-    (base32, STANDARD.encode(octets(&pem)))
+    (base32, STANDARD.encode(bytes(&pem)))
 }
 
 /// A client without a key is refused; with the key it gets in.

@@ -1,4 +1,4 @@
-//! Octets between a stream of Tor and a socket of this machine.
+//! Bytes between a stream of Tor and a socket of this machine.
 
 use arti_client::DataStream;
 use std::time::Duration;

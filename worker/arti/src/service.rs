@@ -180,7 +180,7 @@ async fn serve(request: StreamRequest, port: u16, target: &Target) {
 }
 
 fn keypair(key: &Secret) -> Result<HsIdKeypair, String> {
-    let octets = STANDARD.decode(&key.0).ok().and_then(|octets| <[u8; 64]>::try_from(octets).ok());
-    let keypair = octets.and_then(ExpandedKeypair::from_secret_key_bytes);
+    let bytes = STANDARD.decode(&key.0).ok().and_then(|bytes| <[u8; 64]>::try_from(bytes).ok());
+    let keypair = bytes.and_then(ExpandedKeypair::from_secret_key_bytes);
     keypair.map(HsIdKeypair::from).ok_or_else(|| "its key is none".into())
 }

@@ -33,8 +33,8 @@ pub(crate) fn client(settings: &Tor) -> Result<TorClientConfig, String> {
         },
         "bridges": {"bridges": settings.bridges},
     });
-    if let Some(octets) = settings.max_queued {
-        config["system"] = json!({"memory": {"max": octets}});
+    if let Some(bytes) = settings.max_queued {
+        config["system"] = json!({"memory": {"max": bytes}});
     }
     if !settings.authorities.is_empty() {
         private_network(settings, &mut config);

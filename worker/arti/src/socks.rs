@@ -134,15 +134,15 @@ fn expect(found: u8, version: u8) -> io::Result<()> {
 }
 
 async fn read<S: AsyncRead + Unpin, const N: usize>(stream: &mut S) -> io::Result<[u8; N]> {
-    let mut octets = [0; N];
-    stream.read_exact(&mut octets).await?;
-    Ok(octets)
+    let mut bytes = [0; N];
+    stream.read_exact(&mut bytes).await?;
+    Ok(bytes)
 }
 
 async fn read_vec<S: AsyncRead + Unpin>(stream: &mut S, length: usize) -> io::Result<Vec<u8>> {
-    let mut octets = vec![0; length];
-    stream.read_exact(&mut octets).await?;
-    Ok(octets)
+    let mut bytes = vec![0; length];
+    stream.read_exact(&mut bytes).await?;
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -150,9 +150,9 @@ mod tests {
     use super::*;
     use tokio::io::duplex;
 
-    async fn ask(octets: &[u8]) -> (io::Result<Request>, Vec<u8>) {
+    async fn ask(bytes: &[u8]) -> (io::Result<Request>, Vec<u8>) {
         let (mut client, mut proxy) = duplex(4096);
-        client.write_all(octets).await.unwrap();
+        client.write_all(bytes).await.unwrap();
         client.shutdown().await.unwrap();
         let request = request(&mut proxy).await;
         drop(proxy);
@@ -177,7 +177,7 @@ mod tests {
 
     #[tokio::test]
     async fn whatever_is_no_request_is_refused() {
-        for (octets, answer) in [
+        for (bytes, answer) in [
             (&b"\x05\x01\x01"[..], &b"\x05\xff"[..]),
             (b"\x04\x01", b""),
             (b"\x05\x01\0\x05\x02\0\x03\x01x\0\0", b"\x05\0\x05\x07\0\x01\0\0\0\0\0\0"),
@@ -185,9 +185,9 @@ mod tests {
             (b"\x05\x01\0\x05\x01\0\x03\xff", b"\x05\0"),
             (b"", b""),
         ] {
-            let (request, answered) = ask(octets).await;
+            let (request, answered) = ask(bytes).await;
             assert!(request.is_err());
-            assert_eq!(answered, answer, "{}", octets.escape_ascii());
+            assert_eq!(answered, answer, "{}", bytes.escape_ascii());
         }
     }
 }

@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SocksError {
     /// The other end isn't what is expected.
-    #[error("it does not answer like a SOCKS5 proxy (found the octet {0:#04x}): is this Tor's SOCKS port?")]
+    #[error("it does not answer like a SOCKS5 proxy (found the byte {0:#04x}): is this Tor's SOCKS port?")]
     NotSocks(u8),
     /// It wants another kind of authentication.
     #[error("it accepts none of the ways of authentication that were offered")]
@@ -17,7 +17,7 @@ pub(crate) enum SocksError {
     #[error("Tor says: {words} (reply {reply:#04x})", words = words(*reply))]
     Refused { reply: u8 },
     /// The host's name can't be sent.
-    #[error("the host name has {0} octets, SOCKS5 carries at most 255")]
+    #[error("the host name has {0} bytes, SOCKS5 carries at most 255")]
     NameTooLong(usize),
     /// The connection to it failed.
     #[error("{0}")]
@@ -54,7 +54,7 @@ const NO_AUTHENTICATION: u8 = 0;
 const USER_AND_PASSWORD: u8 = 2;
 
 /// Asks the proxy at the other end of `stream` to connect to `host`. Connections with different `isolation`
-/// (user name and password, at most 255 octets each) do not share a circuit.
+/// (user name and password, at most 255 bytes each) do not share a circuit.
 pub(super) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     host: &str,
@@ -104,7 +104,7 @@ pub(super) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
     if reply != 0 {
         return Err(SocksError::Refused { reply });
     }
-    // The address the connection comes from; of no use here, but it stands before the first octet of the peer.
+    // The address the connection comes from; of no use here, but it stands before the first byte of the peer.
     let length = match kind {
         1 => 4,
         4 => 16,
@@ -117,9 +117,9 @@ pub(super) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 async fn read<S: AsyncRead + Unpin, const N: usize>(stream: &mut S) -> std::io::Result<[u8; N]> {
-    let mut octets = [0; N];
-    stream.read_exact(&mut octets).await?;
-    Ok(octets)
+    let mut bytes = [0; N];
+    stream.read_exact(&mut bytes).await?;
+    Ok(bytes)
 }
 
 fn push_text(to: &mut Vec<u8>, text: &str) -> Result<(), SocksError> {

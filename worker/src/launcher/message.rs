@@ -22,10 +22,10 @@ pub(super) enum ToLauncher {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Start {
     pub(super) id: u64,
-    pub(super) program: Octets,
-    pub(super) arguments: Vec<Octets>,
-    pub(super) directory: Octets,
-    pub(super) environment: Vec<(Octets, Octets)>,
+    pub(super) program: SystemString,
+    pub(super) arguments: Vec<SystemString>,
+    pub(super) directory: SystemString,
+    pub(super) environment: Vec<(SystemString, SystemString)>,
 }
 
 /// From the launcher.
@@ -68,12 +68,12 @@ impl fmt::Display for Fate {
 /// A string of the system, which need not be UTF-8.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub(crate) enum Octets {
+pub(crate) enum SystemString {
     Text(String),
     Raw(Vec<u8>),
 }
 
-impl From<&OsStr> for Octets {
+impl From<&OsStr> for SystemString {
     fn from(text: &OsStr) -> Self {
         match text.to_str() {
             Some(text) => Self::Text(text.to_owned()),
@@ -82,11 +82,11 @@ impl From<&OsStr> for Octets {
     }
 }
 
-impl From<&Octets> for OsString {
-    fn from(octets: &Octets) -> Self {
-        match octets {
-            Octets::Text(text) => text.into(),
-            Octets::Raw(octets) => Self::from_vec(octets.clone()),
+impl From<&SystemString> for OsString {
+    fn from(bytes: &SystemString) -> Self {
+        match bytes {
+            SystemString::Text(text) => text.into(),
+            SystemString::Raw(bytes) => Self::from_vec(bytes.clone()),
         }
     }
 }

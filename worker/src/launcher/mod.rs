@@ -5,7 +5,7 @@
 mod message;
 mod process;
 
-pub(crate) use message::{Fate, Octets};
+pub(crate) use message::{Fate, SystemString};
 pub use process::run;
 
 use jackfield_shared::config::Sandbox;
@@ -85,7 +85,7 @@ pub(crate) struct Order<'a> {
     pub(crate) program: &'a OsStr,
     pub(crate) arguments: &'a [&'a OsStr],
     pub(crate) directory: &'a OsStr,
-    pub(crate) environment: Vec<(Octets, Octets)>,
+    pub(crate) environment: Vec<(SystemString, SystemString)>,
 }
 
 impl Launcher {

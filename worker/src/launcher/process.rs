@@ -1,7 +1,7 @@
 //! The launcher itself: a process of one thread that starts programs, says how they end, and leaves none of them
 //! behind when its worker is gone, whatever has happened to that.
 
-use super::message::{Fate, FromLauncher, Octets, Start, ToLauncher};
+use super::message::{Fate, FromLauncher, Start, SystemString, ToLauncher};
 use crate::children::kill_children;
 use crate::sandbox::{Needs, confine};
 use jackfield_shared::{exec_error, ipc};
@@ -171,7 +171,7 @@ fn fate(ended: Option<(Pid, WaitStatus)>) -> Fate {
 fn spawn(start: &Start, fds: Vec<OwnedFd>) -> io::Result<Pid> {
     let [input, output, errors]: [OwnedFd; 3] =
         fds.try_into().map_err(|_| io::Error::other("no descriptors are left in the launcher"))?;
-    let text = |octets: &Octets| OsString::from(octets);
+    let text = |bytes: &SystemString| OsString::from(bytes);
     let child = Command::new(text(&start.program))
         .args(start.arguments.iter().map(text))
         .env_clear()

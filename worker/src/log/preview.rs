@@ -1,11 +1,11 @@
-//! Octets of a peer, as they may stand in a log.
+//! Bytes of a peer, as they may stand in a log.
 
 use std::fmt;
 
-/// Octets shown; the rest is left out.
+/// Bytes shown; the rest is left out.
 const SHOWN: usize = 64;
 
-/// Shows the first of its octets, with everything escaped that isn't printable ASCII.
+/// Shows the first of its bytes, with everything escaped that isn't printable ASCII.
 pub(crate) struct Preview<'a>(pub(crate) &'a [u8]);
 
 impl fmt::Display for Preview<'_> {

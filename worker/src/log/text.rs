@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 use tracing::Event;
 use tracing::field::{Field, Visit};
 
-/// Longest text of a record, in octets; the rest is cut off.
+/// Longest text of a record, in bytes; the rest is cut off.
 const LONGEST: usize = 8 << 10;
 
 /// The text of `event`.

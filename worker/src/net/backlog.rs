@@ -1,4 +1,4 @@
-//! Reading and writing without a buffer per connection: octets are read into one buffer that the whole process
+//! Reading and writing without a buffer per connection: bytes are read into one buffer that the whole process
 //! shares and are written on at once. Only what the receiver doesn't take yet is kept.
 
 use std::cell::{RefCell, RefMut};
@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(crate) struct Scratch(RefCell<Box<[u8]>>);
 
 impl Scratch {
-    /// Its size in octets. Fewer, longer system calls cost less; more than the caches hold costs more.
+    /// Its size in bytes. Fewer, longer system calls cost less; more than the caches hold costs more.
     pub(crate) const SIZE: usize = 256 << 10;
 
     pub(crate) fn new() -> Self {
@@ -28,7 +28,7 @@ impl Scratch {
 /// What has been written is kept up to so many bytes before the rest is moved to the front.
 const COMPACT: usize = 64 << 10;
 
-/// Reads what is there into `into`; 0 octets mean the end.
+/// Reads what is there into `into`; 0 bytes mean the end.
 pub(crate) fn poll_read<R: AsyncRead + Unpin>(
     cx: &mut Context<'_>,
     from: &mut R,
@@ -42,43 +42,43 @@ pub(crate) fn poll_read<R: AsyncRead + Unpin>(
 /// What a receiver has not taken yet; owns no memory while that is nothing.
 #[derive(Debug)]
 pub(crate) struct Backlog {
-    octets: Vec<u8>,
+    bytes: Vec<u8>,
     written: usize,
     /// The receiver has taken everything, and passes it on later (as TLS does).
     flushing: bool,
 }
 
 impl From<Vec<u8>> for Backlog {
-    fn from(octets: Vec<u8>) -> Self {
-        Self { octets, written: 0, flushing: false }
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes, written: 0, flushing: false }
     }
 }
 
 impl Backlog {
-    pub(crate) const EMPTY: Self = Self { octets: Vec::new(), written: 0, flushing: false };
+    pub(crate) const EMPTY: Self = Self { bytes: Vec::new(), written: 0, flushing: false };
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.octets.is_empty() && !self.flushing
+        self.bytes.is_empty() && !self.flushing
     }
 
-    /// How many octets wait to be written.
+    /// How many bytes wait to be written.
     pub(crate) fn waiting(&self) -> usize {
-        self.octets.len() - self.written
+        self.bytes.len() - self.written
     }
 
     /// How many bytes of memory it has.
     pub(crate) fn memory(&self) -> usize {
-        self.octets.capacity()
+        self.bytes.capacity()
     }
 
     /// Where more can be appended, to be written by [`Self::poll_flush`].
     pub(crate) fn tail(&mut self) -> &mut Vec<u8> {
         // A receiver that is always a little behind would let it grow without end.
-        if self.written >= COMPACT && self.written >= self.octets.len() / 2 {
-            self.octets.drain(..self.written);
+        if self.written >= COMPACT && self.written >= self.bytes.len() / 2 {
+            self.bytes.drain(..self.written);
             self.written = 0;
         }
-        &mut self.octets
+        &mut self.bytes
     }
 
     /// Writes what is kept; ready when that is all on its way.
@@ -87,10 +87,10 @@ impl Backlog {
         cx: &mut Context<'_>,
         to: &mut W,
     ) -> Poll<io::Result<()>> {
-        while self.written < self.octets.len() {
-            self.written += ready!(poll_write(cx, to, &self.octets[self.written..]))?;
+        while self.written < self.bytes.len() {
+            self.written += ready!(poll_write(cx, to, &self.bytes[self.written..]))?;
         }
-        if !self.octets.is_empty() {
+        if !self.bytes.is_empty() {
             *self = Self { flushing: true, ..Self::EMPTY };
         }
         if self.flushing {
@@ -100,20 +100,20 @@ impl Backlog {
         Poll::Ready(Ok(()))
     }
 
-    /// Writes `octets` on, after everything kept before was flushed; ready when they are all written. While
+    /// Writes `bytes` on, after everything kept before was flushed; ready when they are all written. While
     /// pending, the rest is kept: go on with [`Self::poll_flush`].
     pub(crate) fn poll_pass<W: AsyncWrite + Unpin>(
         &mut self,
         cx: &mut Context<'_>,
         to: &mut W,
-        octets: &[u8],
+        bytes: &[u8],
     ) -> Poll<io::Result<()>> {
         let mut written = 0;
-        while written < octets.len() {
-            match poll_write(cx, to, &octets[written..]) {
+        while written < bytes.len() {
+            match poll_write(cx, to, &bytes[written..]) {
                 Poll::Ready(count) => written += count?,
                 Poll::Pending => {
-                    self.octets.extend_from_slice(&octets[written..]);
+                    self.bytes.extend_from_slice(&bytes[written..]);
                     return Poll::Pending;
                 }
             }
@@ -128,9 +128,9 @@ impl Backlog {
 fn poll_write<W: AsyncWrite + Unpin>(
     cx: &mut Context<'_>,
     to: &mut W,
-    octets: &[u8],
+    bytes: &[u8],
 ) -> Poll<io::Result<usize>> {
-    match ready!(Pin::new(to).poll_write(cx, octets))? {
+    match ready!(Pin::new(to).poll_write(cx, bytes))? {
         0 => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
         count => Poll::Ready(Ok(count)),
     }
@@ -148,8 +148,8 @@ mod tests {
     }
 
     impl AsyncWrite for Late {
-        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
-            Poll::Ready(Ok(octets.len()))
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
         }
 
         fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

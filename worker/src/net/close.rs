@@ -10,7 +10,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const MOST: u64 = 64 << 10;
 
 /// Ends our direction, then takes what the peer still sends, within limits: closing a TCP socket with unread
-/// octets resets the connection, and the peer may lose what was sent to it before.
+/// bytes resets the connection, and the peer may lose what was sent to it before.
 pub(crate) async fn close<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> io::Result<()> {
     // Of TLS, this may wait for the peer to take what was sent before.
     tokio::time::timeout(PATIENCE, stream.shutdown()).await.map_err(|_| io::ErrorKind::TimedOut)??;

@@ -1,4 +1,4 @@
-//! Pipes for splice(2). A connection borrows one while octets are in it and gives it back empty, so that there
+//! Pipes for splice(2). A connection borrows one while bytes are in it and gives it back empty, so that there
 //! are about as many pipes as there are receivers that don't keep up.
 
 use rustix::io::Errno;
@@ -7,12 +7,12 @@ use std::cell::RefCell;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-/// What a pipe is asked to hold, in octets; the kernel may grant less.
+/// What a pipe is asked to hold, in bytes; the kernel may grant less.
 const CAPACITY: usize = 256 << 10;
 /// Empty pipes kept for later.
 const SPARE: usize = 16;
 
-/// A pipe and how many octets are in it.
+/// A pipe and how many bytes are in it.
 #[derive(Debug)]
 pub(crate) struct Pipe {
     read: OwnedFd,
@@ -21,14 +21,14 @@ pub(crate) struct Pipe {
 }
 
 impl Pipe {
-    /// Moves octets from a socket into the pipe, which must be empty; 0 mean the socket's end. Then `WouldBlock`
+    /// Moves bytes from a socket into the pipe, which must be empty; 0 mean the socket's end. Then `WouldBlock`
     /// is about the socket.
     pub(crate) fn fill(&mut self, from: BorrowedFd<'_>) -> io::Result<usize> {
         self.filled = splice(from, None, &self.write, None, CAPACITY, flags())?;
         Ok(self.filled)
     }
 
-    /// Moves octets from the pipe to a socket.
+    /// Moves bytes from the pipe to a socket.
     pub(crate) fn drain(&mut self, to: BorrowedFd<'_>) -> io::Result<()> {
         match splice(&self.read, None, to, None, self.filled, flags())? {
             0 => Err(io::ErrorKind::WriteZero.into()),
@@ -41,16 +41,16 @@ impl Pipe {
 
     /// Takes everything out of the pipe.
     pub(crate) fn empty(&mut self) -> io::Result<Vec<u8>> {
-        let mut octets = vec![0; self.filled];
+        let mut bytes = vec![0; self.filled];
         let mut done = 0;
-        while done < octets.len() {
-            match rustix::io::read(&self.read, &mut octets[done..])? {
+        while done < bytes.len() {
+            match rustix::io::read(&self.read, &mut bytes[done..])? {
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                 count => done += count,
             }
         }
         self.filled = 0;
-        Ok(octets)
+        Ok(bytes)
     }
 }
 

@@ -1,4 +1,4 @@
-//! A stream whose first octets have been read already.
+//! A stream whose first bytes have been read already.
 
 use bytes::{Buf, Bytes};
 use std::io::{self, IoSlice};
@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Gives back the octets that were read ahead, then those of the stream.
+/// Gives back the bytes that were read ahead, then those of the stream.
 #[derive(Debug)]
 pub(crate) struct Prefixed<S> {
     ahead: Bytes,
@@ -23,7 +23,7 @@ impl<S> Prefixed<S> {
         &self.stream
     }
 
-    /// What has not been read yet of the octets ahead, and the stream.
+    /// What has not been read yet of the bytes ahead, and the stream.
     pub(crate) fn into_parts(self) -> (Bytes, S) {
         (self.ahead, self.stream)
     }

@@ -8,9 +8,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 /// What a header of version 1 begins with.
 const WORD: &[u8; 6] = b"PROXY ";
-/// Most octets of a header of version 1.
+/// Most bytes of a header of version 1.
 const MOST_V1: usize = 107;
-/// Octets of a header of version 2 up to its addresses.
+/// Bytes of a header of version 2 up to its addresses.
 const FIXED_V2: usize = 16;
 
 /// The two ends of the connection that the proxy speaks for.
@@ -38,41 +38,41 @@ pub(crate) enum Error {
 #[derive(Debug)]
 pub(crate) struct Parser {
     accept: ProxyProtocolAccept,
-    /// The header so far: 64 KiB and 16 octets at most.
-    octets: Vec<u8>,
+    /// The header so far: 64 KiB and 16 bytes at most.
+    bytes: Vec<u8>,
 }
 
 impl Parser {
     pub(crate) const fn new(accept: ProxyProtocolAccept) -> Self {
-        Self { accept, octets: Vec::new() }
+        Self { accept, bytes: Vec::new() }
     }
 
-    /// How many of these octets belong to the header, and what it says if it is complete with them.
-    pub(crate) fn feed(&mut self, octets: &[u8]) -> Result<(usize, Option<Header>), Error> {
-        for (index, &octet) in octets.iter().enumerate() {
-            self.octets.push(octet);
+    /// How many of these bytes belong to the header, and what it says if it is complete with them.
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<(usize, Option<Header>), Error> {
+        for (index, &byte) in bytes.iter().enumerate() {
+            self.bytes.push(byte);
             if let Some(header) = self.look()? {
                 return Ok((index + 1, Some(header)));
             }
         }
-        Ok((octets.len(), None))
+        Ok((bytes.len(), None))
     }
 
-    /// What the octets say, if they are complete.
+    /// What the bytes say, if they are complete.
     fn look(&self) -> Result<Option<Header>, Error> {
-        let octets = self.octets.as_slice();
-        let begins = |with: &[u8]| octets.iter().zip(with).all(|(a, b)| a == b);
+        let bytes = self.bytes.as_slice();
+        let begins = |with: &[u8]| bytes.iter().zip(with).all(|(a, b)| a == b);
         if self.accept != ProxyProtocolAccept::V2 && begins(WORD) {
-            return match octets {
-                [.., b'\n'] => v1(octets).map(Some),
-                _ if octets.len() < MOST_V1 => Ok(None),
+            return match bytes {
+                [.., b'\n'] => v1(bytes).map(Some),
+                _ if bytes.len() < MOST_V1 => Ok(None),
                 _ => Err(Error::Malformed),
             };
         }
         if self.accept == ProxyProtocolAccept::V1 || !begins(SIGNATURE) {
             return Err(Error::Missing);
         }
-        match octets.split_at_checked(FIXED_V2) {
+        match bytes.split_at_checked(FIXED_V2) {
             Some((&[.., command, family, high, low], rest)) => {
                 match rest.get(..usize::from(u16::from_be_bytes([high, low]))) {
                     Some(rest) => v2(command, family, rest).map(Some),
@@ -101,7 +101,7 @@ fn v1(line: &[u8]) -> Result<Header, Error> {
             Some("TCP6") => address.is_ipv6(),
             _ => false,
         };
-        let is_number = port.bytes().all(|octet| octet.is_ascii_digit());
+        let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
         Some(SocketAddr::new(address, port.parse().ok().filter(|_| fits && is_number)?))
     };
     let ends = end(from, from_port).zip(end(to, to_port)).map(|(from, to)| Ends { from, to });
@@ -155,16 +155,16 @@ pub(crate) fn encode(version: ProxyProtocolSend, header: Header) -> Vec<u8> {
             let (command, family, addresses) = match ends {
                 None => (0x20, 0x00, Vec::new()),
                 Some((from, to)) => {
-                    let octets = |address: SocketAddr| match address.ip() {
+                    let bytes = |address: SocketAddr| match address.ip() {
                         IpAddr::V4(address) => address.octets().to_vec(),
                         IpAddr::V6(address) => address.octets().to_vec(),
                     };
                     let ports = [from.port().to_be_bytes(), to.port().to_be_bytes()].concat();
                     let family = if from.is_ipv4() { 0x11 } else { 0x21 };
-                    (0x21, family, [octets(from), octets(to), ports].concat())
+                    (0x21, family, [bytes(from), bytes(to), ports].concat())
                 }
             };
-            let fixed = [command, family, 0, addresses.len() as u8]; // 36 octets at most
+            let fixed = [command, family, 0, addresses.len() as u8]; // 36 bytes at most
             [SIGNATURE.as_slice(), &fixed, &addresses].concat()
         }
     }
@@ -238,8 +238,8 @@ mod tests {
     use super::*;
     use ProxyProtocolAccept::{Auto, V1, V2};
 
-    fn parse(accept: ProxyProtocolAccept, octets: &[u8]) -> Result<(usize, Option<Header>), Error> {
-        Parser::new(accept).feed(octets)
+    fn parse(accept: ProxyProtocolAccept, bytes: &[u8]) -> Result<(usize, Option<Header>), Error> {
+        Parser::new(accept).feed(bytes)
     }
 
     fn ends(from: &str, to: &str) -> Header {
@@ -255,9 +255,9 @@ mod tests {
                     let more = [written.as_slice(), b"GET /"].concat();
                     assert_eq!(parse(accept, &more), Ok((written.len(), Some(header))));
                     let mut parser = Parser::new(accept);
-                    for (index, octet) in written.iter().enumerate() {
+                    for (index, byte) in written.iter().enumerate() {
                         let done = (index + 1 == written.len()).then_some(header);
-                        assert_eq!(parser.feed(&[*octet]), Ok((1, done)));
+                        assert_eq!(parser.feed(&[*byte]), Ok((1, done)));
                     }
                 }
                 let other = if accept == V1 { V2 } else { V1 };
@@ -276,11 +276,11 @@ mod tests {
 
     #[test]
     fn what_is_no_header_is_refused() {
-        for octets in [&b"GET / HTTP/1.1\r\n"[..], b"\x16\x03\x01", b"proxy TCP4", b"\r\n\r\nX", b"PROXX"] {
-            assert_eq!(parse(Auto, octets), Err(Error::Missing), "{}", octets.escape_ascii());
+        for bytes in [&b"GET / HTTP/1.1\r\n"[..], b"\x16\x03\x01", b"proxy TCP4", b"\r\n\r\nX", b"PROXX"] {
+            assert_eq!(parse(Auto, bytes), Err(Error::Missing), "{}", bytes.escape_ascii());
         }
         let long = [&b"PROXY UNKNOWN "[..], &[b'x'; 100]].concat();
-        for octets in [
+        for bytes in [
             &b"PROXY TCP4 192.0.2.1 192.0.2.2 1\r\n"[..],
             b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\n",
             b"PROXY TCP4 192.0.2.1 192.0.2.2 1 65536\r\n",
@@ -294,7 +294,7 @@ mod tests {
             b"\r\n\r\n\0\r\nQUIT\n\x21\x77\0\0",
             &long,
         ] {
-            assert_eq!(parse(Auto, octets), Err(Error::Malformed), "{}", octets.escape_ascii());
+            assert_eq!(parse(Auto, bytes), Err(Error::Malformed), "{}", bytes.escape_ascii());
         }
     }
 

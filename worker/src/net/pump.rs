@@ -1,4 +1,4 @@
-//! Carries octets between two connections, with as little as possible per connection: octets pass through the
+//! Carries bytes between two connections, with as little as possible per connection: bytes pass through the
 //! process's scratch buffer, and a long transfer through a pipe inside of the kernel (splice(2)). A connection
 //! on which nothing moves owns neither.
 
@@ -31,7 +31,7 @@ pub(crate) struct Tools<'a> {
 
 /// An end of what is carried.
 pub(crate) trait End: AsyncRead + AsyncWrite + Unpin {
-    /// The socket, if the octets on it are those of this end: the kernel can carry them.
+    /// The socket, if the bytes on it are those of this end: the kernel can carry them.
     fn socket(&self) -> Option<&Stream>;
 }
 
@@ -41,7 +41,7 @@ impl End for Stream {
     }
 }
 
-/// Carries octets in both directions until both have ended, or nothing has moved for `idle_timeout` (zero: no
+/// Carries bytes in both directions until both have ended, or nothing has moved for `idle_timeout` (zero: no
 /// limit). An end on one side is passed on as an end on the other, a reset as a reset.
 pub(crate) async fn pump<E: End>(
     client: &mut E,
@@ -94,7 +94,7 @@ enum State {
 #[derive(Debug)]
 struct Direction {
     state: State,
-    /// What the receiver doesn't take yet, as octets or in a pipe.
+    /// What the receiver doesn't take yet, as bytes or in a pipe.
     backlog: Backlog,
     pipe: Option<Pipe>,
     /// What is read at once.
@@ -198,7 +198,7 @@ impl Direction {
         Poll::Ready(Ok(()))
     }
 
-    /// Reads into the scratch buffer and writes on; the number of octets read.
+    /// Reads into the scratch buffer and writes on; the number of bytes read.
     fn poll_pass<E: End>(
         &mut self,
         cx: &mut Context<'_>,
@@ -219,7 +219,7 @@ impl Direction {
         Poll::Ready(Ok(Some(count)))
     }
 
-    /// Moves octets into a pipe; their number, or `None` if there can't be a pipe here.
+    /// Moves bytes into a pipe; their number, or `None` if there can't be a pipe here.
     fn poll_splice(
         &mut self,
         cx: &mut Context<'_>,

@@ -68,7 +68,7 @@ macro_rules! each {
     };
 }
 
-/// What concerns the socket. Octets on it are octets of the stream only where that is [plain](Stream::is_plain).
+/// What concerns the socket. Bytes on it are bytes of the stream only where that is [plain](Stream::is_plain).
 impl Stream {
     /// Whether what is written is what is sent.
     pub(crate) const fn is_plain(&self) -> bool {
@@ -109,8 +109,8 @@ impl Stream {
     }
 
     /// Receives what is there, from the socket, without waiting.
-    pub(crate) fn receive(&self, octets: &mut [u8], flags: RecvFlags) -> io::Result<usize> {
-        self.try_io(Interest::READABLE, || Ok(recv(self.fd(), octets, flags)?.0))
+    pub(crate) fn receive(&self, bytes: &mut [u8], flags: RecvFlags) -> io::Result<usize> {
+        self.try_io(Interest::READABLE, || Ok(recv(self.fd(), bytes, flags)?.0))
     }
 
     /// What was agreed on to be spoken (ALPN, RFC 7301), if anything.
@@ -260,11 +260,11 @@ impl Tls {
         let TlsStream::Server(stream) = &mut self.stream else { return Ok(()) };
         let (socket, connection) = stream.get_mut();
         connection.send_close_notify();
-        let mut octets = Vec::new();
+        let mut bytes = Vec::new();
         while connection.wants_write() {
-            connection.write_tls(&mut octets)?;
+            connection.write_tls(&mut bytes)?;
         }
-        socket.try_io(Interest::WRITABLE, || Ok(rustix::io::write(socket.fd(), &octets)?))?;
+        socket.try_io(Interest::WRITABLE, || Ok(rustix::io::write(socket.fd(), &bytes)?))?;
         Ok(())
     }
 }

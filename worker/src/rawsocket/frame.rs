@@ -1,8 +1,8 @@
-//! RawSocket's framing: one octet of type, three of length (big endian), the payload.
+//! RawSocket's framing: one byte of type, three of length (big endian), the payload.
 
 use std::fmt;
 
-/// Octets of a frame before its payload.
+/// Bytes of a frame before its payload.
 const HEADER: usize = 4;
 
 /// What a frame is.
@@ -28,9 +28,9 @@ pub(crate) enum FrameError {
 impl fmt::Display for FrameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Type(octet) => write!(f, "RawSocket: a frame of the reserved type {octet:#04x}"),
+            Self::Type(byte) => write!(f, "RawSocket: a frame of the reserved type {byte:#04x}"),
             Self::TooLong { length, most } => {
-                write!(f, "RawSocket: a frame of {length} octets, at most {most} are allowed")
+                write!(f, "RawSocket: a frame of {length} bytes, at most {most} are allowed")
             }
         }
     }
@@ -54,7 +54,7 @@ pub(crate) fn encode(kind: Kind, payload: &[u8], most: usize, into: &mut Vec<u8>
     Ok(())
 }
 
-/// Cuts a stream of octets into frames; owns no memory between two frames.
+/// Cuts a stream of bytes into frames; owns no memory between two frames.
 #[derive(Debug)]
 pub(crate) struct Decoder {
     /// The longest payload taken.
@@ -83,7 +83,7 @@ impl Decoder {
     /// Takes what was received and gives `each` the frames that are complete with it.
     pub(crate) fn feed(
         &mut self,
-        octets: &[u8],
+        bytes: &[u8],
         mut each: impl FnMut(Kind, &[u8]) -> Result<(), FrameError>,
     ) -> Result<(), FrameError> {
         let mut ended = 0;
@@ -92,10 +92,10 @@ impl Decoder {
             each(kind, payload)
         };
         if self.partial.is_empty() {
-            let used = self.frames(octets, &mut each)?;
-            self.partial.extend_from_slice(&octets[used..]);
+            let used = self.frames(bytes, &mut each)?;
+            self.partial.extend_from_slice(&bytes[used..]);
         } else {
-            self.partial.extend_from_slice(octets);
+            self.partial.extend_from_slice(bytes);
             let used = self.frames(&self.partial, &mut each)?;
             self.partial.drain(..used);
         }
@@ -106,13 +106,13 @@ impl Decoder {
         Ok(())
     }
 
-    /// The octets that complete frames at the start of `octets` take.
+    /// The bytes that complete frames at the start of `bytes` take.
     fn frames(
         &self,
-        octets: &[u8],
+        bytes: &[u8],
         each: &mut impl FnMut(Kind, &[u8]) -> Result<(), FrameError>,
     ) -> Result<usize, FrameError> {
-        let mut rest = octets;
+        let mut rest = bytes;
         while let Some((&[kind, a, b, c], payload)) = rest.split_first_chunk::<HEADER>() {
             let kind = match kind {
                 0 => Kind::Message,
@@ -130,7 +130,7 @@ impl Decoder {
             each(kind, payload)?;
             rest = after;
         }
-        Ok(octets.len() - rest.len())
+        Ok(bytes.len() - rest.len())
     }
 }
 
@@ -139,9 +139,9 @@ mod tests {
     use super::*;
 
     fn frame(kind: Kind, payload: &[u8]) -> Vec<u8> {
-        let mut octets = Vec::new();
-        encode(kind, payload, 1 << 24, &mut octets).unwrap();
-        octets
+        let mut bytes = Vec::new();
+        encode(kind, payload, 1 << 24, &mut bytes).unwrap();
+        bytes
     }
 
     fn decode(most: usize, pieces: &[&[u8]]) -> Result<Vec<(Kind, Vec<u8>)>, FrameError> {
@@ -158,16 +158,16 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_found_wherever_the_octets_are_cut() {
+    fn frames_are_found_wherever_the_bytes_are_cut() {
         let frames =
             [(Kind::Message, &b"hello"[..]), (Kind::Ping, b""), (Kind::Pong, b"x"), (Kind::Message, b"!")];
-        let octets: Vec<u8> = frames.iter().flat_map(|(kind, payload)| frame(*kind, payload)).collect();
+        let bytes: Vec<u8> = frames.iter().flat_map(|(kind, payload)| frame(*kind, payload)).collect();
         let expected: Vec<_> = frames.iter().map(|(kind, payload)| (*kind, payload.to_vec())).collect();
-        assert_eq!(decode(5, &[&octets]).unwrap(), expected);
-        for cut in 0..octets.len() {
-            assert_eq!(decode(5, &[&octets[..cut], &octets[cut..]]).unwrap(), expected, "cut at {cut}");
+        assert_eq!(decode(5, &[&bytes]).unwrap(), expected);
+        for cut in 0..bytes.len() {
+            assert_eq!(decode(5, &[&bytes[..cut], &bytes[cut..]]).unwrap(), expected, "cut at {cut}");
         }
-        let single: Vec<&[u8]> = octets.chunks(1).collect();
+        let single: Vec<&[u8]> = bytes.chunks(1).collect();
         assert_eq!(decode(5, &single).unwrap(), expected);
     }
 
@@ -181,14 +181,14 @@ mod tests {
     #[test]
     fn a_frame_that_is_too_long_fails_at_its_header() {
         assert_eq!(decode(5, &[&[0, 0, 0, 6]]), Err(FrameError::TooLong { length: 6, most: 5 }));
-        let mut octets = Vec::new();
+        let mut bytes = Vec::new();
         assert_eq!(
-            encode(Kind::Message, b"123456", 5, &mut octets),
+            encode(Kind::Message, b"123456", 5, &mut bytes),
             Err(FrameError::TooLong { length: 6, most: 5 })
         );
         let longest = 1 << 24;
-        assert!(encode(Kind::Message, &vec![0; longest], longest, &mut octets).is_err());
-        assert!(octets.is_empty());
-        assert!(encode(Kind::Message, &vec![0; longest - 1], longest, &mut octets).is_ok());
+        assert!(encode(Kind::Message, &vec![0; longest], longest, &mut bytes).is_err());
+        assert!(bytes.is_empty());
+        assert!(encode(Kind::Message, &vec![0; longest - 1], longest, &mut bytes).is_ok());
     }
 }

@@ -1,8 +1,8 @@
-//! RawSocket's opening handshake (WAMP specification, "RawSocket Transport"): four octets each way.
+//! RawSocket's opening handshake (WAMP specification, "RawSocket Transport"): four bytes each way.
 
 use std::fmt;
 
-/// The first octet of a RawSocket connection, in both directions.
+/// The first byte of a RawSocket connection, in both directions.
 pub(crate) const MAGIC: u8 = 0x7F;
 
 /// The least a length nibble can say, as a power of two.
@@ -16,7 +16,7 @@ const SERIALIZERS: [(u8, &str); 4] = [(1, "json"), (2, "msgpack"), (3, "cbor"), 
 /// What a client asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Request {
-    /// The longest message the client takes, in octets.
+    /// The longest message the client takes, in bytes.
     pub(crate) most: usize,
     /// Number of the serializer it will use.
     serializer: u8,
@@ -27,14 +27,14 @@ pub(crate) struct Request {
 pub(crate) enum Refusal {
     /// The serializer is none that is spoken here.
     Serializer(u8),
-    /// One of the octets that are reserved for later versions isn't zero.
+    /// One of the bytes that are reserved for later versions isn't zero.
     Reserved([u8; 2]),
     /// RawSocket isn't spoken here.
     NotServed,
 }
 
 impl Refusal {
-    /// The four octets that tell the client; the connection is closed after them.
+    /// The four bytes that tell the client; the connection is closed after them.
     pub(crate) const fn reply(self) -> [u8; 4] {
         let code = match self {
             // Where RawSocket isn't served, no serializer is.
@@ -51,8 +51,8 @@ impl fmt::Display for Refusal {
             Self::Serializer(number) => {
                 write!(f, "the client asks for serializer {number}, which isn't spoken here")
             }
-            Self::Reserved(octets) => {
-                write!(f, "reserved octets of the handshake are {octets:02x?}, expected zeros")
+            Self::Reserved(bytes) => {
+                write!(f, "reserved bytes of the handshake are {bytes:02x?}, expected zeros")
             }
             Self::NotServed => f.write_str("RawSocket isn't served here"),
         }
@@ -109,7 +109,7 @@ impl Request {
         Ok(Self { most: 1 << (u32::from(nibbles >> 4) + LEAST_EXPONENT), serializer })
     }
 
-    /// The four octets that accept the request and say that messages of up to `most` octets are taken: as a
+    /// The four bytes that accept the request and say that messages of up to `most` bytes are taken: as a
     /// power of two, so never more than that.
     pub(crate) const fn reply(self, most: u32) -> [u8; 4] {
         let exponent = match most.checked_ilog2() {

@@ -25,7 +25,7 @@ use tracing::info;
 pub(crate) enum Error {
     #[error("RawSocket: the handshake did not come within {} s", .0.as_secs_f64())]
     Silent(Duration),
-    #[error("RawSocket: the first octet is {0:#04x}, expected 0x7f")]
+    #[error("RawSocket: the first byte is {0:#04x}, expected 0x7f")]
     Magic(u8),
     #[error("RawSocket: {0}")]
     Refused(Refusal),
@@ -107,19 +107,19 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin, H: Handler>(
     open: impl FnOnce(&Request) -> H,
 ) -> Result<(), Error> {
     let most = terms.options.max_message_size;
-    let octets = receive(&mut stream, terms.handshake_timeout).await?;
+    let bytes = receive(&mut stream, terms.handshake_timeout).await?;
     let allowed = |request: &Request| match terms.serializers {
         Some(list) => list.iter().any(|serializer| serializer.name() == request.serializer()),
         None => true,
     };
-    let request = match Request::parse(octets) {
+    let request = match Request::parse(bytes) {
         Ok(request) if allowed(&request) => request,
         Ok(request) => return Err(reject(&mut stream, request.refusal()).await),
         Err(refusal) => return Err(reject(&mut stream, refusal).await),
     };
     stream.write_all(&request.reply(most)).await?;
     if terms.debug {
-        info!("{peer}: RawSocket with {}, messages of up to {} octets", request.serializer(), request.most);
+        info!("{peer}: RawSocket with {}, messages of up to {} bytes", request.serializer(), request.most);
     }
     let handler = open(&request);
     let mut ping = AutoPing::new(terms.pings);
@@ -201,7 +201,7 @@ pub(crate) async fn exchange<S: AsyncRead + AsyncWrite + Unpin, H: Handler>(
             let mut frames = Frames { out: backlog.tail(), most: longest, fault: &mut late_fault };
             let fed = decoder.feed(&scratch[..count], |kind, payload| {
                 if let Some(peer) = debug {
-                    info!("{peer}: received {kind:?} of {} octets: {}", payload.len(), Preview(payload));
+                    info!("{peer}: received {kind:?} of {} bytes: {}", payload.len(), Preview(payload));
                 }
                 match kind {
                     Kind::Message => {
@@ -237,18 +237,18 @@ pub(crate) async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(
     Err(reject(&mut stream, Refusal::NotServed).await)
 }
 
-/// What follows the first octet.
+/// What follows the first byte.
 async fn receive<S: AsyncRead + Unpin>(stream: &mut S, timeout: Duration) -> Result<[u8; 3], Error> {
-    let octets = async {
+    let bytes = async {
         let first = stream.read_u8().await?;
         if first != MAGIC {
             return Err(Error::Magic(first));
         }
-        let mut octets = [0; 3];
-        stream.read_exact(&mut octets).await?;
-        Ok(octets)
+        let mut bytes = [0; 3];
+        stream.read_exact(&mut bytes).await?;
+        Ok(bytes)
     };
-    tokio::time::timeout(timeout, octets).await.map_err(|_| Error::Silent(timeout))?
+    tokio::time::timeout(timeout, bytes).await.map_err(|_| Error::Silent(timeout))?
 }
 
 /// Tells the client why, and closes.

@@ -33,15 +33,15 @@ async fn pinging<S: AsyncRead + AsyncWrite + Unpin>(
     serve(stream, Peer::Unix, terms, &Scratch::new(), budget, |_| Echo).await
 }
 
-/// What an echo with `OPTIONS` sends back for these octets, and how it ends.
-async fn says(octets: &[u8]) -> (Vec<u8>, Result<(), Error>) {
+/// What an echo with `OPTIONS` sends back for these bytes, and how it ends.
+async fn says(bytes: &[u8]) -> (Vec<u8>, Result<(), Error>) {
     let (mut client, server) = UnixStream::pair().unwrap();
     let budget = Budget::new(1 << 30);
     let client = async {
-        client.write_all(octets).await.unwrap();
+        client.write_all(bytes).await.unwrap();
         client.shutdown().await.unwrap();
         let mut got = Vec::new();
-        let _ = client.read_to_end(&mut got).await; // a reset, where octets were left unread
+        let _ = client.read_to_end(&mut got).await; // a reset, where bytes were left unread
         got
     };
     tokio::join!(client, echo(server, &OPTIONS, &budget))
@@ -56,13 +56,13 @@ async fn messages_and_pings_are_answered_and_pongs_are_not() {
 
 #[tokio::test]
 async fn handshakes_are_refused_with_the_reason() {
-    for (octets, reply, reason) in [
+    for (bytes, reply, reason) in [
         (&b"\x7f\xf0\0\0"[..], &b"\x7f\x10\0\0"[..], "serializer 0"),
         (b"\x7f\xf1\0\x01more than the handshake", b"\x7f\x30\0\0", "expected zeros"),
         (b"GET / HTTP/1.1\r\n\r\n", b"", "is 0x47"),
         (b"\x7f\xf1", b"", "eof"),
     ] {
-        let (got, ended) = says(octets).await;
+        let (got, ended) = says(bytes).await;
         assert_eq!(got, reply);
         let error = ended.unwrap_err().to_string();
         assert!(error.contains(reason), "{error}");
@@ -75,9 +75,9 @@ async fn limits_hold_in_both_directions() {
     let (got, ended) = says(b"\x7f\x01\0\0\x00\0\0\x01x\x00\x00\x03\xe9").await;
     assert_eq!(got, b"\x7f\x01\0\0\x00\0\0\x01x");
     assert!(matches!(ended, Err(Error::Frame(FrameError::TooLong { length: 1001, most: 1000 }))));
-    let mut octets = b"\x7f\x01\0\0\x01\0\x02\x01".to_vec();
-    octets.extend([b'x'; 513]);
-    let (got, ended) = says(&octets).await;
+    let mut bytes = b"\x7f\x01\0\0\x01\0\x02\x01".to_vec();
+    bytes.extend([b'x'; 513]);
+    let (got, ended) = says(&bytes).await;
     assert_eq!(got, b"\x7f\x01\0\0");
     assert!(matches!(ended, Err(Error::Frame(FrameError::TooLong { length: 513, most: 512 }))));
 }

@@ -1,4 +1,4 @@
-//! `stream.testee`: every octet comes back.
+//! `stream.testee`: every byte comes back.
 
 use crate::log::Preview;
 use crate::net::backlog::{Backlog, Scratch, poll_read};
@@ -27,7 +27,7 @@ pub(crate) async fn echo<S: AsyncRead + AsyncWrite + Unpin>(
                 return Poll::Ready(io::Result::Ok(()));
             }
             if debug {
-                info!("{peer}: received {count} octets: {}", Preview(&scratch[..count]));
+                info!("{peer}: received {count} bytes: {}", Preview(&scratch[..count]));
             }
             ready!(backlog.poll_pass(cx, &mut stream, &scratch[..count]))?;
         }

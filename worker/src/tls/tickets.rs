@@ -14,7 +14,7 @@ use std::time::Duration;
 /// How long a ticket is good. Keys must be opened for longer than this after they have sealed their last ticket.
 pub const LIFETIME: Duration = Duration::from_secs(6 * 60 * 60);
 
-/// Octets of the key's name, in front of each ticket.
+/// Bytes of the key's name, in front of each ticket.
 const NAME: usize = 16;
 
 /// A key that nobody can guess; `None` if the system has no random numbers.
@@ -44,9 +44,9 @@ impl Tickets {
     /// is worth nothing at another endpoint, nor after a change of whom this one trusts.
     pub(super) fn of(&self, transport: &str, tls: &TlsListening, files: &Files) -> Arc<dyn ProducesTickets> {
         let mut scope = Context::new(&SHA256);
-        let mut add = |octets: &[u8]| {
-            scope.update(&octets.len().to_be_bytes());
-            scope.update(octets);
+        let mut add = |bytes: &[u8]| {
+            scope.update(&bytes.len().to_be_bytes());
+            scope.update(bytes);
         };
         add(transport.as_bytes());
         add(format!("{:?}", tls.client_auth).as_bytes());

@@ -1,4 +1,4 @@
-//! What a client speaks, told by the first octets it sends.
+//! What a client speaks, told by the first bytes it sends.
 
 use crate::mqtt::CONNECT;
 use crate::net::backlog::{Scratch, poll_read};
@@ -20,7 +20,7 @@ pub(crate) enum Protocol {
     /// HTTP/1, or what can be its beginning.
     Http1,
     Http2,
-    /// None that is spoken here; the first octet.
+    /// None that is spoken here; the first byte.
     Unknown(u8),
 }
 
@@ -65,22 +65,22 @@ pub(crate) async fn sniff<S: AsyncRead + Unpin>(
     tokio::time::timeout(timeout, telling).await.unwrap_or(Err(Error::Silent(timeout)))
 }
 
-/// Octets read ahead at most.
+/// Bytes read ahead at most.
 const HEAD: usize = 4 << 10;
 
-/// What `octets` are the beginning of, if that is clear.
-fn protocol_of(octets: &[u8]) -> Option<Protocol> {
-    let &first = octets.first()?;
+/// What `bytes` are the beginning of, if that is clear.
+fn protocol_of(bytes: &[u8]) -> Option<Protocol> {
+    let &first = bytes.first()?;
     if first == MAGIC {
         return Some(Protocol::Rawsocket);
     }
     if first == CONNECT {
         return Some(Protocol::Mqtt);
     }
-    if octets.starts_with(PREFACE) {
+    if bytes.starts_with(PREFACE) {
         return Some(Protocol::Http2);
     }
-    if PREFACE.starts_with(octets) {
+    if PREFACE.starts_with(bytes) {
         return None;
     }
     Some(if can_begin_http(first) { Protocol::Http1 } else { Protocol::Unknown(first) })
@@ -88,9 +88,9 @@ fn protocol_of(octets: &[u8]) -> Option<Protocol> {
 
 /// A request begins with its method, which is a token (RFC 9110, section 5.6.2); empty lines before it are
 /// passed over (RFC 9112, section 2.2).
-const fn can_begin_http(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric()
-        || matches!(octet, b'\r' | b'\n' | b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
+const fn can_begin_http(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'\r' | b'\n' | b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
 }
 
 #[cfg(test)]
@@ -99,8 +99,8 @@ mod tests {
     use tokio::io::AsyncWriteExt;
 
     #[test]
-    fn the_first_octets_tell() {
-        for (octets, expected) in [
+    fn the_first_bytes_tell() {
+        for (bytes, expected) in [
             (&b""[..], None),
             (b"\x7f", Some(Protocol::Rawsocket)),
             (b"G", Some(Protocol::Http1)),
@@ -113,12 +113,12 @@ mod tests {
             (b"\x16\x03\x01", Some(Protocol::Unknown(0x16))),
             (b"(", Some(Protocol::Unknown(b'('))),
         ] {
-            assert_eq!(protocol_of(octets), expected, "{}", octets.escape_ascii());
+            assert_eq!(protocol_of(bytes), expected, "{}", bytes.escape_ascii());
         }
     }
 
     #[tokio::test]
-    async fn octets_one_at_a_time_tell_the_same_and_none_is_lost() {
+    async fn bytes_one_at_a_time_tell_the_same_and_none_is_lost() {
         let (mut client, mut server) = tokio::io::duplex(1);
         let scratch = Scratch::new();
         let (sniffed, ()) = tokio::join!(sniff(&mut server, &scratch, Duration::from_secs(10)), async {

@@ -1,4 +1,4 @@
-//! `universal`, and the transports that are a part of it: what a connection is, its first octets tell.
+//! `universal`, and the transports that are a part of it: what a connection is, its first bytes tell.
 
 use super::service::{Service, task};
 use super::sniff::{self, Protocol, sniff};
@@ -35,8 +35,8 @@ pub(crate) enum Error {
     Sniff(#[from] sniff::Error),
     #[error("closed: the process ends, and the client has said nothing")]
     Draining,
-    #[error("closed: the first octet is {octet:#04x}{meaning}, which is not spoken here")]
-    Unknown { octet: u8, meaning: &'static str },
+    #[error("closed: the first byte is {byte:#04x}{meaning}, which is not spoken here")]
+    Unknown { byte: u8, meaning: &'static str },
     #[error(transparent)]
     Rawsocket(#[from] rawsocket::Error),
     #[error(transparent)]
@@ -127,11 +127,11 @@ impl Universal {
                     }
                     served?;
                 }
-                None => return Err(Error::Unknown { octet: CONNECT, meaning: " (MQTT)" }),
+                None => return Err(Error::Unknown { byte: CONNECT, meaning: " (MQTT)" }),
             },
-            (Protocol::Unknown(octet), _) => {
-                let meaning = if octet == 0x16 { " (TLS)" } else { "" };
-                return Err(Error::Unknown { octet, meaning });
+            (Protocol::Unknown(byte), _) => {
+                let meaning = if byte == 0x16 { " (TLS)" } else { "" };
+                return Err(Error::Unknown { byte, meaning });
             }
         }
         Ok(())

@@ -44,9 +44,9 @@ pub(crate) enum BackendError {
 
 /// What a client sends as Sec-WebSocket-Key, for the server to prove that it has read the request.
 pub(crate) fn new_key() -> io::Result<String> {
-    let mut octets = [0; 16];
-    getrandom::fill(&mut octets).map_err(io::Error::other)?;
-    Ok(STANDARD.encode(octets))
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(STANDARD.encode(bytes))
 }
 
 impl Backend {

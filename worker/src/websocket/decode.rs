@@ -1,4 +1,4 @@
-//! From octets to messages, without I/O.
+//! From bytes to messages, without I/O.
 //!
 //! A message that arrives whole is handed on where it lies in the caller's buffer, unmasked in place; only
 //! what is cut off by the end of the input is kept here. An idle connection owns no buffer.
@@ -14,9 +14,9 @@ const RSV1: u8 = 0x40;
 /// Limits and rules for what a peer may send.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules {
-    /// Most octets in one frame's payload; 0: no limit.
+    /// Most bytes in one frame's payload; 0: no limit.
     pub(super) max_frame: u64,
-    /// Most octets in a message; 0: no limit.
+    /// Most bytes in a message; 0: no limit.
     pub(super) max_message: u64,
     /// Refuse frames without a mask (RFC 6455 section 5.1).
     pub(super) require_mask: bool,
@@ -209,9 +209,9 @@ impl Decoder {
         let (len, mask_at) = match second & 0x7F {
             126 => (u64::from(u16::from_be_bytes([rest[0], rest[1]])), 2),
             127 => {
-                let mut octets = [0; 8];
-                octets.copy_from_slice(&rest[..8]);
-                (u64::from_be_bytes(octets), 8)
+                let mut bytes = [0; 8];
+                bytes.copy_from_slice(&rest[..8]);
+                (u64::from_be_bytes(bytes), 8)
             }
             short => (u64::from(short), 0),
         };
@@ -231,7 +231,7 @@ impl Decoder {
                 return violation(PROTOCOL_ERROR, "a control frame must not be fragmented");
             }
             if len > MAX_CONTROL as u64 {
-                return violation(PROTOCOL_ERROR, "a control frame has at most 125 octets");
+                return violation(PROTOCOL_ERROR, "a control frame has at most 125 bytes");
             }
         } else {
             match (opcode, self.message) {
@@ -356,7 +356,7 @@ impl Decoder {
 fn parse_close(payload: &[u8]) -> Result<Option<(u16, &str)>, Violation> {
     match payload {
         [] => Ok(None),
-        [_] => violation(PROTOCOL_ERROR, "a close code has two octets"),
+        [_] => violation(PROTOCOL_ERROR, "a close code has two bytes"),
         [a, b, reason @ ..] => {
             let code = u16::from_be_bytes([*a, *b]);
             if !is_valid_close_code(code) {

@@ -31,11 +31,11 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Feeds in pieces of `step` octets and writes down what comes out.
-fn run(rules: Rules, octets: &[u8], step: usize) -> (Vec<String>, Result<(), Violation>) {
+/// Feeds in pieces of `step` bytes and writes down what comes out.
+fn run(rules: Rules, bytes: &[u8], step: usize) -> (Vec<String>, Result<(), Violation>) {
     let mut decoder = Decoder::new(rules, None);
     let mut seen = Vec::new();
-    for piece in octets.chunks(step) {
+    for piece in bytes.chunks(step) {
         let result = decoder.feed(&mut piece.to_vec(), &mut |event| {
             seen.push(match event {
                 Event::Text(p) => format!("text {}", String::from_utf8_lossy(p)),
@@ -54,15 +54,15 @@ fn run(rules: Rules, octets: &[u8], step: usize) -> (Vec<String>, Result<(), Vio
     (seen, Ok(()))
 }
 
-fn code(rules: Rules, octets: &[u8]) -> u16 {
-    let whole = run(rules, octets, octets.len()).1.unwrap_err();
-    assert_eq!(run(rules, octets, 1).1.unwrap_err(), whole);
+fn code(rules: Rules, bytes: &[u8]) -> u16 {
+    let whole = run(rules, bytes, bytes.len()).1.unwrap_err();
+    assert_eq!(run(rules, bytes, 1).1.unwrap_err(), whole);
     whole.code
 }
 
 #[test]
 fn messages_come_out_however_they_are_cut() {
-    let octets = [
+    let bytes = [
         frame(0x81, b"hello"),
         frame(0x01, "frag ".as_bytes()),
         frame(0x89, b"in between"),
@@ -84,8 +84,8 @@ fn messages_come_out_however_they_are_cut() {
         "pong ",
         "close Some((1000, \"bye\"))",
     ];
-    for step in [1, 2, 3, 7, 1000, octets.len()] {
-        let (seen, result) = run(RULES, &octets, step);
+    for step in [1, 2, 3, 7, 1000, bytes.len()] {
+        let (seen, result) = run(RULES, &bytes, step);
         assert_eq!(seen, expected, "step {step}");
         assert_eq!(result, Ok(()));
     }
@@ -97,9 +97,9 @@ fn an_idle_decoder_owns_no_buffer() {
     decoder.feed(&mut frame(0x81, &[b'x'; 5000])[..4000], &mut |_| Continue(())).unwrap();
     assert!(decoder.kept.capacity() > 0);
     let mut decoder = Decoder::new(RULES, None);
-    let octets = frame(0x81, &[b'x'; 5000]);
-    decoder.feed(&mut octets[..4000].to_vec(), &mut |_| Continue(())).unwrap();
-    decoder.feed(&mut octets[4000..].to_vec(), &mut |_| Continue(())).unwrap();
+    let bytes = frame(0x81, &[b'x'; 5000]);
+    decoder.feed(&mut bytes[..4000].to_vec(), &mut |_| Continue(())).unwrap();
+    decoder.feed(&mut bytes[4000..].to_vec(), &mut |_| Continue(())).unwrap();
     assert_eq!(decoder.kept.capacity(), 0);
 }
 
@@ -153,8 +153,8 @@ fn a_full_sink_gets_no_more_messages_and_none_is_lost() {
 #[test]
 fn what_has_begun_is_told_by_its_number() {
     let mut decoder = Decoder::new(RULES, None);
-    let mut feed = |octets: &[u8]| {
-        decoder.feed(&mut octets.to_vec(), &mut |_| Continue(())).unwrap();
+    let mut feed = |bytes: &[u8]| {
+        decoder.feed(&mut bytes.to_vec(), &mut |_| Continue(())).unwrap();
         decoder.unfinished()
     };
     assert_eq!(feed(b""), None);

@@ -1,4 +1,4 @@
-//! Compression of messages: permessage-deflate (RFC 7692), the octets. What is agreed on is [`super::extension`]'s.
+//! Compression of messages: permessage-deflate (RFC 7692), the bytes. What is agreed on is [`super::extension`]'s.
 
 use std::fmt;
 use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Inflate, InflateFlush, Status};
@@ -35,7 +35,7 @@ impl Decompressor {
         Self { direction, state: None }
     }
 
-    /// Appends to `out` what a part of a message says; with `last`, its end. `out` grows to `limit` octets at most
+    /// Appends to `out` what a part of a message says; with `last`, its end. `out` grows to `limit` bytes at most
     /// (0: any).
     pub(super) fn push(
         &mut self,
@@ -61,7 +61,7 @@ impl Decompressor {
 fn inflate(state: &mut Inflate, mut part: &[u8], limit: u64, out: &mut Vec<u8>) -> Result<(), Error> {
     loop {
         let filled = out.len();
-        // One octet more than allowed shows that there is more.
+        // One byte more than allowed shows that there is more.
         let room = if limit == 0 { STEP } else { STEP.min((limit as usize + 1).saturating_sub(filled)) };
         out.resize(filled + room, 0);
         let (before_in, before_out) = (state.total_in(), state.total_out());
@@ -168,7 +168,7 @@ mod tests {
                     for (index, part) in parts.iter().enumerate() {
                         decompressor.push(part, index + 1 == parts.len(), 0, &mut out).unwrap();
                     }
-                    assert!(out == *message, "{direction:?}, {} octets", message.len());
+                    assert!(out == *message, "{direction:?}, {} bytes", message.len());
                 }
             }
         }

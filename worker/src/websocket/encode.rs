@@ -1,4 +1,4 @@
-//! From messages to octets, without I/O.
+//! From messages to bytes, without I/O.
 
 use super::deflate::Compressor;
 use super::extension::Agreement;
@@ -18,7 +18,7 @@ pub(super) struct Encoder {
     mask: bool,
     /// Whether that changes the payload.
     apply_mask: bool,
-    /// Most octets of a frame's payload; 0: any number.
+    /// Most bytes of a frame's payload; 0: any number.
     fragment: usize,
     compressor: Option<Compressor>,
 }
@@ -59,12 +59,12 @@ impl Encoder {
         }
     }
 
-    /// Appends a Ping or Pong; it has 125 octets at most.
+    /// Appends a Ping or Pong; it has 125 bytes at most.
     pub(super) fn control(&self, opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
         self.frame(FIN | opcode.bits(), &payload[..payload.len().min(MAX_CONTROL)], out);
     }
 
-    /// Appends a Close (RFC 6455 section 5.5.1); a reason over 123 octets is cut at a character.
+    /// Appends a Close (RFC 6455 section 5.5.1); a reason over 123 bytes is cut at a character.
     pub(super) fn close(&self, code: Option<u16>, reason: &str, out: &mut Vec<u8>) {
         let mut payload = Vec::with_capacity(MAX_CONTROL);
         if let Some(code) = code {

@@ -40,12 +40,12 @@ impl Opcode {
     }
 }
 
-/// Most octets a frame's header can have.
+/// Most bytes a frame's header can have.
 pub(super) const MAX_HEADER: usize = 14;
-/// Most octets of payload in a control frame.
+/// Most bytes of payload in a control frame.
 pub(super) const MAX_CONTROL: usize = 125;
 
-/// How many octets the header has that starts with these two.
+/// How many bytes the header has that starts with these two.
 pub(super) fn header_len(second: u8) -> usize {
     let extended = match second & 0x7F {
         126 => 2,
@@ -55,19 +55,19 @@ pub(super) fn header_len(second: u8) -> usize {
     2 + extended + if second & 0x80 == 0 { 0 } else { 4 }
 }
 
-/// Removes (or adds) the mask from octets that stand `at` octets after the start of the payload.
+/// Removes (or adds) the mask from bytes that stand `at` bytes after the start of the payload.
 pub(super) fn unmask(data: &mut [u8], mask: [u8; 4], at: u64) {
     let mut mask = mask;
     mask.rotate_left((at % 4) as usize);
     let word = u64::from_ne_bytes([mask[0], mask[1], mask[2], mask[3], mask[0], mask[1], mask[2], mask[3]]);
     let mut chunks = data.chunks_exact_mut(8);
     for chunk in &mut chunks {
-        if let Ok(octets) = <[u8; 8]>::try_from(&*chunk) {
-            chunk.copy_from_slice(&(u64::from_ne_bytes(octets) ^ word).to_ne_bytes());
+        if let Ok(bytes) = <[u8; 8]>::try_from(&*chunk) {
+            chunk.copy_from_slice(&(u64::from_ne_bytes(bytes) ^ word).to_ne_bytes());
         }
     }
-    for (octet, key) in chunks.into_remainder().iter_mut().zip(mask.iter().cycle()) {
-        *octet ^= key;
+    for (byte, key) in chunks.into_remainder().iter_mut().zip(mask.iter().cycle()) {
+        *byte ^= key;
     }
 }
 

@@ -98,7 +98,7 @@ fn check_upgrade<B>(request: &Request<B>) -> Result<(), Refusal> {
 fn switching(headers: &HeaderMap) -> Result<Response<()>, Refusal> {
     let key = match single(headers, &header::SEC_WEBSOCKET_KEY) {
         Some(key) if STANDARD.decode(key).is_ok_and(|k| k.len() == 16) => key,
-        _ => return Err(Refusal::Malformed("the header Sec-WebSocket-Key is not 16 octets in base64")),
+        _ => return Err(Refusal::Malformed("the header Sec-WebSocket-Key is not 16 bytes in base64")),
     };
     let mut response = Response::new(());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;

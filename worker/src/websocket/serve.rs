@@ -151,9 +151,9 @@ mod tests {
     }
 
     async fn read(client: &mut DuplexStream, count: usize) -> Vec<u8> {
-        let mut octets = vec![0; count];
-        client.read_exact(&mut octets).await.unwrap();
-        octets
+        let mut bytes = vec![0; count];
+        client.read_exact(&mut bytes).await.unwrap();
+        bytes
     }
 
     #[tokio::test]
@@ -184,10 +184,10 @@ mod tests {
         let (scratch, budget) = (Scratch::new(), Budget::new(1 << 30));
         client.write_all(b"\x81\x01x").await.unwrap();
         echo(server, &WebsocketOptions::default(), &drain, &scratch, &budget).await.unwrap_err();
-        let mut octets = Vec::new();
-        client.read_to_end(&mut octets).await.unwrap();
-        assert_eq!(octets[2..4], 1002_u16.to_be_bytes());
-        assert!(octets.ends_with(b"must be masked"));
+        let mut bytes = Vec::new();
+        client.read_to_end(&mut bytes).await.unwrap();
+        assert_eq!(bytes[2..4], 1002_u16.to_be_bytes());
+        assert!(bytes.ends_with(b"must be masked"));
     }
 
     #[tokio::test(start_paused = true)]

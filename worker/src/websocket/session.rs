@@ -23,7 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 use tracing::info;
 
-/// Once so many octets wait to be written, no more are read: a peer that does not read is slowed down instead of
+/// Once so many bytes wait to be written, no more are read: a peer that does not read is slowed down instead of
 /// filling our memory.
 const HIGH_WATER: usize = 256 << 10;
 /// Read at once of what is compressed: it may become a thousand times as much before anybody looks at it.
@@ -143,9 +143,9 @@ impl Session {
             let mut buffer = scratch.borrow();
             let unread = std::mem::take(&mut self.unread);
             if !unread.is_empty() {
-                let octets = &mut buffer[..unread.len()];
-                octets.copy_from_slice(&unread);
-                self.take(octets, deliver);
+                let bytes = &mut buffer[..unread.len()];
+                bytes.copy_from_slice(&unread);
+                self.take(bytes, deliver);
                 return Poll::Ready(Ok(()));
             }
             if let Poll::Ready(count) = poll_read(cx, io, &mut buffer[..self.window])? {
@@ -207,13 +207,13 @@ impl Session {
 
     fn take(
         &mut self,
-        octets: &mut [u8],
+        bytes: &mut [u8],
         deliver: &mut impl FnMut(Opcode, &[u8], &mut Encoder, &mut Vec<u8>) -> ControlFlow<()>,
     ) {
         let Self { decoder, encoder, out, unanswered, open, closed, ping, debug, .. } = self;
         let out = out.tail();
         ping.traffic();
-        let result = decoder.feed(octets, &mut |event| {
+        let result = decoder.feed(bytes, &mut |event| {
             if let Some(peer) = debug {
                 info!("{peer}: received {event}");
             }
@@ -235,7 +235,7 @@ impl Session {
             self.answer_close();
         }
         match result {
-            Ok(left) => self.unread = octets[octets.len() - left..].to_vec(),
+            Ok(left) => self.unread = bytes[bytes.len() - left..].to_vec(),
             Err(_) if self.fail_by_drop => self.open = false,
             Err(violation) => self.close(Some(violation.code), violation.reason),
         }
@@ -261,7 +261,7 @@ impl Session {
         self.open = false;
     }
 
-    /// Sends the rest, then waits for the peer's end, within limits: closing a socket with unread octets would reset
+    /// Sends the rest, then waits for the peer's end, within limits: closing a socket with unread bytes would reset
     /// it, and the peer might lose our last frame.
     ///
     /// # Errors
@@ -307,6 +307,6 @@ impl fmt::Display for Event<'_> {
                 return write!(f, "a close {code} {}", Preview(reason.as_bytes()));
             }
         };
-        write!(f, "{kind} of {} octets: {}", payload.len(), Preview(payload))
+        write!(f, "{kind} of {} bytes: {}", payload.len(), Preview(payload))
     }
 }

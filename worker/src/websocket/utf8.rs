@@ -1,4 +1,4 @@
-//! UTF-8 that arrives in pieces: a character may be cut anywhere, and the first octet that can't be part of
+//! UTF-8 that arrives in pieces: a character may be cut anywhere, and the first byte that can't be part of
 //! one is found when it arrives (RFC 6455 section 8.1).
 
 /// What is known of a text so far.
@@ -9,11 +9,11 @@ pub(super) struct Validator {
 }
 
 impl Validator {
-    /// Takes the next octets; false when the text can't be UTF-8 any more.
-    pub(super) fn push(&mut self, mut octets: &[u8]) -> bool {
+    /// Takes the next bytes; false when the text can't be UTF-8 any more.
+    pub(super) fn push(&mut self, mut bytes: &[u8]) -> bool {
         while self.len > 0 {
-            let Some((first, rest)) = octets.split_first() else { return true };
-            octets = rest;
+            let Some((first, rest)) = bytes.split_first() else { return true };
+            bytes = rest;
             self.cut[self.len] = *first;
             self.len += 1;
             match std::str::from_utf8(&self.cut[..self.len]) {
@@ -22,11 +22,11 @@ impl Validator {
                 Err(_) => {}
             }
         }
-        match simdutf8::compat::from_utf8(octets) {
+        match simdutf8::compat::from_utf8(bytes) {
             Ok(_) => true,
             Err(e) if e.error_len().is_some() => false,
             Err(e) => {
-                let tail = &octets[e.valid_up_to()..];
+                let tail = &bytes[e.valid_up_to()..];
                 self.cut[..tail.len()].copy_from_slice(tail);
                 self.len = tail.len();
                 true
@@ -58,10 +58,10 @@ mod tests {
     }
 
     #[test]
-    fn bad_text_fails_at_the_first_bad_octet() {
+    fn bad_text_fails_at_the_first_bad_byte() {
         for bad in [&b"\xc0\xaf"[..], b"\xf4\x90", b"\xed\xa0", b"\xff", b"a\x80", b"\xe2\x28"] {
             let mut v = Validator::default();
-            let results: Vec<bool> = bad.iter().map(|octet| v.push(&[*octet])).collect();
+            let results: Vec<bool> = bad.iter().map(|byte| v.push(&[*byte])).collect();
             assert!(!results.last().unwrap(), "{bad:x?}");
         }
         let mut v = Validator::default();

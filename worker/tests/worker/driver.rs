@@ -133,16 +133,16 @@ impl Worker {
         TcpStream::connect(self.addresses[0]).await.unwrap()
     }
 
-    /// A connection to the first transport on which `octets` have been sent.
-    pub(crate) async fn say(&self, octets: impl AsRef<[u8]>) -> TcpStream {
+    /// A connection to the first transport on which `bytes` have been sent.
+    pub(crate) async fn say(&self, bytes: impl AsRef<[u8]>) -> TcpStream {
         let mut stream = self.connect().await;
-        stream.write_all(octets.as_ref()).await.unwrap();
+        stream.write_all(bytes.as_ref()).await.unwrap();
         stream
     }
 
-    /// Everything the first transport answers to `octets`, until it closes.
-    pub(crate) async fn answer(&self, octets: impl AsRef<[u8]>) -> String {
-        let mut stream = self.say(octets).await;
+    /// Everything the first transport answers to `bytes`, until it closes.
+    pub(crate) async fn answer(&self, bytes: impl AsRef<[u8]>) -> String {
+        let mut stream = self.say(bytes).await;
         let mut got = Vec::new();
         stream.read_to_end(&mut got).await.unwrap();
         String::from_utf8(got).unwrap()
@@ -194,7 +194,7 @@ pub(crate) async fn read_until(stream: &mut TcpStream, end: &str) -> String {
     String::from_utf8(got).unwrap()
 }
 
-/// The peer's octets until it closes, which may be by a reset.
+/// The peer's bytes until it closes, which may be by a reset.
 pub(crate) async fn rest(stream: &mut TcpStream) -> Vec<u8> {
     let mut got = Vec::new();
     let _ = stream.read_to_end(&mut got).await;

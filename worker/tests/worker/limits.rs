@@ -23,7 +23,7 @@ fn accepting_pauses_without_descriptors_and_goes_on_with_them() {
         .env(CHILD, "1")
         .output()
         .unwrap();
-    let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(child.status.success(), "{}{}", text(&child.stdout), text(&child.stderr));
     assert!(text(&child.stdout).contains("1 passed"), "{}", text(&child.stdout));
 }

@@ -18,11 +18,11 @@ fn universal() -> Value {
     }])
 }
 
-/// Sends every octet by itself, each after the one before has left.
-async fn drip(stream: &mut TcpStream, octets: &[u8]) {
+/// Sends every byte by itself, each after the one before has left.
+async fn drip(stream: &mut TcpStream, bytes: &[u8]) {
     stream.set_nodelay(true).unwrap();
-    for octet in octets {
-        stream.write_all(&[*octet]).await.unwrap();
+    for byte in bytes {
+        stream.write_all(&[*byte]).await.unwrap();
         tokio::task::yield_now().await;
     }
 }
@@ -36,20 +36,20 @@ async fn echoes_websocket(stream: &mut TcpStream) {
 }
 
 #[tokio::test]
-async fn speaks_everything_on_one_port_also_when_octets_come_one_at_a_time() {
+async fn speaks_everything_on_one_port_also_when_bytes_come_one_at_a_time() {
     let worker = Worker::serving(universal()).await;
     for slowly in [false, true] {
         let mut rawsocket = worker.connect().await;
         let mut http = worker.connect().await;
         let mut websocket = worker.connect().await;
-        for (stream, octets) in [
+        for (stream, bytes) in [
             (&mut rawsocket, &b"\x7f\xf1\0\0\0\0\0\x02hi"[..]),
             (&mut http, b"GET /a HTTP/1.0\r\n\r\n"),
             (&mut websocket, UPGRADE.as_bytes()),
         ] {
             match slowly {
-                true => drip(stream, octets).await,
-                false => stream.write_all(octets).await.unwrap(),
+                true => drip(stream, bytes).await,
+                false => stream.write_all(bytes).await.unwrap(),
             }
         }
         let mut echo = [0; 10];

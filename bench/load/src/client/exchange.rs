@@ -11,7 +11,7 @@ const LONGEST_HEAD: usize = 8 << 10;
 /// What is sent, and what is expected.
 #[derive(Clone, Debug)]
 pub(super) enum Exchange {
-    /// A request, and the octets of the answer.
+    /// A request, and the bytes of the answer.
     Raw(Vec<u8>, usize),
     /// A request.
     Http(Vec<u8>),
@@ -81,8 +81,8 @@ impl Exchange {
     }
 }
 
-async fn send(stream: &mut dyn Stream, octets: &[u8]) -> Outcome {
-    stream.write_all(octets).await?;
+async fn send(stream: &mut dyn Stream, bytes: &[u8]) -> Outcome {
+    stream.write_all(bytes).await?;
     Ok(stream.flush().await?)
 }
 
@@ -93,7 +93,7 @@ async fn read(stream: &mut dyn Stream, buffer: &mut [u8]) -> Outcome<usize> {
     }
 }
 
-/// Takes so many octets that nobody looks at.
+/// Takes so many bytes that nobody looks at.
 async fn skip(stream: &mut dyn Stream, buffer: &mut [u8], mut left: usize) -> Outcome {
     while left > 0 {
         let most = left.min(buffer.len());
@@ -144,7 +144,7 @@ fn frame(payload: usize) -> Vec<u8> {
         }
     }
     frame.extend_from_slice(&MASK);
-    frame.extend(MASK.iter().cycle().take(payload).map(|octet| octet ^ b'x'));
+    frame.extend(MASK.iter().cycle().take(payload).map(|byte| byte ^ b'x'));
     frame
 }
 
@@ -152,12 +152,12 @@ fn frame(payload: usize) -> Vec<u8> {
 async fn echoed(stream: &mut dyn Stream, buffer: &mut [u8], payload: usize) -> Outcome {
     let (mut got, mut at, mut seen) = (0, 0, 0);
     loop {
-        // The head of a frame is at `at`; its length stands within ten octets.
+        // The head of a frame is at `at`; its length stands within ten bytes.
         let head = &buffer[at..got];
         let length = match head {
-            [_, 127, rest @ ..] => rest.first_chunk::<8>().map(|octets| (10, u64::from_be_bytes(*octets))),
+            [_, 127, rest @ ..] => rest.first_chunk::<8>().map(|bytes| (10, u64::from_be_bytes(*bytes))),
             [_, 126, rest @ ..] => {
-                rest.first_chunk::<2>().map(|octets| (4, u64::from(u16::from_be_bytes(*octets))))
+                rest.first_chunk::<2>().map(|bytes| (4, u64::from(u16::from_be_bytes(*bytes))))
             }
             [_, length, ..] => Some((2, u64::from(*length))),
             _ => None,
@@ -178,11 +178,11 @@ async fn echoed(stream: &mut dyn Stream, buffer: &mut [u8], payload: usize) -> O
         }
         if first & 0x80 != 0 {
             let all = seen == payload && at == got;
-            return all.then_some(()).ok_or_else(|| format!("an echo of {seen} octets").into());
+            return all.then_some(()).ok_or_else(|| format!("an echo of {seen} bytes").into());
         }
     }
 }
 
-fn unexpected(octets: &[u8]) -> Box<dyn std::error::Error + Send + Sync> {
-    format!("unexpected: {:?}", String::from_utf8_lossy(&octets[..octets.len().min(200)])).into()
+fn unexpected(bytes: &[u8]) -> Box<dyn std::error::Error + Send + Sync> {
+    format!("unexpected: {:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(200)])).into()
 }

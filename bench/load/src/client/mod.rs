@@ -34,10 +34,10 @@ pub(crate) struct Common {
     /// Connections at a time.
     #[arg(long, default_value_t = 64)]
     pub(crate) connections: usize,
-    /// Octets of a raw request, or of a WebSocket message.
+    /// Bytes of a raw request, or of a WebSocket message.
     #[arg(long, default_value_t = 64)]
     pub(crate) request: usize,
-    /// Octets of a raw answer.
+    /// Bytes of a raw answer.
     #[arg(long, default_value_t = 64)]
     pub(crate) answer: usize,
     /// The path of an HTTP request, and of a WebSocket.

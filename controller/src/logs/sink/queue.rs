@@ -1,4 +1,4 @@
-//! What waits for a sink, bounded in octets.
+//! What waits for a sink, bounded in bytes.
 
 use super::common::Common;
 use jackfield_shared::log::{Level, Record};
@@ -7,13 +7,13 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Most octets that wait.
-const MAX_OCTETS: usize = 16 << 20;
-/// A sink for which more octets wait is behind.
-const BEHIND: usize = MAX_OCTETS / 2;
+/// Most bytes that wait.
+const MAX_BYTES: usize = 16 << 20;
+/// A sink for which more bytes wait is behind.
+const BEHIND: usize = MAX_BYTES / 2;
 /// It has caught up when fewer wait.
 const CAUGHT_UP: usize = BEHIND - (1 << 20);
-/// Most octets that are taken at once.
+/// Most bytes that are taken at once.
 const BATCH: usize = 256 << 10;
 /// How long to wait before a sink that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -49,7 +49,7 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     items: VecDeque<Item>,
-    octets: usize,
+    bytes: usize,
     /// Records that were taken and are not written yet.
     taken: u64,
     /// Records dropped since the last one that was not.
@@ -84,7 +84,7 @@ impl Queue {
         let mut state = self.state();
         for record in records {
             let size = size(record);
-            if state.octets + size > MAX_OCTETS {
+            if state.bytes + size > MAX_BYTES {
                 state.gap += 1;
                 state.dropped += 1;
                 continue;
@@ -94,10 +94,10 @@ impl Queue {
                 state.gap = 0;
                 state.items.push_back(Item::Record(Arc::new(Record::now(Level::Warn, text))));
             }
-            state.octets += size;
+            state.bytes += size;
             state.items.push_back(Item::Record(Arc::clone(record)));
         }
-        if state.octets > BEHIND {
+        if state.bytes > BEHIND {
             state.is_behind = true;
         }
         drop(state);
@@ -174,7 +174,7 @@ impl Queue {
     pub(super) fn put_first(&self, records: impl DoubleEndedIterator<Item = Arc<Record>>) {
         let mut state = self.state();
         for record in records.rev() {
-            state.octets += size(&record);
+            state.bytes += size(&record);
             state.items.push_front(Item::Record(record));
         }
     }
@@ -188,7 +188,7 @@ impl Queue {
     /// Takes out all records that wait.
     pub(super) fn take_left(&self) -> Vec<Arc<Record>> {
         let mut state = self.state();
-        state.octets = 0;
+        state.bytes = 0;
         let record = |item| match item {
             Item::Record(record) => Some(record),
             Item::Results(_) => None,
@@ -207,11 +207,11 @@ impl Queue {
             }
             state = self.more.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        let (mut records, mut octets) = (VecDeque::new(), 0);
-        while octets < BATCH {
+        let (mut records, mut bytes) = (VecDeque::new(), 0);
+        while bytes < BATCH {
             match state.items.pop_front() {
                 Some(Item::Record(record)) => {
-                    octets += size(&record);
+                    bytes += size(&record);
                     records.push_back(record);
                 }
                 Some(other) if !records.is_empty() => {
@@ -223,9 +223,9 @@ impl Queue {
             }
         }
         // A note about missing records has no size of its own.
-        state.octets = state.octets.saturating_sub(octets);
+        state.bytes = state.bytes.saturating_sub(bytes);
         state.taken = records.len() as u64;
-        if state.is_behind && state.octets < CAUGHT_UP {
+        if state.is_behind && state.bytes < CAUGHT_UP {
             (state.is_behind, state.was_given_up) = (false, false);
             self.common.room.notify_waiters();
         }

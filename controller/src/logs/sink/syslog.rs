@@ -1,5 +1,5 @@
 //! A syslog server: messages of RFC 5424, as datagrams (RFC 5426 and Unix sockets) or frames with a count of
-//! octets on a connection (RFC 6587, 3.4.1).
+//! bytes on a connection (RFC 6587, 3.4.1).
 
 use super::severity::severity;
 use super::writer::Writer;
@@ -15,7 +15,7 @@ use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Most octets of a message's text: more is cut off by common servers.
+/// Most bytes of a message's text: more is cut off by common servers.
 const LONGEST: usize = 8 << 10;
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(5);

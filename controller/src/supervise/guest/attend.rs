@@ -147,7 +147,7 @@ async fn feed(mut feed: Feed, mut pause: Pause) -> Option<Piece> {
 
 /// The wait status that the keeper has sent before its own end.
 fn status_of_program(socket: &UnixStream) -> Option<ExitStatus> {
-    let mut octets = [0; 4];
-    let count = socket.try_read(&mut octets).ok()?;
-    (count == octets.len()).then(|| ExitStatus::from_raw(i32::from_ne_bytes(octets)))
+    let mut bytes = [0; 4];
+    let count = socket.try_read(&mut bytes).ok()?;
+    (count == bytes.len()).then(|| ExitStatus::from_raw(i32::from_ne_bytes(bytes)))
 }

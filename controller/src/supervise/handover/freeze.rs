@@ -1,5 +1,5 @@
 //! The tasks around a process can be paused: each stops between two things and gives back what it works with, with
-//! the octets that it has read and not used.
+//! the bytes that it has read and not used.
 
 use super::super::outbox::Parcel;
 use crate::guest::NotifySocket;

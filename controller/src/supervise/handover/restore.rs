@@ -281,9 +281,9 @@ impl Takeover<'_> {
     fn process(&self, (worker, index): (&str, u16), state: &ProcessState) -> io::Result<(Process, Pieces)> {
         let copy = |place: usize| self.fds.copy(place).map_err(io::Error::other);
         let output = |end: &Option<(usize, Vec<u8>)>| {
-            let Some((place, octets)) = end else { return io::Result::Ok(None) };
+            let Some((place, bytes)) = end else { return io::Result::Ok(None) };
             let pipe = pipe::Receiver::from_owned_fd(copy(*place)?)?;
-            Ok(Some(Lines::resume(pipe, octets.clone())))
+            Ok(Some(Lines::resume(pipe, bytes.clone())))
         };
         let mut pieces = Pieces::default();
         (pieces.stdout, pieces.stderr) = (output(&state.stdout)?, output(&state.stderr_pipe)?);
@@ -292,7 +292,7 @@ impl Takeover<'_> {
         let link = match &state.guest {
             None => {
                 let (to, from) = ipc::split::<ToWorker, FromWorker>(copy(state.socket)?)?;
-                (pieces.to, pieces.from) = (Some(to), Some(from.resume(state.octets.clone())));
+                (pieces.to, pieces.from) = (Some(to), Some(from.resume(state.bytes.clone())));
                 let parcel = |(message, places): &(ToWorker, Vec<usize>)| {
                     let fds = places.iter().map(|place| copy(*place)).collect::<io::Result<Vec<_>>>()?;
                     io::Result::<Parcel>::Ok((message.clone(), fds))

@@ -198,8 +198,8 @@ fn process_state<'a>(
     };
     let mut output = |lines: Option<&'a crate::logs::Lines<tokio::net::unix::pipe::Receiver>>| {
         lines.map(|lines| {
-            let (pipe, octets) = lines.parts();
-            (fds.put(pipe), octets.to_vec())
+            let (pipe, bytes) = lines.parts();
+            (fds.put(pipe), bytes.to_vec())
         })
     };
     let stdout = output(pieces.and_then(|pieces| pieces.stdout.as_ref()));
@@ -225,7 +225,7 @@ fn process_state<'a>(
         sessions_stay: known.sessions_stay(),
         cgroup: process.cgroup.as_ref().map(|leaf| leaf.path().to_owned()),
         socket,
-        octets: pieces
+        bytes: pieces
             .and_then(|pieces| pieces.from.as_ref())
             .map(|from| from.unread().to_vec())
             .unwrap_or_default(),

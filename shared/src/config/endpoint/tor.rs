@@ -72,7 +72,7 @@ object! {
         pub bridges as "bridges": Vec<String> = list(text()), default(json!([]), Vec::new());
         /// Seconds until Tor must be up for the first time; after that, endpoints say so and it goes on trying.
         pub bootstrap_timeout as "bootstrap_timeout": Duration = seconds(1.0..=3600.0), default(json!(120), Duration::from_secs(120));
-        /// Octets, roughly, that may wait in its queues; above that the circuits on which most waits are closed. Absent: as
+        /// Bytes, roughly, that may wait in its queues; above that the circuits on which most waits are closed. Absent: as
         /// Arti chooses by the memory of the machine.
         pub max_queued as "max_queued": Option<u64> = int(16777216..=1099511627776), optional;
     }

@@ -40,7 +40,7 @@ object! {
         pub preserve_host as "preserve_host": bool = boolean(), default(false);
         /// Seconds for the backend's answer to begin, and for each part of it to follow; 0: no limit.
         pub timeout as "timeout": Duration = seconds(0.1..=86400.0).or_off(), default(json!(60), Duration::from_secs(60));
-        /// Seconds without an octet in either direction after which an upgraded connection is closed; 0: never.
+        /// Seconds without a byte in either direction after which an upgraded connection is closed; 0: never.
         pub idle_timeout as "idle_timeout": Duration = seconds(0.1..=604800.0).or_off(), default(json!(0), Duration::ZERO);
         /// The port clients see, told to the server; absent: the one in the `Host` they ask for.
         pub forwarded_port as "forwarded_port": Option<u16> = port(), optional;

@@ -46,11 +46,11 @@ object! {
     pub struct FormFields as "names of form fields" {
         /// The field with the file's name, under which it is kept.
         pub file_name as "file_name": String = text(), required;
-        /// The field with the octets of the whole file.
+        /// The field with the bytes of the whole file.
         pub total_size as "total_size": String = text(), required;
         /// The field with the number of this chunk, from 1 on.
         pub chunk_number as "chunk_number": String = text(), required;
-        /// The field with the octets that each chunk has, but for the last one.
+        /// The field with the bytes that each chunk has, but for the last one.
         pub chunk_size as "chunk_size": String = text(), required;
         /// The field with the number of chunks.
         pub total_chunks as "total_chunks": String = text(), required;

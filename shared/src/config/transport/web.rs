@@ -54,7 +54,7 @@ impl Speaks for Web {
 choice! {
     /// How a line of the access log is written.
     pub enum AccessLogFormat {
-        /// Client, request, status and octets, as the Common Log Format has them.
+        /// Client, request, status and bytes, as the Common Log Format has them.
         Common = "common",
         /// With referrer and user agent.
         Combined = "combined",

@@ -14,7 +14,7 @@ fn unix() -> (Stream, Stream) {
     (Stream::Unix(near), Stream::Unix(far))
 }
 
-fn octets(count: usize) -> Vec<u8> {
+fn bytes(count: usize) -> Vec<u8> {
     (0..count).map(|i| (i % 251) as u8).collect()
 }
 
@@ -66,7 +66,7 @@ async fn long_transfers_arrive_whole_over_every_kind_of_socket() {
     for kinds in 0..4 {
         let client = if kinds & 1 == 0 { tcp().await } else { unix() };
         let backend = if kinds & 2 == 0 { tcp().await } else { unix() };
-        let sent = octets(20 << 20);
+        let sent = bytes(20 << 20);
         let (result, pipes) = relay(client, backend, async |mut client, mut backend| {
             let mut got = Vec::with_capacity(sent.len());
             let send = async {
@@ -85,11 +85,11 @@ async fn long_transfers_arrive_whole_over_every_kind_of_socket() {
     }
 }
 
-/// Writes from `octets` until everything on the way is full; how many were written.
-async fn fill(stream: &Stream, octets: &[u8]) -> usize {
+/// Writes from `bytes` until everything on the way is full; how many were written.
+async fn fill(stream: &Stream, bytes: &[u8]) -> usize {
     let (mut written, mut refused) = (0, 0);
-    while written < octets.len() && refused < 5 {
-        let rest = &octets[written..];
+    while written < bytes.len() && refused < 5 {
+        let rest = &bytes[written..];
         match stream.try_io(Interest::WRITABLE, || Ok(rustix::io::write(stream.fd(), rest)?)) {
             Ok(count) => {
                 written += count;
@@ -108,7 +108,7 @@ async fn fill(stream: &Stream, octets: &[u8]) -> usize {
 async fn a_receiver_that_stops_for_a_while_loses_nothing() {
     // Before and after the transfer is long enough for a pipe.
     for before in [1000, 3 << 20] {
-        let sent = octets(before + (8 << 20));
+        let sent = bytes(before + (8 << 20));
         let (result, _) = relay(unix(), unix(), async |mut client, mut backend| {
             let mut got = vec![0; before];
             let (wrote, read) = tokio::join!(client.write_all(&sent[..before]), backend.read_exact(&mut got));

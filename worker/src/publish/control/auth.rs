@@ -76,8 +76,8 @@ async fn safe_cookie(control: &mut Control, path: PathBuf) -> Result<(), Control
     send_cookie(control, path, &answer.finalize().into_bytes()).await
 }
 
-async fn send_cookie(control: &mut Control, path: PathBuf, octets: &[u8]) -> Result<(), ControlError> {
-    let reply = control.command(&format!("AUTHENTICATE {}", hex(octets))).await?;
+async fn send_cookie(control: &mut Control, path: PathBuf, bytes: &[u8]) -> Result<(), ControlError> {
+    let reply = control.command(&format!("AUTHENTICATE {}", hex(bytes))).await?;
     if reply.is_ok() { Ok(()) } else { Err(ControlError::WrongCookie { path, reply: reply.text() }) }
 }
 
@@ -90,7 +90,7 @@ async fn read_cookie(path: PathBuf) -> Result<[u8; COOKIE], ControlError> {
     let name = path.clone();
     let read = spawn_blocking(move || read_short(&name)).await;
     match read.unwrap_or_else(|e| Err(e.into())) {
-        Ok(octets) => octets.try_into().map_err(|_| ControlError::NoCookie(path)),
+        Ok(bytes) => bytes.try_into().map_err(|_| ControlError::NoCookie(path)),
         Err(source) => Err(ControlError::Cookie { path, source }),
     }
 }
@@ -99,14 +99,14 @@ fn read_short(path: &Path) -> io::Result<Vec<u8>> {
     if !path.metadata()?.is_file() {
         return Ok(Vec::new());
     }
-    let mut octets = Vec::new();
-    std::fs::File::open(path)?.take(COOKIE as u64 + 1).read_to_end(&mut octets)?;
-    Ok(octets)
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(COOKIE as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
-fn hex(octets: &[u8]) -> String {
-    octets.iter().fold(String::new(), |mut text, octet| {
-        let _ = write!(text, "{octet:02x}");
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
         text
     })
 }

@@ -71,7 +71,7 @@ impl Control {
             if let Some(reply) = self.decoder.next()? {
                 return Ok(reply);
             }
-            if self.stream.read_buf(&mut self.decoder.octets).await? == 0 {
+            if self.stream.read_buf(&mut self.decoder.bytes).await? == 0 {
                 return Err(ControlError::Closed);
             }
         }

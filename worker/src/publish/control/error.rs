@@ -31,7 +31,7 @@ pub(crate) enum ControlError {
          tor's group), or use a password", .path.display()
     )]
     Cookie { path: PathBuf, source: io::Error },
-    #[error("tor's cookie {} is not one: it has not 32 octets", .0.display())]
+    #[error("tor's cookie {} is not one: it has not 32 bytes", .0.display())]
     NoCookie(PathBuf),
     #[error("what answers at tor's control port does not know the cookie in {}: it is not the tor that wrote it", .0.display())]
     Impostor(PathBuf),

@@ -1,8 +1,8 @@
-//! What tor says on a control connection (control-spec, 2.3), as octets arrive.
+//! What tor says on a control connection (control-spec, 2.3), as bytes arrive.
 
 /// Longest line; what tor says in one is a fraction of it.
 const LONGEST_LINE: usize = 64 << 10;
-/// Most octets of a reply.
+/// Most bytes of a reply.
 const LONGEST_REPLY: usize = 1 << 20;
 /// The code of what was not asked for.
 const EVENT: u16 = 650;
@@ -56,11 +56,11 @@ impl Reply {
     }
 }
 
-/// Puts octets together to replies.
+/// Puts bytes together to replies.
 #[derive(Debug, Default)]
 pub(crate) struct Decoder {
     /// Where to put what arrives.
-    pub(crate) octets: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     lines: Vec<Line>,
     in_data: bool,
     size: usize,
@@ -69,12 +69,12 @@ pub(crate) struct Decoder {
 impl Decoder {
     /// The next reply, if all of it is there.
     pub(crate) fn next(&mut self) -> Result<Option<Reply>, Malformed> {
-        while let Some(end) = self.octets.iter().position(|octet| *octet == b'\n') {
+        while let Some(end) = self.bytes.iter().position(|byte| *byte == b'\n') {
             if end > LONGEST_LINE {
                 return Err(Malformed::TooLong);
             }
-            let rest = self.octets.split_off(end + 1);
-            let line = std::mem::replace(&mut self.octets, rest);
+            let rest = self.bytes.split_off(end + 1);
+            let line = std::mem::replace(&mut self.bytes, rest);
             let line = String::from_utf8_lossy(&line);
             let line = line.trim_end_matches(['\r', '\n']);
             self.size += line.len() + 1;
@@ -88,14 +88,14 @@ impl Decoder {
                 return Ok(Some(Reply { code, lines: std::mem::take(&mut self.lines) }));
             }
         }
-        if self.octets.len() > LONGEST_LINE { Err(Malformed::TooLong) } else { Ok(None) }
+        if self.bytes.len() > LONGEST_LINE { Err(Malformed::TooLong) } else { Ok(None) }
     }
 
     /// A line of a reply; its code if it is the last one.
     fn line(&mut self, line: &str) -> Result<Option<u16>, Malformed> {
         let (code, rest) = line.split_at_checked(3).ok_or(Malformed::Line)?;
         let mark = rest.chars().next().ok_or(Malformed::Line)?;
-        let digits = code.bytes().all(|octet| octet.is_ascii_digit());
+        let digits = code.bytes().all(|byte| byte.is_ascii_digit());
         let code = code.parse().ok().filter(|_| digits).ok_or(Malformed::Line)?;
         if !matches!(mark, ' ' | '-' | '+') {
             return Err(Malformed::Line);
@@ -122,7 +122,7 @@ pub(crate) fn fuzz(bytes: &[u8]) {
     let replies = |size: usize| {
         let (mut decoder, mut replies) = (Decoder::default(), Vec::new());
         for piece in bytes.chunks(size) {
-            decoder.octets.extend_from_slice(piece);
+            decoder.bytes.extend_from_slice(piece);
             loop {
                 match decoder.next() {
                     Ok(Some(reply)) => replies.push(reply),
@@ -151,12 +151,12 @@ mod tests {
     }
 
     #[test]
-    fn replies_and_events_one_octet_at_a_time() {
-        let octets = b"250-ServiceID=abc\r\n250 OK\r\n650 HS_DESC UPLOADED x\r\n250+info=\r\n..a\r\nb\r\n.\r\n250 OK\r\n";
+    fn replies_and_events_one_byte_at_a_time() {
+        let bytes = b"250-ServiceID=abc\r\n250 OK\r\n650 HS_DESC UPLOADED x\r\n250+info=\r\n..a\r\nb\r\n.\r\n250 OK\r\n";
         let mut decoder = Decoder::default();
         let mut replies = Vec::new();
-        for octet in octets {
-            decoder.octets.push(*octet);
+        for byte in bytes {
+            decoder.bytes.push(*byte);
             replies.extend(decoder.next().unwrap());
         }
         let data = Line { text: "info=".into(), data: Some(".a\nb\n".into()) };
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn whatever_is_no_reply_is_an_error() {
-        for octets in [
+        for bytes in [
             &b"HTTP/1.1 400\r\n"[..],
             b"\r\n",
             b"25\r\n",
@@ -184,16 +184,16 @@ mod tests {
             b"+50 OK\n",
             b"\xff\xff\xff\n",
         ] {
-            let mut decoder = Decoder { octets: octets.to_vec(), ..Decoder::default() };
-            assert_eq!(decoder.next(), Err(Malformed::Line), "{}", octets.escape_ascii());
+            let mut decoder = Decoder { bytes: bytes.to_vec(), ..Decoder::default() };
+            assert_eq!(decoder.next(), Err(Malformed::Line), "{}", bytes.escape_ascii());
         }
     }
 
     #[test]
     fn what_never_ends_is_cut_off() {
-        let mut decoder = Decoder { octets: vec![b'2'; LONGEST_LINE + 1], ..Decoder::default() };
+        let mut decoder = Decoder { bytes: vec![b'2'; LONGEST_LINE + 1], ..Decoder::default() };
         assert_eq!(decoder.next(), Err(Malformed::TooLong));
-        let mut decoder = Decoder { octets: b"250-x\r\n".repeat(LONGEST_REPLY / 5), ..Decoder::default() };
+        let mut decoder = Decoder { bytes: b"250-x\r\n".repeat(LONGEST_REPLY / 5), ..Decoder::default() };
         assert_eq!(decoder.next(), Err(Malformed::TooLong));
     }
 }

@@ -31,7 +31,7 @@ pub(crate) fn value<'w>(words: &'w [(String, Option<String>)], name: &str) -> Op
 
 /// The value up to its closing quote, and what follows. Escapes are those of C, as tor writes them.
 fn unquote(text: &str) -> (String, &str) {
-    let mut octets = Vec::new();
+    let mut bytes = Vec::new();
     let mut rest = text;
     while let Some(found) = rest.chars().next() {
         rest = &rest[found.len_utf8()..];
@@ -40,8 +40,8 @@ fn unquote(text: &str) -> (String, &str) {
             '\\' => {
                 let digits = rest.bytes().take(3).take_while(|b| matches!(b, b'0'..=b'7')).count();
                 let (octal, after) = rest.split_at(digits);
-                if let Ok(octet) = u8::from_str_radix(octal, 8) {
-                    octets.push(octet);
+                if let Ok(byte) = u8::from_str_radix(octal, 8) {
+                    bytes.push(byte);
                     rest = after;
                     continue;
                 }
@@ -53,12 +53,12 @@ fn unquote(text: &str) -> (String, &str) {
                     'r' => '\r',
                     other => other,
                 };
-                octets.extend(meant.encode_utf8(&mut [0; 4]).bytes());
+                bytes.extend(meant.encode_utf8(&mut [0; 4]).bytes());
             }
-            plain => octets.extend(plain.encode_utf8(&mut [0; 4]).bytes()),
+            plain => bytes.extend(plain.encode_utf8(&mut [0; 4]).bytes()),
         }
     }
-    (String::from_utf8_lossy(&octets).into_owned(), rest)
+    (String::from_utf8_lossy(&bytes).into_owned(), rest)
 }
 
 #[cfg(test)]

@@ -61,25 +61,25 @@ impl Line {
         self
     }
 
-    /// So many octets of content were sent.
-    pub(in crate::web) fn write(&self, octets: u64) {
-        info!("{}", self.text(octets));
+    /// So many bytes of content were sent.
+    pub(in crate::web) fn write(&self, bytes: u64) {
+        info!("{}", self.text(bytes));
     }
 
-    fn text(&self, octets: u64) -> String {
+    fn text(&self, bytes: u64) -> String {
         let Self { client, method, target, version, host, referrer, agent, .. } = self;
         let status = self.status.as_u16();
         let request = if method.is_empty() { "-".into() } else { format!("{method} {target} {version}") };
         match self.format {
             AccessLogFormat::Common => {
-                format!("{client} - - \"{request}\" {status} {octets}")
+                format!("{client} - - \"{request}\" {status} {bytes}")
             }
             AccessLogFormat::Combined => {
-                format!("{client} - - \"{request}\" {status} {octets} \"{referrer}\" \"{agent}\"")
+                format!("{client} - - \"{request}\" {status} {bytes} \"{referrer}\" \"{agent}\"")
             }
             AccessLogFormat::Json => json!({
                 "client": client, "method": method, "target": target, "version": version, "host": host,
-                "status": status, "octets": octets, "referrer": referrer, "agent": agent,
+                "status": status, "bytes": bytes, "referrer": referrer, "agent": agent,
                 "duration_s": self.began.elapsed().as_secs_f64(),
             })
             .to_string(),

@@ -47,9 +47,9 @@ pub(crate) fn not_found(asked: &HeaderMap) -> Answer {
     failure(asked, StatusCode::NOT_FOUND, "There is nothing at this address.")
 }
 
-/// The content of a request is longer than `limit` octets.
+/// The content of a request is longer than `limit` bytes.
 pub(crate) fn too_long(asked: &HeaderMap, limit: u64) -> Answer {
-    let text = format!("The content of a request has {limit} octets here at most.");
+    let text = format!("The content of a request has {limit} bytes here at most.");
     failure(asked, StatusCode::PAYLOAD_TOO_LARGE, &text)
 }
 

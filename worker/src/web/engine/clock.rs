@@ -9,7 +9,7 @@ use tokio::time::Instant;
 /// What the client may take its time for.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::web) struct Limits {
-    /// From the first octet of a request to the end of its head.
+    /// From the first byte of a request to the end of its head.
     pub(in crate::web) head: Duration,
     /// From one request to the next.
     pub(in crate::web) idle: Option<Duration>,
@@ -35,7 +35,7 @@ pub(in crate::web) struct Clock {
     start: Instant,
     /// Requests that are being answered.
     busy: AtomicU32,
-    /// Whether the head of a request has begun. HTTP/2 has other octets between requests, and limits of its own.
+    /// Whether the head of a request has begun. HTTP/2 has other bytes between requests, and limits of its own.
     head: AtomicBool,
     watch_heads: bool,
     /// When the wait began: milliseconds after `start`.
@@ -94,7 +94,7 @@ impl Clock {
         }
     }
 
-    /// Octets have arrived.
+    /// Bytes have arrived.
     pub(in crate::web) fn received(&self) {
         if self.watch_heads && self.busy.load(Relaxed) == 0 && !self.head.swap(true, Relaxed) {
             self.wait_from_now();

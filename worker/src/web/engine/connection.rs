@@ -1,4 +1,4 @@
-//! One HTTP connection, from its first octet to its end.
+//! One HTTP connection, from its first byte to its end.
 
 use super::access::Line;
 use super::answer::{Answer, too_long};
@@ -34,7 +34,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::watched::Watched;
 
-/// Octets hyper buffers for one connection of HTTP/1, or one stream of HTTP/2.
+/// Bytes hyper buffers for one connection of HTTP/1, or one stream of HTTP/2.
 const BUFFER: usize = 64 << 10;
 
 /// The HTTP version a connection begins with.
@@ -306,7 +306,7 @@ impl HttpBody for Content {
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let poll = Pin::new(&mut self.body).poll_frame(cx);
         if let Poll::Ready(Some(Ok(frame))) = &poll {
-            self.sent += frame.data_ref().map_or(0, |octets| octets.len() as u64);
+            self.sent += frame.data_ref().map_or(0, |bytes| bytes.len() as u64);
         }
         if let Some(taking) = &self.taking {
             taking.set(poll.is_ready());

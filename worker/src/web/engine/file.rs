@@ -11,10 +11,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-/// Octets read at once.
+/// Bytes read at once.
 const CHUNK: u64 = 128 << 10;
 
-/// Octets from which on it costs less to have the kernel send them than to read and write them.
+/// Bytes from which on it costs less to have the kernel send them than to read and write them.
 const WORTH_SENDING: u64 = 32 << 10;
 
 /// A part of a file. What the kernel has in its cache is read at once; for the disk, a helper thread waits.
@@ -29,12 +29,12 @@ pub(crate) struct FileBody {
 }
 
 impl FileBody {
-    /// The octets of `file` from `start` up to `end`.
+    /// The bytes of `file` from `start` up to `end`.
     pub(crate) const fn new(file: Arc<OwnedFd>, start: u64, end: u64) -> Self {
         Self { file, at: start, end, reading: None, outlet: None }
     }
 
-    /// Octets that have not been sent yet.
+    /// Bytes that have not been sent yet.
     pub(crate) const fn remaining(&self) -> u64 {
         self.end - self.at
     }
@@ -56,23 +56,23 @@ impl FileBody {
                 return Poll::Ready(Some(Ok(promised)));
             }
         }
-        let octets = match ready!(self.poll_read(cx)) {
-            Ok(octets) => octets,
+        let bytes = match ready!(self.poll_read(cx)) {
+            Ok(bytes) => bytes,
             Err(e) => {
                 self.at = self.end;
                 return Poll::Ready(Some(Err(e)));
             }
         };
-        self.at += octets.len() as u64;
-        Poll::Ready(Some(Ok(octets)))
+        self.at += bytes.len() as u64;
+        Poll::Ready(Some(Ok(bytes)))
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
         loop {
             if let Some(reading) = &mut self.reading {
-                let octets = ready!(Pin::new(reading).poll(cx));
+                let bytes = ready!(Pin::new(reading).poll(cx));
                 self.reading = None;
-                return Poll::Ready(octets.map_err(io::Error::other).flatten());
+                return Poll::Ready(bytes.map_err(io::Error::other).flatten());
             }
             let length = self.remaining().min(CHUNK) as usize;
             match read(&self.file, self.at, length, ReadWriteFlags::NOWAIT) {
@@ -92,11 +92,11 @@ impl FileBody {
     }
 }
 
-/// Up to `length` octets, at least one.
+/// Up to `length` bytes, at least one.
 fn read(file: &OwnedFd, at: u64, length: usize, flags: ReadWriteFlags) -> io::Result<Bytes> {
-    let mut octets = vec![0; length];
+    let mut bytes = vec![0; length];
     let count = loop {
-        match preadv2(file, &mut [IoSliceMut::new(&mut octets)], at, flags) {
+        match preadv2(file, &mut [IoSliceMut::new(&mut bytes)], at, flags) {
             Err(Errno::INTR) => {}
             result => break result?,
         }
@@ -105,11 +105,11 @@ fn read(file: &OwnedFd, at: u64, length: usize, flags: ReadWriteFlags) -> io::Re
         let text = "the file has become shorter while it was sent";
         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
     }
-    octets.truncate(count);
-    Ok(octets.into())
+    bytes.truncate(count);
+    Ok(bytes.into())
 }
 
-/// How much of `length` octets from `at` on the kernel has in its cache, as far as a look at every chunk can tell.
+/// How much of `length` bytes from `at` on the kernel has in its cache, as far as a look at every chunk can tell.
 fn cached(file: &OwnedFd, at: u64, length: u64) -> u64 {
     let is_cached = |at| preadv2(file, &mut [IoSliceMut::new(&mut [0])], at, ReadWriteFlags::NOWAIT) == Ok(1);
     let mut known = 0;
@@ -123,12 +123,12 @@ fn cached(file: &OwnedFd, at: u64, length: u64) -> u64 {
     known
 }
 
-/// The first `length` octets, if they are there and need no disk.
+/// The first `length` bytes, if they are there and need no disk.
 pub(in crate::web) fn read_now(file: &OwnedFd, length: usize) -> Option<Bytes> {
     if length == 0 {
         return Some(Bytes::new());
     }
-    read(file, 0, length, ReadWriteFlags::NOWAIT).ok().filter(|octets| octets.len() == length)
+    read(file, 0, length, ReadWriteFlags::NOWAIT).ok().filter(|bytes| bytes.len() == length)
 }
 
 #[cfg(test)]
@@ -140,8 +140,8 @@ mod tests {
 
     async fn content(mut body: FileBody) -> io::Result<Vec<u8>> {
         let mut got = Vec::new();
-        while let Some(octets) = poll_fn(|cx| body.poll_chunk(cx)).await {
-            got.extend_from_slice(&octets?);
+        while let Some(bytes) = poll_fn(|cx| body.poll_chunk(cx)).await {
+            got.extend_from_slice(&bytes?);
         }
         Ok(got)
     }
@@ -150,11 +150,11 @@ mod tests {
     async fn a_part_is_sent_whole() {
         let dir = TempDir::new();
         let path = dir.path().join("file");
-        let octets: Vec<u8> = (0..1_000_000u32).map(|i| (i % 251) as u8).collect();
-        fs::write(&path, &octets).unwrap();
+        let bytes: Vec<u8> = (0..1_000_000u32).map(|i| (i % 251) as u8).collect();
+        fs::write(&path, &bytes).unwrap();
         let open = || Arc::new(OwnedFd::from(File::open(&path).unwrap()));
-        assert!(content(FileBody::new(open(), 0, 1_000_000)).await.unwrap() == octets);
-        assert!(content(FileBody::new(open(), 5, 200_005)).await.unwrap() == octets[5..200_005]);
+        assert!(content(FileBody::new(open(), 0, 1_000_000)).await.unwrap() == bytes);
+        assert!(content(FileBody::new(open(), 5, 200_005)).await.unwrap() == bytes[5..200_005]);
         assert!(content(FileBody::new(open(), 7, 7)).await.unwrap().is_empty());
     }
 

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::web) struct Refusal {
     pub(in crate::web) status: StatusCode,
-    /// Octets of content in the answer of ours.
+    /// Bytes of content in the answer of ours.
     pub(in crate::web) length: usize,
 }
 
@@ -29,9 +29,9 @@ const BARE: [(StatusCode, &str); 3] = [
 /// Its end: a date of RFC 9110, section 5.6.7, and the empty line.
 const REST: usize = "Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n".len();
 
-/// The answer instead of `octets`, if they are one of hyper's own. `page`: for a browser, as far as is known.
-pub(in crate::web) fn instead_of(octets: &[u8], page: bool) -> Option<(Refusal, Bytes)> {
-    let whole = |head: &str| octets.starts_with(head.as_bytes()) && octets.len() == head.len() + REST;
+/// The answer instead of `bytes`, if they are one of hyper's own. `page`: for a browser, as far as is known.
+pub(in crate::web) fn instead_of(bytes: &[u8], page: bool) -> Option<(Refusal, Bytes)> {
+    let whole = |head: &str| bytes.starts_with(head.as_bytes()) && bytes.len() == head.len() + REST;
     let (status, head) = BARE.into_iter().find(|(_, head)| whole(head))?;
     let text = match status {
         StatusCode::BAD_REQUEST => "What was sent is no request of HTTP.",
@@ -41,7 +41,7 @@ pub(in crate::web) fn instead_of(octets: &[u8], page: bool) -> Option<(Refusal, 
     let (fields, content) = said(status, text, page);
     let length = content.len();
     let mut answer = head.replace("content-length: 0", &fields).into_bytes();
-    answer.extend_from_slice(octets.get(head.len()..)?);
+    answer.extend_from_slice(bytes.get(head.len()..)?);
     answer.extend_from_slice(content.as_bytes());
     Some((Refusal { status, length }, answer.into()))
 }

@@ -1,7 +1,7 @@
 //! Files that go from the page cache to the socket inside of the kernel, by sendfile(2), or with one copy that stays in
 //! the processor's cache where the client is on this machine.
 //!
-//! hyper knows octets only. It is given placeholders instead: slices of memory that nobody reads, as long as what they
+//! hyper knows bytes only. It is given placeholders instead: slices of memory that nobody reads, as long as what they
 //! stand for. Where they come out of hyper again to be written, in the order in which they went in, the file is sent.
 
 use crate::net::prefixed::Prefixed;
@@ -19,9 +19,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncWrite, Interest};
 
-/// Octets that one placeholder stands for at most.
+/// Bytes that one placeholder stands for at most.
 pub(in crate::web) const LONGEST: u64 = 1 << 20;
-/// Octets copied at once where that is the way: as many as stay in the processor's cache.
+/// Bytes copied at once where that is the way: as many as stay in the processor's cache.
 const COPIED: usize = 256 << 10;
 
 thread_local! {
@@ -32,8 +32,8 @@ thread_local! {
 /// What placeholders are made of: memory that is never touched, and so takes none.
 static ROOM: OnceLock<&'static [u8]> = OnceLock::new();
 
-fn is_placeholder(octets: &[u8]) -> bool {
-    ROOM.get().is_some_and(|room| room.as_ptr_range().contains(&octets.as_ptr()))
+fn is_placeholder(bytes: &[u8]) -> bool {
+    ROOM.get().is_some_and(|room| room.as_ptr_range().contains(&bytes.as_ptr()))
 }
 
 /// A part of a file that waits to be sent.
@@ -73,14 +73,14 @@ impl Outlet {
         Bytes::from_static(&room[..left])
     }
 
-    /// Writes what comes first in `bufs`: octets, or a part of a file.
+    /// Writes what comes first in `bufs`: bytes, or a part of a file.
     pub(in crate::web) fn poll_write(
         &self,
         cx: &mut Context<'_>,
         stream: &mut Prefixed<Stream>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match bufs.iter().position(|octets| is_placeholder(octets)) {
+        match bufs.iter().position(|bytes| is_placeholder(bytes)) {
             None => Pin::new(stream).poll_write_vectored(cx, bufs),
             Some(0) => self.poll_send(cx, stream.get_ref(), bufs[0].len()),
             // The head of an answer goes into one packet with what follows.
@@ -121,9 +121,9 @@ impl Outlet {
 
 /// The same by way of a buffer: for clients on this machine, and where the kernel can't send from the file system.
 fn copy(stream: &Stream, part: &Part, most: usize) -> io::Result<usize> {
-    COPY.with_borrow_mut(|octets| {
-        let count = pread(&part.file, &mut octets[..most.min(COPIED)], part.at)?;
-        Ok(rustix::net::send(stream.fd(), &octets[..count], SendFlags::NOSIGNAL)?)
+    COPY.with_borrow_mut(|bytes| {
+        let count = pread(&part.file, &mut bytes[..most.min(COPIED)], part.at)?;
+        Ok(rustix::net::send(stream.fd(), &bytes[..count], SendFlags::NOSIGNAL)?)
     })
 }
 
@@ -163,7 +163,7 @@ mod tests {
         let mut stream = Prefixed::new(Bytes::new(), Stream::Unix(server));
         let mut got = Vec::new();
         let write = async {
-            let mut slices: Vec<_> = bufs.iter().map(|octets| IoSlice::new(octets)).collect();
+            let mut slices: Vec<_> = bufs.iter().map(|bytes| IoSlice::new(bytes)).collect();
             let mut slices = &mut slices[..];
             while !slices.is_empty() {
                 let count = poll_fn(|cx| outlet.poll_write(cx, &mut stream, slices)).await?;
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn octets_and_files_arrive_in_their_order() {
+    async fn bytes_and_files_arrive_in_their_order() {
         let dir = TempDir::new();
         let content: Vec<u8> = (0..700_000u32).map(|i| (i % 251) as u8).collect();
         let file = file(&dir, &content);
@@ -186,8 +186,8 @@ mod tests {
             let (first, second) = (outlet.promise(&file, 10, 600_000), outlet.promise(&file, 0, 5));
             let got = written(&outlet, &[b"head", &first, b"between", &second, b"end"]).await.unwrap();
             let expected = [b"head", &content[10..600_010], b"between", &content[..5], b"end"].concat();
-            assert!(got == expected, "{} of {} octets", got.len(), expected.len());
-            assert_eq!(written(&outlet, &[b"only ", b"octets"]).await.unwrap(), b"only octets");
+            assert!(got == expected, "{} of {} bytes", got.len(), expected.len());
+            assert_eq!(written(&outlet, &[b"only ", b"bytes"]).await.unwrap(), b"only bytes");
         }
     }
 

@@ -1,4 +1,4 @@
-//! The connection below hyper: tells the clock when octets arrive, is found again when the connection goes on as another
+//! The connection below hyper: tells the clock when bytes arrive, is found again when the connection goes on as another
 //! protocol, and sees to its end.
 
 use super::clock::Clock;
@@ -36,7 +36,7 @@ pub(in crate::web) struct Watched {
     refusal: Bytes,
     /// Rings when what the client still sends is not waited for any longer; there when our direction has ended.
     lingering: Option<Pin<Box<Sleep>>>,
-    /// Octets that came since then.
+    /// Bytes that came since then.
     unwanted: usize,
 }
 
@@ -73,9 +73,9 @@ impl Watched {
         if alarm.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());
         }
-        let mut octets = [0; 4096];
+        let mut bytes = [0; 4096];
         loop {
-            let mut buf = ReadBuf::new(&mut octets);
+            let mut buf = ReadBuf::new(&mut bytes);
             let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buf));
             self.unwanted += buf.filled().len();
             let is_enough = self.unwanted > MOST && self.clock.refusal().is_some();
@@ -159,7 +159,7 @@ impl AsyncWrite for Watched {
             ready!(self.poll_refusal(cx))?;
             ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
         }
-        // A socket that is closed with octets unread resets the connection, and the client may lose the answer.
+        // A socket that is closed with bytes unread resets the connection, and the client may lose the answer.
         if self.clock.may_send_more() {
             ready!(self.poll_linger(cx));
         }

@@ -233,7 +233,7 @@ impl Display for Time {
     }
 }
 
-/// A size in octets, as people say it.
+/// A size in bytes, as people say it.
 struct Size(u64);
 
 impl Display for Size {
@@ -241,8 +241,8 @@ impl Display for Size {
         const MIB: u64 = 1 << 20;
         match self.0 {
             0 => f.write_str("–"),
-            octets if octets < 10 * MIB => write!(f, "{:.1} MiB", octets as f64 / MIB as f64),
-            octets => write!(f, "{} MiB", octets / MIB),
+            bytes if bytes < 10 * MIB => write!(f, "{:.1} MiB", bytes as f64 / MIB as f64),
+            bytes => write!(f, "{} MiB", bytes / MIB),
         }
     }
 }

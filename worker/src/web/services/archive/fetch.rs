@@ -181,8 +181,8 @@ async fn keep(answer: Response<Incoming>, part: &Part) -> Result<(), String> {
         match frame.map_err(|_| format!("nothing came for {} s", PATIENCE.as_secs()))? {
             None => return Ok(()),
             Some(Ok(frame)) => {
-                if let Ok(octets) = frame.into_data() {
-                    (&part.file).write_all(&octets).map_err(|e| part.wrong(&e))?;
+                if let Ok(bytes) = frame.into_data() {
+                    (&part.file).write_all(&bytes).map_err(|e| part.wrong(&e))?;
                 }
             }
             Some(Err(e)) => return Err(format!("it broke off: {e}")),

@@ -49,11 +49,11 @@ pub(super) fn is_replaced(path: &Path, known: Option<Identity>) -> bool {
 /// The SHA-256 fingerprint of a file, in hexadecimal.
 pub(super) fn fingerprint(mut file: &File) -> io::Result<String> {
     let mut context = Context::new(&SHA256);
-    let mut octets = vec![0; 1 << 20];
+    let mut bytes = vec![0; 1 << 20];
     loop {
-        match file.read(&mut octets)? {
-            0 => return Ok(context.finish().as_ref().iter().map(|octet| format!("{octet:02x}")).collect()),
-            count => context.update(&octets[..count]),
+        match file.read(&mut bytes)? {
+            0 => return Ok(context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()),
+            count => context.update(&bytes[..count]),
         }
     }
 }

@@ -9,7 +9,7 @@ use zip::{CompressionMethod, ZipArchive};
 /// Files in an archive, at most: what is known of each stays in memory.
 const MOST: usize = 500_000;
 
-/// How the octets of a file are in the archive.
+/// How the bytes of a file are in the archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Method {
     /// As they are.
@@ -22,10 +22,10 @@ pub(super) enum Method {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Member {
     pub(super) method: Method,
-    /// Where its octets begin in the archive, and where they end.
+    /// Where its bytes begin in the archive, and where they end.
     pub(super) start: u64,
     pub(super) end: u64,
-    /// Octets that they stand for.
+    /// Bytes that they stand for.
     pub(super) size: u64,
     pub(super) crc: u32,
 }

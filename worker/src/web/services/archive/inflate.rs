@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use zlib_rs::crc32::crc32;
 use zlib_rs::{Inflate, InflateFlush, Status};
 
-/// Octets made at once.
+/// Bytes made at once.
 const CHUNK: usize = 64 << 10;
 
 /// What is left to send. A file that becomes longer than its archive says, or another, breaks off.
@@ -24,7 +24,7 @@ pub(crate) struct Inflating {
 }
 
 impl Inflating {
-    /// Of these octets of the archive.
+    /// Of these bytes of the archive.
     pub(super) fn new(compressed: FileBody, member: &Member) -> Self {
         let state = Box::new(Inflate::new(false, 15));
         let (left, expected) = (member.size, member.crc);
@@ -73,14 +73,14 @@ impl Pieces for Inflating {
         loop {
             if self.unread.is_empty() {
                 match ready!(self.compressed.poll_chunk(cx)) {
-                    Some(Ok(octets)) => self.unread = octets,
+                    Some(Ok(bytes)) => self.unread = bytes,
                     Some(Err(e)) => return self.broken(e),
                     None => {}
                 }
             }
             match self.step() {
-                Ok(octets) if octets.is_empty() => {}
-                Ok(octets) => return Poll::Ready(Some(Ok(octets))),
+                Ok(bytes) if bytes.is_empty() => {}
+                Ok(bytes) => return Poll::Ready(Some(Ok(bytes))),
                 Err(text) => return self.broken(io::Error::new(io::ErrorKind::InvalidData, text)),
             }
         }

@@ -37,7 +37,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tracing::{error, info, warn};
 
-/// Octets of the largest file that `cache` keeps, and of all that it keeps of an archive in one process.
+/// Bytes of the largest file that `cache` keeps, and of all that it keeps of an archive in one process.
 const LARGEST: u64 = 1 << 20;
 const MOST: u64 = 64 << 20;
 
@@ -167,43 +167,43 @@ impl Opened {
         Ok(Self { file: Arc::new(file.into()), identity, members, kept, kept_size })
     }
 
-    /// A file's octets, from now on in memory, if there is room for them.
+    /// A file's bytes, from now on in memory, if there is room for them.
     async fn keep(&self, name: &str, member: &Member) -> Option<Bytes> {
-        if let Some(octets) = self.kept.borrow().get(name) {
-            return Some(octets.clone());
+        if let Some(bytes) = self.kept.borrow().get(name) {
+            return Some(bytes.clone());
         }
         if member.size > LARGEST || self.kept_size.get() + member.size > MOST {
             return None;
         }
-        let octets = match self.read(member).await {
-            Ok(octets) => octets,
+        let bytes = match self.read(member).await {
+            Ok(bytes) => bytes,
             Err(e) => {
                 error!("archive: {name:?}: {e}");
                 return None;
             }
         };
-        if self.kept.borrow_mut().insert(name.to_owned(), octets.clone()).is_none() {
+        if self.kept.borrow_mut().insert(name.to_owned(), bytes.clone()).is_none() {
             self.kept_size.set(self.kept_size.get() + member.size);
         }
-        Some(octets)
+        Some(bytes)
     }
 
     async fn read(&self, member: &Member) -> io::Result<Bytes> {
-        let mut octets = BytesMut::with_capacity(member.size as usize);
+        let mut bytes = BytesMut::with_capacity(member.size as usize);
         let mut stored = FileBody::new(Arc::clone(&self.file), member.start, member.end);
         match member.method {
             Method::Stored => {
                 while let Some(chunk) = poll_fn(|cx| stored.poll_chunk(cx)).await {
-                    octets.extend_from_slice(&chunk?);
+                    bytes.extend_from_slice(&chunk?);
                 }
             }
             Method::Deflated => {
                 let mut inflating = Inflating::new(stored, member);
                 while let Some(chunk) = poll_fn(|cx| inflating.poll_chunk(cx)).await {
-                    octets.extend_from_slice(&chunk?);
+                    bytes.extend_from_slice(&chunk?);
                 }
             }
         }
-        Ok(octets.freeze())
+        Ok(bytes.freeze())
     }
 }

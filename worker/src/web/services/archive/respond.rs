@@ -46,7 +46,7 @@ pub(super) fn member(
             Range::Whole | Range::Parts(_) => (0, member.size),
             Range::Unsatisfiable => {
                 let size = member.size;
-                let text = format!("The file has {size} octets, none of which is in the range asked for.");
+                let text = format!("The file has {size} bytes, none of which is in the range asked for.");
                 let mut response = failure(asked, StatusCode::RANGE_NOT_SATISFIABLE, &text);
                 set(response.headers_mut(), CONTENT_RANGE, &format!("bytes */{size}"));
                 return response;
@@ -59,7 +59,7 @@ pub(super) fn member(
         }
         let part = |start, end| FileBody::new(Arc::clone(archive), start, end);
         *response.body_mut() = match (kept, member.method) {
-            (Some(octets), _) => Body::Full(octets.slice(start as usize..end as usize)),
+            (Some(bytes), _) => Body::Full(bytes.slice(start as usize..end as usize)),
             (None, Method::Stored) => Body::File(part(member.start + start, member.start + end)),
             (None, Method::Deflated) if gzip => Body::Pieces(Box::new(gzipped(member, &part))),
             (None, Method::Deflated) => {
@@ -81,7 +81,7 @@ pub(super) fn member(
     response
 }
 
-/// The same octets as a file of gzip (RFC 1952), which has a head and a foot around them.
+/// The same bytes as a file of gzip (RFC 1952), which has a head and a foot around them.
 fn gzipped(member: &Member, part: &dyn Fn(u64, u64) -> FileBody) -> Parts {
     const HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
     let foot = [member.crc.to_le_bytes(), (member.size as u32).to_le_bytes()].concat();

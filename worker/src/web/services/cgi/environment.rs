@@ -2,7 +2,7 @@
 //! come to expect beside them.
 
 use super::script::Script;
-use crate::launcher::Octets;
+use crate::launcher::SystemString;
 use crate::net::stream::Peer;
 use crate::web::engine::received::Asked;
 use hyper::HeaderMap;
@@ -42,7 +42,7 @@ pub(super) fn of(
     config: &CgiService,
     peer: Peer,
     secure: bool,
-) -> Vec<(Octets, Octets)> {
+) -> Vec<(SystemString, SystemString)> {
     let mut set = Environment(BTreeMap::new());
     set.add("PATH", PATH);
     for name in INHERITED {

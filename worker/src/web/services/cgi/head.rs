@@ -5,7 +5,7 @@ use crate::web::engine::hop_by_hop::remove_hop_by_hop;
 use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use hyper::{Response, StatusCode};
 
-/// The longest head, in octets.
+/// The longest head, in bytes.
 pub(super) const LONGEST: usize = 64 << 10;
 
 const STATUS: HeaderName = HeaderName::from_static("status");
@@ -20,11 +20,11 @@ pub(super) enum Head {
 }
 
 /// Where the content begins, if all of the head is there.
-pub(super) fn end(octets: &[u8]) -> Option<usize> {
+pub(super) fn end(bytes: &[u8]) -> Option<usize> {
     let mut line = 0;
-    while let Some(length) = octets[line..].iter().position(|&b| b == b'\n') {
+    while let Some(length) = bytes[line..].iter().position(|&b| b == b'\n') {
         let next = line + length + 1;
-        if matches!(&octets[line..next], b"\n" | b"\r\n") {
+        if matches!(&bytes[line..next], b"\n" | b"\r\n") {
             return Some(next);
         }
         line = next;
@@ -33,9 +33,9 @@ pub(super) fn end(octets: &[u8]) -> Option<usize> {
 }
 
 /// Reads a head, which ends with an empty line; the error says what is wrong with it.
-pub(super) fn parse(octets: &[u8]) -> Result<Head, String> {
+pub(super) fn parse(bytes: &[u8]) -> Result<Head, String> {
     let mut headers = HeaderMap::new();
-    for line in octets.split(|&b| b == b'\n') {
+    for line in bytes.split(|&b| b == b'\n') {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.is_empty() {
             break;
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_head_ends_with_an_empty_line_of_either_kind() {
-        for (octets, expected) in [
+        for (bytes, expected) in [
             (&b"A: b\n\nc"[..], Some(6)),
             (b"A: b\r\n\r\nc", Some(8)),
             (b"A: b\r\n\nc", Some(7)),
@@ -98,7 +98,7 @@ mod tests {
             (b"A: b\n\r", None),
             (b"", None),
         ] {
-            assert_eq!(end(octets), expected, "{}", octets.escape_ascii());
+            assert_eq!(end(bytes), expected, "{}", bytes.escape_ascii());
         }
     }
 

@@ -23,7 +23,7 @@ pub(super) enum Wrong {
 pub(super) struct Input(Option<JoinHandle<Result<(), Wrong>>>);
 
 impl Input {
-    /// Takes the content, of which there may be `limit` octets (0: any number), out of the request.
+    /// Takes the content, of which there may be `limit` bytes (0: any number), out of the request.
     pub(super) fn begin(request: &mut Asked, limit: u64, to: pipe::Sender, activity: &Rc<Activity>) -> Self {
         let content = request.body_mut().take().filter(|content| !content.is_end_stream());
         Self(content.map(|content| {
@@ -59,10 +59,10 @@ async fn carry(
     mut to: pipe::Sender,
     activity: Rc<Activity>,
 ) -> Result<(), Wrong> {
-    while let Some(octets) = content.next().await.map_err(Wrong::Fault)? {
-        left = left.checked_sub(octets.len() as u64).ok_or(Wrong::TooLong)?;
+    while let Some(bytes) = content.next().await.map_err(Wrong::Fault)? {
+        left = left.checked_sub(bytes.len() as u64).ok_or(Wrong::TooLong)?;
         activity.touch();
-        if to.write_all(&octets).await.is_err() {
+        if to.write_all(&bytes).await.is_err() {
             break; // the script wants no more
         }
         activity.touch();

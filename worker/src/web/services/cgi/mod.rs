@@ -186,9 +186,9 @@ impl Cgi {
 
     /// Waits for what the script has to say.
     async fn finish(&self, mut running: Running, request: &mut Asked, client: &Rc<Client>) -> Answer {
-        let mut octets = BytesMut::new();
+        let mut bytes = BytesMut::new();
         let head = loop {
-            match running.read(&mut octets).await {
+            match running.read(&mut bytes).await {
                 Event::Said(1..) => {}
                 Event::Said(0) => return ended_early(running, request).await,
                 Event::Failed(e) => return broken(&running, request, &e.to_string()),
@@ -200,19 +200,19 @@ impl Cgi {
                     return fault.answer(request.headers(), request.version());
                 }
             }
-            if let Some(end) = head::end(&octets) {
-                break octets.split_to(end);
+            if let Some(end) = head::end(&bytes) {
+                break bytes.split_to(end);
             }
-            if octets.len() > head::LONGEST {
-                let text = format!("its head is longer than {} octets", head::LONGEST);
+            if bytes.len() > head::LONGEST {
+                let text = format!("its head is longer than {} bytes", head::LONGEST);
                 return broken(&running, request, &text);
             }
         };
         match head::parse(&head) {
-            Ok(Head::Document(response)) => document(running, request.method(), response, octets),
+            Ok(Head::Document(response)) => document(running, request.method(), response, bytes),
             Ok(Head::Redirect(to)) => {
                 let name = running.name.clone();
-                spawn_local(running.carry(octets, None, Sender::nowhere()));
+                spawn_local(running.carry(bytes, None, Sender::nowhere()));
                 LocalRedirect { to, by: name }.into()
             }
             Err(reason) => broken(&running, request, &reason),
@@ -227,7 +227,7 @@ impl Service for Cgi {
 }
 
 /// The script's answer, with what it says on as its content.
-fn document(running: Running, method: &Method, response: Response<()>, octets: BytesMut) -> Answer {
+fn document(running: Running, method: &Method, response: Response<()>, bytes: BytesMut) -> Answer {
     let mut response = response.map(|()| Body::Empty);
     let said = response.headers_mut().remove(CONTENT_LENGTH);
     let length = said.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
@@ -237,14 +237,14 @@ fn document(running: Running, method: &Method, response: Response<()>, octets: B
     let without = matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     if *method == Method::HEAD || without {
         // It is let say what it has to say, for the sake of what it does.
-        spawn_local(running.carry(octets, None, Sender::nowhere()));
+        spawn_local(running.carry(bytes, None, Sender::nowhere()));
         if !without {
             *response.body_mut() = Body::Foreign(Box::pin(Output::none()));
         }
         return response;
     }
     let (sender, output) = Output::new(length);
-    spawn_local(running.carry(octets, length, sender));
+    spawn_local(running.carry(bytes, length, sender));
     *response.body_mut() = Body::Foreign(Box::pin(output));
     response
 }

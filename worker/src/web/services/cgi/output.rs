@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
-/// Octets read at once.
+/// Bytes read at once.
 const CHUNK: usize = 32 << 10;
 
 /// After its last word, how long a script has to end before the client is told that this was all. One that was killed
@@ -41,7 +41,7 @@ pub(super) struct Running {
 
 /// What becomes of a script before it has said all.
 pub(super) enum Event {
-    /// So many octets more; 0: this was all.
+    /// So many bytes more; 0: this was all.
     Said(usize),
     Failed(io::Error),
     Late,
@@ -63,7 +63,7 @@ impl Running {
         said.map_or_else(Event::Failed, Event::Said)
     }
 
-    /// Carries output to `client`, until there is no more or the client leaves; then the script is ended. `left` octets
+    /// Carries output to `client`, until there is no more or the client leaves; then the script is ended. `left` bytes
     /// are the content, if the script has said how many; `first` has been read already.
     pub(super) async fn carry(mut self, mut first: BytesMut, mut left: Option<u64>, client: Sender) {
         let silent = self.timeout.as_secs_f64();
@@ -154,7 +154,7 @@ impl Sender {
 #[derive(Debug)]
 pub(crate) struct Output {
     chunks: Option<mpsc::Receiver<io::Result<Bytes>>>,
-    /// Octets to come, as far as the script has said.
+    /// Bytes to come, as far as the script has said.
     left: Option<u64>,
 }
 
@@ -194,9 +194,9 @@ impl Body for Output {
 
 /// What a script writes to standard error, line by line to the log.
 pub(super) async fn log_errors(name: String, mut errors: pipe::Receiver) {
-    /// Octets of a line; the rest is another one.
+    /// Bytes of a line; the rest is another one.
     const LONGEST: usize = 4 << 10;
-    let mut octets = BytesMut::new();
+    let mut bytes = BytesMut::new();
     let log = |line: &[u8]| {
         let line = String::from_utf8_lossy(line.trim_ascii_end());
         let plain: String =
@@ -204,18 +204,18 @@ pub(super) async fn log_errors(name: String, mut errors: pipe::Receiver) {
         warn!(target: SCRIPT, "{name}: {plain}");
     };
     loop {
-        while let Some(end) = octets.iter().position(|&b| b == b'\n') {
-            log(&octets.split_to(end + 1));
+        while let Some(end) = bytes.iter().position(|&b| b == b'\n') {
+            log(&bytes.split_to(end + 1));
         }
-        if octets.len() >= LONGEST {
-            log(&octets.split());
+        if bytes.len() >= LONGEST {
+            log(&bytes.split());
         }
-        octets.reserve(LONGEST);
-        if !matches!(errors.read_buf(&mut octets).await, Ok(1..)) {
+        bytes.reserve(LONGEST);
+        if !matches!(errors.read_buf(&mut bytes).await, Ok(1..)) {
             break;
         }
     }
-    if !octets.is_empty() {
-        log(&octets);
+    if !bytes.is_empty() {
+        log(&bytes);
     }
 }

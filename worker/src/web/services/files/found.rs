@@ -16,11 +16,11 @@ pub(super) enum Content {
 }
 
 impl Content {
-    /// The octets from `start` up to `end`, as the body of an answer.
+    /// The bytes from `start` up to `end`, as the body of an answer.
     pub(super) fn part(&self, start: u64, end: u64) -> Body {
         match self {
             Self::Open(file) => Body::File(FileBody::new(Arc::clone(file), start, end)),
-            Self::Kept(octets) => Body::Full(octets.slice(start as usize..end as usize)),
+            Self::Kept(bytes) => Body::Full(bytes.slice(start as usize..end as usize)),
         }
     }
 }
@@ -30,7 +30,7 @@ impl Content {
 pub(super) struct Found {
     pub(super) content: Content,
     pub(super) kind: Kind,
-    /// Octets in it.
+    /// Bytes in it.
     pub(super) size: u64,
     /// When it was written last.
     pub(super) modified: SystemTime,

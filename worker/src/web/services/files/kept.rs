@@ -13,9 +13,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// Octets kept of one directory in one process.
+/// Bytes kept of one directory in one process.
 const MOST: usize = 4 << 20;
-/// Octets of the largest file that is kept.
+/// Bytes of the largest file that is kept.
 const LARGEST: u64 = 64 << 10;
 /// A file in memory.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ struct Entry {
     /// The whole path.
     path: PathBuf,
     state: State,
-    octets: Bytes,
+    bytes: Bytes,
     modified: SystemTime,
 }
 
@@ -34,14 +34,14 @@ pub(super) struct KeptFiles(RefCell<Entries>);
 #[derive(Debug, Default)]
 struct Entries {
     files: HashMap<PathBuf, Entry>,
-    /// Octets of all.
+    /// Bytes of all.
     size: usize,
 }
 
 impl Entries {
     fn remove(&mut self, path: &Path) {
         if let Some(entry) = self.files.remove(path) {
-            self.size -= entry.octets.len();
+            self.size -= entry.bytes.len();
         }
     }
 }
@@ -56,28 +56,28 @@ impl KeptFiles {
             entries.remove(path);
             return None;
         }
-        let (octets, modified) = (entry.octets.clone(), entry.modified);
-        let size = octets.len() as u64;
-        Some(Found { content: Content::Kept(octets), kind: Kind::File, size, modified })
+        let (bytes, modified) = (entry.bytes.clone(), entry.modified);
+        let size = bytes.len() as u64;
+        Some(Found { content: Content::Kept(bytes), kind: Kind::File, size, modified })
     }
 
     /// Keeps what was opened, if it is small, settled and read at once.
     pub(super) fn keep(&self, root: &Root, path: &Path, opened: Opened) -> Found {
         let Opened { kind, size, modified, state, at_once, .. } = opened;
         let suits = at_once && kind == Kind::File && size <= LARGEST && state.is_settled();
-        let octets = if suits { read_now(&opened.fd, size as usize) } else { None };
-        let Some(octets) = octets else { return opened.into() };
-        let entry = Entry { path: root.path().join(path), state, octets: octets.clone(), modified };
+        let bytes = if suits { read_now(&opened.fd, size as usize) } else { None };
+        let Some(bytes) = bytes else { return opened.into() };
+        let entry = Entry { path: root.path().join(path), state, bytes: bytes.clone(), modified };
         let mut entries = self.0.borrow_mut();
         entries.remove(path);
-        while entries.size + octets.len() > MOST {
+        while entries.size + bytes.len() > MOST {
             // Any: hash maps have no order that a client could know.
             let Some(other) = entries.files.keys().next().cloned() else { break };
             entries.remove(&other);
         }
-        entries.size += octets.len();
+        entries.size += bytes.len();
         entries.files.insert(path.to_owned(), entry);
-        Found { content: Content::Kept(octets), kind, size, modified }
+        Found { content: Content::Kept(bytes), kind, size, modified }
     }
 }
 
@@ -111,9 +111,9 @@ mod tests {
         found
     }
 
-    fn octets(found: Option<Found>) -> Option<Bytes> {
+    fn bytes(found: Option<Found>) -> Option<Bytes> {
         match found?.content {
-            Content::Kept(octets) => Some(octets),
+            Content::Kept(bytes) => Some(bytes),
             Content::Open(_) => None,
         }
     }
@@ -124,9 +124,9 @@ mod tests {
         let (root, kept) = (Root::new(dir.path().into()), KeptFiles::default());
         let path = dir.path().join("file");
         let name = Path::new("file");
-        let get = || octets(kept.get(name));
+        let get = || bytes(kept.get(name));
         write(&path, b"one");
-        assert_eq!(octets(Some(keep(&kept, &root, "file"))).unwrap(), "one");
+        assert_eq!(bytes(Some(keep(&kept, &root, "file"))).unwrap(), "one");
         assert_eq!(get().unwrap(), "one");
         // The same size, and the time of its content set back: the time of the inode tells.
         write(&path, b"two");
@@ -153,7 +153,7 @@ mod tests {
         fs::write(dir.path().join("new"), "new").unwrap();
         let mut opened = open_now(&root, Path::new("new"), ResolveFlags::empty()).unwrap();
         opened.at_once = true;
-        assert!(octets(Some(kept.keep(&root, Path::new("new"), opened))).is_none());
+        assert!(bytes(Some(kept.keep(&root, Path::new("new"), opened))).is_none());
     }
 
     #[test]
@@ -164,7 +164,7 @@ mod tests {
             let name = format!("{i}");
             write(&dir.path().join(&name), &vec![i; LARGEST as usize]);
             keep(&kept, &root, &name);
-            assert!(octets(kept.get(Path::new(&name))).is_some_and(|octets| octets[0] == i));
+            assert!(bytes(kept.get(Path::new(&name))).is_some_and(|bytes| bytes[0] == i));
         }
         let entries = kept.0.borrow();
         assert_eq!((entries.size, entries.files.len()), (MOST, MOST / LARGEST as usize));

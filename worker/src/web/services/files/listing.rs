@@ -68,7 +68,7 @@ pub(super) fn page_of(path: &str, root: bool, entries: &[Entry]) -> String {
         let _ = writeln!(
             rows,
             "<tr><td class=\"address\"><a href=\"./{}{slash}\">{}{slash}</a></td>\
-             <td class=\"number\" data-label=\"octets\">{size}</td>\
+             <td class=\"number\" data-label=\"bytes\">{size}</td>\
              <td class=\"number\" data-label=\"changed\">{}</td></tr>",
             percent_encode(entry.name.as_bytes(), SEGMENT),
             Escaped(entry.name.to_string_lossy()),
@@ -77,7 +77,7 @@ pub(super) fn page_of(path: &str, root: bool, entries: &[Entry]) -> String {
     }
     let body = format!(
         "<main>\n<h1>{}</h1>\n<p class=\"quiet\">{} entries</p>\n<div class=\"panel\"><table>\n\
-         <thead><tr><th>name</th><th class=\"number\">octets</th><th class=\"number\">changed</th></tr></thead>\n\
+         <thead><tr><th>name</th><th class=\"number\">bytes</th><th class=\"number\">changed</th></tr></thead>\n\
          <tbody>\n{rows}</tbody></table></div>\n</main>\n",
         Escaped(&path),
         entries.len(),

@@ -25,7 +25,7 @@ pub(in crate::web) enum Kind {
 pub(in crate::web) struct Opened {
     pub(super) fd: OwnedFd,
     pub(in crate::web) kind: Kind,
-    /// Octets in it.
+    /// Bytes in it.
     pub(super) size: u64,
     /// When it was written last.
     pub(super) modified: SystemTime,

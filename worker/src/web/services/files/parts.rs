@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 /// Something that is sent after another.
 #[derive(Debug)]
 enum Piece {
-    Octets(Bytes),
+    Bytes(Bytes),
     Part(FileBody),
 }
 
@@ -25,13 +25,13 @@ impl Piece {
     fn of(file: &Content, start: u64, end: u64) -> Self {
         match file {
             Content::Open(file) => Self::Part(FileBody::new(Arc::clone(file), start, end)),
-            Content::Kept(bytes) => Self::Octets(bytes.slice(start as usize..end as usize)),
+            Content::Kept(bytes) => Self::Bytes(bytes.slice(start as usize..end as usize)),
         }
     }
 }
 
 impl Parts {
-    /// Parts of a file of `size` octets and a media type; they are separated by `boundary`.
+    /// Parts of a file of `size` bytes and a media type; they are separated by `boundary`.
     pub(super) fn new(file: &Content, ranges: &[(u64, u64)], size: u64, kind: &str, boundary: &str) -> Self {
         let mut pieces = VecDeque::new();
         for (start, end) in ranges {
@@ -42,23 +42,23 @@ impl Parts {
                 "Content-Type: {kind}\r\nContent-Range: bytes {start}-{}/{size}\r\n\r\n",
                 end - 1
             );
-            pieces.push_back(Piece::Octets(text.into()));
+            pieces.push_back(Piece::Bytes(text.into()));
             pieces.push_back(Piece::of(file, *start, *end));
         }
-        pieces.push_back(Piece::Octets(format!("\r\n--{boundary}--\r\n").into()));
+        pieces.push_back(Piece::Bytes(format!("\r\n--{boundary}--\r\n").into()));
         Self(pieces)
     }
 
     /// A part of a file with something before and after it.
     pub(in crate::web) fn around(before: Bytes, part: FileBody, after: Bytes) -> Self {
-        Self([Piece::Octets(before), Piece::Part(part), Piece::Octets(after)].into())
+        Self([Piece::Bytes(before), Piece::Part(part), Piece::Bytes(after)].into())
     }
 }
 
 impl Pieces for Parts {
     fn remaining(&self) -> u64 {
         let length = |piece: &Piece| match piece {
-            Piece::Octets(text) => text.len() as u64,
+            Piece::Bytes(text) => text.len() as u64,
             Piece::Part(part) => part.remaining(),
         };
         self.0.iter().map(length).sum()
@@ -68,16 +68,16 @@ impl Pieces for Parts {
         loop {
             let chunk = match self.0.front_mut() {
                 None => return Poll::Ready(None),
-                Some(Piece::Octets(text)) => Poll::Ready(Some(Ok(std::mem::take(text)))),
+                Some(Piece::Bytes(text)) => Poll::Ready(Some(Ok(std::mem::take(text)))),
                 Some(Piece::Part(part)) => part.poll_chunk(cx),
             };
             match chunk {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Some(Ok(octets))) if !octets.is_empty() => {
-                    if matches!(self.0.front(), Some(Piece::Octets(_))) {
+                Poll::Ready(Some(Ok(bytes))) if !bytes.is_empty() => {
+                    if matches!(self.0.front(), Some(Piece::Bytes(_))) {
                         self.0.pop_front();
                     }
-                    return Poll::Ready(Some(Ok(octets)));
+                    return Poll::Ready(Some(Ok(bytes)));
                 }
                 Poll::Ready(Some(Err(e))) => {
                     self.0.clear();

@@ -3,13 +3,13 @@
 /// Parts that are served in one answer.
 const MOST: usize = 16;
 
-/// What a `Range` header asks for of a file of `size` octets.
+/// What a `Range` header asks for of a file of `size` bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::web) enum Range {
     /// The whole file: there is no range, or one that isn't understood, or so many or such overlapping ones that they
     /// help nobody (section 14.2 lets a server ignore them).
     Whole,
-    /// Each from the first octet up to, not including, the second; at least one.
+    /// Each from the first byte up to, not including, the second; at least one.
     Parts(Vec<(u64, u64)>),
     /// None of it is in the file.
     Unsatisfiable,
@@ -82,7 +82,7 @@ mod tests {
             ("bytes=", Range::Whole),
             ("bytes=-", Range::Whole),
             ("bytes=+1-2", Range::Whole),
-            ("octets=0-1", Range::Whole),
+            ("lines=0-1", Range::Whole),
             ("", Range::Whole),
         ] {
             assert_eq!(Range::parse(header, 10), expected, "{header}");

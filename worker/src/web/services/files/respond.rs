@@ -98,7 +98,7 @@ pub(super) fn file(asked: &HeaderMap, file: Found, kind: HeaderValue) -> Answer 
                 _ => several(&file.content, &parts, size, &kind),
             },
             Range::Unsatisfiable => {
-                let text = format!("The file has {size} octets, none of which is in the range asked for.");
+                let text = format!("The file has {size} bytes, none of which is in the range asked for.");
                 let mut response = failure(asked, StatusCode::RANGE_NOT_SATISFIABLE, &text);
                 set(response.headers_mut(), CONTENT_RANGE, &format!("bytes */{size}"));
                 return response;
@@ -119,7 +119,7 @@ fn with(code: StatusCode, body: Body, kind: HeaderValue) -> Answer {
 }
 
 fn several(file: &Content, parts: &[(u64, u64)], size: u64, kind: &HeaderValue) -> Answer {
-    // Its octets are random, so that it is in no file; without randomness it is merely unusual.
+    // Its bytes are random, so that it is in no file; without randomness it is merely unusual.
     let boundary =
         getrandom::u64().map_or_else(|_| "jackfield".into(), |number| format!("jackfield-{number:016x}"));
     let body = Parts::new(file, parts, size, kind.to_str().unwrap_or_default(), &boundary);

@@ -184,9 +184,9 @@ async fn several_parts_come_in_one_answer() {
     let kind = header(&answer, CONTENT_TYPE).to_owned();
     let boundary = kind.strip_prefix("multipart/byteranges; boundary=").unwrap();
     let length = answer.body().length();
-    let part = |range: &str, octets: &str| {
+    let part = |range: &str, bytes: &str| {
         format!(
-            "\r\n--{boundary}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Range: bytes {range}/10\r\n\r\n{octets}"
+            "\r\n--{boundary}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Range: bytes {range}/10\r\n\r\n{bytes}"
         )
     };
     let expected = part("0-1", "01") + &part("8-9", "89") + &format!("\r\n--{boundary}--\r\n");

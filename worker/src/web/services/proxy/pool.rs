@@ -24,7 +24,7 @@ use tracing::debug;
 const KEPT: usize = 64;
 /// For how long. Servers commonly close theirs after 60 s or more.
 const KEPT_FOR: Duration = Duration::from_secs(30);
-/// Octets buffered for one connection.
+/// Bytes buffered for one connection.
 const BUFFER: usize = 64 << 10;
 /// Fields of a backend's answer.
 pub(super) const MOST_FIELDS: usize = 256;

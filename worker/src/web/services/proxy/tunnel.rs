@@ -1,4 +1,4 @@
-//! Connections that go on as another protocol, such as WebSocket: after the backend's 101, octets are carried both
+//! Connections that go on as another protocol, such as WebSocket: after the backend's 101, bytes are carried both
 //! ways like those of a relay.
 
 use super::body::Proxied;

@@ -19,12 +19,12 @@ pub(super) struct Upload {
     /// When some of it last moved.
     pub(super) activity: Rc<Activity>,
     is_empty: bool,
-    /// How many octets may follow; what is said to be longer is refused before.
+    /// How many bytes may follow; what is said to be longer is refused before.
     left: Rc<Cell<Option<u64>>>,
 }
 
 impl Upload {
-    /// Takes the content out of the request; it may have `limit` octets (0: any number).
+    /// Takes the content out of the request; it may have `limit` bytes (0: any number).
     pub(super) fn of(request: &mut Asked, limit: u64) -> Self {
         let content = request.body_mut().take();
         let is_empty = content.as_ref().is_none_or(Body::is_end_stream);
@@ -83,7 +83,7 @@ impl Body for Uploading {
             self.activity.touch();
         }
         if let Poll::Ready(Some(Ok(frame))) = &poll {
-            let more = frame.data_ref().map_or(0, |octets| octets.len() as u64);
+            let more = frame.data_ref().map_or(0, |bytes| bytes.len() as u64);
             self.left.set(self.left.get().and_then(|left| left.checked_sub(more)));
             if self.left.get().is_none() {
                 let text = "the request is longer than max_body_size";

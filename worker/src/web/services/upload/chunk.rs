@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::path::Path;
 
-/// The longest name of a file, in octets: what file systems take, less what is put before it for a moment.
+/// The longest name of a file, in bytes: what file systems take, less what is put before it for a moment.
 const LONGEST_NAME: usize = 200;
 
 /// Chunks of a file: each is a file of its own for a while.
@@ -17,30 +17,30 @@ const MOST_CHUNKS: u64 = 100_000;
 pub(super) struct Chunk {
     /// The file's name, which is one in a directory and nothing else.
     pub(super) file: String,
-    /// The file's octets.
+    /// The file's bytes.
     pub(super) total: u64,
     /// From 0 on.
     pub(super) index: u64,
     /// How many there are.
     pub(super) count: u64,
-    /// Octets of each but the last.
+    /// Bytes of each but the last.
     pub(super) size: u64,
     /// The name of the upload, the same for all of its chunks.
     pub(super) upload: String,
 }
 
 impl Chunk {
-    /// Octets before chunk `index`.
+    /// Bytes before chunk `index`.
     pub(super) const fn start_of(&self, index: u64) -> u64 {
         index * self.size
     }
 
-    /// Octets in chunk `index`. The last one has what is left, which may be more or less than the others have.
+    /// Bytes in chunk `index`. The last one has what is left, which may be more or less than the others have.
     pub(super) const fn length_of(&self, index: u64) -> u64 {
         if index + 1 == self.count { self.total - self.start_of(index) } else { self.size }
     }
 
-    /// Octets in it.
+    /// Bytes in it.
     pub(super) const fn length(&self) -> u64 {
         self.length_of(self.index)
     }
@@ -68,7 +68,7 @@ impl Chunk {
         let (total, size) = (number(&names.total_size)?, number(&names.chunk_size)?);
         let (given, count) = (number(&names.chunk_number)?, number(&names.total_chunks)?);
         if total > options.max_file_size {
-            let text = format!("A file may have {} octets here.", options.max_file_size);
+            let text = format!("A file may have {} bytes here.", options.max_file_size);
             return Err((StatusCode::PAYLOAD_TOO_LARGE, text));
         }
         if let Some(types) = &options.file_types {
@@ -111,7 +111,7 @@ fn name_of(file: &str, numbers: [u64; 3], identifier: &str) -> String {
         hash.update(part);
     }
     numbers.iter().for_each(|number| hash.update(number.to_le_bytes()));
-    hash.finalize().iter().take(16).map(|octet| format!("{octet:02x}")).collect()
+    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

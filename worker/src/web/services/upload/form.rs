@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use memchr::memmem;
 
-/// The longest head of a part, in octets; also what may stand before the first part.
+/// The longest head of a part, in bytes; also what may stand before the first part.
 const LONGEST_HEAD: usize = 8 << 10;
 
 /// What a form is made of.
@@ -11,8 +11,8 @@ const LONGEST_HEAD: usize = 8 << 10;
 pub(super) enum Event {
     /// A field with this name begins.
     Field(String),
-    /// Octets of it.
-    Octets(Bytes),
+    /// Bytes of it.
+    Bytes(Bytes),
     /// The form has ended.
     End,
 }
@@ -48,12 +48,12 @@ impl Form {
         Some(Self { delimiter, unread: BytesMut::from(&b"\r\n"[..]), state: State::Preamble })
     }
 
-    /// Takes more octets.
-    pub(super) fn push(&mut self, octets: &[u8]) {
-        self.unread.extend_from_slice(octets);
+    /// Takes more bytes.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.unread.extend_from_slice(bytes);
     }
 
-    /// What comes next; `None` if more octets are needed for that. The error says what is wrong.
+    /// What comes next; `None` if more bytes are needed for that. The error says what is wrong.
     pub(super) fn next(&mut self) -> Result<Option<Event>, &'static str> {
         loop {
             match self.state {
@@ -95,7 +95,7 @@ impl Form {
                 State::Content => {
                     if let Some(at) = memmem::find(&self.unread, &self.delimiter) {
                         if at > 0 {
-                            return Ok(Some(Event::Octets(self.unread.split_to(at).freeze())));
+                            return Ok(Some(Event::Bytes(self.unread.split_to(at).freeze())));
                         }
                         self.skip(self.delimiter.len());
                         self.state = State::Delimited;
@@ -103,7 +103,7 @@ impl Form {
                     }
                     // The rest may be the beginning of a delimiter.
                     let sure = (self.unread.len() + 1).saturating_sub(self.delimiter.len());
-                    return Ok((sure > 0).then(|| Event::Octets(self.unread.split_to(sure).freeze())));
+                    return Ok((sure > 0).then(|| Event::Bytes(self.unread.split_to(sure).freeze())));
                 }
                 State::Over => {
                     self.unread.clear();
@@ -176,7 +176,7 @@ pub(crate) fn fuzz(bytes: &[u8]) {
             while let Some(event) = form.next()? {
                 match event {
                     Event::Field(name) => fields.push((name, Vec::new())),
-                    Event::Octets(bytes) => {
+                    Event::Bytes(bytes) => {
                         fields.last_mut().ok_or("content of no field")?.1.extend_from_slice(&bytes);
                     }
                     Event::End => is_over = true,
@@ -201,11 +201,11 @@ mod tests {
     fn events(text: &[u8], step: usize) -> Result<Vec<Event>, &'static str> {
         let mut form = Form::new(KIND).unwrap();
         let mut found: Vec<Event> = Vec::new();
-        for octets in text.chunks(step) {
-            form.push(octets);
+        for bytes in text.chunks(step) {
+            form.push(bytes);
             while let Some(event) = form.next()? {
                 match (found.last_mut(), event) {
-                    (Some(Event::Octets(before)), Event::Octets(more)) => {
+                    (Some(Event::Bytes(before)), Event::Bytes(more)) => {
                         *before = [&before[..], &more].concat().into();
                     }
                     (_, event) => found.push(event),
@@ -221,15 +221,9 @@ mod tests {
             Content-Type: a/b\r\ncontent-disposition:form-data; filename=\"x;name=\\\"y\\\"\"; name=file\r\n\r\n\
             \r\n--X\r\n--\r\n\r\n--XX\r\nContent-Disposition: form-data; name=\"empty\"\r\n\r\n\r\n--XX--\r\nrest";
         let field = |name: &str| Event::Field(name.into());
-        let octets = |text: &'static str| Event::Octets(Bytes::from_static(text.as_bytes()));
-        let expected = [
-            field("a"),
-            octets("one"),
-            field("file"),
-            octets("\r\n--X\r\n--\r\n"),
-            field("empty"),
-            Event::End,
-        ];
+        let bytes = |text: &'static str| Event::Bytes(Bytes::from_static(text.as_bytes()));
+        let expected =
+            [field("a"), bytes("one"), field("file"), bytes("\r\n--X\r\n--\r\n"), field("empty"), Event::End];
         for step in [1, 2, 3, 5, 7, 64, 10_000] {
             assert_eq!(events(text, step).unwrap(), expected, "{step}");
         }

@@ -112,7 +112,7 @@ impl Upload {
         let Chunk { file, index, count, total, .. } = chunk;
         debug!("{}: upload of {file:?}: chunk {} of {count}", client.peer, index + 1);
         if state == State::Complete {
-            info!("{}: {file:?} is uploaded, {total} octets", client.peer);
+            info!("{}: {file:?} is uploaded, {total} bytes", client.peer);
         }
         Ok(())
     }

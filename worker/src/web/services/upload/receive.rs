@@ -14,14 +14,14 @@ use std::collections::HashMap;
 use std::io::{self, Write as _};
 use tokio::task::spawn_blocking;
 
-/// Octets that are written at once.
+/// Bytes that are written at once.
 const BLOCK: usize = 256 << 10;
 
-/// Fields of a form, and the octets of each.
+/// Fields of a form, and the bytes of each.
 const MOST_FIELDS: usize = 64;
 const LONGEST_FIELD: usize = 4 << 10;
 
-/// Takes a chunk and its content, and the fields of the form; what all of it may have in octets is `limit` (0: any number).
+/// Takes a chunk and its content, and the fields of the form; what all of it may have in bytes is `limit` (0: any number).
 pub(super) async fn receive(
     request: &mut Asked,
     store: &Store,
@@ -43,8 +43,8 @@ pub(super) async fn receive(
         }
         None => {
             receiving.begin().await?;
-            while let Some(octets) = content.next().await? {
-                receiving.write(&octets).await?;
+            while let Some(bytes) = content.next().await? {
+                receiving.write(&bytes).await?;
             }
         }
     }
@@ -92,15 +92,15 @@ impl Receiving<'_> {
                 form.next().map_err(|e| Refusal::wrong(format!("The form is not well-formed: {e}.")))?;
             let Some(event) = event else {
                 match content.next().await? {
-                    Some(octets) => form.push(&octets),
+                    Some(bytes) => form.push(&bytes),
                     None => return Err(Refusal::wrong("The form has no end.")),
                 }
                 continue;
             };
-            if let Event::Octets(octets) = &event {
+            if let Event::Bytes(bytes) = &event {
                 match &mut field {
-                    None => self.write(octets).await?,
-                    Some((_, value)) if value.len() + octets.len() <= LONGEST_FIELD => value.extend(octets),
+                    None => self.write(bytes).await?,
+                    Some((_, value)) if value.len() + bytes.len() <= LONGEST_FIELD => value.extend(bytes),
                     Some(_) => return Err(Refusal::wrong("A field of the form is too long.")),
                 }
                 continue;
@@ -117,7 +117,7 @@ impl Receiving<'_> {
                     }
                     field = Some((name, Vec::new()));
                 }
-                Event::Octets(_) => {}
+                Event::Bytes(_) => {}
                 Event::End => return Ok(()),
             }
         }
@@ -136,9 +136,9 @@ impl Receiving<'_> {
         Ok(())
     }
 
-    async fn write(&mut self, octets: &Bytes) -> Result<(), Refusal> {
+    async fn write(&mut self, bytes: &Bytes) -> Result<(), Refusal> {
         let Some(writer) = self.writer.take() else { return Err(Refusal::wrong("There is no content.")) };
-        self.writer = Some(writer.write(octets).await?);
+        self.writer = Some(writer.write(bytes).await?);
         Ok(())
     }
 
@@ -154,17 +154,17 @@ impl Receiving<'_> {
 struct Writer {
     part: Part,
     block: BytesMut,
-    /// Octets that are still to come.
+    /// Bytes that are still to come.
     left: u64,
 }
 
 impl Writer {
-    async fn write(mut self, octets: &Bytes) -> Result<Self, Refusal> {
-        let Some(left) = self.left.checked_sub(octets.len() as u64) else {
+    async fn write(mut self, bytes: &Bytes) -> Result<Self, Refusal> {
+        let Some(left) = self.left.checked_sub(bytes.len() as u64) else {
             return Err(Refusal::wrong("The content is longer than the fields say."));
         };
         self.left = left;
-        self.block.extend_from_slice(octets);
+        self.block.extend_from_slice(bytes);
         if self.block.len() >= BLOCK { Ok(self.flush().await?) } else { Ok(self) }
     }
 
