@@ -9,12 +9,7 @@ pub(super) const AUTHENTICATOR_WAIT: Duration = Duration::from_secs(10);
 /// Lets the realms of a router wait for authenticators, if something in the node may bring them.
 pub(crate) fn wait_for_authenticators(worker: &mut Worker, node: &Node) {
     let WorkerKind::Router(router) = &mut worker.kind else { return };
-    let brings = |other: &Worker| match &other.kind {
-        WorkerKind::Container(_) | WorkerKind::Guest(_) => true,
-        WorkerKind::Router(router) => !router.components.is_empty(),
-        WorkerKind::WebsocketTestee(_) | WorkerKind::Proxy(_) => false,
-    };
-    if node.workers.iter().any(|other| !other.disabled() && brings(other)) {
+    if node.workers.iter().any(|other| !other.disabled() && other.kind.kind().has_clients_of_wamp()) {
         for realm in &mut router.realms {
             realm.options.authenticator_wait.get_or_insert(AUTHENTICATOR_WAIT);
         }

@@ -279,9 +279,7 @@ pub(super) fn wanted<'a>(worker: &'a Worker, listener: &Listener<'a>) -> Wanted<
 /// Where the configuration has the endpoint of a worker's transport.
 fn endpoint_path(worker_path: &ConfigPath, worker: &Worker, index: usize) -> ConfigPath {
     let transport = match &worker.work {
-        Work::Serve(config) if matches!(config.kind, config::WorkerKind::WebsocketTestee(_)) => {
-            worker_path.key("transport")
-        }
+        Work::Serve(config) => config.kind.kind().transport_path(worker_path, index),
         Work::Guest(_) => worker_path.key("listen").index(index),
         _ => worker_path.key("transports").index(index),
     };

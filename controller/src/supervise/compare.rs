@@ -1,7 +1,7 @@
 //! Whether the processes of a worker can go on with the next configuration.
 
 use super::worker::{Work, Worker};
-use jackfield_shared::config::{self, ListeningEndpoint, ReadByProcesses as _, WorkerKind};
+use jackfield_shared::config::{self, ListeningEndpoint, ReadByProcesses as _};
 
 /// Whether processes that run can go on: what only the controller looks at may be different.
 pub(super) fn goes_on(runs: &Worker, wanted: &Worker) -> bool {
@@ -28,17 +28,8 @@ pub(super) fn goes_on(runs: &Worker, wanted: &Worker) -> bool {
 fn of_process(worker: &config::Worker) -> config::Worker {
     let mut worker = worker.clone();
     worker.common.forget_the_rest();
-    if let WorkerKind::Router(router) = &mut worker.kind {
-        router.forget_the_rest();
-    }
-    let endpoints: Vec<&mut ListeningEndpoint> = match &mut worker.kind {
-        WorkerKind::Router(router) => router.transports.iter_mut().map(|t| &mut t.endpoint).collect(),
-        WorkerKind::Proxy(proxy) => proxy.transports.iter_mut().map(|t| &mut t.endpoint).collect(),
-        WorkerKind::WebsocketTestee(testee) => vec![&mut testee.transport.endpoint],
-        WorkerKind::Guest(guest) => guest.listen.iter_mut().map(|socket| &mut socket.endpoint).collect(),
-        WorkerKind::Container(_) => Vec::new(),
-    };
-    endpoints.into_iter().for_each(forget_the_rest);
+    worker.kind.kind_mut().forget_the_rest();
+    worker.listening_mut().into_iter().for_each(forget_the_rest);
     worker
 }
 

@@ -109,7 +109,7 @@ pub(crate) fn worker(
     let program = match &config.kind {
         WorkerKind::Guest(program) => Some(program.clone()),
         WorkerKind::Container(container) => Some(python::of_container(&config, container, directory)?),
-        WorkerKind::Router(_) | WorkerKind::WebsocketTestee(_) | WorkerKind::Proxy(_) => None,
+        _ => None,
     };
     Ok((one(config, program, directory, (machine, accounts))?, host))
 }
@@ -140,11 +140,11 @@ fn one(
         return Ok(guest);
     }
     let Some(options) = config.native_options() else {
-        return Err(("type", format!("workers of type \"{}\" are not built yet", config.kind_name())));
+        return Err(("type", format!("workers of type \"{}\" are not built yet", config.kind.name())));
     };
     let title = options.title.clone();
     let launch = Launch {
-        title: title.unwrap_or_else(|| format!("jackfield {} {}", config.kind_name(), config.id)),
+        title: title.unwrap_or_else(|| format!("jackfield {} {}", config.kind.name(), config.id)),
         core_limit: None,
         cpus,
         environment: of_worker(&options.env, identity.as_ref(), std::env::vars_os()),

@@ -155,8 +155,8 @@ impl Worker {
     /// Its type, for people.
     pub(crate) fn kind_name(&self) -> &str {
         match &self.work {
-            Work::Serve(worker) => worker.kind_name(),
-            Work::Guest(guest) => guest.worker.kind_name(),
+            Work::Serve(worker) => worker.kind.name(),
+            Work::Guest(guest) => guest.worker.kind.name(),
             Work::Publish(_) => "tor",
             Work::Gone(gone) => &gone.kind,
             Work::Arti(_) => "arti",

@@ -2,7 +2,6 @@
 
 use super::{
     ArchiveService, ConnectingEndpoint, ListeningEndpoint, Node, Path, PathService, Transport, Worker,
-    WorkerKind,
 };
 
 /// An endpoint.
@@ -38,33 +37,20 @@ impl Endpoint<'_> {
 /// onion services.
 pub fn endpoints<'a>(worker: &'a Worker, at: &Path) -> Vec<(Path, Endpoint<'a>)> {
     let mut found = Vec::new();
-    for (index, transport) in worker.transports().iter().enumerate() {
-        let at = match &worker.kind {
-            WorkerKind::WebsocketTestee(_) => at.key("transport"),
-            _ => at.key("transports").index(index),
-        };
+    let kind = worker.kind.kind();
+    for (index, transport) in kind.transports().iter().enumerate() {
+        let at = kind.transport_path(at, index);
         found.push((at.key("endpoint"), Endpoint::Listening(&transport.endpoint, Some(transport))));
         let connections = transport.connections(&at).into_iter();
         found.extend(connections.map(|(at, endpoint)| (at, Endpoint::Connecting(endpoint))));
     }
-    if let WorkerKind::Guest(guest) = &worker.kind {
-        let sockets = guest.listen.iter().enumerate();
-        found.extend(sockets.map(|(index, socket)| {
-            let at = at.key("listen").index(index).key("endpoint");
-            (at, Endpoint::Listening(&socket.endpoint, None))
-        }));
-    }
-    if let WorkerKind::Proxy(proxy) = &worker.kind {
-        let endpoints = proxy.endpoints(at).into_iter();
-        found.extend(endpoints.map(|(at, endpoint)| (at, Endpoint::Connecting(endpoint))));
-    }
-    if let WorkerKind::Container(container) = &worker.kind {
-        let components = container.components.iter().enumerate();
-        found.extend(components.map(|(index, component)| {
-            let at = at.key("components").index(index).key("transport").key("endpoint");
-            (at, Endpoint::Connecting(component.transport().endpoint()))
-        }));
-    }
+    let sockets = kind.sockets().iter().enumerate();
+    found.extend(sockets.map(|(index, socket)| {
+        let at = at.key("listen").index(index).key("endpoint");
+        (at, Endpoint::Listening(&socket.endpoint, None))
+    }));
+    let connections = kind.connections(at).into_iter();
+    found.extend(connections.map(|(at, endpoint)| (at, Endpoint::Connecting(endpoint))));
     found
 }
 

@@ -25,12 +25,10 @@ pub(super) fn remarks(node: &Node) -> Vec<(Severity, Path, String)> {
         if let WorkerKind::Proxy(proxy) = &worker.kind {
             let speaks = proxy.transports.iter().filter(|transport| transport.kind.kind().speaks_wamp());
             let at = Path::default().key("workers").index(index);
-            relays.extend(
-                speaks.map(|transport| Relay {
-                    listening: &transport.endpoint,
-                    backends: proxy.endpoints(&at),
-                }),
-            );
+            relays.extend(speaks.map(|transport| Relay {
+                listening: &transport.endpoint,
+                backends: worker.kind.kind().connections(&at),
+            }));
         }
     }
     let next: Vec<Vec<Vec<usize>>> = relays

@@ -69,12 +69,7 @@ impl Node {
             if let WorkerKind::Proxy(proxy) = &mut worker.kind {
                 proxy.connections.values_mut().for_each(|connection| connection.transport.settle());
             }
-            let transports = match &mut worker.kind {
-                WorkerKind::Router(router) => router.transports.as_mut_slice(),
-                WorkerKind::Proxy(proxy) => proxy.transports.as_mut_slice(),
-                WorkerKind::WebsocketTestee(testee) => std::slice::from_mut(&mut testee.transport),
-                WorkerKind::Container(_) | WorkerKind::Guest(_) => continue,
-            };
+            let transports = worker.kind.kind_mut().transports_mut();
             let taken: Vec<String> = transports.iter().map(|transport| transport.id.clone()).collect();
             let mut next = 0;
             for transport in transports {

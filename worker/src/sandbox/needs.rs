@@ -1,7 +1,7 @@
 //! What a process needs, told by its part of the configuration.
 
 use crate::wamp::CookiePlace;
-use jackfield_shared::config::{ConnectingEndpoint, Path, TlsConnecting, Tor, Transport, Worker, WorkerKind};
+use jackfield_shared::config::{ConnectingEndpoint, Path, TlsConnecting, Tor, Transport, Worker};
 use jackfield_shared::ipc::DaemonService;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -75,12 +75,8 @@ impl Needs {
     pub(crate) fn of(worker: &Worker) -> Self {
         let mut needs = Self::nothing();
         worker.transports().iter().for_each(|transport| needs.transport(transport));
-        if let WorkerKind::Proxy(proxy) = &worker.kind {
-            proxy
-                .endpoints(&Path::default())
-                .into_iter()
-                .for_each(|(_, endpoint)| needs.connecting(endpoint));
-        }
+        let connections = worker.kind.kind().connections(&Path::default());
+        connections.into_iter().for_each(|(_, endpoint)| needs.connecting(endpoint));
         needs
     }
 

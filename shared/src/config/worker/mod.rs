@@ -1,24 +1,33 @@
 //! Workers: the processes of a node.
 
 mod common;
+mod container;
 mod guest;
+mod kind;
 mod listener;
 mod manhole;
 mod native;
 mod proxy;
+mod router;
+mod socket;
+mod testee;
 
 pub use common::*;
+pub use container::*;
 pub use guest::*;
+pub use kind::*;
 pub use listener::*;
 pub use manhole::*;
 pub use native::*;
 pub use proxy::*;
+pub use router::*;
 use serde_json::json;
-use std::time::Duration;
+pub use socket::*;
+pub use testee::*;
 
 use super::decode::*;
+use super::endpoint::ListeningEndpoint;
 use super::transport::{Transport, claim_id};
-use super::wamp::{ContainerComponent, Realm, RouterComponent};
 
 tagged! {
     /// What a worker is.
@@ -49,6 +58,30 @@ object! {
     check Worker::check;
 }
 
+impl WorkerKind {
+    /// What each kind answers for itself.
+    pub fn kind(&self) -> &dyn Works {
+        match self {
+            Self::Router(worker) => worker,
+            Self::Container(worker) => worker,
+            Self::Guest(worker) => worker,
+            Self::WebsocketTestee(worker) => worker,
+            Self::Proxy(worker) => worker,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn kind_mut(&mut self) -> &mut dyn Works {
+        match self {
+            Self::Router(worker) => worker,
+            Self::Container(worker) => worker,
+            Self::Guest(worker) => worker,
+            Self::WebsocketTestee(worker) => worker,
+            Self::Proxy(worker) => worker,
+        }
+    }
+}
+
 impl Worker {
     fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
         claim_id(&self.id, 2, fields, cx);
@@ -63,27 +96,25 @@ impl Worker {
         }
     }
 
-    /// The transports this worker listens on.
+    /// The transports that it listens on.
     pub fn transports(&self) -> &[Transport] {
-        match &self.kind {
-            WorkerKind::Router(router) => &router.transports,
-            WorkerKind::Proxy(proxy) => &proxy.transports,
-            WorkerKind::WebsocketTestee(testee) => std::slice::from_ref(&testee.transport),
-            WorkerKind::Container(_) | WorkerKind::Guest(_) => &[],
-        }
+        self.kind.kind().transports()
     }
 
     /// The sockets it is given: those of its transports, or a guest's.
     pub fn listeners(&self) -> Vec<Listener<'_>> {
-        let sockets = match &self.kind {
-            WorkerKind::Guest(guest) => guest.listen.as_slice(),
-            _ => &[],
-        };
-        self.transports()
-            .iter()
-            .map(Listener::of_transport)
-            .chain(sockets.iter().map(GuestSocket::listener))
-            .collect()
+        let kind = self.kind.kind();
+        let transports = kind.transports().iter().map(Listener::of_transport);
+        transports.chain(kind.sockets().iter().map(GuestSocket::listener)).collect()
+    }
+
+    /// The endpoints that it listens on, to be changed.
+    pub fn listening_mut(&mut self) -> Vec<&mut ListeningEndpoint> {
+        let kind = self.kind.kind_mut();
+        match kind.transports().is_empty() {
+            true => kind.sockets_mut().iter_mut().map(|socket| &mut socket.endpoint).collect(),
+            false => kind.transports_mut().iter_mut().map(|transport| &mut transport.endpoint).collect(),
+        }
     }
 
     /// How many bytes each of its processes keeps of messages, in all: a quarter of the memory it may use, if nothing else
@@ -96,79 +127,11 @@ impl Worker {
 
     /// The options of a worker that runs our own code; `None` for guests.
     pub fn native_options(&self) -> Option<&NativeOptions> {
-        match &self.kind {
-            WorkerKind::Router(router) => Some(&router.options),
-            WorkerKind::Proxy(proxy) => Some(&proxy.options),
-            WorkerKind::WebsocketTestee(testee) => Some(&testee.options),
-            WorkerKind::Container(container) => Some(&container.options.native),
-            WorkerKind::Guest(_) => None,
-        }
+        self.kind.kind().options()
     }
 
     /// Whether the worker is not to be started.
     pub fn disabled(&self) -> bool {
         self.native_options().is_some_and(|options| options.disabled)
-    }
-
-    /// The word its `type` says.
-    pub fn kind_name(&self) -> &'static str {
-        match &self.kind {
-            WorkerKind::Router(_) => "router",
-            WorkerKind::Container(_) => "container",
-            WorkerKind::Guest(_) => "guest",
-            WorkerKind::WebsocketTestee(_) => "websocket-testee",
-            WorkerKind::Proxy(_) => "proxy",
-        }
-    }
-}
-
-object! {
-    /// A router worker.
-    pub struct Router as "a router worker" {
-        /// Its options.
-        pub options as "options": NativeOptions = nested(), defaulted;
-        /// Its realms.
-        pub realms as "realms": Vec<Realm> = list(nested()), default(json!([]), Vec::new());
-        /// What it listens on.
-        pub transports as "transports": Vec<Transport> = list(nested()), default(json!([]), Vec::new());
-        /// Components beside the router.
-        pub components as "components": Vec<RouterComponent> = list(nested()), default(json!([]), Vec::new());
-        /// A Python shell over SSH.
-        pub manhole as "manhole": Option<Manhole> = nested(), optional;
-        /// Seconds without a heartbeat after which the process is replaced that routes the realms where `processes` is more
-        /// than 1; 0: off. Clients wait meanwhile.
-        pub realm_watchdog as "realm_watchdog": Duration = seconds(0.1..=86400.0).or_off(), default(json!(2), Duration::from_secs(2)), for controller;
-        /// How many processes the realms are spread over where `processes` is more than 1.
-        pub realm_processes as "realm_processes": u16 = int(1..=1024), default(1);
-    }
-    ignored {
-        /// Connections of Crossbar.io's that are nowhere described.
-        "connections" = any();
-    }
-}
-
-object! {
-    /// A container worker.
-    pub struct Container as "a container worker" {
-        /// Its options.
-        pub options as "options": ContainerOptions = nested(), defaulted;
-        /// What it hosts.
-        pub components as "components": Vec<ContainerComponent> = list(nested()), default(json!([]), Vec::new());
-        /// A Python shell over SSH.
-        pub manhole as "manhole": Option<Manhole> = nested(), optional;
-    }
-    ignored {
-        /// Connections of Crossbar.io's that are nowhere described.
-        "connections" = any();
-    }
-}
-
-object! {
-    /// A worker that is one WebSocket echo.
-    pub struct WebsocketTesteeWorker as "a websocket-testee worker" {
-        /// Its options.
-        pub options as "options": NativeOptions = nested(), defaulted;
-        /// What it listens on.
-        pub transport as "transport": Transport = testee_transport(), required;
     }
 }

@@ -11,6 +11,7 @@ use super::super::endpoint::ConnectingEndpoint;
 use super::super::source::{Kind, Value};
 use super::super::transport::{ConnectingTransport, Transport};
 use super::NativeOptions;
+use super::kind::Works;
 
 object! {
     /// A proxy worker.
@@ -97,14 +98,27 @@ impl ProxyConnection {
     }
 }
 
-impl Proxy {
-    /// The endpoint of each connection, with its place; `at` is where the worker is.
-    pub fn endpoints(&self, at: &Path) -> Vec<(Path, &ConnectingEndpoint)> {
+impl Works for Proxy {
+    fn options(&self) -> Option<&NativeOptions> {
+        Some(&self.options)
+    }
+
+    fn transports(&self) -> &[Transport] {
+        &self.transports
+    }
+
+    fn transports_mut(&mut self) -> &mut [Transport] {
+        &mut self.transports
+    }
+
+    fn connections(&self, at: &Path) -> Vec<(Path, &ConnectingEndpoint)> {
         let at = at.key("connections");
         let place = |name: &str| at.key(name).key("transport").key("endpoint");
         self.connections.iter().map(|(name, one)| (place(name), one.transport.endpoint())).collect()
     }
+}
 
+impl Proxy {
     fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
         for (realm, roles) in &self.routes {
             for (role, names) in roles {
