@@ -20,8 +20,6 @@ object! {
         pub log as "log": Log = nested(), defaulted;
         /// A Python shell over SSH.
         pub manhole as "manhole": Option<Manhole> = nested(), optional;
-        /// The node's key.
-        pub keyring as "keyring": Option<Keyring> = nested(), optional;
         /// The embedded Arti.
         pub tor as "tor": Tor = nested(), defaulted;
     }
@@ -30,6 +28,8 @@ object! {
         "connections" = any();
         /// The uplink of Crossbar.io's nodes to a master node.
         "fabric" = any();
+        /// The key for that: Crossbar.io reads it nowhere.
+        "keyring" = nested::<Keyring>();
     }
 }
 

@@ -7,7 +7,7 @@ use super::diagnostic::{Path, Remark, Severity};
 use super::endpoint::{ConnectingEndpoint, ListeningEndpoint};
 use super::node::Node;
 use super::transport::{ConnectingTransport, Section, Transport, Within};
-use super::wamp::{Realm, RouterComponent};
+use super::wamp::Realm;
 use super::worker::{Container, Processes, Proxy, Router, Worker, WorkerKind};
 
 /// What there is to say about `node` for that reason.
@@ -40,7 +40,6 @@ impl Remarks {
 
     fn controller(&mut self, controller: &Controller, at: &Path) {
         self.missing_if(controller.manhole.is_some(), at.key("manhole"), "the manhole is not built yet");
-        self.missing_if(controller.keyring.is_some(), at.key("keyring"), "keyrings are not built yet");
     }
 
     fn worker(&mut self, worker: &Worker, at: &Path) {
@@ -73,12 +72,6 @@ impl Remarks {
         }
         for (index, transport) in router.transports.iter().enumerate() {
             self.transport(transport, &at.key("transports").index(index));
-        }
-        for (index, component) in router.components.iter().enumerate() {
-            let at = at.key("components").index(index).key("references");
-            let message = "connections that a worker's components share are not built; each can make its own";
-            let has_some = matches!(component, RouterComponent::Class(class) if !class.references.is_empty());
-            self.missing_if(has_some, at, message);
         }
         let is_reached = !router.components.is_empty()
             || router.transports.iter().any(|transport| transport.kind.kind().speaks_wamp());
@@ -131,7 +124,7 @@ impl Remarks {
     }
 
     fn realm(&mut self, realm: &Realm, at: &Path) {
-        let message = "messages are not checked against types yet";
+        let message = "types in FlatBuffers are not read, so no message is checked against them";
         self.missing_if(realm.inventory.is_some(), at.key("inventory"), message);
         if let Some(kind) =
             realm.store.as_ref().and_then(|store| store.get("type")).filter(|kind| *kind != "memory")

@@ -7,14 +7,7 @@ use serde_json::{Value, json};
 pub(crate) fn features() -> Vec<(&'static str, Value)> {
     vec![
         ("Controller.manhole", controller(json!({"manhole": {"endpoint": tcp(), "users": []}}))),
-        ("Controller.keyring", controller(json!({"keyring": {"type": "file", "path": "k"}}))),
         ("Worker.manhole", worker(json!({"type": "router", "manhole": {"endpoint": tcp(), "users": []}}))),
-        (
-            "RouterComponent.references",
-            worker(
-                json!({"type": "router", "components": [{"type": "class", "classname": "a.B", "realm": "r", "references": ["connection:c"]}]}),
-            ),
-        ),
         ("Realm.inventory", worker(json!({"type": "router", "realms": [{"name": "r", "inventory": {}}]}))),
         (
             "Permission.validate",

@@ -49,10 +49,12 @@ object! {
         pub realm as "realm": String = realm_name_loose(), required;
         /// The role it has.
         pub role as "role": Option<String> = text(), optional;
-        /// Connections of its worker that it is given.
-        pub references as "references": Vec<String> = list(text()), default(json!([]), Vec::new());
         /// Handed to it.
         pub extra as "extra": Option<Json> = any(), optional;
+    }
+    ignored {
+        /// Connections of its worker: Crossbar.io hands them to nobody.
+        "references" = list(text());
     }
 }
 
