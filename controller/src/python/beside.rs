@@ -39,7 +39,12 @@ pub(crate) struct Beside {
 ///
 /// # Errors
 /// When there is no interpreter for it, or another user can't reach the sockets.
-pub(crate) fn separate(worker: &mut Worker, base: &Path, run: &Path) -> Result<Option<Beside>, Wrong> {
+pub(crate) fn separate(
+    worker: &mut Worker,
+    authorizers: &[String],
+    base: &Path,
+    run: &Path,
+) -> Result<Option<Beside>, Wrong> {
     let id = worker.id.clone();
     let WorkerKind::Router(router) = &mut worker.kind else { return Ok(None) };
     let socket = run.join(format!("python-{}.sock", id.replace('/', "_")));
@@ -91,7 +96,8 @@ pub(crate) fn separate(worker: &mut Worker, base: &Path, run: &Path) -> Result<O
         let session = json!({"id": "authenticators", "type": "class", "realm": REALM});
         Authenticators { list: authenticators, session: trusted(session, TRUSTED, &private_transport) }
     });
-    let order = Order { components, authenticators, services, shutdown: None, restart: None };
+    let authorizers = authorizers.to_vec();
+    let order = Order { components, authenticators, services, authorizers, shutdown: None, restart: None };
     let options = router.options.clone();
     // By it the controller knows that the host may stop the node.
     let native = NativeOptions { expose_controller: options.expose_controller || exposes, ..options.clone() };
@@ -305,7 +311,7 @@ mod tests {
     }
 
     fn separated(mut worker: Worker) -> (Router, Option<Beside>) {
-        let beside = separate(&mut worker, Path::new("/node"), Path::new("/node/run")).unwrap();
+        let beside = separate(&mut worker, &[], Path::new("/node"), Path::new("/node/run")).unwrap();
         let WorkerKind::Router(router) = worker.kind else { panic!("no router") };
         (router, beside)
     }
@@ -376,7 +382,8 @@ mod tests {
     fn another_user_is_an_error_that_names_the_way_out() {
         let component = json!({"type": "class", "classname": "a.B", "realm": "r"});
         let mut worker = worker(json!({"components": [component], "user": "nobody"}));
-        let (key, reason) = separate(&mut worker, Path::new("/node"), Path::new("/node/run")).unwrap_err();
+        let (key, reason) =
+            separate(&mut worker, &[], Path::new("/node"), Path::new("/node/run")).unwrap_err();
         assert!(key == "user" && reason.contains("a container can"), "{reason}");
     }
 }

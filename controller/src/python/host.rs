@@ -41,6 +41,7 @@ const MODULES: [(&str, &str); 15] = [
 pub(crate) fn of_container(
     worker: &Worker,
     container: &Container,
+    authorizers: &[String],
     base: &Path,
 ) -> Result<config::Guest, Wrong> {
     let components = container.components.iter().enumerate();
@@ -48,6 +49,7 @@ pub(crate) fn of_container(
         components: components.map(|(index, one)| component(one, index)).collect(),
         authenticators: None,
         services: Vec::new(),
+        authorizers: authorizers.to_vec(),
         shutdown: container.options.shutdown.map(|word| word.name()),
         restart: container.options.restart.map(|word| word.name()),
     };
@@ -66,7 +68,7 @@ pub(super) fn guest(
     let title = options.title.clone().unwrap_or_else(|| format!("jackfield components of {id}"));
     let modules: Map<_, _> =
         MODULES.iter().map(|(name, source)| ((*name).to_owned(), json!(source))).collect();
-    let Order { components, authenticators, services, shutdown, restart } = order;
+    let Order { components, authenticators, services, authorizers, shutdown, restart } = order;
     let (authenticators, session) = match authenticators {
         Some(Authenticators { list, session }) => (list, session),
         None => (Vec::new(), Json::Null),
@@ -86,6 +88,7 @@ pub(super) fn guest(
         "authenticators": authenticators,
         "authenticator_session": session,
         "services": services,
+        "authorizers": authorizers,
         "shutdown": shutdown,
         "restart": restart,
     });

@@ -14,7 +14,7 @@ mod walk;
 
 pub(crate) use beside::separate;
 pub(crate) use host::of_container;
-pub(crate) use wait::wait_for_authenticators;
+pub(crate) use wait::{authorizers, wait_for_authenticators};
 
 /// Why something can't be had: the attribute of the worker that asks for it, and the reason.
 pub(crate) type Wrong = (&'static str, String);

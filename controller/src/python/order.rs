@@ -14,6 +14,8 @@ pub(super) struct Order {
     pub(super) components: Vec<Json>,
     pub(super) authenticators: Option<Authenticators>,
     pub(super) services: Vec<Json>,
+    /// The procedures that decide what sessions may do.
+    pub(super) authorizers: Vec<String>,
     /// When it ends because of its components.
     pub(super) shutdown: Option<&'static str>,
     /// When components are started again.

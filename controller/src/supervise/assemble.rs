@@ -6,7 +6,7 @@ use crate::entry::private_directory;
 use crate::node::{Configuration, RUN};
 use crate::node_key;
 use crate::onion::{self, Order};
-use crate::python::wait_for_authenticators;
+use crate::python::{authorizers, wait_for_authenticators};
 use crate::sockets::{Adjustment, ArtiSocket, BindError, Binder, Bound, Given, Wanted};
 use jackfield_shared::config::{
     self, ListenPort, Listener, ListeningEndpoint, Path as ConfigPath, Processes,
@@ -159,11 +159,13 @@ impl Assembler<'_> {
                 continue;
             }
             let mut own = config.clone();
-            if let Some(node) = &self.configuration.loaded.node {
+            let node = self.configuration.loaded.node.as_ref();
+            if let Some(node) = node {
                 wait_for_authenticators(&mut own, node);
             }
+            let authorizers = node.map(authorizers).unwrap_or_default();
             let accounts = &self.configuration.names.accounts;
-            match set_up(own, self.setting.base, self.setting.machine, accounts) {
+            match set_up(own, &authorizers, self.setting.base, (self.setting.machine, accounts)) {
                 Ok((mut worker, host)) => {
                     self.take_key(&mut worker, &path);
                     self.keep_scale(&mut worker, config);

@@ -24,7 +24,7 @@ pub(crate) fn review(node: &Node, base: &FsPath, accounts: &Accounts) -> Vec<(Pa
     let mut wrong = Vec::new();
     for (index, worker) in node.workers.iter().enumerate().filter(|(_, worker)| !worker.disabled()) {
         let at = Path::default().key("workers").index(index);
-        if let Err((key, reason)) = set_up(worker.clone(), base, &machine, accounts) {
+        if let Err((key, reason)) = set_up(worker.clone(), &[], base, (&machine, accounts)) {
             wrong.push((at.key(key), reason));
         }
         wrong.extend(of_worker(worker, &at, base));

@@ -93,22 +93,24 @@ impl Cpus {
 }
 
 /// A worker as the configuration wants it, and the host of what is Python beside it, if it is a router with some; with no
-/// process yet.
+/// process yet; `authorizers` are the procedures that decide in the node.
 ///
 /// # Errors
 /// When its options can't be met on this machine.
 pub(crate) fn worker(
     mut config: config::Worker,
+    authorizers: &[String],
     directory: &Path,
-    machine: &Machine,
-    accounts: &Accounts,
+    (machine, accounts): (&Machine, &Accounts),
 ) -> Result<(Worker, Option<Worker>), Wrong> {
-    let beside = python::separate(&mut config, directory, &directory.join(RUN))?;
+    let beside = python::separate(&mut config, authorizers, directory, &directory.join(RUN))?;
     let host =
         beside.map(|host| one(host.worker, Some(host.guest), directory, (machine, accounts))).transpose()?;
     let program = match &config.kind {
         WorkerKind::Guest(program) => Some(program.clone()),
-        WorkerKind::Container(container) => Some(python::of_container(&config, container, directory)?),
+        WorkerKind::Container(container) => {
+            Some(python::of_container(&config, container, authorizers, directory)?)
+        }
         _ => None,
     };
     Ok((one(config, program, directory, (machine, accounts))?, host))

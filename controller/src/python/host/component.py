@@ -1,5 +1,6 @@
 """One component: from connecting to the end of its session, and again if that is wanted."""
 
+import inspect
 import time
 
 from autobahn.wamp import message
@@ -97,6 +98,7 @@ class Component:
 
     def _hear(self, session, ends):
         leave, disconnect, opened, on_leave = session.leave, session.disconnect, session.onOpen, session.onLeave
+        register = session.register
 
         def leaving(*args, **kwargs):
             ends.own = True
@@ -106,6 +108,11 @@ class Component:
             # What follows on the router's GOODBYE is no decision of the component.
             ends.own = ends.own or not ends.left
             return disconnect(*args, **kwargs)
+
+        def registering(endpoint, procedure=None, *args, **kwargs):
+            if procedure in self.host.order["authorizers"]:
+                endpoint = _with_options(endpoint)
+            return register(endpoint, procedure, *args, **kwargs)
 
         def opening(transport):
             if self.spec.get("trusted"):
@@ -139,6 +146,7 @@ class Component:
             self._ended(ends)
 
         session.leave, session.disconnect, session.onOpen, session.onLeave = leaving, disconnecting, opening, left
+        session.register = registering
         session._swallow_error = swallow
         session.on("join", joined)
         session.on("ready", ready)
@@ -194,6 +202,21 @@ class _Ends:
         self.left = None
         self.text = None
         self.failed = None
+
+
+def _with_options(authorizer):
+    """The same for one that was written before authorizers were told of a request's options."""
+
+    def takes(count):
+        try:
+            inspect.signature(authorizer).bind(*[None] * count)
+        except (TypeError, ValueError):
+            return False
+        return True
+
+    if not callable(authorizer) or takes(4) or not takes(3):
+        return authorizer
+    return lambda session, uri, action, _options: authorizer(session, uri, action)
 
 
 def _as_configured(transport, spec):
