@@ -92,6 +92,23 @@ fn variables_stand_for_strings_and_numbers() {
 }
 
 #[test]
+fn a_login_whose_secret_is_in_a_variable_that_is_not_set_is_left_out_with_a_warning() {
+    let secrets = |value: &str| {
+        let auth = json!({"ticket": {"type": "static", "principals": {"joe": {"ticket": value}}},
+            "wampcra": {"type": "static", "users": {"joe": {"secret": value}}}});
+        read(&json!({"workers": [{"type": "router", "transports": [
+            {"type": "websocket", "auth": auth, "endpoint": {"type": "tcp", "port": 1}}]}]}))
+    };
+    let unset = secrets("${UNSET}");
+    assert!(unset.can_start(), "{:?}", unset.diagnostics);
+    let warned: Vec<_> = unset.of(Severity::Warning).map(|found| found.message.as_str()).collect();
+    let wanted = "the environment variable UNSET is not set; set it; until then nobody logs in by it";
+    assert_eq!(warned, [wanted, wanted]);
+    assert_eq!(secrets("${HOME}").of(Severity::Warning).count(), 0);
+    assert_eq!(secrets("${UNSET:-default}").of(Severity::Warning).count(), 0);
+}
+
+#[test]
 fn unix_paths_are_absolute_with_variables_expanded() {
     let ListeningEndpoint::Unix(unix) = listening(json!({"type": "unix", "path": "../run/a$-${HOME}x.sock"}))
     else {
@@ -249,6 +266,18 @@ fn what_has_no_effect_is_said_to() {
     assert!(loaded.can_start());
     let warnings: Vec<String> = loaded.of(Severity::Warning).map(|found| found.path.clone()).collect();
     assert_eq!(warnings, ["workers[0].options.extra", "workers[0].realms", "workers[0].realms[0].extra"]);
+}
+
+#[test]
+fn what_crossbar_io_checks_and_never_uses_is_said_to_have_no_effect() {
+    let component =
+        json!({"type": "class", "classname": "a.B", "realm": "r", "references": ["connection:c"]});
+    let loaded = read(&json!({"controller": {"keyring": {"type": "file", "path": "k"}},
+        "workers": [{"type": "router", "connections": [{"id": "c"}], "components": [component]}]}));
+    assert!(loaded.can_start(), "{:?}", loaded.diagnostics);
+    let warned: Vec<_> = loaded.of(Severity::Warning).map(|found| found.path.as_str()).collect();
+    let wanted = ["controller.keyring", "workers[0].connections", "workers[0].components[0].references"];
+    assert!(wanted.iter().all(|path| warned.contains(path)), "{warned:?}");
 }
 
 #[test]

@@ -60,6 +60,8 @@ directories! {
     auth_ticket_container
     auth_ticket_dynamic
     auth_ticket_function
+    auth_wampcra_unset
+    authorizer_container
     authorizer_dynamic
     container_asyncio
     container_asyncio_unix

@@ -224,7 +224,8 @@ fn dynamic(auth: &DynamicAuth) -> Dynamic {
 fn ticket(auth: &TicketAuth) -> Result<Source<BTreeMap<String, Ticket>>, String> {
     Ok(match auth {
         TicketAuth::Static(auth) => Source::Static(each(&auth.principals, |principal| {
-            Ok(Ticket { ticket: Secret(principal.ticket.0.clone()), role: principal.role.clone() })
+            let Some(ticket) = &principal.ticket else { return Ok(None) };
+            Ok(Some(Ticket { ticket: Secret(ticket.0.clone()), role: principal.role.clone() }))
         })?),
         TicketAuth::Dynamic(auth) => Source::Dynamic(dynamic(auth)),
         TicketAuth::Function(_) => return Err(format!("ticket: {NO_PYTHON}")),
@@ -234,6 +235,7 @@ fn ticket(auth: &TicketAuth) -> Result<Source<BTreeMap<String, Ticket>>, String>
 fn cra(auth: &WampcraAuth) -> Result<Source<BTreeMap<String, wampcra::User>>, String> {
     Ok(match auth {
         WampcraAuth::Static(auth) => Source::Static(each(&auth.users, |user| {
+            let Some(secret) = &user.secret else { return Ok(None) };
             let number = |number: i64, name: &str| {
                 u32::try_from(number)
                     .ok()
@@ -248,7 +250,7 @@ fn cra(auth: &WampcraAuth) -> Result<Source<BTreeMap<String, wampcra::User>>, St
                     keylen: number(user.keylen, "keylen")?,
                 }),
             };
-            Ok(wampcra::User { secret: Secret(user.secret.0.clone()), role: user.role.clone(), salt })
+            Ok(Some(wampcra::User { secret: Secret(secret.0.clone()), role: user.role.clone(), salt }))
         })?),
         WampcraAuth::Dynamic(auth) => Source::Dynamic(dynamic(auth)),
         WampcraAuth::Function(_) => return Err(format!("wampcra: {NO_PYTHON}")),
@@ -272,7 +274,7 @@ fn scram_keys(auth: &ScramAuth) -> Result<Source<BTreeMap<String, scram::Keys>>,
                 server_key: Secret(principal.server_key.0.clone()),
                 role: principal.role.clone(),
             };
-            keys.check().map(|()| keys)
+            keys.check().map(|()| Some(keys))
         })?),
         ScramAuth::Dynamic(auth) => Source::Dynamic(dynamic(auth)),
         ScramAuth::Function(_) => return Err(format!("scram: {NO_PYTHON}")),
@@ -288,11 +290,11 @@ fn sign(auth: &CryptosignAuth) -> Result<Source<BTreeMap<String, cryptosign::Key
                 {
                     return Err(format!("the key \"{wrong:.80}\" is not 32 bytes in hexadecimal"));
                 }
-                Ok(cryptosign::Keys {
+                Ok(Some(cryptosign::Keys {
                     authorized_keys: principal.authorized_keys.clone(),
                     role: principal.role.clone(),
                     realm: principal.realm.clone(),
-                })
+                }))
             })?)
         }
         CryptosignAuth::Static(_) => return Err("cryptosign: trust roots are not built yet".into()),
@@ -325,16 +327,16 @@ fn certificates(auth: &TlsAuth) -> Result<Source<BTreeMap<String, Principal>>, S
     })
 }
 
-/// Takes each principal over; errors name it.
+/// Takes each principal over that can log in; errors name it.
 fn each<T, U>(
     principals: &BTreeMap<String, T>,
-    take: impl Fn(&T) -> Result<U, String>,
+    take: impl Fn(&T) -> Result<Option<U>, String>,
 ) -> Result<BTreeMap<String, U>, String> {
     let named = |(authid, principal): (&String, &T)| {
         let taken = take(principal).map_err(|e| format!("principal \"{authid}\": {e}"))?;
-        Ok((authid.clone(), taken))
+        Ok(taken.map(|taken| (authid.clone(), taken)))
     };
-    principals.iter().map(named).collect()
+    principals.iter().filter_map(|principal| named(principal).transpose()).collect()
 }
 
 #[cfg(test)]

@@ -127,6 +127,38 @@ impl Rule for SecretText {
     }
 }
 
+/// Reads a [`Secret`] that may be missing from the environment.
+pub(crate) struct SecretIfSet;
+
+/// A string that is kept out of sight. Where it is in a variable that is not set, as while a node runs that needs no such login,
+/// it is absent: that is said, and whose it is can't log in.
+pub(crate) fn secret_if_set() -> SecretIfSet {
+    SecretIfSet
+}
+
+impl Rule for SecretIfSet {
+    type Out = Option<Secret>;
+
+    fn read(&self, value: &Value, cx: &mut Context<'_>) -> Option<Option<Secret>> {
+        match cx.unset_variable(value) {
+            Some(name) => {
+                let message = super::strings::unset(name, false);
+                cx.warn(value.span, format!("{message}; until then nobody logs in by it"));
+                Some(None)
+            }
+            None => SecretText.read(value, cx).map(Some),
+        }
+    }
+
+    fn expected(&self) -> String {
+        SecretText.expected()
+    }
+
+    fn schema(&self, defs: &mut Defs) -> Json {
+        SecretText.schema(defs)
+    }
+}
+
 /// Reads by another rule what is kept out of quoted lines.
 pub(crate) struct Hidden<R>(R);
 

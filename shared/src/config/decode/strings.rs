@@ -45,6 +45,13 @@ impl Context<'_> {
         Some(Cow::Owned(Value { kind: Kind::String(text), span: value.span }))
     }
 
+    /// The variable that `value` refers to, if it is not set and there is no default.
+    pub(crate) fn unset_variable<'v>(&self, value: &'v Value) -> Option<&'v str> {
+        let Kind::String(text) = &value.kind else { return None };
+        let (name, default) = reference(text)?;
+        (default.is_none() && self.env(name).is_none()).then_some(name)
+    }
+
     /// `text` with `$NAME` and `${NAME}` replaced wherever they stand in it.
     pub(crate) fn expanded(&mut self, text: &str, span: Span) -> Option<String> {
         let mut rest = text;

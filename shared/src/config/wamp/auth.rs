@@ -124,8 +124,8 @@ object! {
 object! {
     /// A ticket.
     pub struct TicketPrincipal as "a ticket with its role" {
-        /// The ticket.
-        pub ticket as "ticket": Secret = secret(), required;
+        /// The ticket; nobody logs in by one in an environment variable that is not set.
+        pub ticket as "ticket": Option<Secret> = secret_if_set(), required;
         /// The role it gives.
         pub role as "role": Option<String> = text(), optional;
     }
@@ -160,8 +160,8 @@ fn any_int() -> Int<i64> {
 object! {
     /// A secret.
     pub struct WampcraUser as "a secret with its role" {
-        /// The secret, or the key derived from it.
-        pub secret as "secret": Secret = secret(), required;
+        /// The secret, or the key derived from it; nobody logs in by one in an environment variable that is not set.
+        pub secret as "secret": Option<Secret> = secret_if_set(), required;
         /// The role it gives.
         pub role as "role": Option<String> = text(), optional;
         /// The salt the key was derived with; absent: `secret` is the secret itself.
