@@ -5,6 +5,7 @@ use super::{Bound, Local, Socket, private_port, tcp, unix};
 use crate::systemd::is_kept;
 use rustix::net::sockopt::socket_acceptconn;
 use socket2::SockRef;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
@@ -19,26 +20,40 @@ pub(crate) struct Given {
     pub(super) bound: Bound,
 }
 
+/// Why a descriptor is none that connections can be accepted from.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum GivenError {
+    /// It is something else, or not listening.
+    #[error("it is no socket that listens")]
+    NotListening,
+    /// It listens at an address of another family.
+    #[error("its address is neither one of IP nor a path")]
+    Address,
+    /// The kernel does not tell.
+    #[error("{0}")]
+    System(#[from] io::Error),
+}
+
 impl Given {
     /// A socket of this place and name.
     ///
     /// # Errors
     /// When it is none that connections can be accepted from.
-    pub(crate) fn new(fd: OwnedFd, index: usize, name: &str) -> Result<Self, String> {
-        if !socket_acceptconn(&fd).map_err(|e| e.to_string())? {
-            return Err("it is no socket that listens".into());
+    pub(crate) fn new(fd: OwnedFd, index: usize, name: &str) -> Result<Self, GivenError> {
+        if !socket_acceptconn(&fd).map_err(io::Error::from)? {
+            return Err(GivenError::NotListening);
         }
-        let own = SockRef::from(&fd).local_addr().map_err(|e| e.to_string())?;
+        let own = SockRef::from(&fd).local_addr()?;
         let (address, local) = match (own.as_socket(), own.as_pathname()) {
             (Some(at), _) => (tcp::text(at), Local::Tcp(at)),
             (None, Some(path)) => (unix::address(path), Local::Unix(path.into())),
-            (None, None) => return Err("its address is neither one of IP nor a path".into()),
+            (None, None) => return Err(GivenError::Address),
         };
         // A socket that the node has made itself is the node's to remove.
         let path = own.as_pathname().filter(|_| is_kept(name));
         let file = path.and_then(|path| Name::of(path).ok()).map(Rc::new);
         let shared = SockRef::from(&fd).reuse_port().unwrap_or(false);
-        let socket = Socket::new(fd).map_err(|e| e.to_string())?;
+        let socket = Socket::new(fd)?;
         let bound = Bound {
             worker: String::new(),
             transport: name.to_owned(),

@@ -18,7 +18,7 @@ mod wanted;
 pub(crate) use adjust::Adjustment;
 pub(crate) use binder::Binder;
 pub(crate) use error::BindError;
-pub(crate) use given::Given;
+pub(crate) use given::{Given, GivenError};
 pub(crate) use inherited::{announced, take as take_inherited};
 pub(crate) use link::LinkSocket;
 pub(crate) use unix::await_locks;

@@ -5,7 +5,7 @@ use super::run_dir::RunDir;
 use crate::control::Server;
 use crate::stage::{close_inherited, name_thread};
 use crate::supervise::{Held, Supervisor, Takeover};
-use crate::upgrade::{Arrived, CoreLimit, Errand, Image, State, receive, send};
+use crate::upgrade::{Arrived, CoreLimit, Errand, Image, State, TakeoverError, receive, send};
 use jackfield_shared::secrecy::hold_secrets;
 use std::any::Any;
 use std::convert::Infallible;
@@ -27,7 +27,7 @@ pub(crate) fn take_over() -> ExitCode {
     let (mut state, fds) = match receive(io::stdin()) {
         Ok(received) => received,
         // Nothing is left that could be handed back.
-        Err(reason) => return failed(&reason),
+        Err(e) => return failed(&e.to_string()),
     };
     state.node.core_limit.get_or_insert(CoreLimit { soft: core_limit });
     let runtime = match runtime() {
@@ -36,11 +36,11 @@ pub(crate) fn take_over() -> ExitCode {
     };
     runtime.block_on(async {
         let build = AssertUnwindSafe(|| build(&state, &fds));
-        let built =
-            catch_unwind(build).unwrap_or_else(|panic| Err(format!("it panicked: {}", message(&*panic))));
+        let built = catch_unwind(build)
+            .unwrap_or_else(|panic| Err(TakeoverError::Panicked(message(&*panic).to_owned())));
         let (mut supervisor, server, _run_dir) = match built {
             Ok(built) => built,
-            Err(reason) => return go_back(state, &fds, format!("the new release can't take over: {reason}")),
+            Err(e) => return go_back(state, &fds, format!("the new release can't take over: {e}")),
         };
         supervisor.took_over(&state, &fds);
         drop((state, fds));
@@ -56,17 +56,17 @@ pub(crate) fn take_over() -> ExitCode {
     })
 }
 
-fn build(state: &State, fds: &Arrived) -> Result<(Supervisor, Server, RunDir), String> {
-    let failed = |what: &str, e: io::Error| format!("{what}: {e}");
-    rustix::stdio::dup2_stdin(fds.copy(state.stdin)?).map_err(|e| failed("standard input", e.into()))?;
+fn build(state: &State, fds: &Arrived) -> Result<(Supervisor, Server, RunDir), TakeoverError> {
+    let system = TakeoverError::system;
+    rustix::stdio::dup2_stdin(fds.copy(state.stdin)?).map_err(|e| system("standard input")(e.into()))?;
     let run_dir = &state.node.run_dir;
     let held =
         Held { run_dir: run_dir.clone(), lock: fds.copy(state.lock)?, control: fds.copy(state.control)? };
-    let listener = Server::listener(fds.copy(state.control)?).map_err(|e| failed("the control socket", e))?;
+    let listener = Server::listener(fds.copy(state.control)?).map_err(system("the control socket"))?;
     let lock = fds.copy(state.lock)?;
     let supervisor = Takeover { state, fds }.supervisor(held)?;
     // These remove their files when they are dropped.
-    let server = Server::restore(run_dir, listener).map_err(|e| failed("the control socket", e))?;
+    let server = Server::restore(run_dir, listener).map_err(system("the control socket"))?;
     Ok((supervisor, server, RunDir::restore(run_dir, lock)))
 }
 
@@ -86,12 +86,12 @@ fn go_back(mut state: State, fds: &Arrived, reason: String) -> ExitCode {
     }
 }
 
-fn exec_former(state: &State, fds: &Arrived, place: usize) -> Result<Infallible, String> {
-    let text = |e: io::Error| e.to_string();
-    let image = Image::new(fds.copy(place)?).map_err(text)?;
-    let theirs = send(state, &fds.all()).map_err(text)?;
-    rustix::stdio::dup2_stdin(theirs).map_err(|e| e.to_string())?;
-    image.exec().map_err(text)
+fn exec_former(state: &State, fds: &Arrived, place: usize) -> Result<Infallible, TakeoverError> {
+    let system = TakeoverError::system;
+    let image = Image::new(fds.copy(place)?).map_err(system("its image"))?;
+    let theirs = send(state, &fds.all()).map_err(system("the state"))?;
+    rustix::stdio::dup2_stdin(theirs).map_err(|e| system("standard input")(e.into()))?;
+    image.exec().map_err(system("its image"))
 }
 
 fn failed(reason: &str) -> ExitCode {

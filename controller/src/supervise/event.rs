@@ -3,7 +3,7 @@
 use crate::guest::Notice;
 use crate::node::Configuration;
 use crate::tls::News;
-use crate::upgrade::Image;
+use crate::upgrade::{Image, TrialError};
 use jackfield_fleet::ProcessId;
 use jackfield_shared::ipc::{self, FromWorker};
 use jackfield_shared::log::{Level, Record};
@@ -90,7 +90,7 @@ pub(crate) enum Event {
     /// Files of TLS have changed, of the generation with this number.
     TlsFiles(u64, News),
     /// An image of the executable, at this path, was tried: its release, or why it can't take over.
-    Tried(Image, PathBuf, Result<String, String>),
+    Tried(Image, PathBuf, Result<String, TrialError>),
     /// A guest says something of itself.
     Notice(Arc<Source>, Notice),
     /// A file that a guest's worker watches has changed: the worker's id, and the file.

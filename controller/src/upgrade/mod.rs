@@ -10,6 +10,7 @@
 //! The state is JSON in a file of memory. Descriptors wait in a socket pair (SCM_RIGHTS, unix(7)), whose other end is
 //! the new image's standard input: none of them has a number that would have to be believed.
 
+mod error;
 mod image;
 mod parcel;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod signals;
 mod state;
 mod trial;
 
+pub(crate) use error::TakeoverError;
 pub(crate) use image::{Identity as ImageIdentity, Image};
 pub(crate) use parcel::{Arrived, Fds, receive, send};
 pub(crate) use signals::{block, unblock};
@@ -25,7 +27,7 @@ pub(crate) use state::{
     ArtiState, BoundState, CoreLimit, Errand, FORMAT, GuestState, LinkState, LocalState, NodeState,
     ProcessState, RoleState, ServiceState, SlotState, State, WorkerState,
 };
-pub(crate) use trial::{ARGUMENT, run as run_trial, try_out};
+pub(crate) use trial::{ARGUMENT, TrialError, run as run_trial, try_out};
 
 use crate::stage::VARIABLE;
 

@@ -1,5 +1,6 @@
 //! The state and the descriptors on their way from one image to the next.
 
+use super::error::TakeoverError;
 use super::state::State;
 use crate::stage::{receive as receive_fds, send as send_fds};
 use rustix::fs::{MemfdFlags, memfd_create};
@@ -57,9 +58,9 @@ impl Arrived {
     ///
     /// # Errors
     /// When there is none, or no descriptors are left.
-    pub(crate) fn copy(&self, place: usize) -> Result<OwnedFd, String> {
-        let fd = self.0.get(place).ok_or_else(|| format!("descriptor {place} was not handed over"))?;
-        fd.try_clone().map_err(|e| format!("descriptor {place}: {e}"))
+    pub(crate) fn copy(&self, place: usize) -> Result<OwnedFd, TakeoverError> {
+        let fd = self.0.get(place).ok_or(TakeoverError::NoDescriptor(place))?;
+        fd.try_clone().map_err(TakeoverError::system(format!("descriptor {place}")))
     }
 
     /// All, to be passed on as they came.
@@ -72,16 +73,15 @@ impl Arrived {
 ///
 /// # Errors
 /// When it is not what [`send`] has sent, of the release that this one follows.
-pub(crate) fn receive(from: impl AsFd) -> Result<(State, Arrived), String> {
-    let lost = |e: io::Error| format!("what the former image hands over can't be received: {e}");
+pub(crate) fn receive(from: impl AsFd) -> Result<(State, Arrived), TakeoverError> {
     let from = from.as_fd();
-    let (count, file) = receive_fds(from).map_err(lost)?;
+    let (count, file) = receive_fds(from).map_err(TakeoverError::Lost)?;
     let count: usize = String::from_utf8_lossy(&count).parse().unwrap_or_default();
     let mut fds = Vec::new();
     while fds.len() < count {
-        fds.extend(receive_fds(from).map_err(lost)?.1);
+        fds.extend(receive_fds(from).map_err(TakeoverError::Lost)?.1);
     }
-    let file = file.into_iter().next().ok_or("the former image hands over no state")?;
+    let file = file.into_iter().next().ok_or(TakeoverError::NoState)?;
     Ok((read(File::from(file))?, Arrived(fds)))
 }
 
@@ -89,8 +89,8 @@ pub(crate) fn receive(from: impl AsFd) -> Result<(State, Arrived), String> {
 ///
 /// # Errors
 /// When this release can't.
-pub(super) fn read(mut file: File) -> Result<State, String> {
+pub(super) fn read(mut file: File) -> Result<State, TakeoverError> {
     let mut text = Vec::new();
-    file.rewind().and_then(|()| file.read_to_end(&mut text)).map_err(|e| format!("the state: {e}"))?;
+    file.rewind().and_then(|()| file.read_to_end(&mut text)).map_err(TakeoverError::system("the state"))?;
     State::parse(&text)
 }

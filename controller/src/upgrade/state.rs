@@ -1,6 +1,7 @@
 //! What one image tells the next. Descriptors are named by their places in the parcel, points in time by how long they
 //! are past.
 
+use super::error::TakeoverError;
 use super::image::Identity;
 use crate::logs::LogState;
 use crate::node::ConfigurationState;
@@ -252,23 +253,18 @@ impl State {
     ///
     /// # Errors
     /// When this release can't: then it can't take over.
-    pub(super) fn parse(text: &[u8]) -> Result<Self, String> {
+    pub(super) fn parse(text: &[u8]) -> Result<Self, TakeoverError> {
         #[derive(Deserialize)]
         struct Head {
             format: u32,
             ipc: u8,
             version: String,
         }
-        let broken = |e| format!("the state of the running node can't be read by this release: {e}");
-        let Head { format, ipc, version } = serde_json::from_slice(text).map_err(broken)?;
+        let Head { format, ipc, version } =
+            serde_json::from_slice(text).map_err(TakeoverError::Unreadable)?;
         if (format, ipc) != (FORMAT, ipc::VERSION) {
-            return Err(format!(
-                "release {} can't take over from {version}: it knows format {FORMAT} of the state and version {} of \
-                 the IPC, not {format} and {ipc}; stop the node and start it anew",
-                env!("CARGO_PKG_VERSION"),
-                ipc::VERSION
-            ));
+            return Err(TakeoverError::OtherFormat { version, format, known: FORMAT, ipc });
         }
-        serde_json::from_slice(text).map_err(broken)
+        serde_json::from_slice(text).map_err(TakeoverError::Unreadable)
     }
 }

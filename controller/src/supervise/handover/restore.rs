@@ -22,7 +22,7 @@ use crate::sockets::{ArtiSocket, Bound, Given, LinkSocket, Local, Socket};
 use crate::systemd::Manager;
 use crate::upgrade::{
     Arrived, ArtiState, BoundState, Errand, Image, LinkState, LocalState, ProcessState, RoleState, SlotState,
-    State, WorkerState,
+    State, TakeoverError, WorkerState,
 };
 use jackfield_fleet::{Kind, ProcessBefore, ProcessId, Role, SlotBefore, WorkerBefore};
 use jackfield_shared::config::WorkerCommon;
@@ -59,10 +59,11 @@ impl Takeover<'_> {
     ///
     /// # Errors
     /// Why this image can't take over: nothing has changed then.
-    pub(crate) fn supervisor(&self, held: Held) -> Result<Supervisor, String> {
+    pub(crate) fn supervisor(&self, held: Held) -> Result<Supervisor, TakeoverError> {
         let State { node, log, .. } = self.state;
-        let machine = Machine::look(node.core_limit.and_then(|limit| limit.soft))?;
-        let manager = Manager::from_environment()?;
+        let machine =
+            Machine::look(node.core_limit.and_then(|limit| limit.soft)).map_err(TakeoverError::obstacle)?;
+        let manager = Manager::from_environment().map_err(TakeoverError::obstacle)?;
         let mut former = Vec::new();
         let (configuration, mut workers, remarks) = match &self.state.errand {
             Errand::Upgrade => self.understood(&machine)?,
@@ -71,12 +72,16 @@ impl Takeover<'_> {
                 (configuration, self.exact_workers()?, Vec::new())
             }
         };
-        let understood = configuration.loaded.node.as_ref().ok_or("the configuration is not understood")?;
-        let hub = Hub::restore(log, understood).map_err(|e| format!("the log: {e}"))?;
+        let understood = configuration
+            .loaded
+            .node
+            .as_ref()
+            .ok_or_else(|| TakeoverError::obstacle("the configuration is not understood".into()))?;
+        let hub = Hub::restore(log, understood).map_err(TakeoverError::system("the log"))?;
         for (level, text) in remarks {
             hub.log(level, text);
         }
-        let own = Image::own().map_err(|e| format!("/proc: {e}"))?.identity;
+        let own = Image::own().map_err(TakeoverError::system("/proc"))?.identity;
         let mut people = People::new();
         let mut before = Vec::new();
         for worker in &mut workers {
@@ -108,7 +113,7 @@ impl Takeover<'_> {
             // One that failed need not be looked for again.
             executable: match &self.state.errand {
                 Errand::Upgrade => node.executable.clone(),
-                Errand::GoBack(_) => Image::path_of_own().map_err(|e| format!("/proc: {e}"))?,
+                Errand::GoBack(_) => Image::path_of_own().map_err(TakeoverError::system("/proc"))?,
             },
             held,
         };
@@ -128,17 +133,17 @@ impl Takeover<'_> {
     }
 
     /// The configuration and the workers as this release understands them.
-    fn understood(&self, machine: &Machine) -> Result<Understood, String> {
+    fn understood(&self, machine: &Machine) -> Result<Understood, TakeoverError> {
         let base = &self.state.node.base;
         let configuration = Configuration::restore(&self.state.configuration, base);
         let obstacles = configuration.obstacles();
         if !obstacles.is_empty() {
-            return Err(obstacles.join("\n"));
+            return Err(TakeoverError::Obstacles(obstacles));
         }
         let former = self.state.workers.iter().filter(|worker| worker.is_serving);
         let bounds: Vec<_> = former
             .map(|worker| Ok((worker, self.bounds(worker)?)))
-            .collect::<Result<Vec<(&WorkerState, Vec<Bound>)>, String>>()?;
+            .collect::<Result<Vec<(&WorkerState, Vec<Bound>)>, TakeoverError>>()?;
         let arti = self.arti()?;
         let former = bounds.iter().map(|(worker, bound)| Former {
             id: &worker.id,
@@ -151,32 +156,32 @@ impl Takeover<'_> {
         let given = self.given()?;
         let setting = Setting { base, machine, former, given: &given, deadline: None };
         let Assembly { workers, remarks, .. } =
-            assemble(&configuration, &setting).map_err(|reasons| reasons.join("\n"))?;
+            assemble(&configuration, &setting).map_err(TakeoverError::Obstacles)?;
         for bound in workers.iter().flat_map(|worker| &worker.bound) {
-            bound.settle().map_err(|e| format!("{}: its options: {e}", bound.address))?;
+            bound.settle().map_err(TakeoverError::system(format!("{}: its options", bound.address)))?;
         }
         Ok((configuration, workers, remarks))
     }
 
     /// Sockets that the node was started with.
-    fn given(&self) -> Result<Vec<Given>, String> {
+    fn given(&self) -> Result<Vec<Given>, TakeoverError> {
         let given = self.state.given.iter();
-        given.map(|(index, name, place)| Given::new(self.fds.copy(*place)?, *index, name)).collect()
+        given.map(|(index, name, place)| Ok(Given::new(self.fds.copy(*place)?, *index, name)?)).collect()
     }
 
     /// Where the node's Arti answers, if it does.
-    fn arti(&self) -> Result<Option<Rc<ArtiSocket>>, String> {
+    fn arti(&self) -> Result<Option<Rc<ArtiSocket>>, TakeoverError> {
         let Some(ArtiState { listening, place, path, name }) = &self.state.arti else { return Ok(None) };
         let (listening, place) = (self.fds.copy(*listening)?, self.fds.copy(*place)?);
         Ok(Some(Rc::new(ArtiSocket::restore(path, listening, place, *name))))
     }
 
     /// The workers as they were when this image handed over.
-    fn exact_workers(&self) -> Result<Vec<Worker>, String> {
+    fn exact_workers(&self) -> Result<Vec<Worker>, TakeoverError> {
         let arti = self.arti()?;
         let exact = |state: &WorkerState| {
             let (work, launch): (Work, Launch) =
-                serde_json::from_value(state.exact.clone()).map_err(|e| format!("{}: {e}", state.id))?;
+                serde_json::from_value(state.exact.clone()).map_err(of_worker(&state.id))?;
             // Slots behind it are gone, but for processes that drain.
             let mut worker = Worker::new(work, launch, state.realm.unwrap_or(state.slots.len()));
             worker.has_realm_process = state.realm.is_some();
@@ -184,8 +189,7 @@ impl Takeover<'_> {
             worker.node_key.clone_from(&state.node_key);
             worker.arti = arti.clone().filter(|_| state.has_arti);
             for bound in &state.bound {
-                let endpoint =
-                    serde_json::from_value(bound.exact.clone()).map_err(|e| format!("{}: {e}", state.id))?;
+                let endpoint = serde_json::from_value(bound.exact.clone()).map_err(of_worker(&state.id))?;
                 let mut restored = self.bound(&state.id, bound)?.with_endpoint(endpoint);
                 restored.onion.clone_from(&bound.onion);
                 worker.bound.push(restored);
@@ -195,14 +199,16 @@ impl Takeover<'_> {
         self.state.workers.iter().filter(|state| state.is_serving).map(exact).collect()
     }
 
-    fn bounds(&self, worker: &WorkerState) -> Result<Vec<Bound>, String> {
+    fn bounds(&self, worker: &WorkerState) -> Result<Vec<Bound>, TakeoverError> {
         worker.bound.iter().map(|bound| self.bound(&worker.id, bound)).collect()
     }
 
-    fn bound(&self, worker: &str, state: &BoundState) -> Result<Bound, String> {
+    fn bound(&self, worker: &str, state: &BoundState) -> Result<Bound, TakeoverError> {
         let sockets = |places: &[usize]| {
-            let socket = |place: &usize| Socket::new(self.fds.copy(*place)?).map_err(|e| e.to_string());
-            places.iter().map(socket).collect::<Result<Vec<_>, String>>()
+            let socket = |place: &usize| {
+                Socket::new(self.fds.copy(*place)?).map_err(TakeoverError::system(&*state.address))
+            };
+            places.iter().map(socket).collect::<Result<Vec<_>, TakeoverError>>()
         };
         let local = match &state.local {
             LocalState::Tcp(at) => Local::Tcp(*at),
@@ -220,7 +226,7 @@ impl Takeover<'_> {
         state: Option<&WorkerState>,
         own: crate::upgrade::ImageIdentity,
         people: &mut People,
-    ) -> Result<WorkerBefore, String> {
+    ) -> Result<WorkerBefore, TakeoverError> {
         let mut before = WorkerBefore {
             spec: worker.spec(),
             is_serving: true,
@@ -251,11 +257,11 @@ impl Takeover<'_> {
         state: &SlotState,
         own: crate::upgrade::ImageIdentity,
         people: &mut People,
-    ) -> Result<SlotBefore, String> {
+    ) -> Result<SlotBefore, TakeoverError> {
         let mut processes = Vec::new();
         for (role, process) in &state.processes {
             let index = u16::try_from(index).unwrap_or(u16::MAX);
-            let failed = |e: io::Error| format!("process {} of {worker}: {e}", process.pid);
+            let failed = TakeoverError::system(format!("process {} of {worker}", process.pid));
             let (mut restored, pieces) = self.process((worker, index), process).map_err(failed)?;
             restored.image = Some(process.image).filter(|image| *image != own);
             let has_worked = restored.has_worked();
@@ -343,13 +349,19 @@ fn process_before(state: &ProcessState, worked: bool, watched: bool) -> ProcessB
 }
 
 /// A worker that is no longer in the configuration.
-fn former_worker(state: &WorkerState, workers: &[Worker]) -> Result<Worker, String> {
+fn former_worker(state: &WorkerState, workers: &[Worker]) -> Result<Worker, TakeoverError> {
     let launch = workers.first().map(|worker| worker.launch.clone());
     let mut common = WorkerCommon::default();
     common.stop.kill_timeout = Duration::from_millis(state.kill_ms);
     let gone = Gone { id: state.id.clone(), kind: state.kind.clone(), common };
     let launch = launch.unwrap_or_else(super::super::setup::no_launch);
     Ok(Worker::new(Work::Gone(Box::new(gone)), launch, 0))
+}
+
+/// What a worker was is not understood, to be called with the reason.
+fn of_worker(id: &str) -> impl FnOnce(serde_json::Error) -> TakeoverError + use<> {
+    let worker = id.to_owned();
+    |source| TakeoverError::Worker { worker, source }
 }
 
 fn past(ms: u64) -> Instant {

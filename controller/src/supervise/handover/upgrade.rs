@@ -6,7 +6,7 @@ use super::super::caller::Caller;
 use super::super::event::Event;
 use super::collect::Frozen;
 use super::image::{Handover, Upgraded, WantedImage};
-use crate::upgrade::{Arrived, Errand, Fds, Image, State, block, send, try_out, unblock};
+use crate::upgrade::{Arrived, Errand, Fds, Image, State, TrialError, block, send, try_out, unblock};
 use jackfield_fleet::{CallerId, Command, Event as FleetEvent};
 use jackfield_shared::log::Level;
 use std::io;
@@ -52,15 +52,20 @@ impl Supervisor {
     }
 
     /// It is known whether the new image can take over.
-    pub(in super::super) fn tried(&mut self, image: Image, path: PathBuf, result: Result<String, String>) {
+    pub(in super::super) fn tried(
+        &mut self,
+        image: Image,
+        path: PathBuf,
+        result: Result<String, TrialError>,
+    ) {
         match result {
             Ok(version) => {
                 self.tried_image = Some((image, path, version));
                 self.feed(FleetEvent::Tried);
                 self.tried_image = None;
             }
-            Err(reason) => {
-                self.feed(FleetEvent::NotPlanned(format!("{}: {reason}", path.display())));
+            Err(e) => {
+                self.feed(FleetEvent::NotPlanned(format!("{}: {e}", path.display())));
             }
         }
     }
