@@ -12,12 +12,19 @@ impl Hub {
             is_json: format.map(|format| format == Format::Json),
             file,
             levels: inner.levels.save(),
-            records: inner.ring.iter().map(|record| (**record).clone()).collect(),
+            records: {
+                let mut records: Vec<_> = inner.ring.newest().map(Cow::into_owned).collect();
+                records.reverse();
+                records
+            },
             left: inner
                 .left
                 .iter()
-                .map(|(sink, records)| {
-                    (sink.clone(), records.iter().map(|record| (**record).clone()).collect())
+                .map(|(sink, batches)| {
+                    (
+                        sink.clone(),
+                        batches.iter().flat_map(|batch| batch.records()).map(Cow::into_owned).collect(),
+                    )
                 })
                 .collect(),
             dropped: inner.dropped,
@@ -34,9 +41,9 @@ impl Hub {
         {
             let mut inner = hub.0.borrow_mut();
             state.levels.iter().for_each(|(worker, level)| inner.levels.set(worker.as_deref(), *level));
-            state.records.iter().for_each(|record| inner.ring.push(Arc::new(record.clone())));
+            state.records.iter().for_each(|record| inner.ring.push(Arc::new(record.clone().into())));
             let left = state.left.iter().map(|(sink, records)| {
-                (sink.clone(), records.iter().map(|record| Arc::new(record.clone())).collect())
+                (sink.clone(), records.iter().map(|record| Arc::new(record.clone().into())).collect())
             });
             inner.left = left.collect();
             inner.dropped = state.dropped;
@@ -58,7 +65,7 @@ impl Hub {
         }
         for sink in std::mem::take(&mut inner.ending) {
             let (left, on_their_way) = sink.finish(until);
-            inner.dropped += sink.status().dropped + on_their_way + left.len() as u64;
+            inner.dropped += sink.status().dropped + on_their_way + count(&left);
         }
     }
 
@@ -96,7 +103,7 @@ impl Hub {
             match Sink::start(wanted, &inner.common, former) {
                 Ok(sink) => {
                     if with_past {
-                        sink.log(&inner.ring.iter().cloned().collect::<Vec<_>>());
+                        sink.log(inner.ring.batches());
                     }
                     inner.sinks.push(sink);
                 }
@@ -133,7 +140,7 @@ impl Hub {
         sinks.iter().for_each(Sink::close);
         for sink in sinks {
             let (left, on_their_way) = sink.finish(until);
-            let count = left.len() as u64 + on_their_way;
+            let count = count(&left) + on_their_way;
             if count > 0 {
                 let status = sink.status();
                 let _ = io::Write::write_fmt(

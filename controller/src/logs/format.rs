@@ -1,5 +1,6 @@
 //! A record as text: aligned columns for people, or a line of JSON for programs.
 
+use super::batch::Batch;
 use super::time::rfc3339;
 use clap::ValueEnum;
 use jackfield_shared::config::LogFormat;
@@ -50,6 +51,48 @@ impl Format {
         }
     }
 
+    /// Appends those of the records that fit: it is over when `is_full` says so of the length; how many were appended. There
+    /// is always one.
+    pub(super) fn render_while(
+        self,
+        batch: &Batch,
+        color: bool,
+        is_full: impl Fn(usize) -> bool,
+        to: &mut Vec<u8>,
+    ) -> usize {
+        let mut count = 0;
+        if self == Self::Json {
+            for record in batch.records() {
+                self.render(&record, color, to);
+                count += 1;
+                if is_full(to.len()) {
+                    break;
+                }
+            }
+            return count;
+        }
+        HEAD.with_borrow_mut(|head| {
+            head.become_of(batch.shared(), color);
+            // A record's own lines stand below each other, those of a batch are records.
+            let is_plain =
+                batch.shared().message.bytes().fold(true, |plain, byte| plain & is_harmless_byte(byte));
+            for text in batch.texts() {
+                to.extend_from_slice(&head.text);
+                if is_plain && !text.contains('\n') {
+                    to.extend_from_slice(text.as_bytes());
+                    to.push(b'\n');
+                } else {
+                    head.lines(text, to);
+                }
+                count += 1;
+                if is_full(to.len()) {
+                    break;
+                }
+            }
+            count
+        })
+    }
+
     /// The record as lines with colours: for a stream that removes them where they are not wanted.
     pub(crate) fn text(self, record: &Record) -> String {
         let mut text = Vec::new();
@@ -71,17 +114,9 @@ const SOURCE_WIDTH: usize = 14;
 
 fn pretty(record: &Record, color: bool, to: &mut Vec<u8>) {
     HEAD.with_borrow_mut(|head| {
-        if !head.fits(record, color) {
-            *head = Head::of(record, color);
-        }
+        head.become_of(record, color);
         to.extend_from_slice(&head.text);
-        for (n, line) in record.message.trim_end_matches('\n').split('\n').enumerate() {
-            if n > 0 {
-                to.resize(to.len() + head.indent, b' ');
-            }
-            to.extend_from_slice(escape(line).as_bytes());
-            to.push(b'\n');
-        }
+        head.lines(&record.message, to);
     });
 }
 
@@ -107,6 +142,23 @@ impl Head {
         (self.milliseconds, self.level, self.process, self.color)
             == (record.time_us / 1000, Some(record.level), record.process, color)
             && self.worker == record.worker
+    }
+
+    fn become_of(&mut self, record: &Record, color: bool) {
+        if !self.fits(record, color) {
+            *self = Self::of(record, color);
+        }
+    }
+
+    /// Appends the lines of one record, of which the first stands behind the head.
+    fn lines(&self, text: &str, to: &mut Vec<u8>) {
+        for (n, line) in text.trim_end_matches('\n').split('\n').enumerate() {
+            if n > 0 {
+                to.resize(to.len() + self.indent, b' ');
+            }
+            to.extend_from_slice(escape(line).as_bytes());
+            to.push(b'\n');
+        }
     }
 
     fn of(record: &Record, color: bool) -> Self {
@@ -141,6 +193,11 @@ fn paint(level: Level, text: &str) -> String {
         Level::Debug => text.blue().to_string(),
         Level::Trace => text.dimmed().to_string(),
     }
+}
+
+/// Whether it is printable ASCII, a tab or a line end.
+fn is_harmless_byte(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~' | b'\t' | b'\n')
 }
 
 /// Control characters as escapes: what a worker or its client wrote must not steer the terminal.

@@ -1,6 +1,8 @@
 //! Lines of a process's standard output or standard error, to the very end.
 
-use memchr::memchr;
+use memchr::{memchr, memchr_iter, memrchr};
+use rustix::pipe::fcntl_setpipe_size;
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -20,25 +22,42 @@ thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; MAX_LINE]);
 }
 
+/// Lines that were read at once, each without its end.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// The lines, separated by line ends.
+    pub text: String,
+    /// How many they are: at least one.
+    pub count: usize,
+}
+
+impl Said {
+    fn line(line: &[u8]) -> Self {
+        Self { text: text(line).into_owned(), count: 1 }
+    }
+}
+
 /// Splits a stream into lines, each at most [`MAX_LINE`] bytes.
 #[derive(Debug)]
 pub(crate) struct Lines<R> {
     from: R,
     /// The line that has not come whole.
     bytes: Vec<u8>,
+    /// Whether more was there than could be read at once.
+    is_more: bool,
     ended: bool,
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
     /// The lines of this stream.
     pub(crate) fn new(from: R) -> Self {
-        Self { from, bytes: Vec::new(), ended: false }
+        Self { from, bytes: Vec::new(), is_more: false, ended: false }
     }
 
     /// The same, of which these bytes were read already.
     pub(crate) fn resume(from: R, bytes: Vec<u8>) -> Self {
         // A line's end in them was found before.
-        Self { from, bytes, ended: false }
+        Self { from, bytes, is_more: false, ended: false }
     }
 
     /// The stream, and the bytes that were read of a line that has not come whole.
@@ -46,9 +65,14 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         (&self.from, &self.bytes)
     }
 
-    /// The next lines, all that were read at once, each without its end; `None` at the end of the stream. Bytes
-    /// that are not UTF-8 become `\xNN`. A stream that fails has ended.
-    pub(crate) async fn next(&mut self) -> Option<Vec<String>> {
+    /// Whether more was there last time than could be read at once.
+    pub(crate) fn is_more(&self) -> bool {
+        self.is_more
+    }
+
+    /// The next lines, all that were read at once; `None` at the end of the stream. Bytes that are not UTF-8 become `\xNN`.
+    /// A stream that fails has ended.
+    pub(crate) async fn next(&mut self) -> Option<Said> {
         while !self.ended {
             let lines = poll_fn(|cx| {
                 SCRATCH.with_borrow_mut(|scratch| {
@@ -56,43 +80,62 @@ impl<R: AsyncRead + Unpin> Lines<R> {
                     let mut read = ReadBuf::new(&mut scratch[..room]);
                     let result = ready!(Pin::new(&mut self.from).poll_read(cx, &mut read));
                     self.ended = result.is_err() || read.filled().is_empty();
+                    self.is_more = read.remaining() == 0;
                     Poll::Ready(self.split(read.filled()))
                 })
             })
             .await;
-            if !lines.is_empty() {
-                return Some(lines);
+            if lines.is_some() {
+                return lines;
             }
         }
-        (!self.bytes.is_empty()).then(|| vec![text(&std::mem::take(&mut self.bytes))])
+        self.last()
     }
 
-    /// The lines that are whole with these bytes; the rest is kept.
-    fn split(&mut self, mut new: &[u8]) -> Vec<String> {
-        let mut lines = Vec::new();
-        while let Some(end) = memchr(b'\n', new) {
-            if self.bytes.is_empty() {
-                lines.push(text(&new[..end]));
-            } else {
-                self.bytes.extend_from_slice(&new[..end]);
-                lines.push(text(&std::mem::take(&mut self.bytes)));
+    /// The lines that are whole with these bytes, if there are some; the rest is kept.
+    fn split(&mut self, new: &[u8]) -> Option<Said> {
+        let Some(end) = memrchr(b'\n', new) else {
+            self.bytes.extend_from_slice(new);
+            if self.bytes.len() < MAX_LINE {
+                return None;
             }
-            new = &new[end + 1..];
-        }
-        self.bytes.extend_from_slice(new);
-        if self.bytes.len() >= MAX_LINE {
             let end = cut(&self.bytes);
-            lines.push(text(&self.bytes[..end]));
+            let said = Said::line(&self.bytes[..end]);
             self.bytes.drain(..end);
-        }
-        lines
+            return Some(said);
+        };
+        let whole = &new[..end];
+        let count = 1 + memchr_iter(b'\n', whole).count();
+        let mut lines = std::mem::take(&mut self.bytes);
+        lines.reserve_exact(whole.len());
+        lines.extend_from_slice(whole);
+        self.bytes.extend_from_slice(&new[end + 1..]);
+        Some(Said { text: texts(lines), count })
+    }
+
+    /// A line that has no end.
+    fn last(&mut self) -> Option<Said> {
+        (!self.bytes.is_empty()).then(|| Said::line(&std::mem::take(&mut self.bytes)))
     }
 }
 
 impl Lines<pipe::Receiver> {
+    /// Lets the pipe hold as much as it may, if the kernel has the room: then its writer need not wait so soon.
+    pub(crate) fn grow(&self) {
+        let _ = fcntl_setpipe_size(&self.from, MAX_REST);
+    }
+
     /// The lines that are in the pipe now, also one that has not ended; for when no more are waited for.
-    pub(crate) fn rest(&mut self) -> Vec<String> {
-        let (mut lines, mut read) = (Vec::new(), 0);
+    pub(crate) fn rest(&mut self) -> Option<Said> {
+        let (mut all, mut read) = (None::<Said>, 0);
+        let mut add = |said: Said| match &mut all {
+            None => all = Some(said),
+            Some(all) => {
+                all.text.push('\n');
+                all.text.push_str(&said.text);
+                all.count += said.count;
+            }
+        };
         while read < MAX_REST && !self.ended {
             // Asked for directly: the runtime need not know yet what has come.
             let new = SCRATCH.with_borrow_mut(|scratch| {
@@ -102,17 +145,26 @@ impl Lines<pipe::Receiver> {
             });
             self.ended = new.0 == 0;
             read += new.0;
-            lines.extend(new.1);
+            new.1.into_iter().for_each(&mut add);
         }
-        lines.extend((!self.bytes.is_empty()).then(|| text(&std::mem::take(&mut self.bytes))));
-        lines
+        self.last().into_iter().for_each(&mut add);
+        all
     }
 }
 
-fn text(line: &[u8]) -> String {
+/// Lines as text, without carriage returns at their ends.
+fn texts(lines: Vec<u8>) -> String {
+    let each = |lines: &[u8]| lines.split(|byte| *byte == b'\n').map(text).collect::<Vec<_>>().join("\n");
+    match memchr(b'\r', &lines) {
+        None => String::from_utf8(lines).unwrap_or_else(|e| each(e.as_bytes())),
+        Some(_) => each(&lines),
+    }
+}
+
+fn text(line: &[u8]) -> Cow<'_, str> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if let Ok(text) = std::str::from_utf8(line) {
-        return text.to_owned();
+        return text.into();
     }
     let mut text = String::with_capacity(line.len());
     for chunk in line.utf8_chunks() {
@@ -121,7 +173,7 @@ fn text(line: &[u8]) -> String {
             chunk.invalid().iter().flat_map(|byte| format!("\\x{byte:02x}").into_bytes()).map(char::from),
         );
     }
-    text
+    text.into()
 }
 
 /// Where to cut a line that is too long: not within a character, if it is UTF-8.
@@ -142,11 +194,17 @@ fn cut(bytes: &[u8]) -> usize {
 mod tests {
     use super::*;
 
+    fn each(said: &Said) -> Vec<String> {
+        let lines: Vec<_> = said.text.split('\n').map(str::to_owned).collect();
+        assert_eq!(lines.len(), said.count);
+        lines
+    }
+
     async fn all(bytes: &[u8]) -> Vec<String> {
         let mut lines = Lines::new(bytes);
         let mut all = Vec::new();
-        while let Some(some) = lines.next().await {
-            all.extend(some);
+        while let Some(said) = lines.next().await {
+            all.extend(each(&said));
         }
         all
     }
@@ -176,10 +234,10 @@ mod tests {
         let mut lines = Lines::new(pipe::Receiver::from_owned_fd(reader.into()).unwrap());
         let written: Vec<_> = (0..3000).map(|n| format!("line {n}")).collect();
         write!(writer, "{}\nnot ended", written.join("\n")).unwrap();
-        let mut read = lines.rest();
+        let mut read = each(&lines.rest().unwrap());
         assert_eq!(read.pop().unwrap(), "not ended");
         assert_eq!(read, written);
-        assert_eq!(lines.rest(), [""; 0], "its other end is open still");
+        assert_eq!(lines.rest(), None, "its other end is open still");
     }
 
     #[tokio::test]
@@ -192,8 +250,8 @@ mod tests {
         });
         let mut lines = Lines::new(rx);
         let mut got = String::new();
-        while let Some(some) = lines.next().await {
-            got += &(some.join("\n") + "\n");
+        while let Some(said) = lines.next().await {
+            got += &(said.text + "\n");
         }
         writer.await.unwrap();
         assert_eq!(got, expected);

@@ -1,6 +1,7 @@
 //! The node's one stream of log records: from the controller and all workers, to the sinks of the configuration,
 //! to a ring in memory and to everybody who follows. Records of one source keep their order.
 
+mod batch;
 mod configure;
 mod follower;
 mod format;
@@ -15,13 +16,14 @@ mod told;
 
 pub(crate) use format::{Format, escape};
 pub(crate) use levels::CONTROLLER;
-pub(crate) use lines::Lines;
+pub(crate) use lines::{Lines, Said};
 pub(crate) use settings::Settings;
 pub(crate) use state::LogState;
 pub(crate) use time::parse_rfc3339;
-pub(crate) use told::told;
+pub(crate) use told::{says_levels, told};
 
 use crate::control::{Filter, Response};
+use batch::Batch;
 use follower::Follower;
 use jackfield_shared::config;
 use jackfield_shared::log::{Level, Record};
@@ -29,6 +31,7 @@ use jackfield_shared::status::LogSink;
 use levels::Levels;
 use ring::Ring;
 use sink::{Common, FLUSH_TIME, Sink};
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::io;
 use std::path::PathBuf;
@@ -56,7 +59,7 @@ struct Inner {
     /// Sinks that are no longer wanted and have not written everything.
     ending: Vec<Sink>,
     /// What sinks have left that are to be begun again.
-    left: Vec<(config::Sink, Vec<Arc<Record>>)>,
+    left: Vec<(config::Sink, Vec<Arc<Batch>>)>,
     /// How long the end of the node waits for sinks that go on writing.
     flush_timeout: Duration,
     followers: Vec<Follower>,
@@ -114,12 +117,18 @@ impl Hub {
 
     /// Takes a record in and passes it on to all who want it.
     pub(crate) fn publish(&self, record: Record) {
-        self.publish_all([record]);
+        self.0.borrow_mut().publish([record.into()]);
     }
 
     /// Takes in records of one source, in order.
     pub(crate) fn publish_all(&self, records: impl IntoIterator<Item = Record>) {
-        self.0.borrow_mut().publish(records);
+        self.0.borrow_mut().publish(records.into_iter().map(Batch::from));
+    }
+
+    /// Takes in lines that one source has said at once, each as a record like this one, whose text they become.
+    pub(crate) fn publish_lines(&self, record: Record, Said { text, count }: Said) {
+        let record = Record { message: text, ..record };
+        self.0.borrow_mut().publish([Batch::of_lines(record, count)]);
     }
 
     /// Whether a sink is behind: whoever writes much should wait for room.
@@ -168,8 +177,8 @@ impl Hub {
         to: mpsc::Sender<Response>,
     ) {
         let inner = &mut *self.0.borrow_mut();
-        let newest = inner.ring.iter().rev().filter(|r| filter.matches(r)).take(last.unwrap_or(usize::MAX));
-        let mut records: Vec<_> = newest.cloned().collect();
+        let newest = inner.ring.newest().filter(|record| filter.matches(record));
+        let mut records: Vec<_> = newest.take(last.unwrap_or(usize::MAX)).map(Cow::into_owned).collect();
         records.reverse();
         let mut follower = Follower::new(filter, to);
         if records.iter().all(|record| follower.offer(record, &mut inner.dropped)) && follow {
@@ -196,7 +205,7 @@ impl Inner {
         for (config, records) in std::mem::take(&mut self.left) {
             match self.sinks.iter().find(|sink| sink.config == config || sink.is_succeeded_by(&config)) {
                 Some(sink) => sink.put_first(records),
-                None => self.dropped += records.len() as u64,
+                None => self.dropped += count(&records),
             }
         }
     }
@@ -206,9 +215,9 @@ impl Inner {
         for sink in self.ending.extract_if(.., |sink| sink.has_ended()).collect::<Vec<_>>() {
             let (left, _) = sink.finish(Instant::now());
             let LogSink { kind, target, dropped, .. } = sink.status();
-            self.dropped += dropped + left.len() as u64;
-            if !left.is_empty() {
-                let count = left.len();
+            let count = count(&left);
+            self.dropped += dropped + count;
+            if count > 0 {
                 let text = format!(
                     "{count} log records could not be written to {kind} {target}, which is no sink any more"
                 );
@@ -217,21 +226,28 @@ impl Inner {
         }
     }
 
-    fn publish(&mut self, records: impl IntoIterator<Item = Record>) {
+    fn publish(&mut self, batches: impl IntoIterator<Item = Batch>) {
         if !self.ending.is_empty() {
             self.reap();
         }
         let levels = &self.levels;
-        let wanted = |record: &Record| record.level <= levels.of(record.worker.as_deref());
-        let records: Vec<_> = records.into_iter().filter(wanted).map(Arc::new).collect();
-        if records.is_empty() {
+        let wanted = |batch: &Batch| batch.level() <= levels.of(batch.worker());
+        let batches: Vec<_> = batches.into_iter().filter(wanted).map(Arc::new).collect();
+        if batches.is_empty() {
             return;
         }
-        self.sinks.iter().for_each(|sink| sink.log(&records));
+        self.sinks.iter().for_each(|sink| sink.log(&batches));
         let dropped = &mut self.dropped;
-        self.followers.retain_mut(|follower| records.iter().all(|record| follower.offer(record, dropped)));
-        records.into_iter().for_each(|record| self.ring.push(record));
+        self.followers.retain_mut(|follower| {
+            batches.iter().flat_map(|batch| batch.records()).all(|record| follower.offer(&record, dropped))
+        });
+        batches.into_iter().for_each(|batch| self.ring.push(batch));
     }
+}
+
+/// How many records these are.
+fn count(batches: &[Arc<Batch>]) -> u64 {
+    batches.iter().map(|batch| batch.count() as u64).sum()
 }
 
 #[cfg(test)]

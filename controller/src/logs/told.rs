@@ -12,6 +12,11 @@ struct Told {
     message: String,
 }
 
+/// Whether some of the lines of a text may say more than themselves.
+pub(crate) fn says_levels(text: &str) -> bool {
+    text.contains(SEPARATOR)
+}
+
 /// What a line says: its own level and text if it is such an object, else itself at `level`.
 pub(crate) fn told(level: Level, line: String) -> (Level, String) {
     let Some(object) = line.strip_prefix(SEPARATOR) else { return (level, line) };

@@ -5,7 +5,7 @@ use super::group::Group;
 use super::handover::{Attendance, End, Pause, Piece, attended};
 use super::last_lines::LastLines;
 use super::outbox::Parcel;
-use crate::logs::{Hub, Lines, told};
+use crate::logs::{Hub, Lines, Said, says_levels, told};
 use jackfield_shared::ipc::{FromWorker, Receiver, Sender, ToWorker};
 use jackfield_shared::log::Level;
 use rustix::io::Errno;
@@ -15,18 +15,23 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::unix::pipe;
 use tokio::signal::unix::Signal;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinHandle, yield_now};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// How long to wait, after a process has ended, for the ends of its pipes: something it has started and that
 /// left its process group may hold them for ever.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How long the reading of what is in them then may take at most: it waits for nothing but for room in the log.
 const LAST_READ: Duration = Duration::from_secs(3);
+
+/// A process that has written twice within this time writes much.
+const BUSY: Duration = Duration::from_millis(5);
+/// One that writes much is read from after a pause, so that a large piece of its lines costs as much as a few did.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// The ends of a process's connections.
 #[derive(Debug)]
@@ -144,9 +149,13 @@ pub(super) async fn read(
         Output::Stderr => Level::Warn,
     };
     let mut over = pause.clone();
-    let mut is_over = false;
+    let (mut is_over, mut is_busy, mut has_grown) = (false, false, false);
+    let mut last_read = None::<Instant>;
     while !is_over {
         let next = async {
+            if is_busy {
+                sleep(PAUSE).await;
+            }
             // What is not read yet waits in the pipe, and then its writer does: not for long.
             hub.room().await;
             tokio::select! {
@@ -154,7 +163,7 @@ pub(super) async fn read(
                 lines = pipe.next() => lines,
                 () = over.over() => {
                     is_over = true;
-                    Some(pipe.rest())
+                    pipe.rest()
                 }
             }
         };
@@ -166,17 +175,34 @@ pub(super) async fn read(
             }),
             lines = next => lines?,
         };
-        let texts: Vec<_> = lines.into_iter().map(|line| told(level, line)).collect();
-        if output == Output::Stderr {
-            let grave = texts.iter().filter(|(level, _)| *level <= Level::Warn);
-            last.keep(grave.flat_map(|(_, text)| text.split('\n')));
+        let since = last_read.replace(Instant::now()).map(|time| time.elapsed());
+        is_busy = !pipe.is_more() && since.is_some_and(|since| since < BUSY);
+        if pipe.is_more() && !std::mem::replace(&mut has_grown, true) {
+            pipe.grow();
         }
-        let most = hub.level(Some(&source.worker));
-        hub.publish_all(source.records(texts.into_iter().filter(|(level, _)| *level <= most)));
+        publish(lines, level, &source, (&hub, &last));
         // Others have something to say, too.
         yield_now().await;
     }
     None
+}
+
+/// Lines of an output become records; on standard error, the last ones are kept, too.
+fn publish(said: Said, level: Level, source: &Source, (hub, last): (&Hub, &LastLines)) {
+    let keeps = level == Level::Warn;
+    if !says_levels(&said.text) {
+        if keeps {
+            last.keep(said.text.split('\n'));
+        }
+        hub.publish_lines(source.record(level, String::new()), said);
+        return;
+    }
+    let texts: Vec<_> = said.text.split('\n').map(|line| told(level, line.to_owned())).collect();
+    if keeps {
+        let grave = texts.iter().filter(|(level, _)| *level <= Level::Warn);
+        last.keep(grave.flat_map(|(_, text)| text.split('\n')));
+    }
+    hub.publish_all(source.records(texts.into_iter()));
 }
 
 /// Waits for the end of the process that leads the group, ends what it has started, reaps it.

@@ -15,10 +15,10 @@ pub(super) struct LastLines(Rc<RefCell<VecDeque<String>>>);
 
 impl LastLines {
     /// Keeps these lines, if they are the last ones.
-    pub(super) fn keep<'a>(&self, lines: impl Iterator<Item = &'a str>) {
-        let lines: Vec<_> = lines.collect();
+    pub(super) fn keep<'a>(&self, lines: impl DoubleEndedIterator<Item = &'a str>) {
+        let lines: Vec<_> = lines.rev().take(KEPT_LINES).collect();
         let mut kept = self.0.borrow_mut();
-        for line in &lines[lines.len().saturating_sub(KEPT_LINES)..] {
+        for line in lines.into_iter().rev() {
             if kept.len() == KEPT_LINES {
                 kept.pop_front();
             }

@@ -1,11 +1,11 @@
 //! A file. It is opened when there is something to write, and again when somebody has moved or removed it.
 
 use super::rotation::Rotation;
+use super::text::Text;
 use super::writer::Writer;
 use crate::entry::Entry;
-use crate::logs::format::Format;
+use crate::logs::batch::Batch;
 use jackfield_shared::config::FileSink;
-use jackfield_shared::log::Record;
 use rustix::fs::OFlags;
 use std::collections::VecDeque;
 use std::fs::{self, File};
@@ -15,21 +15,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// How much text is written at once.
-const CHUNK: usize = 64 << 10;
-
 /// A log file.
 pub(super) struct LogFile {
     path: PathBuf,
     mode: u32,
-    format: Format,
     rotation: Rotation,
     open: Option<Open>,
-    /// Lines that are being written, and how much of them is.
-    text: Vec<u8>,
-    written: usize,
-    /// The records that these lines are, and where in the text each ends.
-    pending: VecDeque<(usize, Arc<Record>)>,
+    text: Text,
     remark: Option<String>,
 }
 
@@ -48,12 +40,9 @@ impl LogFile {
         Self {
             path: sink.path.clone(),
             mode: sink.mode,
-            format: sink.format.into(),
             rotation: Rotation::new(sink),
             open: None,
-            text: Vec::new(),
-            written: 0,
-            pending: VecDeque::new(),
+            text: Text::new(sink.format.into(), false),
             remark: None,
         }
     }
@@ -85,7 +74,7 @@ impl LogFile {
                 _ => {
                     // What was written only in part is written again, whole.
                     self.open = None;
-                    self.written = 0;
+                    self.text.begin_again();
                 }
             }
         }
@@ -106,36 +95,14 @@ impl LogFile {
     }
 
     /// Takes out as many records as are written at once, and still fit into the file.
-    fn render(&mut self, records: &mut VecDeque<Arc<Record>>) {
+    fn render(&mut self, records: &mut VecDeque<Arc<Batch>>) {
         let size = self.open.as_ref().map_or(0, |open| open.size);
-        while self.text.len() < CHUNK && !self.rotation.is_full(size + self.text.len() as u64) {
-            let Some(record) = records.pop_front() else { break };
-            self.format.render(&record, false, &mut self.text);
-            self.pending.push_back((self.text.len(), record));
-        }
-    }
-
-    fn forget(&mut self) {
-        self.text.clear();
-        self.pending.clear();
-        self.written = 0;
+        self.text.render(records, |length| self.rotation.is_full(size + length));
     }
 
     fn write_text(&mut self) -> io::Result<()> {
-        while self.written < self.text.len() {
-            let Some(open) = &mut self.open else { return Err(io::ErrorKind::NotFound.into()) };
-            match open.file.write(&self.text[self.written..]) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => {
-                    self.written += count;
-                    open.size += count as u64;
-                }
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
-            }
-        }
-        self.forget();
-        Ok(())
+        let Some(open) = &mut self.open else { return Err(io::ErrorKind::NotFound.into()) };
+        self.text.write(&open.file, |count| open.size += count as u64)
     }
 }
 
@@ -148,7 +115,7 @@ fn is_torn(entry: &Entry, size: u64) -> bool {
 }
 
 impl Writer for LogFile {
-    fn write(&mut self, records: &mut VecDeque<Arc<Record>>) -> io::Result<()> {
+    fn write(&mut self, records: &mut VecDeque<Arc<Batch>>) -> io::Result<()> {
         loop {
             if self.text.is_empty() {
                 if records.is_empty() {
@@ -165,15 +132,11 @@ impl Writer for LogFile {
     }
 
     fn pending(&self) -> usize {
-        self.pending.len()
+        self.text.pending()
     }
 
-    fn unwritten(&mut self) -> VecDeque<Arc<Record>> {
-        let written = self.written;
-        let left = self.pending.drain(..).filter(|(end, _)| *end > written);
-        let left = left.map(|(_, record)| record).collect();
-        self.forget();
-        left
+    fn unwritten(&mut self) -> VecDeque<Arc<Batch>> {
+        self.text.unwritten()
     }
 
     fn remark(&mut self) -> Option<String> {
@@ -186,6 +149,7 @@ mod tests {
     use super::super::rotation::moved;
     use super::*;
     use jackfield_shared::log::Level;
+    use jackfield_shared::log::Record;
     use jackfield_tests::TempDir;
     use std::os::unix::fs::PermissionsExt as _;
 
@@ -199,8 +163,8 @@ mod tests {
         }
     }
 
-    fn records(numbers: std::ops::Range<u32>) -> VecDeque<Arc<Record>> {
-        numbers.map(|n| Arc::new(Record::now(Level::Info, format!("line {n}")))).collect()
+    fn records(numbers: std::ops::Range<u32>) -> VecDeque<Arc<Batch>> {
+        numbers.map(|n| Arc::new(Record::now(Level::Info, format!("line {n}")).into())).collect()
     }
 
     /// The numbers in the file, and in those it was rotated to, the oldest first.
@@ -281,7 +245,7 @@ mod tests {
         let mut waiting = records(0..3);
         file.write(&mut waiting).unwrap_err();
         assert_eq!((waiting.len(), file.pending()), (0, 3));
-        let messages: Vec<_> = file.unwritten().iter().map(|record| record.message.clone()).collect();
+        let messages: Vec<_> = file.unwritten().iter().map(|batch| batch.shared().message.clone()).collect();
         assert_eq!(messages, ["line 0", "line 1", "line 2"]);
         assert_eq!(file.pending(), 0);
     }

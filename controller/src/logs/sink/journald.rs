@@ -2,7 +2,8 @@
 //! sealed memory file that holds them (systemd.io/JOURNAL_NATIVE_PROTOCOL).
 
 use super::severity::severity;
-use super::writer::Writer;
+use super::writer::{Writer, one_by_one};
+use crate::logs::batch::Batch;
 use crate::logs::time::rfc3339;
 use jackfield_shared::config::JournaldSink;
 use jackfield_shared::log::Record;
@@ -58,13 +59,8 @@ impl Journald {
 }
 
 impl Writer for Journald {
-    fn write(&mut self, records: &mut VecDeque<Arc<Record>>) -> io::Result<()> {
-        while let Some(record) = records.front() {
-            let record = Arc::clone(record);
-            self.send(&record)?;
-            records.pop_front();
-        }
-        Ok(())
+    fn write(&mut self, records: &mut VecDeque<Arc<Batch>>) -> io::Result<()> {
+        one_by_one(records, false, |record| self.send(record))
     }
 }
 

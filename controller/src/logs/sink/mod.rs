@@ -10,12 +10,14 @@ mod rotation;
 mod severity;
 mod syslog;
 mod terminal;
+mod text;
 mod writer;
 
 pub(super) use common::Common;
 
+use super::batch::Batch;
 use jackfield_shared::config::{self, FileSink, LogFormat};
-use jackfield_shared::log::{Level, Record};
+use jackfield_shared::log::Level;
 use jackfield_shared::status::LogSink;
 use queue::Queue;
 use std::io;
@@ -92,9 +94,9 @@ impl Sink {
     }
 
     /// Puts in those of the records that it is for.
-    pub(super) fn log(&self, records: &[Arc<Record>]) {
+    pub(super) fn log<'a>(&self, batches: impl IntoIterator<Item = &'a Arc<Batch>>) {
         let level = self.config.level();
-        self.queue.log(records.iter().filter(|record| record.level <= level));
+        self.queue.log(batches.into_iter().filter(|batch| batch.level() <= level));
     }
 
     /// Prints on standard output, in order with the records.
@@ -123,7 +125,7 @@ impl Sink {
     }
 
     /// Puts in records before all others.
-    pub(super) fn put_first(&self, records: Vec<Arc<Record>>) {
+    pub(super) fn put_first(&self, records: Vec<Arc<Batch>>) {
         self.queue.put_first(records.into_iter());
     }
 
@@ -139,7 +141,7 @@ impl Sink {
 
     /// Waits for the end of the thread: for as long as it goes on writing, and not longer than until then. Returns what
     /// could not be written, and how many records more were on their way when that took too long.
-    pub(super) fn finish(&self, until: Instant) -> (Vec<Arc<Record>>, u64) {
+    pub(super) fn finish(&self, until: Instant) -> (Vec<Arc<Batch>>, u64) {
         self.close();
         let has_ended = self.queue.await_end(until);
         let left = self.queue.take_left();

@@ -1,6 +1,7 @@
 //! What waits for a sink, bounded in bytes.
 
 use super::common::Common;
+use crate::logs::batch::Batch;
 use jackfield_shared::log::{Level, Record};
 use jackfield_shared::status::LogSink;
 use std::collections::VecDeque;
@@ -14,7 +15,7 @@ const BEHIND: usize = MAX_BYTES / 2;
 /// It has caught up when fewer wait.
 const CAUGHT_UP: usize = BEHIND - (1 << 20);
 /// Most bytes that are taken at once.
-const BATCH: usize = 256 << 10;
+const AT_ONCE: usize = 256 << 10;
 /// How long to wait before a sink that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 /// A sink that has taken nothing for so long is not waited for when it is to end.
@@ -24,14 +25,14 @@ const QUIET: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) enum Taken {
     /// Records to be written.
-    Records(VecDeque<Arc<Record>>),
+    Records(VecDeque<Arc<Batch>>),
     /// Text for standard output.
     Results(String),
 }
 
 #[derive(Debug)]
 enum Item {
-    Record(Arc<Record>),
+    Records(Arc<Batch>),
     Results(String),
 }
 
@@ -65,10 +66,6 @@ struct State {
     ended: bool,
 }
 
-fn size(record: &Record) -> usize {
-    size_of::<Record>() + record.message.len()
-}
-
 impl Queue {
     /// An empty queue to the sink of this name.
     pub(super) fn new(name: String, common: Common) -> Self {
@@ -80,22 +77,22 @@ impl Queue {
     }
 
     /// Puts in records; those that don't fit are dropped, and a note stands for them.
-    pub(super) fn log<'a>(&self, records: impl Iterator<Item = &'a Arc<Record>>) {
+    pub(super) fn log<'a>(&self, batches: impl Iterator<Item = &'a Arc<Batch>>) {
         let mut state = self.state();
-        for record in records {
-            let size = size(record);
+        for batch in batches {
+            let size = batch.size();
             if state.bytes + size > MAX_BYTES {
-                state.gap += 1;
-                state.dropped += 1;
+                state.gap += batch.count() as u64;
+                state.dropped += batch.count() as u64;
                 continue;
             }
             if state.gap > 0 {
                 let text = format!("{} log records are missing here: writing them was too slow", state.gap);
                 state.gap = 0;
-                state.items.push_back(Item::Record(Arc::new(Record::now(Level::Warn, text))));
+                state.items.push_back(Item::Records(Arc::new(Record::now(Level::Warn, text).into())));
             }
             state.bytes += size;
-            state.items.push_back(Item::Record(Arc::clone(record)));
+            state.items.push_back(Item::Records(Arc::clone(batch)));
         }
         if state.bytes > BEHIND {
             state.is_behind = true;
@@ -131,7 +128,11 @@ impl Queue {
     /// How the sink is.
     pub(super) fn status(&self, kind: &str, target: &str) -> LogSink {
         let state = self.state();
-        let waiting = state.items.iter().filter(|item| matches!(item, Item::Record(_))).count() as u64;
+        let count = |item: &Item| match item {
+            Item::Records(batch) => batch.count() as u64,
+            Item::Results(_) => 0,
+        };
+        let waiting: u64 = state.items.iter().map(count).sum();
         LogSink {
             kind: kind.to_owned(),
             target: target.to_owned(),
@@ -171,29 +172,29 @@ impl Queue {
     }
 
     /// Puts in records before all others, in order.
-    pub(super) fn put_first(&self, records: impl DoubleEndedIterator<Item = Arc<Record>>) {
+    pub(super) fn put_first(&self, batches: impl DoubleEndedIterator<Item = Arc<Batch>>) {
         let mut state = self.state();
-        for record in records.rev() {
-            state.bytes += size(&record);
-            state.items.push_front(Item::Record(record));
+        for batch in batches.rev() {
+            state.bytes += batch.size();
+            state.items.push_front(Item::Records(batch));
         }
     }
 
     /// Puts back what was taken and could not be written.
-    pub(super) fn put_back(&self, records: impl DoubleEndedIterator<Item = Arc<Record>>) {
-        self.put_first(records);
+    pub(super) fn put_back(&self, batches: impl DoubleEndedIterator<Item = Arc<Batch>>) {
+        self.put_first(batches);
         self.state().taken = 0;
     }
 
     /// Takes out all records that wait.
-    pub(super) fn take_left(&self) -> Vec<Arc<Record>> {
+    pub(super) fn take_left(&self) -> Vec<Arc<Batch>> {
         let mut state = self.state();
         state.bytes = 0;
-        let record = |item| match item {
-            Item::Record(record) => Some(record),
+        let batch = |item| match item {
+            Item::Records(batch) => Some(batch),
             Item::Results(_) => None,
         };
-        state.items.drain(..).filter_map(record).collect()
+        state.items.drain(..).filter_map(batch).collect()
     }
 
     /// Waits for something to do; `None` when nothing more will come.
@@ -207,14 +208,16 @@ impl Queue {
             }
             state = self.more.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        let (mut records, mut bytes) = (VecDeque::new(), 0);
-        while bytes < BATCH {
+        let (mut batches, mut bytes) = (VecDeque::new(), 0);
+        let mut taken = 0;
+        while bytes < AT_ONCE {
             match state.items.pop_front() {
-                Some(Item::Record(record)) => {
-                    bytes += size(&record);
-                    records.push_back(record);
+                Some(Item::Records(batch)) => {
+                    bytes += batch.size();
+                    taken += batch.count() as u64;
+                    batches.push_back(batch);
                 }
-                Some(other) if !records.is_empty() => {
+                Some(other) if !batches.is_empty() => {
                     state.items.push_front(other);
                     break;
                 }
@@ -224,12 +227,12 @@ impl Queue {
         }
         // A note about missing records has no size of its own.
         state.bytes = state.bytes.saturating_sub(bytes);
-        state.taken = records.len() as u64;
+        state.taken = taken;
         if state.is_behind && state.bytes < CAUGHT_UP {
             (state.is_behind, state.was_given_up) = (false, false);
             self.common.room.notify_waiters();
         }
-        Some(Taken::Records(records))
+        Some(Taken::Records(batches))
     }
 
     /// So many of the records taken are still to be written.
@@ -274,7 +277,7 @@ mod tests {
         let common = Common { news: mpsc::unbounded_channel().0, room: Arc::new(Notify::new()) };
         let queue = Queue::new("test".into(), common);
         // As much as is taken at once.
-        let record = || Arc::new(Record::now(Level::Info, "x".repeat(BATCH)));
+        let record = || Arc::new(Record::now(Level::Info, "x".repeat(AT_ONCE)).into());
         queue.log((0..records).map(|_| record()).collect::<Vec<_>>().iter());
         queue.close();
         Arc::new(queue)
@@ -309,10 +312,11 @@ mod tests {
     #[test]
     fn what_could_not_be_written_comes_before_everything_else() {
         let queue = queue(0);
-        let records: Vec<_> = ["a", "b", "c"].map(|text| Arc::new(Record::now(Level::Info, text))).to_vec();
+        let records: Vec<_> =
+            ["a", "b", "c"].map(|text| Arc::new(Batch::from(Record::now(Level::Info, text)))).to_vec();
         queue.log(records[2..].iter());
         queue.put_back(records[..2].iter().cloned());
-        let texts: Vec<_> = queue.take_left().iter().map(|record| record.message.clone()).collect();
+        let texts: Vec<_> = queue.take_left().iter().map(|batch| batch.shared().message.clone()).collect();
         assert_eq!(texts, ["a", "b", "c"]);
     }
 }

@@ -2,7 +2,8 @@
 //! bytes on a connection (RFC 6587, 3.4.1).
 
 use super::severity::severity;
-use super::writer::Writer;
+use super::writer::{Writer, one_by_one};
+use crate::logs::batch::Batch;
 use crate::logs::format::source;
 use crate::logs::time::rfc3339;
 use jackfield_shared::config::{Facility, SyslogAddress, SyslogSink};
@@ -88,6 +89,16 @@ impl Syslog {
         Ok(())
     }
 
+    /// Sends the messages that wait; a connection that fails is given up.
+    fn send_all(&mut self) -> io::Result<()> {
+        let result = self.send();
+        // One that is only slow stays connected.
+        if result.as_ref().is_err_and(|e| !matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)) {
+            self.connection = None;
+        }
+        result
+    }
+
     fn send(&mut self) -> io::Result<()> {
         while let Some(message) = self.messages.front() {
             match &mut self.connection {
@@ -113,22 +124,15 @@ impl Syslog {
 }
 
 impl Writer for Syslog {
-    fn write(&mut self, records: &mut VecDeque<Arc<Record>>) -> io::Result<()> {
+    fn write(&mut self, records: &mut VecDeque<Arc<Batch>>) -> io::Result<()> {
         self.connect()?;
-        loop {
-            if self.messages.is_empty() {
-                let Some(record) = records.pop_front() else { return Ok(()) };
-                let framed = matches!(self.address, SyslogAddress::Tcp(..));
-                self.messages = messages(&record, self.facility, &self.host, &self.identifier, framed);
-            }
-            if let Err(e) = self.send() {
-                // One that is only slow stays connected.
-                if !matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) {
-                    self.connection = None;
-                }
-                return Err(e);
-            }
-        }
+        let framed = matches!(self.address, SyslogAddress::Tcp(..));
+        // Those of one that could not be sent before.
+        self.send_all()?;
+        one_by_one(records, true, |record| {
+            self.messages = messages(record, self.facility, &self.host, &self.identifier, framed);
+            self.send_all()
+        })
     }
 
     fn pending(&self) -> usize {
@@ -265,7 +269,7 @@ mod tests {
         let address = SyslogAddress::Unix(path);
         let (level, facility, identifier) = (Level::Trace, Facility::Daemon, "jackfield".into());
         let mut syslog = Syslog::new(&SyslogSink { level, address, facility, identifier });
-        syslog.write(&mut VecDeque::from([Arc::new(record("here"))])).unwrap();
+        syslog.write(&mut VecDeque::from([Arc::new(record("here").into())])).unwrap();
         let mut got = [0; 512];
         let count = socket.recv(&mut got).unwrap();
         assert!(got[..count].ends_with(b" here"), "{}", String::from_utf8_lossy(&got[..count]));

@@ -1,6 +1,7 @@
 //! The thread of a sink.
 
 use super::queue::{Queue, Taken};
+use crate::logs::batch::Batch;
 use jackfield_shared::log::{Level, Record};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -12,7 +13,7 @@ pub(super) trait Writer: Send {
     ///
     /// # Errors
     /// When the others can't be written now. It will be tried again.
-    fn write(&mut self, records: &mut VecDeque<Arc<Record>>) -> io::Result<()>;
+    fn write(&mut self, records: &mut VecDeque<Arc<Batch>>) -> io::Result<()>;
 
     /// Records that were taken out and are not written yet.
     fn pending(&self) -> usize {
@@ -20,7 +21,7 @@ pub(super) trait Writer: Send {
     }
 
     /// Takes those out again.
-    fn unwritten(&mut self) -> VecDeque<Arc<Record>> {
+    fn unwritten(&mut self) -> VecDeque<Arc<Batch>> {
         VecDeque::new()
     }
 
@@ -33,13 +34,37 @@ pub(super) trait Writer: Send {
     }
 }
 
+/// Sends each record by itself, in order, and takes out those that are sent; also the one that fails, if `keeps_it` says
+/// that the writer goes on with it by itself.
+///
+/// # Errors
+/// As `send`: the others are left.
+pub(super) fn one_by_one(
+    batches: &mut VecDeque<Arc<Batch>>,
+    keeps_it: bool,
+    mut send: impl FnMut(&Record) -> io::Result<()>,
+) -> io::Result<()> {
+    while let Some(batch) = batches.pop_front() {
+        for (sent, record) in batch.records().enumerate() {
+            if let Err(e) = send(&record) {
+                if let Some(left) = batch.after(sent + usize::from(keeps_it)) {
+                    batches.push_front(Arc::new(left));
+                }
+                return Err(e);
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Writes what comes, until the queue is closed and empty, or closed and nothing can be written.
 pub(super) fn run(queue: &Queue, mut writer: Box<dyn Writer>) {
     while let Some(taken) = queue.take() {
         match taken {
             Taken::Records(mut records) => {
                 while let Err(e) = writer.write(&mut records) {
-                    queue.left_over(records.len() + writer.pending());
+                    let waiting: usize = records.iter().map(|batch| batch.count()).sum();
+                    queue.left_over(waiting + writer.pending());
                     let reason = match e.kind() {
                         ErrorKind::WouldBlock | ErrorKind::TimedOut => {
                             "it takes nothing at the moment".into()
