@@ -271,4 +271,23 @@ mod tests {
         let record = Record { worker: None, process: None, ..record("x") };
         assert!(plain(&record).contains(" controller     x\n"));
     }
+
+    #[test]
+    fn lines_that_came_at_once_are_written_like_records() {
+        for text in ["a", "a\nb\n\n", "a\tb\nc\x1bd\ne", "ä\nö\x7f", ""] {
+            let lines = Batch::of_lines(record(text), text.split('\n').count());
+            for format in [Format::Pretty, Format::Json] {
+                for color in [false, true] {
+                    let (mut once, mut each) = (Vec::new(), Vec::new());
+                    assert_eq!(format.render_while(&lines, color, |_| false, &mut once), lines.count());
+                    lines.records().for_each(|record| format.render(&record, color, &mut each));
+                    assert_eq!(String::from_utf8(once).unwrap(), String::from_utf8(each).unwrap());
+                }
+            }
+        }
+        let whole = Batch::from(record("a\nb"));
+        let mut once = Vec::new();
+        assert_eq!(Format::Pretty.render_while(&whole, false, |_| true, &mut once), 1);
+        assert_eq!(String::from_utf8(once).unwrap(), plain(&record("a\nb")));
+    }
 }

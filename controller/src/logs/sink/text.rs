@@ -112,3 +112,73 @@ impl Text {
         self.written = 0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jackfield_shared::log::{Level, Record};
+
+    /// Takes so many bytes and no more.
+    struct Full(usize);
+
+    impl io::Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.0 == 0 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            let count = bytes.len().min(self.0).min(7);
+            self.0 -= count;
+            Ok(count)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn batches() -> VecDeque<Arc<Batch>> {
+        let record = |text: &str| Record { time_us: 0, ..Record::now(Level::Info, text) };
+        let lines = |text: &str| Batch::of_lines(record(text), text.split('\n').count());
+        [lines("a\nbb\n\nccc"), record("d\nd").into(), lines("e")].map(Arc::new).into()
+    }
+
+    fn texts<'a>(batches: impl IntoIterator<Item = &'a Arc<Batch>>) -> Vec<String> {
+        batches.into_iter().flat_map(|batch| batch.texts()).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn wherever_writing_ends_the_records_that_are_not_wholly_written_are_left() {
+        let whole = {
+            let mut text = Text::new(Format::Pretty, false);
+            text.render(&mut batches(), |_| false);
+            text.text
+        };
+        let all = texts(&batches());
+        // A record ends with its last line: those of the second one stand below each other.
+        let ends: Vec<_> = [1, 2, 3, 4, 6, 7]
+            .map(|lines| {
+                whole.split_inclusive(|byte| *byte == b'\n').take(lines).map(<[u8]>::len).sum::<usize>()
+            })
+            .into();
+        for room in 0..whole.len() {
+            let mut text = Text::new(Format::Pretty, false);
+            text.render(&mut batches(), |_| false);
+            text.write(Full(room), |_| {}).unwrap_err();
+            assert_eq!(text.pending(), 6);
+            let written = ends.iter().filter(|end| **end <= room).count();
+            assert_eq!(texts(&text.unwritten()), all[written..], "{room} bytes");
+            assert!(text.is_empty() && text.pending() == 0);
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_to_come_next() {
+        let mut left = batches();
+        let mut text = Text::new(Format::Pretty, false);
+        text.render(&mut left, |length| length > 0);
+        assert_eq!((text.pending(), texts(&left).len()), (1, 5));
+        assert_eq!(texts(&text.unwritten()), ["a"]);
+        text.render(&mut left, |_| false);
+        assert_eq!(text.pending(), 5);
+    }
+}
