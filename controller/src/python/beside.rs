@@ -1,6 +1,7 @@
 //! What is Python beside a router: taken out of its configuration, and given to a host of its own.
 
 use super::Wrong;
+use super::around::Around;
 use super::host::guest;
 use super::order::{Authenticators, Order, component_beside, private, trusted};
 use super::package::resource;
@@ -41,7 +42,7 @@ pub(crate) struct Beside {
 /// When there is no interpreter for it, or another user can't reach the sockets.
 pub(crate) fn separate(
     worker: &mut Worker,
-    authorizers: &[String],
+    around: &Around,
     base: &Path,
     run: &Path,
 ) -> Result<Option<Beside>, Wrong> {
@@ -96,13 +97,13 @@ pub(crate) fn separate(
         let session = json!({"id": "authenticators", "type": "class", "realm": REALM});
         Authenticators { list: authenticators, session: trusted(session, TRUSTED, &private_transport) }
     });
-    let authorizers = authorizers.to_vec();
+    let authorizers = around.authorizers.clone();
     let order = Order { components, authenticators, services, authorizers, shutdown: None, restart: None };
     let options = router.options.clone();
     // By it the controller knows that the host may stop the node.
     let native = NativeOptions { expose_controller: options.expose_controller || exposes, ..options.clone() };
     let host = Worker {
-        id: format!("{id}-python"),
+        id: around.id_beside(&id),
         common: common(&worker.common),
         kind: WorkerKind::Container(stand_in(native, connects.then_some(socket))),
     };
@@ -311,7 +312,8 @@ mod tests {
     }
 
     fn separated(mut worker: Worker) -> (Router, Option<Beside>) {
-        let beside = separate(&mut worker, &[], Path::new("/node"), Path::new("/node/run")).unwrap();
+        let beside =
+            separate(&mut worker, &Around::default(), Path::new("/node"), Path::new("/node/run")).unwrap();
         let WorkerKind::Router(router) = worker.kind else { panic!("no router") };
         (router, beside)
     }
@@ -333,6 +335,16 @@ mod tests {
             separated(worker(json!({"transports": web(&json!({"/": {"type": "nodeinfo"}}))})));
         assert!(beside.is_none());
         assert_eq!(router.transports.len(), 1);
+    }
+
+    #[test]
+    fn a_host_is_named_like_nobody_else() {
+        let component = json!({"type": "class", "classname": "a.B", "realm": "r"});
+        let ids = ["worker001-python".to_owned(), "worker001-python2".to_owned()].into();
+        let around = Around { ids, ..Around::default() };
+        let (node, run) = (Path::new("/node"), Path::new("/node/run"));
+        let beside = separate(&mut worker(json!({"components": [component]})), &around, node, run).unwrap();
+        assert_eq!(beside.unwrap().worker.id, "worker001-python3");
     }
 
     #[test]
@@ -383,7 +395,8 @@ mod tests {
         let component = json!({"type": "class", "classname": "a.B", "realm": "r"});
         let mut worker = worker(json!({"components": [component], "user": "nobody"}));
         let (key, reason) =
-            separate(&mut worker, &[], Path::new("/node"), Path::new("/node/run")).unwrap_err();
+            separate(&mut worker, &Around::default(), Path::new("/node"), Path::new("/node/run"))
+                .unwrap_err();
         assert!(key == "user" && reason.contains("a container can"), "{reason}");
     }
 }

@@ -1,6 +1,7 @@
 //! The guest that a host is.
 
 use super::Wrong;
+use super::around::Around;
 use super::interpreter;
 use super::order::{Authenticators, Order, component};
 use jackfield_shared::config::{
@@ -41,7 +42,7 @@ const MODULES: [(&str, &str); 15] = [
 pub(crate) fn of_container(
     worker: &Worker,
     container: &Container,
-    authorizers: &[String],
+    around: &Around,
     base: &Path,
 ) -> Result<config::Guest, Wrong> {
     let components = container.components.iter().enumerate();
@@ -49,7 +50,7 @@ pub(crate) fn of_container(
         components: components.map(|(index, one)| component(one, index)).collect(),
         authenticators: None,
         services: Vec::new(),
-        authorizers: authorizers.to_vec(),
+        authorizers: around.authorizers.clone(),
         shutdown: container.options.shutdown.map(|word| word.name()),
         restart: container.options.restart.map(|word| word.name()),
     };

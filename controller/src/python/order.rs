@@ -5,6 +5,7 @@ use jackfield_shared::config::{
     WebsocketOptions,
 };
 use serde_json::{Value as Json, json};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ pub(super) struct Order {
     pub(super) authenticators: Option<Authenticators>,
     pub(super) services: Vec<Json>,
     /// The procedures that decide what sessions may do.
-    pub(super) authorizers: Vec<String>,
+    pub(super) authorizers: BTreeSet<String>,
     /// When it ends because of its components.
     pub(super) shutdown: Option<&'static str>,
     /// When components are started again.

@@ -6,7 +6,7 @@ use crate::entry::private_directory;
 use crate::node::{Configuration, RUN};
 use crate::node_key;
 use crate::onion::{self, Order};
-use crate::python::{authorizers, wait_for_authenticators};
+use crate::python::{Around, wait_for_authenticators};
 use crate::sockets::{Adjustment, ArtiSocket, BindError, Binder, Bound, Given, Wanted};
 use jackfield_shared::config::{
     self, ListenPort, Listener, ListeningEndpoint, Path as ConfigPath, Processes,
@@ -163,9 +163,9 @@ impl Assembler<'_> {
             if let Some(node) = node {
                 wait_for_authenticators(&mut own, node);
             }
-            let authorizers = node.map(authorizers).unwrap_or_default();
+            let around = node.map(Around::of).unwrap_or_default();
             let accounts = &self.configuration.names.accounts;
-            match set_up(own, &authorizers, self.setting.base, (self.setting.machine, accounts)) {
+            match set_up(own, &around, self.setting.base, (self.setting.machine, accounts)) {
                 Ok((mut worker, host)) => {
                     self.take_key(&mut worker, &path);
                     self.keep_scale(&mut worker, config);

@@ -4,6 +4,7 @@ use super::setup::{Machine, worker as set_up};
 use crate::accounts::Accounts;
 use crate::node::RUN;
 use crate::node_key;
+use crate::python::Around;
 use jackfield_shared::config::{
     Endpoint, ListeningEndpoint, Node, Path, Sink, Worker, WorkerKind, endpoints_of_node,
 };
@@ -22,9 +23,10 @@ pub(crate) fn review(node: &Node, base: &FsPath, accounts: &Accounts) -> Vec<(Pa
         Err(reason) => return vec![(Path::default(), reason)],
     };
     let mut wrong = Vec::new();
+    let around = Around::of(node);
     for (index, worker) in node.workers.iter().enumerate().filter(|(_, worker)| !worker.disabled()) {
         let at = Path::default().key("workers").index(index);
-        if let Err((key, reason)) = set_up(worker.clone(), &[], base, (&machine, accounts)) {
+        if let Err((key, reason)) = set_up(worker.clone(), &around, base, (&machine, accounts)) {
             wrong.push((at.key(key), reason));
         }
         wrong.extend(of_worker(worker, &at, base));

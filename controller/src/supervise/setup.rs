@@ -6,7 +6,7 @@ use crate::accounts::Accounts;
 use crate::cgroup::Cgroups;
 use crate::guest::find;
 use crate::node::RUN;
-use crate::python;
+use crate::python::{self, Around};
 use crate::stage::{ARGUMENTS, Identity, VARIABLE, is_of_service_manager, worker_value};
 use jackfield_shared::config::{
     self, Inherit, ProcessEnv, Processes, RestartPolicy, WorkerCommon, WorkerKind,
@@ -93,23 +93,23 @@ impl Cpus {
 }
 
 /// A worker as the configuration wants it, and the host of what is Python beside it, if it is a router with some; with no
-/// process yet; `authorizers` are the procedures that decide in the node.
+/// process yet.
 ///
 /// # Errors
 /// When its options can't be met on this machine.
 pub(crate) fn worker(
     mut config: config::Worker,
-    authorizers: &[String],
+    around: &Around,
     directory: &Path,
     (machine, accounts): (&Machine, &Accounts),
 ) -> Result<(Worker, Option<Worker>), Wrong> {
-    let beside = python::separate(&mut config, authorizers, directory, &directory.join(RUN))?;
+    let beside = python::separate(&mut config, around, directory, &directory.join(RUN))?;
     let host =
         beside.map(|host| one(host.worker, Some(host.guest), directory, (machine, accounts))).transpose()?;
     let program = match &config.kind {
         WorkerKind::Guest(program) => Some(program.clone()),
         WorkerKind::Container(container) => {
-            Some(python::of_container(&config, container, authorizers, directory)?)
+            Some(python::of_container(&config, container, around, directory)?)
         }
         _ => None,
     };
