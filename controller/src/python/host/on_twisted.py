@@ -1,5 +1,6 @@
 """The loop of Twisted."""
 
+import re
 import signal
 import sys
 
@@ -150,14 +151,25 @@ def _tls(tls):
         from twisted.internet import ssl
     except ImportError as missing:
         raise Refused(f"TLS needs \"{missing.name}\"; {install('twisted[tls]')}") from None
-    with_trust = {}
+    options = {}
     if tls["ca_certificates"]:
-        pems = [ssl.Certificate.loadPEM(_read(path)) for path in tls["ca_certificates"]]
-        with_trust["trustRoot"] = ssl.trustRootFromCertificates(pems)
+        trusted = [one for path in tls["ca_certificates"] for one in _certificates(path)]
+        options["trustRoot"] = ssl.trustRootFromCertificates([ssl.Certificate.loadPEM(one) for one in trusted])
     if tls["key"] and tls["certificate"]:
-        both = _read(tls["key"]) + b"\n" + _read(tls["certificate"])
-        with_trust["clientCertificate"] = ssl.PrivateCertificate.loadPEM(both)
-    return ssl.optionsForClientTLS(tls["hostname"], **with_trust)
+        own, *between = _certificates(tls["certificate"])
+        options["clientCertificate"] = ssl.PrivateCertificate.loadPEM(_read(tls["key"]) + b"\n" + own)
+        if between:
+            chain = [ssl.Certificate.loadPEM(one).original for one in between]
+            options["extraCertificateOptions"] = {"extraCertChain": chain}
+    return ssl.optionsForClientTLS(tls["hostname"], **options)
+
+
+def _certificates(path):
+    """Each certificate of a file: Twisted takes the first one alone."""
+    found = re.findall(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", _read(path), re.DOTALL)
+    if not found:
+        raise Refused(f"{path}: there is no certificate in it")
+    return [one + b"\n" for one in found]
 
 
 def _read(path):
