@@ -55,6 +55,29 @@ fn a_missing_interpreter_is_an_error_of_the_start() {
 }
 
 #[test]
+fn on_asyncio_an_exception_late_in_on_join_is_seen_before_the_component_counts_as_joined() {
+    let program = r#"
+import asyncio
+from autobahn.asyncio.wamp import ApplicationSession
+
+
+class Raises(ApplicationSession):
+    async def onJoin(self, details):
+        await self.register(lambda: None, "com.there")
+        await asyncio.sleep(0.1)
+        raise RuntimeError("as it is meant to")
+"#;
+    let node = start(directory(program, &router(&component("app.Raises"))));
+    node.log.wait(0, "component mine: while firing onJoin:");
+    node.until("the worker to be given up", |status| status["workers"][1]["state"] == "failed");
+    let log = node.log.all();
+    assert!(
+        !log.iter().any(|line| line.contains("has joined") || line.contains("never retrieved")),
+        "{log:#?}"
+    );
+}
+
+#[test]
 fn an_exception_in_on_join_is_one_record_with_the_name_of_the_component() {
     let node = node("app.Raises");
     node.log.wait(0, "component mine: while firing onJoin:");

@@ -49,6 +49,39 @@ fn components_join_again_when_their_router_was_replaced_and_when_their_process_h
 }
 
 #[test]
+fn a_component_joins_again_whose_router_is_replaced_while_it_waits_in_on_join() {
+    for framework in ["twisted", "asyncio"] {
+        let future = match framework {
+            "twisted" => "from twisted.internet.defer import Deferred as Future",
+            _ => "from asyncio import Future",
+        };
+        let program = format!(
+            r#"
+from autobahn.{framework}.wamp import ApplicationSession
+{future}
+
+
+class App(ApplicationSession):
+    async def onJoin(self, details):
+        await self.register(lambda: Future(), "com.never")
+        print("it waits", flush=True)
+        await self.call("com.never")
+"#
+        );
+        let node = start(directory(&program, &router(COMPONENT)));
+        node.ready();
+        let (_, from) = node.log.wait(0, "it waits");
+        let restarted = node.run(&["worker", "restart", "worker001"]);
+        assert!(restarted.status.success(), "{}", String::from_utf8_lossy(&restarted.stderr));
+        let (_, from) = node.log.wait(from, "component component001 has lost its router");
+        node.log.wait(from, "it waits");
+        node.log.wait(from, "component component001 has joined");
+        let log = node.stop();
+        assert!(!log.iter().any(|line| line.contains(" error ")), "{log:#?}");
+    }
+}
+
+#[test]
 fn a_client_that_comes_before_its_authenticator_waits_for_it() {
     let dir = TempDir::new();
     copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("nodes/auth-ticket-dynamic"), dir.path());

@@ -5,6 +5,8 @@ mod directories;
 mod examples;
 mod faults;
 mod life;
+mod tls;
+mod upgrade;
 
 use jackfield_tests::{Node, TempDir, loopback, venv_python};
 use std::fs;

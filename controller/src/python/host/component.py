@@ -3,7 +3,9 @@
 import inspect
 import time
 
+import txaio
 from autobahn.wamp import message
+from autobahn.wamp.exception import TransportLost
 from autobahn.wamp.types import ComponentConfig
 
 from . import records
@@ -98,7 +100,7 @@ class Component:
 
     def _hear(self, session, ends):
         leave, disconnect, opened, on_leave = session.leave, session.disconnect, session.onOpen, session.onLeave
-        register = session.register
+        on_join, register = session.onJoin, session.register
 
         def leaving(*args, **kwargs):
             ends.own = True
@@ -121,6 +123,9 @@ class Component:
 
         def swallow(failure, text):
             exception = failure.value if hasattr(failure, "value") else failure
+            if _is_an_end(exception) and (ends.left is not None or not session.is_connected()):
+                # What it had asked for has ended with its session; the reason of that decides, and is heard of below.
+                return
             ends.failed = f"{text[:1].lower()}{text[1:]}:\n{records.trace(exception)}"
             records.error(f"component {self.id}: {ends.failed}")
             disconnect()
@@ -136,20 +141,22 @@ class Component:
                 records.info(f"component {self.id} has joined {self.spec['realm']} (session {session._session_id})")
                 self.host.changed()
 
-        def joined(*_):
+        def joining(details):
+            # On asyncio Autobahn does not wait for it, and leaves its exceptions to nobody.
             ends.joined = True
-            # Some never return from onJoin: what it does in this time, it does.
+            done = txaio.as_future(on_join, details)
+            txaio.add_callbacks(done, ready, lambda failure: swallow(failure, "While firing onJoin"))
+            # Some never return: what it does in this time, it does.
             self.host.loop.later(_SETTLED, ready)
+            return done
 
         def disconnected(_session, was_clean=True):
             self.session = None
             self._ended(ends)
 
         session.leave, session.disconnect, session.onOpen, session.onLeave = leaving, disconnecting, opening, left
-        session.register = registering
+        session.onJoin, session.register = joining, registering
         session._swallow_error = swallow
-        session.on("join", joined)
-        session.on("ready", ready)
         session.on("disconnect", disconnected)
 
     def _ended(self, ends):
@@ -202,6 +209,11 @@ class _Ends:
         self.left = None
         self.text = None
         self.failed = None
+
+
+def _is_an_end(exception):
+    """Whether a request has failed because its session is over."""
+    return isinstance(exception, TransportLost) or str(getattr(exception, "error", "")).startswith("wamp.close.")
 
 
 def _with_options(authorizer):
