@@ -33,6 +33,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
+/// The first whole configuration below a heading of a page in docs/, to be started: its TCP endpoints are on `ADDR`.
+pub fn documented(page: &str, heading: &str) -> String {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(page);
+    let text = std::fs::read_to_string(&page).unwrap();
+    let (_, section) = text.split_once(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no {heading:?}"));
+    let (_, block) = section.split_once("```yaml\nversion: 2\n").expect("a configuration");
+    let (block, _) = block.split_once("```").expect("its end");
+    format!("version: 2\n{}", block.replace("{type: tcp, port:", "{type: tcp, interface: ADDR, port:"))
+}
+
 /// How long a test waits for anything.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 

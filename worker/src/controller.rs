@@ -2,7 +2,7 @@
 
 use crate::log::Queued;
 use jackfield_shared::ipc::{self, FromWorker};
-use jackfield_shared::status::Status;
+use jackfield_shared::status::{NodeState, Status};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
@@ -22,6 +22,7 @@ enum Outgoing {
 pub(crate) struct Controller {
     outbox: mpsc::UnboundedSender<Outgoing>,
     question: RefCell<Question>,
+    node_state: Cell<NodeState>,
     seq: Cell<u64>,
 }
 
@@ -36,7 +37,8 @@ impl Controller {
     /// The handle, and the queue that [`Outbox::run`] empties.
     pub(crate) fn new(records: mpsc::Receiver<Queued>) -> (Rc<Self>, Outbox) {
         let (outbox, messages) = mpsc::unbounded_channel();
-        let controller = Self { outbox, question: RefCell::default(), seq: Cell::new(0) };
+        let controller =
+            Self { outbox, question: RefCell::default(), node_state: Cell::default(), seq: Cell::new(0) };
         (Rc::new(controller), Outbox { messages, records })
     }
 
@@ -44,6 +46,16 @@ impl Controller {
     pub(crate) fn send(&self, message: FromWorker) {
         // Fails only when the controller is gone; then the process is about to end.
         let _ = self.outbox.send(Outgoing::Message(message));
+    }
+
+    /// Whether the node serves, as the controller has told.
+    pub(crate) fn node_state(&self) -> NodeState {
+        self.node_state.get()
+    }
+
+    /// The controller tells whether the node serves.
+    pub(crate) fn set_node_state(&self, state: NodeState) {
+        self.node_state.set(state);
     }
 
     /// The state of the node, or `None` if the controller gives no answer in time. Questions that are asked
@@ -121,7 +133,7 @@ mod tests {
     use super::*;
     use jackfield_shared::ipc::ToWorker;
     use jackfield_shared::log::{Level, Record};
-    use jackfield_shared::status::{Logs, Node};
+    use jackfield_shared::status::Node;
 
     fn status() -> Status {
         let node = Node {
@@ -132,15 +144,9 @@ mod tests {
             config: "built-in".into(),
             uptime_s: 1.0,
             generation: 1,
+            state: NodeState::Ready,
         };
-        Status {
-            node,
-            workers: vec![],
-            endpoints: vec![],
-            logs: Logs::default(),
-            realms: vec![],
-            connections: vec![],
-        }
+        Status::of(node)
     }
 
     fn start() -> (Rc<Controller>, mpsc::Sender<Queued>, Outbox) {

@@ -42,6 +42,11 @@ impl Offers {
         }
     }
 
+    /// Id of the worker.
+    pub(crate) fn worker(&self) -> &str {
+        &self.worker
+    }
+
     /// What a transport offers; `None` where that is another worker's business.
     pub(crate) fn get(&self, worker: &str, transport: &str) -> Option<&[Offer]> {
         self.transports.get(transport).filter(|_| worker == self.worker).map(Vec::as_slice)

@@ -86,6 +86,7 @@ impl Life {
         match message {
             Ok(Some((ToWorker::Start(plan), sockets))) => {
                 let hold = plan.hold;
+                self.controller.set_node_state(plan.node_state);
                 let needs = match plan.part {
                     Part::Realm { .. } => Needs::of_realms(),
                     Part::Both | Part::Edge { .. } => Needs::of(&plan.worker),
@@ -144,6 +145,7 @@ impl Life {
                     serving.renew_ticket_keys(keys);
                 }
             }
+            Ok(Some((ToWorker::NodeState(state), _))) => self.controller.set_node_state(state),
             Ok(Some((ToWorker::Edges(edges), _))) => {
                 if let Some(serving) = &self.serving {
                     serving.set_edges(edges);
@@ -204,10 +206,9 @@ impl Life {
 
     fn counters(&self) -> Counters {
         self.log.tell_missing();
-        let listeners = self.serving.as_ref().map_or_else(Vec::new, Serving::counters);
-        let realms = self.serving.as_ref().map_or_else(Vec::new, Serving::realms);
-        let connections = self.serving.as_ref().map_or_else(Vec::new, Serving::connections);
-        Counters { listeners, logs_dropped: self.log.dropped(), realms, connections }
+        let mut counters = self.serving.as_ref().map(Serving::count).unwrap_or_default();
+        counters.logs_dropped = self.log.dropped();
+        counters
     }
 
     /// Completes when the process has done its work, or can't do it any longer. May be dropped and called again.

@@ -22,10 +22,8 @@ use crate::transport::{self, Service};
 use crate::wamp::{self, Turn};
 use jackfield_shared::config::{ListeningEndpoint, Transport, WorkerKind};
 use jackfield_shared::drain::{Drain, Drainer};
-use jackfield_shared::ipc::{
-    ArtiPlan, Counters, DaemonService, FromWorker, ListenerCounters, Part, Plan, Slot,
-};
-use jackfield_shared::status::{ConnectionCounters, RealmCounters};
+use jackfield_shared::ipc::{ArtiPlan, Counters, DaemonService, FromWorker, Part, Plan, Slot};
+use jackfield_shared::status::{Backend, Web};
 use jackfield_shared::tls::{Files, TicketKeys};
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -284,11 +282,6 @@ impl Serving {
         }
     }
 
-    /// What was counted so far, for each connection of a proxy worker.
-    pub(crate) fn connections(&self) -> Vec<ConnectionCounters> {
-        self.routes.as_ref().map(|routes| routes.counters()).unwrap_or_default()
-    }
-
     /// Seals session tickets with these keys from now on.
     pub(crate) fn renew_ticket_keys(&self, keys: TicketKeys) {
         if let Some(tickets) = &self.tickets {
@@ -338,23 +331,30 @@ impl Serving {
         }
     }
 
-    /// What was counted so far, for each transport.
-    pub(crate) fn counters(&self) -> Vec<ListenerCounters> {
-        self.transports.values().map(|prepared| prepared.tally.counters()).collect()
-    }
-
-    /// What was counted so far, for each realm.
-    pub(crate) fn realms(&self) -> Vec<RealmCounters> {
-        match (&self.realms, &self.wamp) {
+    /// What was counted so far.
+    pub(crate) fn count(&self) -> Counters {
+        let mut counters = Counters::default();
+        let worker = self.context.as_ref().map(|context| context.offers.worker()).unwrap_or_default();
+        for (id, Prepared { tally, service, .. }) in &self.transports {
+            let (worker, transport) = (worker.to_owned(), id.clone());
+            counters.listeners.push(tally.counters());
+            let named = |web| Web { worker: worker.clone(), transport: transport.clone(), ..web };
+            counters.web.extend(service.web().into_iter().map(named));
+            let named = |backend| Backend { worker: worker.clone(), transport: transport.clone(), ..backend };
+            counters.backends.extend(service.backends().into_iter().map(named));
+        }
+        counters.realms = match (&self.realms, &self.wamp) {
             (Some(realms), _) => realms.counters(),
             (None, Some(router)) => router.counters(),
             (None, None) => Vec::new(),
-        }
+        };
+        counters.connections = self.routes.as_ref().map(|routes| routes.counters()).unwrap_or_default();
+        counters
     }
 
     /// How many connections are open.
     pub(crate) fn open(&self) -> u64 {
-        self.counters().iter().map(|counters| counters.connections.open).sum()
+        self.transports.values().map(|prepared| prepared.tally.counters().connections.open).sum()
     }
 
     /// Completes with a reason if something isn't served, or published, any longer though draining has not begun: a

@@ -169,7 +169,7 @@ impl Assembler<'_> {
                 Ok((mut worker, host)) => {
                     self.take_key(&mut worker, &path);
                     self.keep_scale(&mut worker, config);
-                    worker.tls_files = worker.tls_files_of(&self.configuration.tls.files);
+                    worker.set_tls_files(worker.tls_files_of(&self.configuration.tls.files));
                     workers.push((path.clone(), worker));
                     workers.extend(host.map(|host| (path, host)));
                 }

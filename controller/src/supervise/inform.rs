@@ -1,11 +1,12 @@
-//! What the service manager is told: how the node is, that it is alive, and which sockets to keep while there is no
+//! What processes are told of the node as a whole, and what the service manager is told: how the node is, that it is alive, and which sockets to keep while there is no
 //! node.
 
 use super::Supervisor;
 use super::due::Due;
 use jackfield_fleet::Kind;
+use jackfield_shared::ipc::ToWorker;
 use jackfield_shared::log::Level;
-use jackfield_shared::status::State;
+use jackfield_shared::status::{NodeState, State};
 use rustix::time::{ClockId, clock_gettime};
 use std::rc::Rc;
 use std::time::Instant;
@@ -64,6 +65,31 @@ impl Supervisor {
             service.manager.tell(text.trim_end());
         }
         self.service = Some(service);
+    }
+
+    /// Whether the node serves, as a whole.
+    pub(super) fn node_state(&self) -> NodeState {
+        if self.fleet.is_stopping() {
+            NodeState::Stopping
+        } else if self.was_ready {
+            NodeState::Ready
+        } else {
+            NodeState::Starting
+        }
+    }
+
+    /// Tells the processes whether the node serves, when that changes.
+    pub(super) fn tell_processes(&mut self) {
+        // An image takes over from one that has served.
+        self.was_ready |= !self.begins || (self.startup.is_none() && !self.has_failed_processes());
+        let state = self.node_state();
+        if std::mem::replace(&mut self.told_state, state) == state {
+            return;
+        }
+        // Those of another image may not know this message. They are about to be replaced.
+        for process in self.processes.values().filter(|process| process.image.is_none()) {
+            process.tell(ToWorker::NodeState(state));
+        }
     }
 
     fn has_failed_processes(&self) -> bool {

@@ -64,6 +64,7 @@ use handover::{Handover, Upgraded, WantedImage};
 use jackfield_fleet::{CallerId, Event as FleetEvent, Fleet, ProcessId, Settings, Timers, WorkerKey};
 use jackfield_shared::ipc::NodeInfo;
 use jackfield_shared::log::Level;
+use jackfield_shared::status::NodeState;
 use jackfield_worker::children::children;
 use oom::OomWatch;
 use pending::{Pending, shutdown_of};
@@ -133,6 +134,10 @@ pub(crate) struct Supervisor {
     /// Whether the node begins with this image of the executable.
     begins: bool,
     startup: Option<Startup>,
+    /// Whether every worker was ready at some time.
+    was_ready: bool,
+    /// What processes were told of that, and of the end.
+    told_state: NodeState,
     /// What is read and bound for a change of the node.
     pending: Option<Pending>,
     /// Clients that wait for results.
@@ -199,6 +204,8 @@ impl Supervisor {
             hub,
             begins: true,
             startup,
+            was_ready: false,
+            told_state: NodeState::Starting,
             pending: None,
             callers: HashMap::new(),
             next_caller: 0,
@@ -252,6 +259,7 @@ impl Supervisor {
         self.is_alive(Instant::now());
         self.feed(FleetEvent::Tick);
         self.tell_manager();
+        self.tell_processes();
         while self.fleet.farewell().is_none() {
             let next = self.next_due();
             tokio::select! {
@@ -269,6 +277,7 @@ impl Supervisor {
             self.do_what_is_due(now);
             self.end_gathers(now);
             self.tell_manager();
+            self.tell_processes();
             self.hand_over().await;
         }
         let well = self.say_goodbye().await;

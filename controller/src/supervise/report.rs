@@ -20,8 +20,9 @@ impl Supervisor {
             config: self.node.configuration.name.clone(),
             uptime_s: now.duration_since(self.node.started).as_secs_f64(),
             generation: self.fleet.generation(),
+            state: self.node_state(),
         };
-        let by_ended = self.workers.values().map(Worker::ended_dropped).sum::<u64>();
+        let by_ended = self.workers.values().map(|worker| worker.ended().dropped).sum::<u64>();
         let by_others = self.processes.values().map(|process| process.counters.logs_dropped).sum::<u64>();
         let dropped = by_ended + by_others + self.hub.dropped();
         let bounds =
@@ -39,6 +40,13 @@ impl Supervisor {
                 .serving()
                 .flat_map(|(_, worker)| self.connections_status(worker))
                 .collect(),
+            web: self.fleet.serving().flat_map(|(key, worker)| self.web_status(key, worker)).collect(),
+            backends: self
+                .fleet
+                .serving()
+                .flat_map(|(key, worker)| self.backends_status(key, worker))
+                .collect(),
+            certificates: self.serving().flat_map(|(_, worker)| worker.certificates()).cloned().collect(),
         }
     }
 
@@ -58,8 +66,8 @@ impl Supervisor {
 
     /// The counters of a transport, over all processes there are and were.
     fn connections(&self, key: WorkerKey, transport: &str) -> Connections {
-        let ended = self.workers.get(&key).map(|worker| worker.ended(transport));
-        let mut total = ended.unwrap_or_default();
+        let ended = self.workers.get(&key).map(|worker| worker.ended().connections.get(transport).copied());
+        let mut total = ended.flatten().unwrap_or_default();
         let listeners = self.processes_of(key).flat_map(|process| &process.counters.listeners);
         for listener in listeners.filter(|listener| listener.transport == transport) {
             total += listener.connections;
@@ -137,6 +145,39 @@ impl Supervisor {
             }
         }
         connections
+    }
+
+    /// A worker and those of the same id that drain.
+    fn generations(&self, key: WorkerKey, known: &Known) -> impl Iterator<Item = WorkerKey> {
+        let former = self.fleet.former().filter(|(_, former)| former.spec().id == known.spec().id);
+        std::iter::once(key).chain(former.map(|(key, _)| key))
+    }
+
+    /// What was counted at the paths of a worker, by processes that are gone, too; of paths that some process has still.
+    fn web_status(&self, key: WorkerKey, known: &Known) -> Vec<status::Web> {
+        let (mut web, mut ended) = (Vec::new(), Vec::new());
+        for key in self.generations(key, known) {
+            let told = self.processes_of(key).flat_map(|process| &process.counters.web);
+            status::Web::gather(&mut web, told);
+            ended.extend(self.workers.get(&key).into_iter().flat_map(|worker| &worker.ended().web));
+        }
+        ended.retain(|ended| web.iter().any(|web| web.is_beside(ended)));
+        status::Web::gather(&mut web, ended);
+        web.sort_by(|a, b| (&a.transport, &a.path, &a.service).cmp(&(&b.transport, &b.path, &b.service)));
+        web
+    }
+
+    /// The backends of a worker, likewise.
+    fn backends_status(&self, key: WorkerKey, known: &Known) -> Vec<status::Backend> {
+        let (mut backends, mut ended) = (Vec::<status::Backend>::new(), Vec::new());
+        for key in self.generations(key, known) {
+            let told = self.processes_of(key).flat_map(|process| &process.counters.backends);
+            status::Backend::gather(&mut backends, told);
+            ended.extend(self.workers.get(&key).into_iter().flat_map(|worker| &worker.ended().backends));
+        }
+        ended.retain(|ended| backends.iter().any(|backend| backend.is_beside(ended)));
+        status::Backend::gather(&mut backends, ended);
+        backends
     }
 
     /// The part in routing of the processes in a slot, and the realms that they route.

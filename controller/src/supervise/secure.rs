@@ -48,7 +48,7 @@ impl Supervisor {
             process.tell(ToWorker::TlsFiles(files.clone()));
         }
         if let Some(worker) = self.workers.get_mut(&key) {
-            worker.tls_files = files;
+            worker.set_tls_files(files);
         }
     }
 

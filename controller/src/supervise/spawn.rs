@@ -130,6 +130,7 @@ impl Supervisor {
             turn: turn.is_some(),
             part,
             node: self.node.info.clone(),
+            node_state: self.node_state(),
             worker: config.clone(),
             process: u16::try_from(slot).unwrap_or(u16::MAX),
             log_level: self.hub.level(Some(worker.id())),

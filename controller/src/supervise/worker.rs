@@ -3,11 +3,13 @@
 use super::launch::Launch;
 use super::process::Process;
 use crate::sockets::{ArtiSocket, Bound, LinkSocket};
+use crate::tls::certificates_of;
 use jackfield_shared::config;
 use jackfield_shared::ipc::{DaemonService, NodeKey, OnionService};
-use jackfield_shared::status::Connections;
+use jackfield_shared::status::{Backend, BackendState, Certificate, Connections, Web};
 use jackfield_shared::tls::{Files, TicketKeys};
 use serde::{Deserialize, Serialize};
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -114,8 +116,21 @@ pub(crate) struct Worker {
     /// What its processes seal session tickets with; absent where none has TLS.
     pub ticket_keys: Option<TicketKeys>,
     /// What ended processes had counted: a node's counters never go down.
-    ended: HashMap<String, Connections>,
-    ended_dropped: u64,
+    ended: Ended,
+    certificates: OnceCell<Vec<Certificate>>,
+}
+
+/// What ended processes had counted.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ended {
+    /// By transports.
+    pub connections: HashMap<String, Connections>,
+    /// Log records that they had to drop.
+    pub dropped: u64,
+    /// By paths.
+    pub web: Vec<Web>,
+    /// By backends.
+    pub backends: Vec<Backend>,
 }
 
 impl Worker {
@@ -134,8 +149,8 @@ impl Worker {
             node_key: None,
             arti: None,
             ticket_keys: None,
-            ended: HashMap::new(),
-            ended_dropped: 0,
+            ended: Ended::default(),
+            certificates: OnceCell::new(),
         };
         worker.make_ticket_keys();
         worker
@@ -252,38 +267,49 @@ impl Worker {
 
     /// Keeps what a process, which has ended, had counted.
     pub(crate) fn keep_counters(&mut self, process: &Process) {
-        for listener in &process.counters.listeners {
-            let kept = self.ended.entry(listener.transport.clone()).or_default();
+        let counters = &process.counters;
+        for listener in &counters.listeners {
+            let kept = self.ended.connections.entry(listener.transport.clone()).or_default();
             *kept += Connections { open: 0, ..listener.connections };
         }
-        self.ended_dropped += process.counters.logs_dropped;
+        self.ended.dropped += counters.logs_dropped;
+        Web::gather(&mut self.ended.web, &counters.web);
+        let closed = |backend: &Backend| Backend { open: 0, state: BackendState::Up, ..backend.clone() };
+        let closed: Vec<_> = counters.backends.iter().map(closed).collect();
+        Backend::gather(&mut self.ended.backends, &closed);
     }
 
     /// What ended processes had counted.
-    pub(crate) fn save_counters(&self) -> (HashMap<String, Connections>, u64) {
-        (self.ended.clone(), self.ended_dropped)
+    pub(crate) const fn ended(&self) -> &Ended {
+        &self.ended
     }
 
     /// The same, as another image of the executable has told.
-    pub(crate) fn restore_counters(&mut self, ended: HashMap<String, Connections>, dropped: u64) {
-        (self.ended, self.ended_dropped) = (ended, dropped);
+    pub(crate) fn restore_counters(&mut self, ended: Ended) {
+        self.ended = ended;
     }
 
     /// Takes over the counters of a worker with the same id, which has ended.
     pub(crate) fn inherit_counters(&mut self, former: &Self) {
-        for (transport, connections) in &former.ended {
-            *self.ended.entry(transport.clone()).or_default() += *connections;
+        for (transport, connections) in &former.ended.connections {
+            *self.ended.connections.entry(transport.clone()).or_default() += *connections;
         }
-        self.ended_dropped += former.ended_dropped;
+        self.ended.dropped += former.ended.dropped;
+        Web::gather(&mut self.ended.web, &former.ended.web);
+        Backend::gather(&mut self.ended.backends, &former.ended.backends);
     }
 
-    /// What ended processes had counted of a transport.
-    pub(crate) fn ended(&self, transport: &str) -> Connections {
-        self.ended.get(transport).copied().unwrap_or_default()
+    /// Takes the contents of the files that its TLS sections name.
+    pub(crate) fn set_tls_files(&mut self, files: Files) {
+        self.tls_files = files;
+        self.certificates = OnceCell::new();
     }
 
-    /// Records that ended processes had to drop.
-    pub(crate) fn ended_dropped(&self) -> u64 {
-        self.ended_dropped
+    /// The certificates that its endpoints show.
+    pub(crate) fn certificates(&self) -> &[Certificate] {
+        self.certificates.get_or_init(|| match &self.work {
+            Work::Serve(worker) => certificates_of(worker, &self.tls_files),
+            Work::Guest(_) | Work::Publish(_) | Work::Arti(_) | Work::Gone(_) => Vec::new(),
+        })
     }
 }

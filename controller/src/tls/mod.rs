@@ -9,6 +9,7 @@ mod watch;
 pub(crate) use watch::{News, watch};
 
 use jackfield_shared::config::{Node, Path, Severity, Worker};
+use jackfield_shared::status::Certificate;
 use jackfield_shared::tls::{Files, Remark, Tls, sections};
 use read::Reader;
 use std::collections::BTreeSet;
@@ -104,6 +105,26 @@ impl Store {
 pub(crate) fn files_of(worker: &Worker, files: &Files) -> Files {
     let sections = sections(worker, &Path::default());
     files.only(sections.iter().flat_map(|(_, section)| section.files()))
+}
+
+/// The certificates that the endpoints of a worker show.
+pub(crate) fn certificates_of(worker: &Worker, files: &Files) -> Vec<Certificate> {
+    let mut certificates = Vec::new();
+    for (_, section) in sections(worker, &Path::default()) {
+        let Tls::Listening(tls, transport) = section else { continue };
+        let more = tls.certificates.iter().map(|more| &more.certificate);
+        for file in std::iter::once(&tls.certificate).chain(more) {
+            let Some(shown) = files.get(file).and_then(jackfield_worker::tls::shown) else { continue };
+            certificates.push(Certificate {
+                worker: worker.id.clone(),
+                transport: transport.id.clone(),
+                names: shown.names,
+                file: file.display().to_string(),
+                not_after: shown.not_after,
+            });
+        }
+    }
+    certificates
 }
 
 /// Whether a transport of the worker has TLS, and so session tickets.

@@ -6,7 +6,7 @@ use super::image::Identity;
 use crate::logs::LogState;
 use crate::node::ConfigurationState;
 use jackfield_shared::ipc::{self, Counters, NodeKey, Publication, ToWorker};
-use jackfield_shared::status::{Connections, Exit, State as Life};
+use jackfield_shared::status::{Backend, Connections, Exit, State as Life, Web};
 use jackfield_shared::tls::{Files, TicketKeys};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
@@ -128,6 +128,10 @@ pub(crate) struct WorkerState {
     pub node_key: Option<NodeKey>,
     pub ended: HashMap<String, Connections>,
     pub ended_dropped: u64,
+    #[serde(default)]
+    pub ended_web: Vec<Web>,
+    #[serde(default)]
+    pub ended_backends: Vec<Backend>,
     /// What its processes do, and how they are started, as the image that has begun understands it.
     pub exact: serde_json::Value,
     pub bound: Vec<BoundState>,

@@ -41,19 +41,50 @@ pub(crate) fn claim_id(id: &str, levels: usize, fields: &Fields<'_>, cx: &mut Co
     }
 }
 
-/// Whether `key` is one path segment, or `/`.
+/// Whether `key` is a path of segments with slashes between them, or `/`.
 pub(crate) fn is_path_key(key: &str) -> bool {
+    let is_segment = |segment: &str| {
+        let is_of_segments = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'~');
+        segment.bytes().all(is_of_segments) && segment.bytes().any(|b| b != b'.')
+    };
     let key = until_dollar(key);
-    key == "/"
-        || (!key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')))
+    key == "/" || key.split('/').all(is_segment)
 }
 
-/// An object from URL path segments to what is served there.
+/// An object from paths of URLs to what is served there.
 pub(crate) fn paths<R: Rule>(value: R) -> MapOf<R> {
     keyed(
-        "one path segment of A-Z, a-z, 0-9, _ and -, or \"/\"",
-        Some("^([A-Za-z0-9_-]+|/)\\n?$"),
+        "path segments of A-Z, a-z, 0-9, _, -, . and ~ with slashes between them, as \"api\" and \"a/b.txt\", or \"/\"",
+        Some(r"^(\.*[A-Za-z0-9_~-][A-Za-z0-9_.~-]*(/\.*[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*|/)\n?$"),
         is_path_key,
         value,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_have_segments_without_ways_up() {
+        for (key, is_path) in [
+            ("/", true),
+            ("api", true),
+            ("a/b", true),
+            (".well-known/acme-challenge", true),
+            ("favicon.ico", true),
+            ("..a/~b", true),
+            ("", false),
+            ("/api", false),
+            ("api/", false),
+            ("a//b", false),
+            ("..", false),
+            ("a/../b", false),
+            ("./a", false),
+            ("a b", false),
+            ("a%20b", false),
+        ] {
+            assert_eq!(is_path_key(key), is_path, "{key}");
+        }
+    }
 }

@@ -2,7 +2,9 @@
 
 use crate::config::{self, ConnectingEndpoint, Secret};
 use crate::log::{Level, Record};
-use crate::status::{ConnectionCounters, Connections, EndpointState, RealmCounters, Status};
+use crate::status::{
+    Backend, ConnectionCounters, Connections, EndpointState, NodeState, RealmCounters, Status, Web,
+};
 use crate::tls::{Files, TicketKeys};
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +58,8 @@ pub enum ToWorker {
     /// These are the edges of the worker now ([`Part::Edge`]), by their numbers; those that are left out have ended. To
     /// its realm process alone.
     Edges(Vec<u64>),
+    /// Whether the node serves has changed.
+    NodeState(NodeState),
 }
 
 /// What a worker process says to the controller.
@@ -108,6 +112,9 @@ pub enum FromWorker {
 pub struct Plan {
     /// The node the process belongs to.
     pub node: NodeInfo,
+    /// Whether that serves.
+    #[serde(default)]
+    pub node_state: NodeState,
     /// Its part of the configuration.
     pub worker: config::Worker,
     /// Which of the worker's processes it is, from 0.
@@ -267,6 +274,12 @@ pub struct Counters {
     /// One entry for each connection of a proxy worker.
     #[serde(default)]
     pub connections: Vec<ConnectionCounters>,
+    /// One entry for each path of its web servers.
+    #[serde(default)]
+    pub web: Vec<Web>,
+    /// One entry for each backend of its relays and reverse proxies.
+    #[serde(default)]
+    pub backends: Vec<Backend>,
 }
 
 /// What was counted on the listeners of one transport.

@@ -2,10 +2,14 @@
 //! added here, never renamed or removed.
 
 mod connection;
+mod node;
 mod realm;
+mod web;
 
 pub use connection::{Connection, ConnectionCounters};
+pub use node::{Node, NodeState};
 pub use realm::{Realm, RealmCounters};
+pub use web::{Backend, BackendState, LATENCY_BOUNDS, Latency, Web};
 
 use crate::log::Level;
 use crate::named::named;
@@ -29,9 +33,34 @@ pub struct Status {
     /// Every connection of proxy workers to routers, in the order of the configuration.
     #[serde(default)]
     pub connections: Vec<Connection>,
+    /// Every path of web servers, in the order of the configuration.
+    #[serde(default)]
+    pub web: Vec<Web>,
+    /// Every backend of relays and reverse proxies, in the order of the configuration.
+    #[serde(default)]
+    pub backends: Vec<Backend>,
+    /// Every certificate that endpoints show, in the order of the configuration.
+    #[serde(default)]
+    pub certificates: Vec<Certificate>,
 }
 
 impl Status {
+    /// A node without workers.
+    #[must_use]
+    pub const fn of(node: Node) -> Self {
+        Self {
+            node,
+            workers: Vec::new(),
+            endpoints: Vec::new(),
+            logs: Logs { dropped: 0, sinks: Vec::new() },
+            realms: Vec::new(),
+            connections: Vec::new(),
+            web: Vec::new(),
+            backends: Vec::new(),
+            certificates: Vec::new(),
+        }
+    }
+
     /// What everybody may know of it: addresses, states, counters. Whatever files, programs and errors are called is left
     /// out.
     #[must_use]
@@ -61,31 +90,16 @@ impl Status {
             connection.told.to.clear();
             connection.told.last_error = None;
         }
+        // Paths and hosts may be known to some only.
+        self.web.clear();
+        self.backends.clear();
+        self.certificates.clear();
         for sink in &mut self.logs.sinks {
             sink.target.clear();
             sink.trouble = sink.trouble.take().map(|_| "it is hindered".into());
         }
         self
     }
-}
-
-/// The controller process.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Node {
-    /// `controller.id` of the configuration, or `HOSTNAME-PID`.
-    pub id: String,
-    /// Process id of the controller.
-    pub pid: u32,
-    /// Release of the executable.
-    pub version: String,
-    /// Node directory, absolute.
-    pub dir: String,
-    /// Path of the configuration file, or `built-in`.
-    pub config: String,
-    /// Seconds since the controller started.
-    pub uptime_s: f64,
-    /// Counts the configurations that were put into effect, from 1.
-    pub generation: u64,
 }
 
 /// One worker of the configuration.
@@ -225,6 +239,21 @@ pub struct Endpoint {
     pub listeners: Vec<Listener>,
     /// What went over it.
     pub connections: Connections,
+}
+
+/// A certificate that an endpoint shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Certificate {
+    /// Id of the endpoint's worker.
+    pub worker: String,
+    /// Id of its transport.
+    pub transport: String,
+    /// The names it is for; the first is the common one of its subject where it has no others.
+    pub names: Vec<String>,
+    /// The file.
+    pub file: String,
+    /// The end of the time that it is valid for, in seconds since the Unix epoch.
+    pub not_after: i64,
 }
 
 /// A listening socket.

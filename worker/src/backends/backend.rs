@@ -1,7 +1,9 @@
 //! One of several servers of the same.
 
 use crate::connect::Connector;
-use std::cell::Cell;
+use jackfield_shared::status::{self, BackendState};
+use std::cell::{Cell, RefCell};
+use std::fmt::Display;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -18,6 +20,9 @@ pub(crate) struct Backend {
     pub(super) avoided: Cell<Option<Instant>>,
     /// Whether health checks find it well; without checks it always is.
     pub(crate) healthy: Cell<bool>,
+    pub(super) requests: Cell<u64>,
+    pub(super) errors: Cell<u64>,
+    pub(super) last_error: RefCell<Option<String>>,
 }
 
 impl Backend {
@@ -26,8 +31,29 @@ impl Backend {
     }
 
     /// It refused a connection.
-    pub(crate) fn refused(&self) {
+    pub(crate) fn refused(&self, why: &(impl Display + ?Sized)) {
         self.avoided.set(Some(Instant::now() + AVOIDED));
+        self.failed(why);
+    }
+
+    /// A connection, or a request, has failed for its sake.
+    pub(crate) fn failed(&self, why: &(impl Display + ?Sized)) {
+        self.errors.set(self.errors.get() + 1);
+        self.last_error.replace(Some(why.to_string()));
+    }
+
+    /// How it is; whose it is, is to be filled in.
+    pub(super) fn state(&self) -> status::Backend {
+        let state = if self.is_down(Instant::now()) { BackendState::Down } else { BackendState::Up };
+        status::Backend {
+            address: self.connector.to_string(),
+            state,
+            open: self.open.get().into(),
+            requests: self.requests.get(),
+            errors: self.errors.get(),
+            last_error: self.last_error.borrow().clone(),
+            ..status::Backend::default()
+        }
     }
 
     /// It accepted a connection.
@@ -38,10 +64,11 @@ impl Backend {
     /// A connection to it, or a request, begins; it ends when the guard is dropped.
     pub(crate) fn begin(self: &Rc<Self>) -> InUse {
         self.open.set(self.open.get() + 1);
+        self.requests.set(self.requests.get() + 1);
         InUse(Rc::clone(self))
     }
 
-    pub(crate) fn set_healthy(&self, healthy: bool, why: impl std::fmt::Display) {
+    pub(crate) fn set_healthy(&self, healthy: bool, why: impl Display) {
         if self.healthy.replace(healthy) != healthy {
             match healthy {
                 true => info!("backend {}: up", self.connector),

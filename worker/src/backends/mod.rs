@@ -9,8 +9,9 @@ use crate::connect::{Connector, Means};
 use crate::net::stream::Peer;
 use jackfield_shared::config::{Balance, ConnectingEndpoint, Health};
 use jackfield_shared::drain::Drain;
+use jackfield_shared::status;
 use jackfield_shared::tls::Files;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
@@ -43,6 +44,9 @@ impl Backends {
                 open: Cell::new(0),
                 avoided: Cell::new(None),
                 healthy: Cell::new(true),
+                requests: Cell::default(),
+                errors: Cell::default(),
+                last_error: RefCell::default(),
             }))
         };
         let list = endpoints.iter().enumerate().map(backend).collect::<Result<_, _>>()?;
@@ -52,6 +56,11 @@ impl Backends {
     /// Takes the files of TLS as they are now.
     pub(crate) fn renew(&self, files: &Files) -> Result<(), String> {
         self.list.iter().try_for_each(|backend| backend.connector.renew(files))
+    }
+
+    /// How they are; whose they are, is to be filled in.
+    pub(crate) fn state(&self) -> Vec<status::Backend> {
+        self.list.iter().map(|backend| backend.state()).collect()
     }
 
     /// Begins to check the backends, until draining begins.
@@ -168,12 +177,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_that_refused_comes_last_for_a_while() {
         let backends = backends(Balance::RoundRobin, 2);
-        backends.list[0].refused();
+        backends.list[0].refused("test");
         assert_eq!(order(&backends, client(1)), "10");
         assert_eq!(order(&backends, client(1)), "10");
         tokio::time::advance(AVOIDED).await;
         assert_eq!(order(&backends, client(1)), "01");
-        backends.list[0].refused();
+        backends.list[0].refused("test");
         backends.list[0].accepted();
         backends.list[1].set_healthy(false, "test");
         assert_eq!(order(&backends, client(1)), "01");

@@ -2,6 +2,7 @@
 
 use super::review::Review;
 use jackfield_shared::config::Path;
+use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 use std::path::Path as FsPath;
 use std::time::SystemTime;
@@ -53,6 +54,26 @@ impl Review<'_> {
             );
         }
     }
+}
+
+/// What a certificate shows to everybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// The DNS names in it.
+    pub names: Vec<String>,
+    /// The end of the time that it is valid for, in seconds since the Unix epoch.
+    pub not_after: i64,
+}
+
+/// What the first certificate in a file, of this text, shows; nothing, if it can't be read.
+#[must_use]
+pub fn shown(text: &str) -> Option<Shown> {
+    let der = CertificateDer::from_pem_slice(text.as_bytes()).ok()?;
+    let certificate = Certificate::from_der(&der).ok()?;
+    let not_after = certificate.tbs_certificate.validity.not_after.to_unix_duration().as_secs();
+    let names = webpki::EndEntityCert::try_from(&der);
+    let names = names.map(|c| c.valid_dns_names().map(ToOwned::to_owned).collect()).unwrap_or_default();
+    Some(Shown { names, not_after: i64::try_from(not_after).unwrap_or(i64::MAX) })
 }
 
 /// Whether now is a time at which the certificate is valid: before, within, after.

@@ -20,6 +20,7 @@ mod verify;
 
 pub(crate) use acceptor::Acceptor;
 pub(crate) use client::Connector;
+pub use dates::{Shown, shown};
 pub(crate) use explain::explain;
 pub(crate) use tickets::Tickets;
 pub use tickets::{LIFETIME as TICKET_LIFETIME, new_ticket_key};

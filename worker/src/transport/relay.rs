@@ -13,6 +13,7 @@ use crate::net::pump::{Tools, pump};
 use crate::net::stream::{Peer, Stream};
 use jackfield_shared::config::StreamRelay;
 use jackfield_shared::drain::Drain;
+use jackfield_shared::status::Backend;
 use jackfield_shared::tls::Files;
 use std::io;
 use std::net::SocketAddr;
@@ -102,7 +103,7 @@ impl Relay {
                 Ok(stream) if is_where_it_came_in(&client, &stream) => {
                     // Which process accepts it sees that it is gone, and connects to nobody in its turn.
                     stream.reset_when_closed();
-                    backend.refused();
+                    backend.refused("it is this relay's own address");
                     failures.push(format!("{}: is this relay's own address", backend.connector));
                 }
                 Ok(mut stream) => {
@@ -114,7 +115,7 @@ impl Relay {
                         .map_err(|source| Error::Pump { backend: backend.connector.to_string(), source });
                 }
                 Err(e) => {
-                    backend.refused();
+                    backend.refused(&e);
                     failures.push(e.to_string());
                 }
             }
@@ -139,6 +140,10 @@ impl Service for Relay {
 
     fn renew(&self, files: &Files) -> Result<(), String> {
         self.backends.renew(files)
+    }
+
+    fn backends(&self) -> Vec<Backend> {
+        self.backends.state()
     }
 
     fn begin(&self, drain: &Drain) {

@@ -5,6 +5,7 @@ use crate::net::accept::Open;
 use crate::net::connection::Connection;
 use crate::net::stream::Peer;
 use jackfield_shared::drain::Drain;
+use jackfield_shared::status::{Backend, Web};
 use jackfield_shared::tls::Files;
 use pin_project_lite::pin_project;
 use std::fmt::Display;
@@ -25,6 +26,16 @@ pub(crate) trait Service {
     /// What can't be used of them.
     fn renew(&self, _files: &Files) -> Result<(), String> {
         Ok(())
+    }
+
+    /// What was counted at its paths; whose they are, is to be filled in.
+    fn web(&self) -> Vec<Web> {
+        Vec::new()
+    }
+
+    /// Its backends, as they are; likewise.
+    fn backends(&self) -> Vec<Backend> {
+        Vec::new()
     }
 
     /// Begins what goes on beside the connections, until draining begins.

@@ -14,6 +14,7 @@ use jackfield_shared::config::{
     self, DEFAULT_HANDSHAKE_TIMEOUT, RawsocketSection, Web, WebsocketOptions, WebsocketPath,
 };
 use jackfield_shared::drain::{Drain, LAST_WORD};
+use jackfield_shared::status::{self, Backend};
 use jackfield_shared::tls::Files;
 use std::rc::Rc;
 use std::time::Duration;
@@ -58,15 +59,15 @@ impl Universal {
             ),
         };
         let mut paths = Vec::new();
-        for (path, section) in config.websocket.iter().flatten() {
-            match section {
+        for (path, config) in config.websocket.iter().flatten() {
+            match config {
                 WebsocketPath::WebsocketTestee(testee) => {
-                    paths.push((path.as_str(), Websocket::echo(testee)))
+                    paths.push((path.as_str(), config.name(), Websocket::echo(testee)))
                 }
                 WebsocketPath::Websocket(section) => {
                     let websocket = Websocket::wamp(section, means)
                         .map_err(|e| format!("section `websocket`, path \"{path}\": {e}"))?;
-                    paths.push((path.as_str(), websocket));
+                    paths.push((path.as_str(), config.name(), websocket));
                 }
             }
         }
@@ -89,7 +90,7 @@ impl Universal {
         Ok(Self {
             rawsocket: None,
             mqtt: None,
-            site: Site::new([("/", websocket)], None, Means::of(&Files::default()))?,
+            site: Site::new([("/", "websocket", websocket)], None, Means::of(&Files::default()))?,
             handshake_timeout,
         })
     }
@@ -154,6 +155,14 @@ impl Service for Universal {
 
     fn renew(&self, files: &Files) -> Result<(), String> {
         self.site.renew(files)
+    }
+
+    fn web(&self) -> Vec<status::Web> {
+        self.site.counters()
+    }
+
+    fn backends(&self) -> Vec<Backend> {
+        self.site.backends()
     }
 
     fn begin(&self, drain: &Drain) {

@@ -6,12 +6,14 @@ use super::engine::connection;
 use super::engine::local_redirect::{self, LocalRedirect};
 use super::engine::path::Rest;
 use super::engine::received::Asked;
-use super::services::{self, Answering, Routes, Service, Websocket};
+use super::engine::tally::Tally;
+use super::services::{self, Answering, Found, Routes, Websocket};
 use crate::connect::Means;
 use crate::websocket;
 use hyper::header::{HeaderValue, STRICT_TRANSPORT_SECURITY, UPGRADE};
 use jackfield_shared::config::{Web, WebOptions};
 use jackfield_shared::drain::Drain;
+use jackfield_shared::status::{Backend, Web as WebCounters};
 use jackfield_shared::tls::Files;
 use std::rc::Rc;
 
@@ -20,27 +22,30 @@ use std::rc::Rc;
 pub(crate) struct Site {
     websocket: Routes,
     web: Routes,
+    /// Counts what comes to none of them.
+    unrouted: Rc<Tally>,
     pub(crate) options: Rc<WebOptions>,
     hsts: Option<HeaderValue>,
 }
 
 impl Site {
-    /// Prepares WebSocket paths, each with its configuration, and web services.
+    /// Prepares WebSocket paths, each with its type and what serves it, and web services.
     pub(crate) fn new<'a>(
-        websocket: impl IntoIterator<Item = (&'a str, Websocket)>,
+        websocket: impl IntoIterator<Item = (&'a str, &'static str, Websocket)>,
         web: Option<&Web>,
         means: Means<'_>,
     ) -> Result<Rc<Self>, String> {
         let mut routes = Routes::default();
-        for (path, websocket) in websocket {
-            routes.insert(path, Box::new(Rc::new(websocket)));
+        for (path, name, websocket) in websocket {
+            routes.insert(path, name, Box::new(Rc::new(websocket)));
         }
         let options = web.map_or_else(WebOptions::default, |web| web.options.clone());
         let hsts = format!("max-age={}", options.hsts_max_age);
         let hsts =
             options.hsts.then(|| HeaderValue::from_str(&hsts)).transpose().map_err(|e| e.to_string())?;
         let web = web.map_or_else(|| Ok(Routes::default()), |web| services::routes(&web.paths, means))?;
-        Ok(Rc::new(Self { websocket: routes, web, options: Rc::new(options), hsts }))
+        let unrouted = Tally::new("", "");
+        Ok(Rc::new(Self { websocket: routes, web, unrouted, options: Rc::new(options), hsts }))
     }
 
     /// Takes the files of TLS as they are now.
@@ -48,46 +53,53 @@ impl Site {
         self.web.renew(files)
     }
 
+    /// What was counted at each path.
+    pub(crate) fn counters(&self) -> Vec<WebCounters> {
+        let mut counters = vec![self.unrouted.counters()];
+        counters.extend(self.websocket.counters());
+        counters.extend(self.web.counters());
+        counters
+    }
+
+    /// The backends of each path, as they are.
+    pub(crate) fn backends(&self) -> Vec<Backend> {
+        self.web.backends()
+    }
+
     /// Begins what goes on beside the requests, until draining begins.
     pub(crate) fn begin(&self, drain: &Drain) {
         self.web.begin(drain);
     }
 
-    async fn answer_at_path(&self, request: &mut Asked, client: &Rc<Client>) -> Answer {
+    async fn answer_at_path(&self, request: &mut Asked, client: &Rc<Client>) -> (Answer, &Rc<Tally>) {
         let path = request.uri().path().to_owned();
         let upgrade = request.headers().contains_key(UPGRADE) || websocket::is_extended_connect(request);
-        match self.find(Rest::of(&path), upgrade) {
-            Some((service, rest)) => match service.answer(request, rest, client) {
-                Answering::Ready(answer) => answer,
-                Answering::Later(answer) => answer.await,
-            },
-            None => not_found(request.headers()),
-        }
+        let Some(Found { leaf, rest, .. }) = self.find(Rest::of(&path), upgrade) else {
+            return (not_found(request.headers()), &self.unrouted);
+        };
+        let answer = match leaf.service.answer(request, rest, client) {
+            Answering::Ready(answer) => answer,
+            Answering::Later(answer) => answer.await,
+        };
+        (answer, &leaf.tally)
     }
 
-    /// WebSocket paths first, then web paths, then what serves the rest: of both kinds, the one that fits the
-    /// request.
-    fn find<'a>(&self, path: Rest<'a>, upgrade: bool) -> Option<(&dyn Service, Rest<'a>)> {
-        if let Some(found) = self.websocket.named(path).or_else(|| self.web.named(path)) {
-            return Some(found);
-        }
-        let service = match (self.websocket.others(), self.web.others()) {
-            (Some(websocket), Some(web)) => {
-                if upgrade {
-                    websocket
-                } else {
-                    web
-                }
+    /// The longest path counts. Of two of the same length, that of WebSocket comes first; of two that serve the rest, the
+    /// one that fits the request.
+    fn find<'a>(&self, path: Rest<'a>, upgrade: bool) -> Option<Found<'_, 'a>> {
+        match (self.websocket.find(path), self.web.find(path)) {
+            (Some(websocket), Some(web)) if websocket.depth == web.depth => {
+                Some(if websocket.depth > 0 || upgrade { websocket } else { web })
             }
-            (websocket, web) => websocket.or(web)?,
-        };
-        Some((service, path))
+            (Some(websocket), Some(web)) => Some(if websocket.depth > web.depth { websocket } else { web }),
+            (websocket, web) => websocket.or(web),
+        }
     }
 }
 
 impl connection::Site for Site {
-    async fn answer(&self, request: &mut Asked, client: &Rc<Client>) -> Answer {
-        let mut answer = self.answer_at_path(request, client).await;
+    async fn answer(&self, request: &mut Asked, client: &Rc<Client>) -> (Answer, Rc<Tally>) {
+        let (mut answer, mut tally) = self.answer_at_path(request, client).await;
         let (mut followed, mut count) = (None, 0);
         while let Some(redirect) = LocalRedirect::of(&mut answer) {
             let from = followed.as_ref().unwrap_or(request);
@@ -96,13 +108,17 @@ impl connection::Site for Site {
                 break;
             };
             count += 1;
-            answer = self.answer_at_path(followed.insert(next), client).await;
+            (answer, tally) = self.answer_at_path(followed.insert(next), client).await;
         }
         // RFC 6797, section 7.2: only over TLS.
         if let Some(hsts) = self.hsts.as_ref().filter(|_| client.is_secure()) {
             answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
         }
-        answer
+        (answer, Rc::clone(tally))
+    }
+
+    fn unrouted(&self) -> Rc<Tally> {
+        Rc::clone(&self.unrouted)
     }
 }
 
@@ -114,20 +130,22 @@ mod tests {
     #[test]
     fn websocket_paths_come_before_web_paths() {
         let testee = WebsocketTestee { url: None, debug: false, options: Default::default() };
-        let paths = ["/", "a", "b"].map(|path| (path.to_owned(), PathService::None(NoService {})));
+        let paths = ["/", "a", "b", "a/c"].map(|path| (path.to_owned(), PathService::None(NoService {})));
         let web = Web { paths: paths.into(), options: WebOptions::default() };
         let echo = || Websocket::echo(&testee);
         let site =
-            Site::new([("/", echo()), ("a", echo())], Some(&web), Means::of(&Files::default())).unwrap();
-        let is_testee = |found: Option<(&dyn Service, Rest<'_>)>| {
-            found.is_some_and(|(service, _)| format!("{service:?}").starts_with("Websocket"))
+            Site::new([("/", "t", echo()), ("a", "t", echo())], Some(&web), Means::of(&Files::default()))
+                .unwrap();
+        let is_testee = |found: Option<Found<'_, '_>>| {
+            found.is_some_and(|found| format!("{:?}", found.leaf.service).starts_with("Websocket"))
         };
         let is_websocket = |path, upgrade| is_testee(site.find(Rest::of(path), upgrade));
         assert!(is_websocket("/a/x", false));
+        assert!(!is_websocket("/a/c", true), "the longest path counts");
         assert!(!is_websocket("/b", true));
         assert!(is_websocket("/c", true));
         assert!(!is_websocket("/c", false));
-        let only = Site::new([("/", echo())], None, Means::of(&Files::default())).unwrap();
+        let only = Site::new([("/", "t", echo())], None, Means::of(&Files::default())).unwrap();
         assert!(is_testee(only.find(Rest::of("/"), false)));
     }
 }

@@ -5,6 +5,7 @@ use jackfield_shared::ipc::{
     self, Counters, FromWorker, NodeInfo, Part, Plan, Receiver, Sender, Slot, ToWorker,
 };
 use jackfield_shared::log::{Level, Record};
+use jackfield_shared::status::NodeState;
 use jackfield_shared::tls::Files;
 use serde_json::{Value, json};
 use std::net::{SocketAddr, TcpListener};
@@ -65,6 +66,7 @@ pub(crate) fn plan(transports: Value) -> (Plan, Vec<OwnedFd>, Vec<SocketAddr>) {
         turn: false,
         part: Part::Both,
         node,
+        node_state: NodeState::Ready,
         worker,
         process: 0,
         log_level: Level::Debug,

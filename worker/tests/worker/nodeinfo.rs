@@ -2,7 +2,7 @@
 
 use crate::driver::Worker;
 use jackfield_shared::ipc::{FromWorker, ToWorker};
-use jackfield_shared::status::{Logs, Node, Status};
+use jackfield_shared::status::{Node, NodeState, Status};
 use serde_json::json;
 
 fn status() -> Status {
@@ -14,15 +14,9 @@ fn status() -> Status {
         config: "/srv/concealed/config.json".into(),
         uptime_s: 1.0,
         generation: 1,
+        state: NodeState::Ready,
     };
-    Status {
-        node,
-        workers: vec![],
-        endpoints: vec![],
-        logs: Logs::default(),
-        realms: vec![],
-        connections: vec![],
-    }
+    Status::of(node)
 }
 
 async fn serving() -> Worker {
@@ -63,4 +57,21 @@ async fn a_controller_that_does_not_answer_is_an_error_with_a_reason() {
         assert!(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{answer}");
         assert!(answer.contains("controller does not answer"), "{answer}");
     }
+}
+
+#[tokio::test]
+async fn probes_are_told_what_the_controller_has_said_of_the_node() {
+    let paths = json!({"health": {"type": "health"}});
+    let mut worker = Worker::serving(json!([{"type": "web", "paths": paths}])).await;
+    let mut kept = worker.connect().await;
+    let mut ask = async |path: &str, end: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");
+        tokio::io::AsyncWriteExt::write_all(&mut kept, request.as_bytes()).await.unwrap();
+        crate::driver::read_until(&mut kept, end).await
+    };
+    assert!(ask("/health", "ready\n").await.starts_with("HTTP/1.1 200"));
+    worker.to.send(&ToWorker::NodeState(NodeState::Stopping), &[]).await.unwrap();
+    worker.counters().await; // so it has come
+    assert!(ask("/health/ready", "stopping\n").await.starts_with("HTTP/1.1 503"));
+    assert!(ask("/health/live", "ready\n").await.starts_with("HTTP/1.1 200"));
 }

@@ -9,7 +9,7 @@ use super::super::launch::Launch;
 use super::super::outbox::Parcel;
 use super::super::process::{Link, Process};
 use super::super::setup::Machine;
-use super::super::worker::{Gone, Work, Worker};
+use super::super::worker::{Ended, Gone, Work, Worker};
 use super::super::{Held, Node, Service, Supervisor};
 use super::collect::Pieces;
 use super::freeze::Feed;
@@ -185,7 +185,7 @@ impl Takeover<'_> {
             // Slots behind it are gone, but for processes that drain.
             let mut worker = Worker::new(work, launch, state.realm.unwrap_or(state.slots.len()));
             worker.has_realm_process = state.realm.is_some();
-            worker.tls_files = worker.tls_files_of(&self.state.configuration.tls);
+            worker.set_tls_files(worker.tls_files_of(&self.state.configuration.tls));
             worker.node_key.clone_from(&state.node_key);
             worker.arti = arti.clone().filter(|_| state.has_arti);
             for bound in &state.bound {
@@ -243,7 +243,12 @@ impl Takeover<'_> {
         if worker.ticket_keys.is_some() {
             worker.ticket_keys.clone_from(&state.ticket_keys);
         }
-        worker.restore_counters(state.ended.clone(), state.ended_dropped);
+        worker.restore_counters(Ended {
+            connections: state.ended.clone(),
+            dropped: state.ended_dropped,
+            web: state.ended_web.clone(),
+            backends: state.ended_backends.clone(),
+        });
         for (index, slot) in state.slots.iter().enumerate() {
             let is_native = before.spec.kind != Kind::Guest;
             before.slots.push(self.slot_before((&state.id, index, is_native), slot, own, people)?);

@@ -89,7 +89,7 @@ impl Supervisor {
         fds: &mut Fds<'a>,
     ) -> Option<WorkerState> {
         let worker = self.workers.get(&key)?;
-        let (ended, ended_dropped) = worker.save_counters();
+        let ended = worker.ended();
         Some(WorkerState {
             id: worker.id().to_owned(),
             kind: worker.kind_name().to_owned(),
@@ -100,8 +100,10 @@ impl Supervisor {
             generation: known.generation(),
             ticket_keys: worker.ticket_keys.clone(),
             node_key: worker.node_key.clone(),
-            ended,
-            ended_dropped,
+            ended: ended.connections.clone(),
+            ended_dropped: ended.dropped,
+            ended_web: ended.web.clone(),
+            ended_backends: ended.backends.clone(),
             exact: exact(&(&worker.work, &worker.launch)),
             bound: worker.bound.iter().map(|bound| bound_state(bound, fds)).collect(),
             link: worker.link.as_deref().map(|link| {

@@ -113,6 +113,44 @@ impl<T: TryFrom<i128>> Rule for Int<T> {
     }
 }
 
+/// One of several whole numbers.
+pub(crate) struct OneOf(&'static [i64]);
+
+/// One of these whole numbers.
+pub(crate) fn one_of(numbers: &'static [i64]) -> OneOf {
+    OneOf(numbers)
+}
+
+impl Rule for OneOf {
+    type Out = i64;
+
+    fn read(&self, value: &Value, cx: &mut Context<'_>) -> Option<i64> {
+        let found = cx.substituted(value)?;
+        let number = match &found.kind {
+            Kind::Int(number) => i64::try_from(*number).ok(),
+            Kind::String(text) if matches!(found, Cow::Owned(_)) => text.trim().parse().ok(),
+            _ => None,
+        };
+        match number.filter(|number| self.0.contains(number)) {
+            Some(number) => Some(number),
+            None => refuse(&found, &self.expected(), cx),
+        }
+    }
+
+    fn expected(&self) -> String {
+        let numbers: Vec<_> = self.0.iter().map(ToString::to_string).collect();
+        match numbers.split_last() {
+            Some((last, [])) => last.clone(),
+            Some((last, others)) => format!("{} or {last}", others.join(", ")),
+            None => String::new(),
+        }
+    }
+
+    fn schema(&self, _: &mut Defs) -> Json {
+        or_reference(json!({"enum": self.0}))
+    }
+}
+
 /// A whole number of `unit`s, as a duration.
 pub(crate) struct Whole {
     int: Int<u64>,

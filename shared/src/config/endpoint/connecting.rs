@@ -50,7 +50,7 @@ object! {
         /// The port.
         pub port as "port": u16 = port(), required;
         /// The IP version; absent: either, as the name resolves.
-        pub version as "version": Option<IpVersion> = IpVersionRule, optional;
+        pub version as "version": Option<IpVersion> = ip_version(), optional;
         /// Seconds until the connection must stand; 0: as the kernel does.
         pub timeout as "timeout": Duration = whole_seconds(0..=600), default(json!(10), Duration::from_secs(10));
         /// Probes an idle connection after so many seconds; 0 or absent: off.

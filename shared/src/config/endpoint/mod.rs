@@ -11,7 +11,6 @@ mod twisted;
 pub use connecting::*;
 pub use listening::*;
 pub(crate) use places::*;
-use serde_json::json;
 pub use sockets::*;
 use std::time::Duration;
 pub use tls::*;
@@ -20,8 +19,7 @@ pub use twisted::*;
 
 pub(crate) use super::address::Address;
 pub use super::address::IpVersion;
-use super::decode::{Context, Defs, Fields, Rule, choice, int, word};
-use super::source::{Kind, Value};
+use super::decode::{Context, Fields, Rule, choice, int, one_of, then, word};
 
 /// A port number.
 pub(crate) fn port() -> super::decode::Int<u16> {
@@ -29,36 +27,8 @@ pub(crate) fn port() -> super::decode::Int<u16> {
 }
 
 /// Reads [`IpVersion`].
-pub(crate) struct IpVersionRule;
-
-impl Rule for IpVersionRule {
-    type Out = IpVersion;
-
-    fn read(&self, value: &Value, cx: &mut Context<'_>) -> Option<IpVersion> {
-        let found = cx.substituted(value)?;
-        let number = match &found.kind {
-            Kind::Int(number) => Some(*number),
-            Kind::String(text) if matches!(found, std::borrow::Cow::Owned(_)) => text.trim().parse().ok(),
-            _ => None,
-        };
-        match number {
-            Some(4) => Some(IpVersion::V4),
-            Some(6) => Some(IpVersion::V6),
-            _ => {
-                let message = format!("found {}, expected {}", cx.describe(&found), self.expected());
-                cx.error(value.span, message);
-                None
-            }
-        }
-    }
-
-    fn expected(&self) -> String {
-        "4 or 6".into()
-    }
-
-    fn schema(&self, _: &mut Defs) -> serde_json::Value {
-        json!({"anyOf": [{"enum": [4, 6]}, {"type": "string", "pattern": "^\\$\\{.+\\}$"}]})
-    }
+pub(crate) fn ip_version() -> impl Rule<Out = IpVersion> {
+    then(one_of(&[4, 6]), |version, _, _| Some(if version == 4 { IpVersion::V4 } else { IpVersion::V6 }))
 }
 
 choice! {

@@ -26,7 +26,7 @@ object! {
         pub port as "port": ListenPort = listen_port(), special(TcpListening::port, Presence::Optional);
         /// The IP version. Absent: as `interface` says, IPv4 if that is absent too. `6` alone listens on `::`, IPv6
         /// only.
-        pub version as "version": Option<IpVersion> = IpVersionRule, optional;
+        pub version as "version": Option<IpVersion> = ip_version(), optional;
         /// The address or host name to listen on; empty or absent: every address.
         pub interface as "interface": String = text(), special(TcpListening::interface, Presence::Default(json!("")));
         /// Connections the kernel queues until they are accepted.

@@ -35,6 +35,13 @@ tagged! {
         Redirect(RedirectService) = "redirect",
         /// What the node is, as a page and as JSON.
         Nodeinfo(NodeinfoService) = "nodeinfo",
+        /// Whether the node serves, for probes: 200 or 503. `live` below it says that the process answers, `ready` (as does the
+        /// path itself) that the node serves: 200 through reload, restart and upgrade, 503 before the first time that every
+        /// worker was ready, and while it stops.
+        Health(HealthService) = "health",
+        /// What the whole node has counted (OpenMetrics), for Prometheus and its like. It names paths, backends and
+        /// certificates: not for strangers.
+        Metrics(MetricsService) = "metrics",
         /// More paths below this one.
         Path(NestedPaths) = "path",
         /// WebSocket with an echo behind it.
@@ -103,6 +110,8 @@ impl PathService {
             Self::Json(service) => service,
             Self::Redirect(service) => service,
             Self::Nodeinfo(service) => service,
+            Self::Health(service) => service,
+            Self::Metrics(service) => service,
             Self::Path(service) => service,
             Self::WebsocketTestee(service) => service,
             Self::None(service) => service,

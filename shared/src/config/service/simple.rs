@@ -117,8 +117,33 @@ object! {
 object! {
     /// A redirect.
     pub struct RedirectService as "a redirect service" {
-        /// Where to: a URL or a path.
+        /// Where to: a URL or a path. `{host}` in it stands for the host that was asked for, without its port; `{path}` for
+        /// what follows the service's own path, with a slash in front; `{query}` for the query, with its question mark.
         pub url as "url": String = text(), required;
+        /// The answer's status. 301 and 308 may be kept by browsers for ever; with 307 and 308 they send the same request
+        /// again, content included.
+        pub status as "status": u16 = status(), default(302);
+    }
+    check RedirectService::check;
+}
+
+fn status() -> impl Rule<Out = u16> {
+    then(one_of(&[301, 302, 307, 308]), |status, _, _| u16::try_from(status).ok())
+}
+
+/// What stands for something in the `url` of a redirect.
+pub const PLACEHOLDERS: [&str; 3] = ["{host}", "{path}", "{query}"];
+
+impl RedirectService {
+    /// Says what looks like a placeholder and is none.
+    fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
+        let known = PLACEHOLDERS.iter().fold(self.url.clone(), |url, known| url.replace(known, ""));
+        if let Some((_, rest)) = known.split_once('{')
+            && let Some((name, _)) = rest.split_once('}')
+        {
+            let text = format!("\"{{{name}}}\" stands for nothing; known are {}", PLACEHOLDERS.join(", "));
+            cx.warn_at("url", fields.span_of("url"), text);
+        }
     }
 }
 
@@ -143,6 +168,18 @@ object! {
         /// of themselves, and where the log goes: what tells strangers more than they need. Without it there are
         /// addresses, states and counters.
         pub details as "details": bool = boolean(), default(false);
+    }
+}
+
+object! {
+    /// Whether the node serves, for probes.
+    pub struct HealthService as "a health service" {
+    }
+}
+
+object! {
+    /// What the node has counted, for Prometheus and its like.
+    pub struct MetricsService as "a metrics service" {
     }
 }
 
@@ -177,6 +214,18 @@ impl Serves for RedirectService {
 impl Serves for NodeinfoService {
     fn label(&self) -> Option<&'static str> {
         Some(if self.format == NodeinfoFormat::Json { "node information as JSON" } else { "status page" })
+    }
+}
+
+impl Serves for HealthService {
+    fn label(&self) -> Option<&'static str> {
+        Some("whether the node serves")
+    }
+}
+
+impl Serves for MetricsService {
+    fn label(&self) -> Option<&'static str> {
+        Some("metrics")
     }
 }
 

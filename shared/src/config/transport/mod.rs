@@ -13,6 +13,7 @@ mod websocket;
 mod websocket_options;
 
 pub use connecting::*;
+pub use connections::flat;
 pub use mqtt::*;
 pub use rawsocket::*;
 pub use section::*;

@@ -7,16 +7,32 @@ use serde_json::json;
 
 use super::super::decode::*;
 use super::super::service::{PathService, Serves};
+use super::connections::flat;
 use super::paths;
 use super::speaks::{Answer, HTTP, Speaks};
 
 object! {
     /// Web services: as a transport, or the section of `universal`.
     pub struct Web as "a web section" {
-        /// Path → what is served there. Each path is one segment; `/` serves what no other path does.
+        /// Path → what is served there. A path is a segment, or several with slashes between them; the longest one that a
+        /// request's path begins with counts. `/` serves what no other path does.
         pub paths as "paths": BTreeMap<String, PathService> = paths(nested()), required;
         /// What holds for all of them.
         pub options as "options": WebOptions = nested(), defaulted;
+    }
+    check Web::check;
+}
+
+impl Web {
+    /// No path is served by two services.
+    fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
+        let all = flat(&self.paths);
+        for path in self.paths.keys().filter(|path| path.contains('/') && *path != "/") {
+            if all.iter().filter(|(other, _)| other == path).count() > 1 {
+                let text = format!("the path \"{path}\" is also served by what stands below another one");
+                cx.error_at("paths", fields.span_of("paths"), text);
+            }
+        }
     }
 }
 

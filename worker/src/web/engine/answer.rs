@@ -18,7 +18,7 @@ pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json;
 pub(crate) const UNCACHED: HeaderValue =
     HeaderValue::from_static("no-store, no-cache, must-revalidate, max-age=0");
 /// Text for programs and terminals.
-const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+pub(crate) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 /// Methods of services that are only read.
 const READING: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
 

@@ -11,6 +11,7 @@ use super::refusal::Refusal;
 use super::request;
 use super::sendfile::Outlet;
 use super::streams::{Streams, Taking};
+use super::tally::{Counted, Tally};
 use crate::net::prefixed::Prefixed;
 use crate::net::stream::Stream;
 use bytes::Bytes;
@@ -57,8 +58,11 @@ pub(crate) enum Error {
 
 /// What answers the requests of a connection.
 pub(crate) trait Site {
-    /// Answers a request.
-    async fn answer(&self, request: &mut Asked, client: &Rc<Client>) -> Answer;
+    /// Answers a request, and says where it is counted.
+    async fn answer(&self, request: &mut Asked, client: &Rc<Client>) -> (Answer, Rc<Tally>);
+
+    /// Where requests are counted that don't come to a service.
+    fn unrouted(&self) -> Rc<Tally>;
 }
 
 /// Serves requests until one side closes. `head_timeout` is how long a request's head may take.
@@ -221,6 +225,7 @@ async fn respond<S: Site>(
     busy: Busy,
 ) -> Response<Content> {
     let options = &client.options;
+    let began = Instant::now();
     let mut request = request.map(|content| Some(Received::new(content, options.body_timeout)));
     let content = request.body().as_ref().filter(|content| !content.is_end_stream());
     let (taking, arrival) = (Taking::current(), content.map(Received::arrival));
@@ -231,16 +236,16 @@ async fn respond<S: Site>(
         // It may go on as another protocol, for which the connection is there as well.
         request.extensions_mut().insert(busy.clone());
     }
-    let mut answer = if let Some(refused) = request::refuse(&request) {
-        refused
+    let (mut answer, tally) = if let Some(refused) = request::refuse(&request) {
+        (refused, site.unrouted())
     } else if is_too_long(&request, options.max_body_size) {
-        too_long(request.headers(), options.max_body_size)
+        (too_long(request.headers(), options.max_body_size), site.unrouted())
     } else {
         request::normalize(&mut request);
         site.answer(&mut request, client).await
     };
-    if let Some(arrival) = arrival.filter(|_| version == Version::HTTP_2) {
-        spawn_local(arrival.discard());
+    if let Some(arrival) = arrival.as_ref().filter(|_| version == Version::HTTP_2) {
+        spawn_local(Rc::clone(arrival).discard());
     }
     if only_head {
         without_content(&mut answer);
@@ -252,10 +257,11 @@ async fn respond<S: Site>(
         answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let line = line.map(|line| line.answered(answer.status()));
+    let counted = Counted::new(tally, began, answer.status(), arrival);
     if let Some(taking) = &taking {
         taking.set(true);
     }
-    answer.map(|body| Content { body, sent: 0, line, taking, _busy: busy })
+    answer.map(|body| Content { body, sent: 0, line, counted, taking, _busy: busy })
 }
 
 /// Whether the client has said that it will send more than the limit.
@@ -280,6 +286,7 @@ struct Content {
     body: Body,
     sent: u64,
     line: Option<Line>,
+    counted: Counted,
     /// In HTTP/2, whether the client is to take something.
     taking: Option<Rc<Taking>>,
     _busy: Busy,
@@ -293,6 +300,7 @@ impl Drop for Content {
         if let Some(line) = &self.line {
             line.write(self.sent);
         }
+        self.counted.finish(self.sent);
     }
 }
 

@@ -20,6 +20,7 @@ pub(super) mod refusal;
 mod request;
 mod sendfile;
 mod streams;
+pub(super) mod tally;
 pub(super) mod upgrade;
 mod watched;
 

@@ -57,6 +57,8 @@ impl Fault {
 #[derive(Debug, Default)]
 pub(crate) struct Arrival {
     fault: Cell<Option<Fault>>,
+    /// Bytes that have come.
+    received: Cell<u64>,
     /// Whether the client is waited for.
     waits: Cell<bool>,
     /// What nobody has read.
@@ -68,6 +70,11 @@ impl Arrival {
     /// What was wrong, if something was.
     pub(crate) fn fault(&self) -> Option<Fault> {
         self.fault.get()
+    }
+
+    /// How many bytes of it were taken so far.
+    pub(in crate::web) fn received(&self) -> u64 {
+        self.received.get()
     }
 
     /// Whether who reads it waits for the client.
@@ -184,6 +191,9 @@ impl Body for Received {
         }
         let frame = ready!(poll);
         self.arrival.waits.set(false);
+        if let Some(bytes) = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()) {
+            self.arrival.received.set(self.arrival.received.get() + bytes.len() as u64);
+        }
         Poll::Ready(frame.map(|frame| frame.map_err(|_| self.fail(Fault::Broken))))
     }
 

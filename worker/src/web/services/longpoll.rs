@@ -64,7 +64,7 @@ impl Longpoll {
             let text = "There is no such session, or it has ended.";
             return Err(failure(request.headers(), StatusCode::NOT_FOUND, text));
         };
-        match action.as_str() {
+        match &*action {
             "send" => {
                 let bytes = body(request, limit([client.options.max_body_size, 0])).await?;
                 self.log(client, "received", &bytes);

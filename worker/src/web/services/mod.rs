@@ -6,8 +6,10 @@ mod cgi;
 mod content;
 mod cors;
 mod files;
+mod health;
 mod json;
 mod longpoll;
+mod metrics;
 mod nodeinfo;
 mod nothing;
 mod proxy;
@@ -22,8 +24,9 @@ mod websocket_proxy;
 
 pub(crate) use archive::fuzz as fuzz_zip;
 pub use archive::{FETCHER, Order, run_fetcher};
-pub(crate) use router::Routes;
-pub(crate) use service::{Answering, Service};
+pub(crate) use router::{Found, Routes};
+pub(crate) use service::Answering;
+use service::Service;
 pub(crate) use upload::fuzz as fuzz_form;
 pub(crate) use websocket::Websocket;
 
@@ -32,9 +35,11 @@ use archive::Archive;
 use bridge::{Rest, Webhook};
 use cgi::Cgi;
 use files::Files;
-use jackfield_shared::config::PathService;
+use health::Health;
+use jackfield_shared::config::{PathService, flat};
 use json::Json;
 use longpoll::Longpoll;
+use metrics::Metrics;
 use nodeinfo::Nodeinfo;
 use nothing::Nothing;
 use proxy::Proxy;
@@ -45,15 +50,18 @@ use upload::Upload;
 use wap::Wap;
 use websocket_proxy::WebsocketProxy;
 
-/// Prepares what serves these paths.
+/// Prepares what serves these paths; those that are below others, too.
 ///
 /// # Errors
 /// The path, and what is missing or not in this release.
 pub(crate) fn routes(paths: &BTreeMap<String, PathService>, means: Means<'_>) -> Result<Routes, String> {
     let mut routes = Routes::default();
-    for (path, config) in paths {
-        let service = service(config, means).map_err(|e| format!("path \"{path}\": {e}"))?;
-        routes.insert(path, service);
+    for (path, config) in flat(paths) {
+        let service = match config {
+            Some(config) => service(config, means).map_err(|e| format!("path \"{path}\": {e}"))?,
+            None => Box::new(Nothing),
+        };
+        routes.insert(&path, config.map_or("none", PathService::name), service);
     }
     Ok(routes)
 }
@@ -66,8 +74,9 @@ fn service(config: &PathService, means: Means<'_>) -> Result<Box<dyn Service>, S
         PathService::Json(config) => Box::new(Json::new(config)),
         PathService::Longpoll(config) => Box::new(Longpoll::new(config, means.wamp)?),
         PathService::Nodeinfo(config) => Box::new(Nodeinfo::new(config)),
+        PathService::Health(_) => Box::new(Health),
+        PathService::Metrics(_) => Box::new(Metrics),
         PathService::None(_) => Box::new(Nothing),
-        PathService::Path(config) => Box::new(routes(&config.paths, means)?),
         PathService::Publisher(config) => Box::new(Rest::publisher(config, means.wamp)?),
         PathService::Redirect(config) => Box::new(Redirect::new(config)?),
         PathService::Reverseproxy(config) => Box::new(Proxy::new(config, means)?),
@@ -78,7 +87,7 @@ fn service(config: &PathService, means: Means<'_>) -> Result<Box<dyn Service>, S
         PathService::Websocket(config) => Box::new(Rc::new(Websocket::wamp(config, means)?)),
         PathService::WebsocketReverseproxy(config) => Box::new(Rc::new(WebsocketProxy::new(config, means)?)),
         PathService::WebsocketTestee(config) => Box::new(Rc::new(Websocket::echo(config))),
-        PathService::Catalog(_) | PathService::Resource(_) | PathService::Wsgi(_) => {
+        PathService::Catalog(_) | PathService::Path(_) | PathService::Resource(_) | PathService::Wsgi(_) => {
             return Err("the path service's type is not in this release".into());
         }
     })

@@ -1,80 +1,112 @@
 //! Which service a path leads to.
 
-use super::service::{Answering, Service};
-use crate::web::engine::answer::not_found;
-use crate::web::engine::client::Client;
+use super::service::Service;
 use crate::web::engine::path::Rest;
-use crate::web::engine::received::Asked;
+use crate::web::engine::tally::Tally;
 use jackfield_shared::drain::Drain;
+use jackfield_shared::status::{Backend, Web};
 use jackfield_shared::tls;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// Routes by the first segment of a path.
+/// Routes by the segments of a path: the longest path that is known and that a request's begins with counts.
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
-    named: HashMap<String, Box<dyn Service>>,
-    /// Serves what no other path does: the key `/`.
-    others: Option<Box<dyn Service>>,
+    next: HashMap<String, Self>,
+    leaf: Option<Leaf>,
+}
+
+/// A service at a path.
+#[derive(Debug)]
+pub(crate) struct Leaf {
+    pub(crate) service: Box<dyn Service>,
+    /// Counts its requests.
+    pub(crate) tally: Rc<Tally>,
+}
+
+/// Where a path leads to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found<'r, 'p> {
+    pub(crate) leaf: &'r Leaf,
+    /// What follows the service's own path.
+    pub(crate) rest: Rest<'p>,
+    /// Of how many segments that is.
+    pub(crate) depth: usize,
 }
 
 impl Routes {
-    fn all(&self) -> impl Iterator<Item = &Box<dyn Service>> {
-        self.named.values().chain(&self.others)
+    /// Adds a service of this type; `path` is `/`, or segments with slashes between them.
+    pub(crate) fn insert(&mut self, path: &str, name: &'static str, service: Box<dyn Service>) {
+        let segments = path.split('/').filter(|segment| !segment.is_empty());
+        let place = segments.fold(self, |routes, segment| routes.next.entry(segment.to_owned()).or_default());
+        place.leaf = Some(Leaf { service, tally: Tally::new(path, name) });
     }
 
-    pub(crate) fn insert(&mut self, path: &str, service: Box<dyn Service>) {
-        if path == "/" {
-            self.others = Some(service);
-        } else {
-            self.named.insert(path.to_owned(), service);
+    /// The service that a path leads to.
+    pub(crate) fn find<'p>(&self, path: Rest<'p>) -> Option<Found<'_, 'p>> {
+        let at = |leaf, rest, depth| Some(Found { leaf, rest, depth });
+        let (mut routes, mut rest, mut depth) = (self, path, 0);
+        let mut found = self.leaf.as_ref().and_then(|leaf| at(leaf, path, 0));
+        while !routes.next.is_empty()
+            && let Some((segment, after)) = rest.split()
+            && let Some(next) = routes.next.get(&*segment)
+        {
+            (routes, rest, depth) = (next, after, depth + 1);
+            found = routes.leaf.as_ref().and_then(|leaf| at(leaf, rest, depth)).or(found);
         }
+        found
     }
 
-    /// The service whose path is the first segment, and what follows it.
-    pub(crate) fn named<'a>(&self, path: Rest<'a>) -> Option<(&dyn Service, Rest<'a>)> {
-        let (segment, rest) = path.split()?;
-        Some((self.named.get(&segment)?.as_ref(), rest))
+    fn each(&self, work: &mut dyn FnMut(&Leaf)) {
+        self.leaf.iter().for_each(&mut *work);
+        self.next.values().for_each(|routes| routes.each(work));
     }
 
-    /// The service at all other paths.
-    pub(crate) fn others(&self) -> Option<&dyn Service> {
-        self.others.as_deref()
+    /// Lets every service take the files of TLS as they are now.
+    pub(crate) fn renew(&self, files: &tls::Files) -> Result<(), String> {
+        let mut renewed = Ok(());
+        self.each(&mut |leaf| {
+            if renewed.is_ok() {
+                renewed = leaf.service.renew(files);
+            }
+        });
+        renewed
     }
 
-    fn find<'a>(&self, path: Rest<'a>) -> Option<(&dyn Service, Rest<'a>)> {
-        self.named(path).or_else(|| Some((self.others()?, path)))
-    }
-}
-
-impl Service for Routes {
-    fn answer<'a>(&'a self, request: &'a mut Asked, rest: Rest<'a>, client: &'a Rc<Client>) -> Answering<'a> {
-        match self.find(rest) {
-            Some((service, rest)) => service.answer(request, rest, client),
-            None => Answering::Ready(not_found(request.headers())),
-        }
+    /// Lets every service begin what goes on beside the requests.
+    pub(crate) fn begin(&self, drain: &Drain) {
+        self.each(&mut |leaf| leaf.service.begin(drain));
     }
 
-    fn renew(&self, files: &tls::Files) -> Result<(), String> {
-        self.all().try_for_each(|service| service.renew(files))
+    /// What was counted at each path.
+    pub(crate) fn counters(&self) -> Vec<Web> {
+        let mut counters = Vec::new();
+        self.each(&mut |leaf| counters.push(leaf.tally.counters()));
+        counters
     }
 
-    fn begin(&self, drain: &Drain) {
-        self.all().for_each(|service| service.begin(drain));
+    /// The backends of each path, as they are.
+    pub(crate) fn backends(&self) -> Vec<Backend> {
+        let mut backends = Vec::new();
+        self.each(&mut |leaf| {
+            let path = leaf.tally.path();
+            let of_service = leaf.service.backends().into_iter();
+            backends.extend(of_service.map(|backend| Backend { path: path.to_owned(), ..backend }));
+        });
+        backends
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::web::engine::answer::not_found;
+    use crate::web::engine::client::Client;
+    use crate::web::engine::received::Asked;
+    use crate::web::services::Answering;
 
-    struct Named(&'static str);
-
-    impl std::fmt::Debug for Named {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str(self.0)
-        }
-    }
+    #[derive(Debug)]
+    struct Named;
 
     impl Service for Named {
         fn answer<'a>(&'a self, request: &'a mut Asked, _: Rest<'a>, _: &'a Rc<Client>) -> Answering<'a> {
@@ -83,14 +115,30 @@ mod tests {
     }
 
     #[test]
-    fn named_paths_come_before_the_rest() {
+    fn the_longest_path_counts() {
         let mut routes = Routes::default();
         assert!(routes.find(Rest::of("/")).is_none());
-        routes.insert("a", Box::new(Named("a")));
-        routes.insert("/", Box::new(Named("others")));
-        for (path, service, rest) in [("/a/b", "a", "/b"), ("/b/a", "others", "/b/a"), ("/", "others", "/")] {
-            let (found, left) = routes.find(Rest::of(path)).unwrap();
-            assert_eq!((format!("{found:?}").as_str(), left), (service, Rest::of(rest)), "{path}");
+        for path in ["a", "a/b/c", ".well-known/acme-challenge", "favicon.ico"] {
+            routes.insert(path, "none", Box::new(Named));
+        }
+        assert!(routes.find(Rest::of("/x")).is_none());
+        assert!(routes.find(Rest::of("/.well-known/x")).is_none());
+        routes.insert("/", "none", Box::new(Named));
+        for (path, service, rest) in [
+            ("/a/x", "a", "/x"),
+            ("/a/b", "a", "/b"),
+            ("/a/b/x", "a", "/b/x"),
+            ("//a//b/c/d?", "a/b/c", "/d?"),
+            ("/%61/b/%63", "a/b/c", ""),
+            ("/b/a", "/", "/b/a"),
+            ("/", "/", "/"),
+            ("/%ff/a", "/", "/%ff/a"),
+            ("/.well-known/acme-challenge/t", ".well-known/acme-challenge", "/t"),
+            ("/.well-known/x", "/", "/.well-known/x"),
+            ("/favicon.ico", "favicon.ico", ""),
+        ] {
+            let found = routes.find(Rest::of(path)).unwrap();
+            assert_eq!((found.leaf.tally.path(), found.rest), (service, Rest::of(rest)), "{path}");
         }
     }
 }

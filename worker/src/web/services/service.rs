@@ -5,6 +5,7 @@ use crate::web::engine::client::Client;
 use crate::web::engine::path::Rest;
 use crate::web::engine::received::Asked;
 use jackfield_shared::drain::Drain;
+use jackfield_shared::status::Backend;
 use jackfield_shared::tls::Files;
 use std::fmt::Debug;
 use std::pin::Pin;
@@ -34,6 +35,11 @@ pub(crate) trait Service: Debug {
     /// What can't be used of them.
     fn renew(&self, _files: &Files) -> Result<(), String> {
         Ok(())
+    }
+
+    /// Its backends, as they are; whose they are, is to be filled in.
+    fn backends(&self) -> Vec<Backend> {
+        Vec::new()
     }
 
     /// Begins what goes on beside the requests, until draining begins.

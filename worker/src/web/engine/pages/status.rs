@@ -45,7 +45,7 @@ struct Main<'a> {
 
 impl Display for Main<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Status { node, workers, endpoints, logs, realms, connections } = self.status;
+        let Status { node, workers, endpoints, logs, realms, connections, .. } = self.status;
         writeln!(f, "<main>\n<h1>{}</h1>\n<dl class=\"facts\">", Escaped(&node.id))?;
         fact(f, "Jackfield", &node.version)?;
         fact(f, "pid", node.pid)?;
@@ -250,7 +250,7 @@ impl Display for Size {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jackfield_shared::status::{Connections, Exit, Listener, Logs, Node};
+    use jackfield_shared::status::{Connections, Exit, Listener, Logs, Node, NodeState};
 
     fn sample() -> Status {
         let exit = Exit {
@@ -277,16 +277,17 @@ mod tests {
             role: None,
             realms: vec![],
         };
+        let node = Node {
+            id: "<b>node</b>".into(),
+            pid: 1,
+            version: "0.1.0".into(),
+            dir: "/".into(),
+            config: "built-in".into(),
+            uptime_s: 90061.0,
+            generation: 2,
+            state: NodeState::Ready,
+        };
         Status {
-            node: Node {
-                id: "<b>node</b>".into(),
-                pid: 1,
-                version: "0.1.0".into(),
-                dir: "/".into(),
-                config: "built-in".into(),
-                uptime_s: 90061.0,
-                generation: 2,
-            },
             workers: vec![Worker {
                 log_level: None,
                 id: "worker001".into(),
@@ -309,8 +310,7 @@ mod tests {
                 connections: Connections { open: 5, accepted: 77, refused: 2, failed: 0 },
             }],
             logs: Logs { dropped: 9, sinks: vec![] },
-            realms: vec![],
-            connections: vec![],
+            ..Status::of(node)
         }
     }
 

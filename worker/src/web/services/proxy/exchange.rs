@@ -73,7 +73,7 @@ pub(super) async fn exchange(
                     sender
                 }
                 Err(e) => {
-                    backend.refused();
+                    backend.refused(&e);
                     let late = matches!(e, pool::Error::Connect(ConnectError::Timeout { .. }));
                     return Err(failed(Kind::NotSent, late, e.to_string()));
                 }

@@ -25,6 +25,7 @@ use headers::Outgoing;
 use hyper::{Method, StatusCode};
 use jackfield_shared::config::Reverseproxy;
 use jackfield_shared::drain::Drain;
+use jackfield_shared::status;
 use jackfield_shared::tls::Files;
 use pool::Pool;
 use std::rc::Rc;
@@ -97,6 +98,9 @@ impl Proxy {
                 }
                 Err(failure) => {
                     let again = failure.kind == Kind::NotSent;
+                    if failure.kind == Kind::Sent && upload.fault().is_none() && !upload.is_too_long() {
+                        backend.failed(&failure);
+                    }
                     failures.push(failure);
                     if !again {
                         break;
@@ -140,6 +144,10 @@ impl Service for Proxy {
 
     fn renew(&self, files: &Files) -> Result<(), String> {
         self.backends.renew(files)
+    }
+
+    fn backends(&self) -> Vec<status::Backend> {
+        self.backends.state()
     }
 
     fn begin(&self, drain: &Drain) {

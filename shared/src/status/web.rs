@@ -1,0 +1,171 @@
+//! Paths of web servers in the answer.
+
+use crate::named::named;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Upper bounds of the buckets of [`Latency`], in microseconds; a last bucket has what took longer.
+pub const LATENCY_BOUNDS: [u64; 14] = [
+    500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
+    5_000_000, 10_000_000,
+];
+
+/// What was counted at a path of a web server, by processes that are gone, too.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Web {
+    /// Id of its worker.
+    pub worker: String,
+    /// Id of its transport.
+    pub transport: String,
+    /// The path as it is configured, with those that it is below: `api/users`; empty: what was answered by no path service.
+    pub path: String,
+    /// Type of the path service: `static`, …; empty: none.
+    pub service: String,
+    /// Requests that were answered, by the status of the answer.
+    pub requests: BTreeMap<u16, u64>,
+    /// Bytes of the content of requests.
+    pub received_bytes: u64,
+    /// Bytes of the content of answers.
+    pub sent_bytes: u64,
+    /// How long answers took, from the end of the request's head to the end of the answer.
+    pub latency: Latency,
+}
+
+impl Web {
+    /// Whether both are about the same path.
+    #[must_use]
+    pub fn is_beside(&self, other: &Self) -> bool {
+        (&self.transport, &self.path, &self.service) == (&other.transport, &other.path, &other.service)
+    }
+
+    /// Adds what is told of paths to what is known of them.
+    pub fn gather<'a>(known: &mut Vec<Self>, told: impl IntoIterator<Item = &'a Self>) {
+        for web in told {
+            match known.iter_mut().find(|known| known.is_beside(web)) {
+                Some(known) => *known += web,
+                None => known.push(web.clone()),
+            }
+        }
+    }
+}
+
+impl std::ops::AddAssign<&Self> for Web {
+    fn add_assign(&mut self, other: &Self) {
+        for (status, count) in &other.requests {
+            *self.requests.entry(*status).or_default() += count;
+        }
+        self.received_bytes += other.received_bytes;
+        self.sent_bytes += other.sent_bytes;
+        self.latency += &other.latency;
+    }
+}
+
+/// How long something took, as a histogram.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Latency {
+    /// All of it, in microseconds.
+    pub sum_us: u64,
+    /// How many took at most so long as [`LATENCY_BOUNDS`] says, and longer than the bound before.
+    pub buckets: Vec<u64>,
+}
+
+impl Default for Latency {
+    fn default() -> Self {
+        Self { sum_us: 0, buckets: vec![0; LATENCY_BOUNDS.len() + 1] }
+    }
+}
+
+impl std::ops::AddAssign<&Self> for Latency {
+    fn add_assign(&mut self, other: &Self) {
+        self.sum_us += other.sum_us;
+        for (bucket, count) in self.buckets.iter_mut().zip(&other.buckets) {
+            *bucket += count;
+        }
+    }
+}
+
+/// A backend of a relay or reverse proxy, as all processes of its worker see it together.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backend {
+    /// Id of the worker.
+    pub worker: String,
+    /// Id of the transport.
+    pub transport: String,
+    /// The path of the reverse proxy; empty: a relay.
+    pub path: String,
+    /// Where it is.
+    pub address: String,
+    /// Whether it is asked.
+    pub state: BackendState,
+    /// Connections, or requests, that are open.
+    pub open: u64,
+    /// Connections, or requests, so far.
+    pub requests: u64,
+    /// Of those, how many have failed for its sake.
+    pub errors: u64,
+    /// Why the last of them did.
+    pub last_error: Option<String>,
+}
+
+impl Backend {
+    /// Whether both are about the same backend.
+    #[must_use]
+    pub fn is_beside(&self, other: &Self) -> bool {
+        (&self.transport, &self.path, &self.address) == (&other.transport, &other.path, &other.address)
+    }
+
+    /// Adds what is told of backends to what is known of them.
+    pub fn gather<'a>(known: &mut Vec<Self>, told: impl IntoIterator<Item = &'a Self>) {
+        for backend in told {
+            match known.iter_mut().find(|known| known.is_beside(backend)) {
+                Some(known) => {
+                    known.state = known.state.max(backend.state);
+                    known.open += backend.open;
+                    known.requests += backend.requests;
+                    known.errors += backend.errors;
+                    known.last_error = known.last_error.take().or_else(|| backend.last_error.clone());
+                }
+                None => known.push(backend.clone()),
+            }
+        }
+    }
+}
+
+/// Whether a backend is asked; of what several processes say, the worst holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BackendState {
+    /// It is.
+    #[default]
+    Up,
+    /// It has refused a connection a moment ago, or health checks do not find it well.
+    Down,
+}
+
+named!(BackendState {
+    Up = "up",
+    Down = "down",
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processes_are_added_up_path_by_path() {
+        let web = |path: &str, status, count| {
+            let mut latency = Latency { sum_us: 10, ..Latency::default() };
+            latency.buckets[0] = count;
+            let requests = [(status, count)].into();
+            Web { path: path.into(), requests, sent_bytes: 5, latency, ..Web::default() }
+        };
+        let mut all = Vec::new();
+        Web::gather(&mut all, &[web("/", 200, 2), web("a", 404, 1)]);
+        Web::gather(&mut all, &[web("/", 200, 3), web("/", 500, 1)]);
+        assert_eq!(all.len(), 2);
+        assert_eq!(all[0].requests, [(200, 5), (500, 1)].into());
+        assert_eq!((all[0].sent_bytes, all[0].latency.sum_us, all[0].latency.buckets[0]), (15, 30, 6));
+        let text = serde_json::to_string(&all).unwrap();
+        assert_eq!(serde_json::from_str::<Vec<Web>>(&text).unwrap(), all);
+    }
+}
