@@ -90,7 +90,8 @@ impl Tls<'_> {
         match self {
             Self::Listening(tls, _) => {
                 let more = tls.certificates.iter().flat_map(|more| {
-                    [&more.key, &more.certificate].into_iter().chain(&more.chain_certificates)
+                    let own = [&more.key, &more.certificate].into_iter().chain(&more.chain_certificates);
+                    own.chain(&more.ca_certificates).chain(&more.crls)
                 });
                 [&tls.key, &tls.certificate]
                     .into_iter()

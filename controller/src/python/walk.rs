@@ -16,7 +16,7 @@ pub(super) fn each_auth(transport: &mut Transport, visit: &mut impl FnMut(&mut A
                 }
             }
             if let Some(web) = &mut universal.web {
-                each_of_paths(&mut web.paths, visit);
+                web.sites_mut().for_each(|paths| each_of_paths(paths, visit));
             }
             if let Some(mqtt) = &mut universal.mqtt {
                 mqtt.options.auth.iter_mut().for_each(&mut *visit);
@@ -25,7 +25,7 @@ pub(super) fn each_auth(transport: &mut Transport, visit: &mut impl FnMut(&mut A
                 rawsocket.auth.iter_mut().for_each(visit);
             }
         }
-        TransportKind::Web(web) => each_of_paths(&mut web.paths, visit),
+        TransportKind::Web(web) => web.sites_mut().for_each(|paths| each_of_paths(paths, visit)),
         TransportKind::Rawsocket(rawsocket) => rawsocket.wamp.auth.iter_mut().for_each(visit),
         TransportKind::Mqtt(mqtt) => mqtt.options.auth.iter_mut().for_each(visit),
         _ => {}
@@ -46,10 +46,10 @@ fn each_of_paths(paths: &mut BTreeMap<String, PathService>, visit: &mut impl FnM
 /// Every path service, with the path that it is at.
 pub(super) fn each_service(transport: &mut Transport, visit: &mut impl FnMut(&str, &mut PathService)) {
     match &mut transport.kind {
-        TransportKind::Web(web) => each_below("", &mut web.paths, visit),
+        TransportKind::Web(web) => web.sites_mut().for_each(|paths| each_below("", paths, visit)),
         TransportKind::Universal(universal) => {
             if let Some(web) = &mut universal.web {
-                each_below("", &mut web.paths, visit);
+                web.sites_mut().for_each(|paths| each_below("", paths, visit));
             }
         }
         _ => {}

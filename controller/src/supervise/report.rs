@@ -163,7 +163,7 @@ impl Supervisor {
         }
         ended.retain(|ended| web.iter().any(|web| web.is_beside(ended)));
         status::Web::gather(&mut web, ended);
-        web.sort_by(|a, b| (&a.transport, &a.path, &a.service).cmp(&(&b.transport, &b.path, &b.service)));
+        web.sort_by_cached_key(|web| [&web.transport, &web.host, &web.path, &web.service].map(Clone::clone));
         web
     }
 

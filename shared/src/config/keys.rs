@@ -51,6 +51,26 @@ pub(crate) fn is_path_key(key: &str) -> bool {
     key == "/" || key.split('/').all(is_segment)
 }
 
+/// Whether `key` is a name of a host in lower case, or of all that are one label below it.
+pub(crate) fn is_host_key(key: &str) -> bool {
+    let is_label = |label: &str| {
+        let of_label = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
+        (1..=63).contains(&label.len()) && label.bytes().all(of_label)
+    };
+    let key = until_dollar(key);
+    key.len() <= 253 && key.strip_prefix("*.").unwrap_or(key).split('.').all(is_label)
+}
+
+/// An object from names of hosts to what is served there.
+pub(crate) fn hosts<R: Rule>(value: R) -> MapOf<R> {
+    keyed(
+        "the name of a host in lower case, as \"example.org\", or \"*.example.org\" for all that are one label below it",
+        Some(r"^(\*\.)?[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\n?$"),
+        is_host_key,
+        value,
+    )
+}
+
 /// An object from paths of URLs to what is served there.
 pub(crate) fn paths<R: Rule>(value: R) -> MapOf<R> {
     keyed(
@@ -64,6 +84,25 @@ pub(crate) fn paths<R: Rule>(value: R) -> MapOf<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hosts_are_names_in_lower_case() {
+        for (key, is_host) in [
+            ("example.org", true),
+            ("*.example.org", true),
+            ("localhost", true),
+            ("192.0.2.1", true),
+            ("xn--bcher-kva.example", true),
+            ("Example.org", false),
+            ("*", false),
+            ("a.*.org", false),
+            ("example.org.", false),
+            ("example.org:443", false),
+            ("", false),
+        ] {
+            assert_eq!(is_host_key(key), is_host, "{key}");
+        }
+    }
 
     #[test]
     fn paths_have_segments_without_ways_up() {

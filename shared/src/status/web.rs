@@ -17,6 +17,9 @@ pub struct Web {
     pub worker: String,
     /// Id of its transport.
     pub transport: String,
+    /// The name of the host, as it is configured; empty: all that have no paths of their own.
+    #[serde(default)]
+    pub host: String,
     /// The path as it is configured, with those that it is below: `api/users`; empty: what was answered by no path service.
     pub path: String,
     /// Type of the path service: `static`, …; empty: none.
@@ -35,7 +38,8 @@ impl Web {
     /// Whether both are about the same path.
     #[must_use]
     pub fn is_beside(&self, other: &Self) -> bool {
-        (&self.transport, &self.path, &self.service) == (&other.transport, &other.path, &other.service)
+        let place = |web: &'_ Self| [&web.transport, &web.host, &web.path, &web.service].map(Clone::clone);
+        place(self) == place(other)
     }
 
     /// Adds what is told of paths to what is known of them.
@@ -91,6 +95,9 @@ pub struct Backend {
     pub worker: String,
     /// Id of the transport.
     pub transport: String,
+    /// The name of the host of the reverse proxy, as it is configured.
+    #[serde(default)]
+    pub host: String,
     /// The path of the reverse proxy; empty: a relay.
     pub path: String,
     /// Where it is.
@@ -111,7 +118,8 @@ impl Backend {
     /// Whether both are about the same backend.
     #[must_use]
     pub fn is_beside(&self, other: &Self) -> bool {
-        (&self.transport, &self.path, &self.address) == (&other.transport, &other.path, &other.address)
+        let place = |web: &'_ Self| [&web.transport, &web.host, &web.path, &web.address].map(Clone::clone);
+        place(self) == place(other)
     }
 
     /// Adds what is told of backends to what is known of them.

@@ -1,9 +1,11 @@
 //! What the TLS of an accepted connection tells of its client.
 
+use super::names::Groups;
 use rustls::{ConnectionCommon, ProtocolVersion, ServerConnection};
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 use std::fmt::Write;
+use std::sync::Arc;
 use x509_cert::Certificate;
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::der::Decode;
@@ -18,6 +20,8 @@ pub(crate) struct Facts {
     /// What only the two ends of this connection know (`tls-exporter`, RFC 9266). Absent below TLS 1.3, where it is bound to
     /// the connection only with an extension that the library does not tell of.
     pub(crate) exporter: Option<[u8; 32]>,
+    /// The names of the endpoint, and the group of that which the client has asked for, where they are in several.
+    pub(crate) group: Option<(Arc<Groups>, usize)>,
 }
 
 /// A certificate as authenticators are told of it.
@@ -41,7 +45,13 @@ impl Facts {
         Self {
             certificate: certificate.map(|certificate| Shown::of(certificate)),
             exporter: exporter(connection),
+            group: None,
         }
+    }
+
+    /// Whether a client may ask for this host, having authenticated as it has.
+    pub(crate) fn permit(&self, host: &str) -> bool {
+        self.group.as_ref().is_none_or(|(groups, group)| groups.of(host) == *group)
     }
 }
 

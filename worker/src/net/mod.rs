@@ -9,6 +9,7 @@ pub(crate) mod connection;
 pub(crate) mod facts;
 pub(crate) mod idle;
 pub(crate) mod listener;
+pub(crate) mod names;
 pub(crate) mod patience;
 pub(crate) mod ping;
 pub(crate) mod pipes;

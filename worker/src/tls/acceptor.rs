@@ -1,8 +1,9 @@
 //! TLS on accepted connections.
 
 use super::review::Review;
-use super::{Tickets, server};
+use super::{Tickets, groups, server};
 use crate::net::facts::Facts;
+use crate::net::names::Groups;
 use crate::net::stream::Stream;
 use crate::net::stream::Tls;
 use jackfield_shared::config::{Path, TlsListening, Transport};
@@ -11,6 +12,7 @@ use jackfield_shared::tls::{Files, protocols};
 use rustls::ServerConfig;
 use std::cell::RefCell;
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 use tokio_rustls::LazyConfigAcceptor;
 
@@ -20,12 +22,20 @@ pub(crate) struct Acceptor {
     tls: TlsListening,
     transport: Transport,
     tickets: Option<Tickets>,
-    configs: RefCell<Configs>,
+    configs: RefCell<Rc<Configs>>,
 }
 
 /// What connections are accepted with at the moment.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Configs {
+    /// One for each group of names; the first is for all other names, too.
+    groups: Vec<Config>,
+    /// Where there are several.
+    names: Option<Arc<Groups>>,
+}
+
+#[derive(Clone, Debug)]
+struct Config {
     full: Arc<ServerConfig>,
     /// For clients that speak another protocol than those we have a name for: it may be ours all the same.
     without_alpn: Arc<ServerConfig>,
@@ -44,26 +54,32 @@ impl Acceptor {
             tls: tls.clone(),
             transport: transport.clone(),
             tickets: tickets.cloned(),
-            configs: RefCell::new(configs),
+            configs: RefCell::new(Rc::new(configs)),
         })
     }
 
     /// Takes the files as they are now; if they are no good, all stays as it is.
     pub(crate) fn renew(&self, files: &Files) -> Result<(), String> {
         let configs = Configs::new(&self.tls, &self.transport, files, self.tickets.as_ref())?;
-        self.configs.replace(configs);
+        self.configs.replace(Rc::new(configs));
         Ok(())
     }
 
     /// Does the handshake.
     pub(crate) async fn accept(&self, stream: Stream, drain: &Drain) -> io::Result<Stream> {
         let start = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await?;
-        let Configs { full, without_alpn } = self.configs.borrow().clone();
+        let configs = Rc::clone(&self.configs.borrow());
+        let asked = start.client_hello().server_name().unwrap_or_default().to_owned();
+        let group = configs.names.as_ref().map(|names| (Arc::clone(names), names.of(&asked)));
+        let index = group.as_ref().map_or(0, |(_, index)| *index);
+        let Some(Config { full, without_alpn }) = configs.groups.get(index).cloned() else {
+            return Err(io::ErrorKind::NotFound.into()); // there is one for each
+        };
         let knows_none = start.client_hello().alpn().is_some_and(|mut offered| {
             !offered.any(|name| full.alpn_protocols.iter().any(|known| known == name))
         });
         let stream = start.into_stream(if knows_none { without_alpn } else { full }).await?;
-        let facts = Facts::of(stream.get_ref().1);
+        let facts = Facts { group, ..Facts::of(stream.get_ref().1) };
         Ok(Stream::Tls(Box::new(Tls::accepted(stream, facts, drain.clone()))))
     }
 }
@@ -76,14 +92,19 @@ impl Configs {
         tickets: Option<&Tickets>,
     ) -> Result<Self, String> {
         let at = Path::default().key("endpoint").key("tls");
-        let mut review = Review::new(files, &at);
-        let mut full =
-            server::build(tls, protocols(transport), &mut review).ok_or_else(|| review.errors())?;
-        if let Some(tickets) = tickets {
-            full.ticketer = tickets.of(&transport.id, tls, files);
-        }
-        let mut without_alpn = full.clone();
-        without_alpn.alpn_protocols.clear();
-        Ok(Self { full: Arc::new(full), without_alpn: Arc::new(without_alpn) })
+        let sections = groups::sections(tls, &at);
+        let names = (sections.len() > 1).then(|| Arc::new(groups::names(&sections, files)));
+        let config = |(at, tls): &(Path, TlsListening)| {
+            let mut review = Review::new(files, at);
+            let mut full =
+                server::build(tls, protocols(transport), &mut review).ok_or_else(|| review.errors())?;
+            if let Some(tickets) = tickets {
+                full.ticketer = tickets.of(&transport.id, tls, files);
+            }
+            let mut without_alpn = full.clone();
+            without_alpn.alpn_protocols.clear();
+            Ok(Config { full: Arc::new(full), without_alpn: Arc::new(without_alpn) })
+        };
+        Ok(Self { groups: sections.iter().map(config).collect::<Result<_, String>>()?, names })
     }
 }

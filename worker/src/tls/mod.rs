@@ -11,6 +11,7 @@ mod client;
 mod dates;
 mod dhparam;
 mod explain;
+mod groups;
 mod pem;
 mod review;
 mod server;
@@ -33,10 +34,27 @@ use review::Review;
 /// It can be served if none of it is an error.
 #[must_use]
 pub fn check(section: Tls<'_>, files: &Files, at: &Path) -> Vec<Remark> {
-    let mut review = Review::new(files, at);
+    let mut remarks = Vec::new();
     match section {
-        Tls::Listening(tls, transport) => drop(server::build(tls, protocols(transport), &mut review)),
-        Tls::Connecting(tls, endpoint) => drop(client::build(tls, endpoint, &mut review)),
+        Tls::Listening(tls, transport) => {
+            let sections = groups::sections(tls, at);
+            for (index, (at, tls)) in sections.iter().enumerate() {
+                let mut review = Review::new(files, at);
+                drop(server::build(tls, protocols(transport), &mut review));
+                // What the certificates share was looked at with the first.
+                if index > 0 {
+                    let shared = ["ciphers", "versions"].map(|key| at.key(key));
+                    review.remarks.retain(|remark| !shared.contains(&remark.path));
+                }
+                remarks.extend(review.remarks);
+            }
+            remarks.extend(groups::without_certificate(transport, &groups::names(&sections, files), at));
+        }
+        Tls::Connecting(tls, endpoint) => {
+            let mut review = Review::new(files, at);
+            drop(client::build(tls, endpoint, &mut review));
+            remarks = review.remarks;
+        }
     }
-    review.remarks
+    remarks
 }

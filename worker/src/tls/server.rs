@@ -9,13 +9,14 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoClientAuth, NoServerSessionStorage, WebPkiClientVerifier};
 use std::sync::Arc;
 
-/// What serves a section, `protocols` being those of its transport; `None` after an error.
+/// What serves a section, but for certificates whose clients authenticate in another way, `protocols` being those of its transport; `None` after an error.
 pub(super) fn build(tls: &TlsListening, protocols: &[&str], review: &mut Review<'_>) -> Option<ServerConfig> {
     let at = review.at;
     let provider = review.ciphers(&at.key("ciphers"), tls.ciphers.as_deref()).map(Arc::new);
     let first = review.pair(at, (&tls.key, &tls.certificate), &tls.chain_certificates);
     let mut pairs = vec![first];
-    for (index, more) in tls.certificates.iter().enumerate() {
+    let own = tls.certificates.iter().enumerate();
+    for (index, more) in own.filter(|(_, more)| more.ca_certificates.is_empty()) {
         let at = at.key("certificates").index(index);
         pairs.push(review.pair(&at, (&more.key, &more.certificate), &more.chain_certificates));
     }

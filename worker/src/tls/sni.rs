@@ -1,5 +1,6 @@
 //! Which of several certificates a client gets: by the name it asks for (SNI, RFC 6066) and by what it can verify.
 
+use crate::net::names::fit;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use std::sync::Arc;
@@ -13,15 +14,6 @@ struct Named {
     /// The names in it, in lower case.
     names: Vec<String>,
     pair: Arc<CertifiedKey>,
-}
-
-/// How well a certificate fits a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Fit {
-    No,
-    /// By `*.example.com`.
-    Wildcard,
-    Exact,
 }
 
 impl Certificates {
@@ -57,32 +49,4 @@ fn names(pair: &CertifiedKey) -> Vec<String> {
     let Some(certificate) = pair.cert.first() else { return Vec::new() };
     let Ok(certificate) = webpki::EndEntityCert::try_from(certificate) else { return Vec::new() };
     certificate.valid_dns_names().map(str::to_ascii_lowercase).collect()
-}
-
-fn fit(names: &[String], asked: &str) -> Fit {
-    let fit = |name: &String| {
-        if name == asked {
-            return Fit::Exact;
-        }
-        let domain = asked.split_once('.').map(|(_, domain)| domain);
-        match name.strip_prefix("*.") {
-            Some(parent) if Some(parent) == domain => Fit::Wildcard,
-            _ => Fit::No,
-        }
-    };
-    names.iter().map(fit).max().unwrap_or(Fit::No)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wildcard_stands_for_one_label() {
-        let names = ["*.example.com".to_owned(), "example.org".to_owned()];
-        assert_eq!(fit(&names, "a.example.com"), Fit::Wildcard);
-        assert_eq!(fit(&names, "a.b.example.com"), Fit::No);
-        assert_eq!(fit(&names, "example.com"), Fit::No);
-        assert_eq!(fit(&names, "example.org"), Fit::Exact);
-    }
 }

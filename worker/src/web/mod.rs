@@ -1,6 +1,7 @@
 //! The web server: HTTP/1.1 and HTTP/2 (`engine`), the path services (`services`), and the paths of a transport (`site`).
 
 mod engine;
+mod hosts;
 mod services;
 mod site;
 

@@ -6,7 +6,9 @@ use super::engine::connection;
 use super::engine::local_redirect::{self, LocalRedirect};
 use super::engine::path::Rest;
 use super::engine::received::Asked;
+use super::engine::request::host;
 use super::engine::tally::Tally;
+use super::hosts::Hosts;
 use super::services::{self, Answering, Found, Routes, Websocket};
 use crate::connect::Means;
 use crate::websocket;
@@ -22,6 +24,7 @@ use std::rc::Rc;
 pub(crate) struct Site {
     websocket: Routes,
     web: Routes,
+    hosts: Hosts,
     /// Counts what comes to none of them.
     unrouted: Rc<Tally>,
     pub(crate) options: Rc<WebOptions>,
@@ -37,44 +40,59 @@ impl Site {
     ) -> Result<Rc<Self>, String> {
         let mut routes = Routes::default();
         for (path, name, websocket) in websocket {
-            routes.insert(path, name, Box::new(Rc::new(websocket)));
+            routes.insert("", path, name, Box::new(Rc::new(websocket)));
         }
         let options = web.map_or_else(WebOptions::default, |web| web.options.clone());
         let hsts = format!("max-age={}", options.hsts_max_age);
         let hsts =
             options.hsts.then(|| HeaderValue::from_str(&hsts)).transpose().map_err(|e| e.to_string())?;
-        let web = web.map_or_else(|| Ok(Routes::default()), |web| services::routes(&web.paths, means))?;
-        let unrouted = Tally::new("", "");
-        Ok(Rc::new(Self { websocket: routes, web, unrouted, options: Rc::new(options), hsts }))
+        let (mut others, mut hosts) = (Routes::default(), Hosts::default());
+        for (host, paths) in web.into_iter().flat_map(Web::sites) {
+            let routes = services::routes(host, paths, means);
+            if host.is_empty() {
+                others = routes?;
+            } else {
+                hosts.insert(host, routes.map_err(|e| format!("host \"{host}\": {e}"))?);
+            }
+        }
+        let unrouted = Tally::new("", "", "");
+        Ok(Rc::new(Self { websocket: routes, web: others, hosts, unrouted, options: Rc::new(options), hsts }))
+    }
+
+    /// The web services of all hosts.
+    fn all(&self) -> impl Iterator<Item = &Routes> {
+        std::iter::once(&self.web).chain(self.hosts.all())
     }
 
     /// Takes the files of TLS as they are now.
     pub(crate) fn renew(&self, files: &Files) -> Result<(), String> {
-        self.web.renew(files)
+        self.all().try_for_each(|routes| routes.renew(files))
     }
 
     /// What was counted at each path.
     pub(crate) fn counters(&self) -> Vec<WebCounters> {
         let mut counters = vec![self.unrouted.counters()];
         counters.extend(self.websocket.counters());
-        counters.extend(self.web.counters());
+        counters.extend(self.all().flat_map(Routes::counters));
         counters
     }
 
     /// The backends of each path, as they are.
     pub(crate) fn backends(&self) -> Vec<Backend> {
-        self.web.backends()
+        self.all().flat_map(Routes::backends).collect()
     }
 
     /// Begins what goes on beside the requests, until draining begins.
     pub(crate) fn begin(&self, drain: &Drain) {
-        self.web.begin(drain);
+        self.all().for_each(|routes| routes.begin(drain));
     }
 
     async fn answer_at_path(&self, request: &mut Asked, client: &Rc<Client>) -> (Answer, &Rc<Tally>) {
         let path = request.uri().path().to_owned();
         let upgrade = request.headers().contains_key(UPGRADE) || websocket::is_extended_connect(request);
-        let Some(Found { leaf, rest, .. }) = self.find(Rest::of(&path), upgrade) else {
+        let host = if self.hosts.is_empty() { None } else { self.hosts.find(host(request)) };
+        let web = host.unwrap_or(&self.web);
+        let Some(Found { leaf, rest, .. }) = self.find(web, Rest::of(&path), upgrade) else {
             return (not_found(request.headers()), &self.unrouted);
         };
         let answer = match leaf.service.answer(request, rest, client) {
@@ -86,8 +104,8 @@ impl Site {
 
     /// The longest path counts. Of two of the same length, that of WebSocket comes first; of two that serve the rest, the
     /// one that fits the request.
-    fn find<'a>(&self, path: Rest<'a>, upgrade: bool) -> Option<Found<'_, 'a>> {
-        match (self.websocket.find(path), self.web.find(path)) {
+    fn find<'r, 'a>(&'r self, web: &'r Routes, path: Rest<'a>, upgrade: bool) -> Option<Found<'r, 'a>> {
+        match (self.websocket.find(path), web.find(path)) {
             (Some(websocket), Some(web)) if websocket.depth == web.depth => {
                 Some(if websocket.depth > 0 || upgrade { websocket } else { web })
             }
@@ -131,7 +149,7 @@ mod tests {
     fn websocket_paths_come_before_web_paths() {
         let testee = WebsocketTestee { url: None, debug: false, options: Default::default() };
         let paths = ["/", "a", "b", "a/c"].map(|path| (path.to_owned(), PathService::None(NoService {})));
-        let web = Web { paths: paths.into(), options: WebOptions::default() };
+        let web = Web { paths: paths.into(), hosts: Default::default(), options: WebOptions::default() };
         let echo = || Websocket::echo(&testee);
         let site =
             Site::new([("/", "t", echo()), ("a", "t", echo())], Some(&web), Means::of(&Files::default()))
@@ -139,13 +157,13 @@ mod tests {
         let is_testee = |found: Option<Found<'_, '_>>| {
             found.is_some_and(|found| format!("{:?}", found.leaf.service).starts_with("Websocket"))
         };
-        let is_websocket = |path, upgrade| is_testee(site.find(Rest::of(path), upgrade));
+        let is_websocket = |path, upgrade| is_testee(site.find(&site.web, Rest::of(path), upgrade));
         assert!(is_websocket("/a/x", false));
         assert!(!is_websocket("/a/c", true), "the longest path counts");
         assert!(!is_websocket("/b", true));
         assert!(is_websocket("/c", true));
         assert!(!is_websocket("/c", false));
         let only = Site::new([("/", "t", echo())], None, Means::of(&Files::default())).unwrap();
-        assert!(is_testee(only.find(Rest::of("/"), false)));
+        assert!(is_testee(only.find(&only.web, Rest::of("/"), false)));
     }
 }

@@ -37,6 +37,25 @@ object! {
         pub certificate as "certificate": PathBuf = file(), required;
         /// Intermediate certificates, a PEM file each, sent after the certificate.
         pub chain_certificates as "chain_certificates": Vec<PathBuf> = list(file()), default(json!([]), Vec::new());
+        /// Clients that ask for a name of this certificate show one of their own, signed by one of these, PEM files; absent:
+        /// what holds for the endpoint. Who came by another name can't ask for one of these on the same connection (421).
+        pub ca_certificates as "ca_certificates": Vec<PathBuf> = list(file()), default(json!([]), Vec::new());
+        /// Whether such a client without a certificate is refused; needs `ca_certificates`.
+        pub client_auth as "client_auth": ClientAuth = word(), default(json!("required"), ClientAuth::Required);
+        /// Certificate revocation lists for such clients, PEM files; needs `ca_certificates`.
+        pub crls as "crls": Vec<PathBuf> = list(file()), default(json!([]), Vec::new());
+    }
+    check TlsCertificate::check;
+}
+
+impl TlsCertificate {
+    fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
+        for key in ["client_auth", "crls"] {
+            if fields.has(key) && self.ca_certificates.is_empty() {
+                let text = "needs \"ca_certificates\": whose signature on a client's certificate counts";
+                cx.error_at(key, fields.span_of(key), text);
+            }
+        }
     }
 }
 

@@ -137,3 +137,29 @@ impl PathService {
         self.kind().speaks_wamp()
     }
 }
+
+/// Every path of these, with those that are below others (`api/users`), and what is there; nothing: no other path is
+/// served below this one.
+pub fn flat(paths: &BTreeMap<String, PathService>) -> Vec<(String, Option<&PathService>)> {
+    let mut found = Vec::new();
+    // What is below `/` stands back behind what has a path of its own.
+    let (others, named): (Vec<_>, Vec<_>) = paths.iter().partition(|(path, _)| *path == "/");
+    for (path, service) in others.into_iter().chain(named) {
+        let PathService::Path(nested) = service else {
+            found.push((path.clone(), Some(service)));
+            continue;
+        };
+        if !nested.paths.contains_key("/") {
+            found.push((path.clone(), None));
+        }
+        for (below, service) in flat(&nested.paths) {
+            let whole = match (path.as_str(), below.as_str()) {
+                (path, "/") => path.to_owned(),
+                ("/", below) => below.to_owned(),
+                (path, below) => format!("{path}/{below}"),
+            };
+            found.push((whole, service));
+        }
+    }
+    found
+}

@@ -37,15 +37,22 @@ impl Transport {
     pub fn services(&self, at: &Path) -> Vec<(Path, &PathService)> {
         let mut found = Vec::new();
         match &self.kind {
-            TransportKind::Web(Web { paths, .. }) => add_paths(paths, at, &mut found),
+            TransportKind::Web(web) => add_sites(web, at, &mut found),
             TransportKind::Universal(universal) => {
                 if let Some(web) = &universal.web {
-                    add_paths(&web.paths, &at.key("web"), &mut found);
+                    add_sites(web, &at.key("web"), &mut found);
                 }
             }
             _ => {}
         }
         found
+    }
+}
+
+fn add_sites<'a>(web: &'a Web, at: &Path, found: &mut Vec<(Path, &'a PathService)>) {
+    for (host, paths) in web.sites() {
+        let at = if host.is_empty() { at.clone() } else { at.key("hosts").key(host) };
+        add_paths(paths, &at, found);
     }
 }
 
@@ -61,30 +68,4 @@ fn add_paths<'a>(
             _ => found.push((at, service)),
         }
     }
-}
-
-/// Every path of these, with those that are below others (`api/users`), and what is there; nothing: no other path is
-/// served below this one.
-pub fn flat(paths: &BTreeMap<String, PathService>) -> Vec<(String, Option<&PathService>)> {
-    let mut found = Vec::new();
-    // What is below `/` stands back behind what has a path of its own.
-    let (others, named): (Vec<_>, Vec<_>) = paths.iter().partition(|(path, _)| *path == "/");
-    for (path, service) in others.into_iter().chain(named) {
-        let PathService::Path(nested) = service else {
-            found.push((path.clone(), Some(service)));
-            continue;
-        };
-        if !nested.paths.contains_key("/") {
-            found.push((path.clone(), None));
-        }
-        for (below, service) in flat(&nested.paths) {
-            let whole = match (path.as_str(), below.as_str()) {
-                (path, "/") => path.to_owned(),
-                ("/", below) => below.to_owned(),
-                (path, below) => format!("{path}/{below}"),
-            };
-            found.push((whole, service));
-        }
-    }
-    found
 }

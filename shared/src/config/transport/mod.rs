@@ -13,7 +13,6 @@ mod websocket;
 mod websocket_options;
 
 pub use connecting::*;
-pub use connections::flat;
 pub use mqtt::*;
 pub use rawsocket::*;
 pub use section::*;

@@ -6,10 +6,9 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::decode::*;
-use super::super::service::{PathService, Serves};
-use super::connections::flat;
-use super::paths;
+use super::super::service::{PathService, Serves, flat};
 use super::speaks::{Answer, HTTP, Speaks};
+use super::{hosts, paths};
 
 object! {
     /// Web services: as a transport, or the section of `universal`.
@@ -17,22 +16,45 @@ object! {
         /// Path → what is served there. A path is a segment, or several with slashes between them; the longest one that a
         /// request's path begins with counts. `/` serves what no other path does.
         pub paths as "paths": BTreeMap<String, PathService> = paths(nested()), required;
+        /// Name of a host → what is served there, instead of `paths`, to those who ask for it; names that are not here, and
+        /// requests without one, get `paths`. A name comes before `*.` with what follows its first label.
+        pub hosts as "hosts": BTreeMap<String, Host> = hosts(nested()), default(json!({}), BTreeMap::new());
         /// What holds for all of them.
         pub options as "options": WebOptions = nested(), defaulted;
     }
-    check Web::check;
+    check |web: &Self, fields: &mut Fields<'_>, cx: &mut Context<'_>| one_each(&web.paths, fields, cx);
+}
+
+object! {
+    /// A host of several on one address.
+    pub struct Host as "a host" {
+        /// Path → what is served there, as the transport's own.
+        pub paths as "paths": BTreeMap<String, PathService> = paths(nested()), required;
+    }
+    check |host: &Self, fields: &mut Fields<'_>, cx: &mut Context<'_>| one_each(&host.paths, fields, cx);
+}
+
+/// Finds paths that are served by two services.
+fn one_each(paths: &BTreeMap<String, PathService>, fields: &Fields<'_>, cx: &mut Context<'_>) {
+    let all = flat(paths);
+    for path in paths.keys().filter(|path| path.contains('/') && *path != "/") {
+        if all.iter().filter(|(other, _)| other == path).count() > 1 {
+            let text = format!("the path \"{path}\" is also served by what stands below another one");
+            cx.error_at("paths", fields.span_of("paths"), text);
+        }
+    }
 }
 
 impl Web {
-    /// No path is served by two services.
-    fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
-        let all = flat(&self.paths);
-        for path in self.paths.keys().filter(|path| path.contains('/') && *path != "/") {
-            if all.iter().filter(|(other, _)| other == path).count() > 1 {
-                let text = format!("the path \"{path}\" is also served by what stands below another one");
-                cx.error_at("paths", fields.span_of("paths"), text);
-            }
-        }
+    /// All that is served, by host (empty: every other one).
+    pub fn sites(&self) -> impl Iterator<Item = (&str, &BTreeMap<String, PathService>)> {
+        let hosts = self.hosts.iter().map(|(name, host)| (name.as_str(), &host.paths));
+        std::iter::once(("", &self.paths)).chain(hosts)
+    }
+
+    /// The same, to be changed.
+    pub fn sites_mut(&mut self) -> impl Iterator<Item = &mut BTreeMap<String, PathService>> {
+        std::iter::once(&mut self.paths).chain(self.hosts.values_mut().map(|host| &mut host.paths))
     }
 }
 
@@ -42,7 +64,7 @@ impl Speaks for Web {
     }
 
     fn speaks_wamp(&self) -> bool {
-        self.paths.values().any(PathService::speaks_wamp)
+        self.sites().any(|(_, paths)| paths.values().any(PathService::speaks_wamp))
     }
 
     fn alpn(&self) -> &'static [&'static str] {

@@ -242,7 +242,10 @@ async fn respond<S: Site>(
         (too_long(request.headers(), options.max_body_size), site.unrouted())
     } else {
         request::normalize(&mut request);
-        site.answer(&mut request, client).await
+        match client.tls.as_ref().filter(|tls| !tls.permit(request::host(&request))) {
+            Some(_) => (request::misdirected(&request), site.unrouted()),
+            None => site.answer(&mut request, client).await,
+        }
     };
     if let Some(arrival) = arrival.as_ref().filter(|_| version == Version::HTTP_2) {
         spawn_local(Rc::clone(arrival).discard());

@@ -17,7 +17,7 @@ pub(super) mod pages;
 pub(super) mod path;
 pub(super) mod received;
 pub(super) mod refusal;
-mod request;
+pub(super) mod request;
 mod sendfile;
 mod streams;
 pub(super) mod tally;

@@ -59,6 +59,23 @@ fn wrong(request: &Asked) -> Option<(StatusCode, &'static str)> {
     None
 }
 
+/// The host that is asked for, without its port; empty: none.
+pub(in crate::web) fn host<B>(request: &hyper::Request<B>) -> &str {
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let end = match host.strip_prefix('[') {
+        Some(address) => address.find(']').map_or(host.len(), |end| end + 2),
+        None => host.find(':').unwrap_or(host.len()),
+    };
+    host.get(..end).unwrap_or(host).trim_end_matches('.')
+}
+
+/// The answer to a request for a host whose clients authenticate in another way than this one has.
+pub(in crate::web) fn misdirected(request: &Asked) -> Answer {
+    let text =
+        "This name is served on a connection of its own: clients show a certificate for it, or another one.";
+    failure(request.headers(), StatusCode::MISDIRECTED_REQUEST, text)
+}
+
 /// Whether it is the name, or the address, of a host, with a port or without; none at all is allowed (RFC 9110, section
 /// 7.2).
 fn is_host(host: &[u8]) -> bool {
@@ -162,6 +179,21 @@ mod tests {
         let status = wrong(&request("GET", "/", two, &many)).unwrap().0;
         assert_eq!(status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
         assert!(wrong(&request("GET", "/", two, &many[..100])).is_none());
+    }
+
+    #[test]
+    fn a_host_is_told_from_its_port() {
+        for (said, expected) in [
+            ("a.test", "a.test"),
+            ("a.test.:80", "a.test"),
+            ("[::1]:8080", "[::1]"),
+            ("[::1]", "[::1]"),
+            ("192.0.2.1:1", "192.0.2.1"),
+            ("", ""),
+        ] {
+            assert_eq!(host(&request("GET", "/", Version::HTTP_11, &[("host", said)])), expected, "{said}");
+        }
+        assert_eq!(host(&request("GET", "/", Version::HTTP_10, &[])), "");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 /// What was counted at one path.
 #[derive(Debug)]
 pub(crate) struct Tally {
+    host: String,
     path: String,
     service: &'static str,
     /// In the order in which they were first answered with: there are few.
@@ -22,9 +23,10 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    pub(in crate::web) fn new(path: impl Into<String>, service: &'static str) -> Rc<Self> {
+    pub(in crate::web) fn new(host: &str, path: &str, service: &'static str) -> Rc<Self> {
         Rc::new(Self {
-            path: path.into(),
+            host: host.to_owned(),
+            path: path.to_owned(),
             service,
             statuses: RefCell::default(),
             received: Cell::default(),
@@ -32,6 +34,11 @@ impl Tally {
             sum_us: Cell::default(),
             buckets: array::from_fn(|_| Cell::default()),
         })
+    }
+
+    /// The name of the host as it is configured.
+    pub(in crate::web) fn host(&self) -> &str {
+        &self.host
     }
 
     /// The path as it is configured.
@@ -61,6 +68,7 @@ impl Tally {
             self.statuses.borrow().iter().map(|(status, count)| (status.as_u16(), *count)).collect();
         let buckets = self.buckets.iter().map(Cell::get).collect();
         Web {
+            host: self.host.clone(),
             path: self.path.clone(),
             service: self.service.to_owned(),
             requests,
@@ -105,7 +113,7 @@ mod tests {
 
     #[test]
     fn requests_are_counted_by_status_and_time() {
-        let tally = Tally::new("a/b", "static");
+        let tally = Tally::new("a.test", "a/b", "static");
         for (status, us) in [(200, 0), (200, 500), (404, 501), (200, 20_000_000)] {
             tally.count(StatusCode::from_u16(status).unwrap(), us, 1, 10);
         }

@@ -41,7 +41,7 @@ use json::Json;
 use longpoll::Longpoll;
 use metrics::Metrics;
 use nodeinfo::Nodeinfo;
-use nothing::Nothing;
+pub(crate) use nothing::Nothing;
 use proxy::Proxy;
 use redirect::Redirect;
 use std::collections::BTreeMap;
@@ -50,18 +50,22 @@ use upload::Upload;
 use wap::Wap;
 use websocket_proxy::WebsocketProxy;
 
-/// Prepares what serves these paths; those that are below others, too.
+/// Prepares what serves these paths of a host (empty: all others); those that are below others, too.
 ///
 /// # Errors
 /// The path, and what is missing or not in this release.
-pub(crate) fn routes(paths: &BTreeMap<String, PathService>, means: Means<'_>) -> Result<Routes, String> {
+pub(crate) fn routes(
+    host: &str,
+    paths: &BTreeMap<String, PathService>,
+    means: Means<'_>,
+) -> Result<Routes, String> {
     let mut routes = Routes::default();
     for (path, config) in flat(paths) {
         let service = match config {
             Some(config) => service(config, means).map_err(|e| format!("path \"{path}\": {e}"))?,
             None => Box::new(Nothing),
         };
-        routes.insert(&path, config.map_or("none", PathService::name), service);
+        routes.insert(host, &path, config.map_or("none", PathService::name), service);
     }
     Ok(routes)
 }

@@ -6,8 +6,8 @@ use crate::web::engine::body::Body;
 use crate::web::engine::client::Client;
 use crate::web::engine::path::Rest;
 use crate::web::engine::received::Asked;
-use hyper::header::{HOST, HeaderValue, LOCATION};
-use hyper::http::uri::Authority;
+use crate::web::engine::request::host;
+use hyper::header::{HeaderValue, LOCATION};
 use hyper::{Response, StatusCode};
 use jackfield_shared::config::{PLACEHOLDERS, RedirectService};
 use std::rc::Rc;
@@ -61,7 +61,7 @@ fn made(url: &str, request: &Asked, rest: Rest<'_>) -> Option<HeaderValue> {
     while let Some((before, after)) = left.split_once('{') {
         made.push_str(before);
         left = if let Some(after) = after.strip_prefix("host}") {
-            made.push_str(&host(request)?);
+            made.push_str(Some(host(request)).filter(|host| !host.is_empty())?);
             after
         } else if let Some(after) = after.strip_prefix("path}") {
             // Two slashes in front, as browsers read them, would be another host.
@@ -83,12 +83,6 @@ fn made(url: &str, request: &Asked, rest: Rest<'_>) -> Option<HeaderValue> {
     HeaderValue::from_str(&made).or_else(|_| HeaderValue::from_bytes(made.as_bytes())).ok()
 }
 
-/// The host that was asked for, without its port.
-fn host(request: &Asked) -> Option<String> {
-    let authority = Authority::try_from(request.headers().get(HOST)?.as_bytes()).ok()?;
-    Some(authority.host().to_owned()).filter(|host| !host.is_empty())
-}
-
 impl Service for Redirect {
     fn answer<'a>(&'a self, request: &'a mut Asked, rest: Rest<'a>, _: &'a Rc<Client>) -> Answering<'a> {
         Answering::Ready(self.respond(request, rest))
@@ -99,6 +93,7 @@ impl Service for Redirect {
 mod tests {
     use super::*;
     use hyper::Request;
+    use hyper::header::HOST;
 
     #[test]
     fn what_was_asked_for_is_put_in() {

@@ -35,11 +35,11 @@ pub(crate) struct Found<'r, 'p> {
 }
 
 impl Routes {
-    /// Adds a service of this type; `path` is `/`, or segments with slashes between them.
-    pub(crate) fn insert(&mut self, path: &str, name: &'static str, service: Box<dyn Service>) {
+    /// Adds a service of this type for a host (empty: all others); `path` is `/`, or segments with slashes between them.
+    pub(crate) fn insert(&mut self, host: &str, path: &str, name: &'static str, service: Box<dyn Service>) {
         let segments = path.split('/').filter(|segment| !segment.is_empty());
         let place = segments.fold(self, |routes, segment| routes.next.entry(segment.to_owned()).or_default());
-        place.leaf = Some(Leaf { service, tally: Tally::new(path, name) });
+        place.leaf = Some(Leaf { service, tally: Tally::new(host, path, name) });
     }
 
     /// The service that a path leads to.
@@ -89,9 +89,13 @@ impl Routes {
     pub(crate) fn backends(&self) -> Vec<Backend> {
         let mut backends = Vec::new();
         self.each(&mut |leaf| {
-            let path = leaf.tally.path();
+            let (host, path) = (leaf.tally.host(), leaf.tally.path());
             let of_service = leaf.service.backends().into_iter();
-            backends.extend(of_service.map(|backend| Backend { path: path.to_owned(), ..backend }));
+            backends.extend(of_service.map(|backend| Backend {
+                host: host.to_owned(),
+                path: path.to_owned(),
+                ..backend
+            }));
         });
         backends
     }
@@ -119,11 +123,11 @@ mod tests {
         let mut routes = Routes::default();
         assert!(routes.find(Rest::of("/")).is_none());
         for path in ["a", "a/b/c", ".well-known/acme-challenge", "favicon.ico"] {
-            routes.insert(path, "none", Box::new(Named));
+            routes.insert("", path, "none", Box::new(Named));
         }
         assert!(routes.find(Rest::of("/x")).is_none());
         assert!(routes.find(Rest::of("/.well-known/x")).is_none());
-        routes.insert("/", "none", Box::new(Named));
+        routes.insert("", "/", "none", Box::new(Named));
         for (path, service, rest) in [
             ("/a/x", "a", "/x"),
             ("/a/b", "a", "/b"),

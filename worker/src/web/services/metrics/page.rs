@@ -121,6 +121,7 @@ fn place(web: &Web) -> Labels<'_> {
     vec![
         ("worker", &*web.worker),
         ("transport", &*web.transport),
+        ("host", &*web.host),
         ("path", &*web.path),
         ("service", &*web.service),
     ]
@@ -158,6 +159,7 @@ fn backends(families: &mut Families<'_>, status: &Status) -> fmt::Result {
             let labels = vec![
                 ("worker", &*backend.worker),
                 ("transport", &*backend.transport),
+                ("host", &*backend.host),
                 ("path", &*backend.path),
                 ("address", &*backend.address),
             ];
