@@ -14,6 +14,9 @@ The node and its peers, measured in one session by one command:
 This page is made by it, from [bench/results.json](../bench/results.json) and
 [bench/explanations.toml](../bench/explanations.toml); a change by hand is lost. Whoever thinks that a peer is treated
 unfairly finds each configuration in [bench/peers](../bench/peers), and ours in [bench/jackfield](../bench/jackfield).
+
+Containers of components in Python, ours and Crossbar.io's, have a command of their own, `bench/container`, and
+[their figures](crossbar.md#what-a-container-costs) stand where they are described.
 """
 
 METHOD = """## How it is measured
