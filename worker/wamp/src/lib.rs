@@ -11,6 +11,7 @@ mod message;
 mod outgoing;
 mod payload;
 pub mod realm;
+pub mod rlink;
 mod serializer;
 pub mod session;
 mod time;

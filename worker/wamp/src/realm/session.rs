@@ -6,6 +6,7 @@ use super::dealer::CallKey;
 use super::hash::{IdHash, IdMap};
 use super::permission::RoleKey;
 use super::{ClientFeatures, Joining, Stamp};
+use crate::rlink::MARK;
 use crate::{Dict, Id, Message, Value};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -122,6 +123,12 @@ impl Session {
             |message: &Message| matches!(message, Message::Call { request: r, .. } if *r == request);
         self.calls.contains_key(&request)
             || asked.into_iter().chain(self.held.iter().map(|(_, message)| message)).any(is_call)
+    }
+
+    /// Whether it is one of a link between routers.
+    pub(crate) fn is_link(&self) -> bool {
+        let extra = self.about.authextra.as_ref();
+        extra.is_some_and(|extra| extra.get(MARK).is_some_and(|id| id.as_str().is_some()))
     }
 
     /// Remembers that a call ended while its caller was still sending arguments: what is under way is for nobody.

@@ -12,6 +12,7 @@ mod tests;
 
 use crate::auth::{Connection, Methods, Remembered};
 use crate::realm::Joining;
+use crate::rlink::MARK;
 use crate::{Dict, Id, Ids, Message, Now, Payload, Value};
 use authenticate::Asking;
 pub(crate) use grant::EVERYWHERE;
@@ -327,6 +328,11 @@ impl Session {
         let (realm, authid) = (realm.unwrap_or_default(), authid.unwrap_or_default());
         let role = role.unwrap_or_default();
         let mut told = extra.clone().unwrap_or_default();
+        if let Some(link) = hello.authextra.as_ref().and_then(|extra| extra.get(MARK)?.as_str())
+            && told.get(MARK).is_none()
+        {
+            told.push(MARK, link);
+        }
         told.0.extend(self.connection.node.0.iter().cloned());
         let mut details = self.connection.node.clone();
         details.push("realm", realm.as_str());

@@ -5,7 +5,7 @@ use crate::realm::options;
 use crate::realm::permission::{Action, Verdict};
 use crate::realm::{Effects, Realm, errors};
 use crate::uri::Match;
-use crate::{Dict, Id, Message, Now, Payload, Value, kind, uri};
+use crate::{Dict, Id, Message, Now, Payload, Value, kind, rlink, uri};
 use std::time::Duration;
 
 /// How many further arguments of a progressive call wait together with it.
@@ -168,8 +168,13 @@ impl Realm {
     ) -> Result<CallKey, (&'static str, String)> {
         let Invocation { mut details, payload, progress, timeout } = invocation;
         let entry = &mut self.dealer.registrations[registration];
+        let forwarded = rlink::is_forwarded(&details);
+        if forwarded && !entry.takes_forwarded() {
+            let text = format!("no callee of this router has registered <{}>", errors::short(&entry.uri));
+            return Err((errors::NO_SUCH_PROCEDURE, text));
+        }
         let waiting = !entry.queue.is_empty();
-        let place = if waiting { None } else { entry.pick(&mut self.ids) };
+        let place = if waiting { None } else { entry.pick(&mut self.ids, forwarded) };
         if place.is_none() {
             let room = self.room_in_queue(registration, details.size() + payload.size());
             room.map_err(|text| (errors::MAX_CONCURRENCY, text))?;
@@ -195,7 +200,7 @@ impl Realm {
             deadline: None,
         };
         let key = self.dealer.calls.vacant_key();
-        let mut forwarded = false;
+        let mut timed = false;
         let content = match place {
             Some(at) => {
                 let callee = &mut entry.callees[at];
@@ -203,7 +208,7 @@ impl Realm {
                 let session = callee.session;
                 let forward = callee.forward_timeout;
                 let features = self.sessions.get(&session).map(|own| own.features);
-                forwarded = forward && features.is_some_and(|features| features.callee_timeout);
+                timed = forward && features.is_some_and(|features| features.callee_timeout);
                 let request = self.next_invocation(session, key);
                 call.target = Target::Callee { session, request };
                 Some((session, request, call.registration))
@@ -213,7 +218,7 @@ impl Realm {
                 None
             }
         };
-        if !timeout.is_zero() && !forwarded {
+        if !timeout.is_zero() && !timed {
             let deadline = (now.clock.saturating_add(timeout), self.place());
             call.deadline = Some(deadline);
             self.dealer.timers.insert(deadline, key);

@@ -10,6 +10,7 @@ mod register;
 use super::hash::{IdHash, IdMap};
 use super::options::Invoke;
 use super::pattern::Patterns;
+use crate::rlink::is_forwarded;
 use crate::uri::Match;
 use crate::{Dict, Id, Payload};
 use slab::Slab;
@@ -65,6 +66,8 @@ pub(crate) struct Callee {
     concurrency: u64,
     active: u64,
     forward_timeout: bool,
+    /// Whether it is a link between routers.
+    link: bool,
 }
 
 /// Who gets the answer to a call.
@@ -103,6 +106,12 @@ impl Call {
     /// Whether its arguments come in several parts.
     fn is_progressive(&self) -> bool {
         self.input.is_some() || matches!(&self.target, Target::Queued(inputs) if inputs.len() > 1)
+    }
+
+    /// Whether it waits and has come over a link between routers.
+    fn is_forwarded(&self) -> bool {
+        let Target::Queued(inputs) = &self.target else { return false };
+        inputs.first().is_some_and(|(details, _)| is_forwarded(details))
     }
 }
 

@@ -5,8 +5,8 @@ use crate::Ids;
 use crate::realm::options::Invoke;
 
 impl Callee {
-    pub(crate) const fn new(session: u64, concurrency: u64, forward_timeout: bool) -> Self {
-        Self { session, concurrency, active: 0, forward_timeout }
+    pub(crate) const fn new(session: u64, concurrency: u64, forward_timeout: bool, link: bool) -> Self {
+        Self { session, concurrency, active: 0, forward_timeout, link }
     }
 
     /// Whether it takes a further call.
@@ -23,13 +23,20 @@ impl Registration {
         self.turn = at + 1;
     }
 
-    /// The place of the callee of the next call; none: all that come into question are at their limits.
-    pub(crate) fn pick(&mut self, ids: &mut Ids) -> Option<usize> {
+    /// Whether a call that has come over a link between routers finds a callee here: it does not go over another one.
+    pub(crate) fn takes_forwarded(&self) -> bool {
+        self.callees.iter().any(|callee| !callee.link)
+    }
+
+    /// The place of the callee of the next call; none: all that come into question are at their limits. `forwarded`: the
+    /// call has come over a link between routers.
+    pub(crate) fn pick(&mut self, ids: &mut Ids, forwarded: bool) -> Option<usize> {
         let count = self.callees.len();
-        let free = |at: usize| self.callees.get(at).is_some_and(Callee::is_free).then_some(at);
+        let may = |at: &usize| self.callees.get(*at).is_some_and(|callee| !(forwarded && callee.link));
+        let free = |at: usize| (may(&at) && self.callees[at].is_free()).then_some(at);
         match self.invoke {
-            Invoke::Single | Invoke::First => free(0),
-            Invoke::Last => free(count.checked_sub(1)?),
+            Invoke::Single | Invoke::First => free((0..count).find(may)?),
+            Invoke::Last => free((0..count).rev().find(may)?),
             Invoke::RoundRobin => {
                 let start = self.turn;
                 let found = (0..count).find_map(|step| free((start + step) % count).map(|at| (step, at)));
@@ -38,13 +45,9 @@ impl Registration {
                 Some(at)
             }
             Invoke::Random => {
-                let free = self.callees.iter().filter(|callee| callee.is_free()).count();
-                if free == 0 {
-                    return None;
-                }
-                let nth = ids.below(free);
-                let places = self.callees.iter().enumerate().filter(|(_, callee)| callee.is_free());
-                places.map(|(at, _)| at).nth(nth)
+                let places = (0..count).filter_map(free);
+                let free = places.clone().count();
+                if free == 0 { None } else { places.clone().nth(ids.below(free)) }
             }
         }
     }
@@ -64,7 +67,7 @@ mod tests {
             policy: Match::Exact,
             invoke,
             created: Duration::ZERO,
-            callees: (0..callees).map(|at| Callee::new(at as u64, concurrency, false)).collect(),
+            callees: (0..callees).map(|at| Callee::new(at as u64, concurrency, false, false)).collect(),
             turn: 0,
             queue: VecDeque::new(),
         }
@@ -73,7 +76,7 @@ mod tests {
     fn picks(registration: &mut Registration, count: usize) -> Vec<Option<usize>> {
         let mut ids = Ids::seeded(1);
         let mut pick = || {
-            let at = registration.pick(&mut ids)?;
+            let at = registration.pick(&mut ids, false)?;
             registration.callees[at].active += 1;
             Some(at)
         };
@@ -105,5 +108,19 @@ mod tests {
         let mut uneven = registration(Invoke::RoundRobin, 3, 2);
         uneven.callees[1].active = 2;
         assert_eq!(picks(&mut uneven, 3), [Some(0), Some(2), Some(0)]);
+    }
+
+    #[test]
+    fn a_call_of_a_link_goes_over_no_other_link() {
+        for invoke in [Invoke::Single, Invoke::First, Invoke::Last, Invoke::RoundRobin, Invoke::Random] {
+            let mut both = registration(invoke, 3, 0);
+            both.callees[0].link = true;
+            both.callees[2].link = true;
+            let mut ids = Ids::seeded(1);
+            let picked: Vec<_> = (0..3).map(|_| both.pick(&mut ids, true)).collect();
+            assert_eq!(picked, [Some(1); 3], "{invoke:?}");
+            both.callees[1].link = true;
+            assert!(!both.takes_forwarded());
+        }
     }
 }

@@ -26,11 +26,13 @@ impl Realm {
     /// Gives waiting calls to the callees that are free.
     pub(crate) fn serve_queue(&mut self, registration: usize, out: &mut Effects) {
         while let Some(entry) = self.dealer.registrations.get_mut(registration) {
-            if entry.queue.is_empty() || self.dealer.frozen {
+            if self.dealer.frozen {
                 return;
             }
-            let Some(at) = entry.pick(&mut self.ids) else { return };
-            let Some(key) = entry.queue.pop_front() else { return };
+            let Some(&key) = entry.queue.front() else { return };
+            let forwarded = self.dealer.calls[key].is_forwarded();
+            let Some(at) = entry.pick(&mut self.ids, forwarded) else { return };
+            entry.queue.pop_front();
             let (session, id) = (entry.callees[at].session, entry.id);
             if self.dealer.calls[key].is_progressive() && !self.takes_further_input(session) {
                 self.fail(key, errors::FEATURE_NOT_SUPPORTED, NO_FURTHER_INPUT, out);
