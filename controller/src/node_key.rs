@@ -1,7 +1,7 @@
 //! The key by which the node proves to routers elsewhere who it is, in Crossbar.io's file `key.priv`.
 
 use crate::entry::{Entry, write_private};
-use jackfield_shared::config::{Proxy, ProxyConnection, Secret};
+use jackfield_shared::config::{self, ProxyConnection, Secret, Worker, WorkerKind};
 use jackfield_shared::ipc::NodeKey;
 use jackfield_shared::log::Level;
 use jackfield_worker::client;
@@ -20,18 +20,18 @@ const PRIVATE: &str = "private-key-ed25519:";
 /// Stands before the node's name.
 const AUTHID: &str = "node-authid:";
 
-/// The key of the node in `base`, which is made if there is none, for a proxy worker that needs it. `id`: the node's name, if
+/// The key of the node in `base`, which is made if there is none, for a worker that needs it. `id`: the node's name, if
 /// the configuration has one. What there is to say in the log is added to `remarks`.
 ///
 /// # Errors
 /// The file holds no key, or can't be read or written.
 pub(crate) fn load(
-    proxy: &Proxy,
+    worker: &Worker,
     base: &Path,
     id: Option<&str>,
     remarks: &mut Vec<(Level, String)>,
 ) -> Result<Option<NodeKey>, String> {
-    if !proxy.connections.values().any(ProxyConnection::has_key) {
+    if needs(worker).is_none() {
         return Ok(None);
     }
     let path = file(base);
@@ -53,10 +53,23 @@ pub(crate) fn load(
     Ok(Some(key))
 }
 
-/// What is wrong with the key, if the proxy worker needs it and it is there.
-pub(crate) fn review(proxy: &Proxy, base: &Path) -> Option<String> {
-    let needs_it = proxy.connections.values().any(ProxyConnection::has_key);
-    if needs_it { read(&file(base)).err() } else { None }
+/// What is wrong with the key, if the worker needs it and it is there; with the part of the worker that needs it.
+pub(crate) fn review(worker: &Worker, base: &Path) -> Option<(&'static str, String)> {
+    let part = needs(worker)?;
+    read(&file(base)).err().map(|text| (part, text))
+}
+
+/// The part of a worker that proves by the key of the node whose it is, if there is one.
+pub(crate) fn needs(worker: &Worker) -> Option<&'static str> {
+    match &worker.kind {
+        WorkerKind::Proxy(proxy) => {
+            proxy.connections.values().any(ProxyConnection::has_key).then_some("connections")
+        }
+        WorkerKind::Router(router) => {
+            (!router.links(&config::Path::default()).is_empty()).then_some("realms")
+        }
+        _ => None,
+    }
 }
 
 fn file(base: &Path) -> PathBuf {
@@ -118,7 +131,7 @@ fn create(path: &Path, id: Option<&str>, remarks: &mut Vec<(Level, String)>) -> 
         )
     })?;
     let text = format!(
-        "{}: a new key of this node, for \"cryptosign-proxy\"; routers that are to believe it need {public} among their \
+        "{}: a new key of this node, for \"cryptosign-proxy\" and \"rlinks\"; routers that are to believe it need {public} among their \
          authorized_keys",
         path.display()
     );
@@ -133,15 +146,13 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
-    fn proxy() -> Proxy {
+    fn proxy() -> Worker {
         let text = r#"{"version": 2, "workers": [{"type": "proxy", "connections": {"c": {
             "transport": {"type": "rawsocket", "serializer": "cbor", "endpoint": {"type": "tcp", "host": "a", "port": 1}},
             "auth": {"cryptosign-proxy": {"type": "static"}}}}}]}"#;
         let format = jackfield_shared::config::Format::Json;
         let loaded = jackfield_shared::config::parse(text, format, "test", Path::new("/nowhere"), &|_| None);
-        let worker = loaded.node.unwrap().workers.remove(0);
-        let jackfield_shared::config::WorkerKind::Proxy(proxy) = worker.kind else { panic!() };
-        proxy
+        loaded.node.unwrap().workers.remove(0)
     }
 
     #[test]
@@ -176,6 +187,6 @@ mod tests {
         fs::write(file(dir.path()), "private-key-ed25519: abc\n").unwrap();
         let error = load(&proxy(), dir.path(), None, &mut Vec::new()).unwrap_err();
         assert!(error.contains("key.priv does not hold a key") && !error.contains("abc"), "{error}");
-        assert_eq!(review(&proxy(), dir.path()), Some(error));
+        assert_eq!(review(&proxy(), dir.path()), Some(("connections", error)));
     }
 }

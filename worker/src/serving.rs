@@ -17,8 +17,10 @@ use crate::net::stream::Peer;
 use crate::offers::Offers;
 use crate::proxy::{self, Routes};
 use crate::publish::{embed, publish};
+use crate::rlink::Links;
 use crate::tls::Tickets;
 use crate::transport::{self, Service};
+use crate::upstream::Setting;
 use crate::wamp::{self, Turn};
 use jackfield_shared::config::{ListeningEndpoint, Transport, WorkerKind};
 use jackfield_shared::drain::{Drain, Drainer};
@@ -48,6 +50,8 @@ pub(crate) struct Serving {
     wamp: Option<Rc<wamp::Router>>,
     /// Where the sessions of its clients go, in a proxy worker.
     routes: Option<Rc<Routes>>,
+    /// Links of its realms to other routers.
+    links: Links,
     /// When it may.
     turn: Rc<Turn>,
     /// The realms of the worker, where this process has them and no clients.
@@ -109,10 +113,11 @@ impl Serving {
         let arti = if plan.arti { sockets.pop().map(Rc::new) } else { None };
         let (scratch, budget) = (Rc::new(Scratch::new()), Budget::new(plan.worker.max_buffered_size()));
         let means = Means { files: &plan.tls_files, arti: arti.as_ref(), wamp: None };
+        let (node, key) = (&plan.node, plan.node_key.as_ref());
+        let setting = Setting { node, key, means, scratch: &scratch, budget: &budget };
+        let links = if realms.is_some() { Links::default() } else { Links::new(&plan.worker, setting)? };
         let (wamp, routes) = match &plan.worker.kind {
             WorkerKind::Proxy(proxy) => {
-                let (node, key) = (&plan.node, plan.node_key.as_ref());
-                let setting = proxy::Setting { node, key, means, scratch: &scratch, budget: &budget };
                 let (router, routes) = proxy::router(&plan.worker, proxy, setting)?;
                 (Some(router), Some(routes))
             }
@@ -149,6 +154,7 @@ impl Serving {
             transports,
             wamp,
             routes,
+            links,
             turn,
             realms,
             link,
@@ -190,6 +196,7 @@ impl Serving {
             }
             if let Some(router) = &self.wamp {
                 wamp::begin(router, &self.turn, self.sessions.drain());
+                self.links.begin(router, &self.turn, &self.drainer.drain());
                 if let Some(link) = self.link.take() {
                     self.tasks.spawn_local(keep_linked(Rc::clone(router), link));
                 }
@@ -277,7 +284,8 @@ impl Serving {
                 error!("transport \"{}\": {e}; new connections are made as before", transport.id);
             }
         }
-        if let Some(Err(e)) = self.routes.as_ref().map(|routes| routes.renew(files)) {
+        let routes = self.routes.as_ref().map_or(Ok(()), |routes| routes.renew(files));
+        for e in [routes, self.links.renew(files)].into_iter().filter_map(Result::err) {
             error!("{e}; new connections are made as before");
         }
     }
@@ -319,6 +327,7 @@ impl Serving {
             transports: HashMap::new(),
             wamp: None,
             routes: None,
+            links: Links::default(),
             turn: Turn::new(None),
             realms: None,
             link: None,
@@ -348,7 +357,8 @@ impl Serving {
             (None, Some(router)) => router.counters(),
             (None, None) => Vec::new(),
         };
-        counters.connections = self.routes.as_ref().map(|routes| routes.counters()).unwrap_or_default();
+        counters.connections =
+            self.routes.as_ref().map_or_else(|| self.links.counters(), |routes| routes.counters());
         counters
     }
 

@@ -201,6 +201,7 @@ fn realm() -> Realm {
         roles: Vec::new(),
         options: RealmOptions { authenticator_wait: Some(AUTHENTICATOR_WAIT), ..RealmOptions::default() },
         store: None,
+        rlinks: Vec::new(),
         inventory: None,
     }
 }

@@ -182,10 +182,11 @@ impl Assembler<'_> {
     /// Gives the node's key to a worker that proves by it whose it is.
     fn take_key(&mut self, worker: &mut Worker, path: &ConfigPath) {
         let id = self.configuration.loaded.node.as_ref().and_then(|node| node.controller.id.as_deref());
-        let Some(proxy) = worker.proxy() else { return };
-        match node_key::load(proxy, self.setting.base, id, &mut self.remarks) {
+        let Some(config) = worker.config() else { return };
+        let part = node_key::needs(config).unwrap_or_default();
+        match node_key::load(config, self.setting.base, id, &mut self.remarks) {
             Ok(key) => worker.node_key = key,
-            Err(e) => self.failed(&path.key("connections"), e),
+            Err(e) => self.failed(&path.key(part), e),
         }
     }
 

@@ -38,9 +38,7 @@ pub(crate) fn review(node: &Node, base: &FsPath, accounts: &Accounts) -> Vec<(Pa
 
 fn of_worker(worker: &Worker, at: &Path, base: &FsPath) -> Vec<(Path, String)> {
     let mut wrong = Vec::new();
-    if let WorkerKind::Proxy(proxy) = &worker.kind {
-        wrong.extend(node_key::review(proxy, base).map(|text| (at.key("connections"), text)));
-    }
+    wrong.extend(node_key::review(worker, base).map(|(part, text)| (at.key(part), text)));
     if let Some(wanted) = worker.common.limits.nofile
         && let Some(most) = most_open_files().filter(|most| wanted > *most)
     {

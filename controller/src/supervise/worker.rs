@@ -206,11 +206,9 @@ impl Worker {
         }
     }
 
-    /// Its configuration, if it is a proxy worker.
-    pub(crate) fn proxy(&self) -> Option<&config::Proxy> {
-        let Work::Serve(worker) = &self.work else { return None };
-        let config::WorkerKind::Proxy(proxy) = &worker.kind else { return None };
-        Some(proxy)
+    /// Its configuration, if it runs our own code.
+    pub(crate) fn config(&self) -> Option<&config::Worker> {
+        if let Work::Serve(worker) = &self.work { Some(worker) } else { None }
     }
 
     /// Names of the realms that it routes.

@@ -69,6 +69,16 @@ impl Node {
             if let WorkerKind::Proxy(proxy) = &mut worker.kind {
                 proxy.connections.values_mut().for_each(|connection| connection.transport.settle());
             }
+            if let WorkerKind::Router(router) = &mut worker.kind {
+                // Crossbar.io counts those of each realm; here the realms of a worker have them together.
+                for (number, link) in router.realms.iter_mut().flat_map(|realm| &mut realm.rlinks).enumerate()
+                {
+                    if link.id.is_empty() {
+                        link.id = format!("rlink{number:03}");
+                    }
+                    link.transport.settle();
+                }
+            }
             let transports = worker.kind.kind_mut().transports_mut();
             let taken: Vec<String> = transports.iter().map(|transport| transport.id.clone()).collect();
             let mut next = 0;

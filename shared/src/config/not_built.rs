@@ -70,6 +70,9 @@ impl Remarks {
         for (index, realm) in router.realms.iter().enumerate() {
             self.realm(realm, &at.key("realms").index(index));
         }
+        for (at, _, link) in router.links(at) {
+            self.wamp(&link.transport, &at.key("transport"));
+        }
         for (index, transport) in router.transports.iter().enumerate() {
             self.transport(transport, &at.key("transports").index(index));
         }
@@ -96,23 +99,27 @@ impl Remarks {
     fn proxy(&mut self, proxy: &Proxy, at: &Path) {
         for (name, connection) in &proxy.connections {
             let at = at.key("connections").key(name).key("transport");
-            match &connection.transport {
-                ConnectingTransport::Websocket(transport) => {
-                    let serializers = transport.serializers.as_deref();
-                    self.found
-                        .extend(Section { serializers, ..Section::default() }.unbuilt(&at, self.within));
-                }
-                ConnectingTransport::Rawsocket(transport) => {
-                    let message = "is not spoken; \"json\", \"msgpack\" and \"cbor\" are";
-                    self.missing_if(!transport.serializer.is_spoken(), at.key("serializer"), message);
-                }
-            }
-            self.connecting(connection.transport.endpoint(), &at.key("endpoint"));
+            self.wamp(&connection.transport, &at);
         }
         for (index, transport) in proxy.transports.iter().enumerate() {
             let at = at.key("transports").index(index);
             self.transport(transport, &at);
         }
+    }
+
+    /// A transport of connections to a router.
+    fn wamp(&mut self, transport: &ConnectingTransport, at: &Path) {
+        match transport {
+            ConnectingTransport::Websocket(transport) => {
+                let serializers = transport.serializers.as_deref();
+                self.found.extend(Section { serializers, ..Section::default() }.unbuilt(at, self.within));
+            }
+            ConnectingTransport::Rawsocket(transport) => {
+                let message = "is not spoken; \"json\", \"msgpack\" and \"cbor\" are";
+                self.missing_if(!transport.serializer.is_spoken(), at.key("serializer"), message);
+            }
+        }
+        self.connecting(transport.endpoint(), &at.key("endpoint"));
     }
 
     fn transport(&mut self, transport: &Transport, at: &Path) {

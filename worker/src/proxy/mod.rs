@@ -3,16 +3,14 @@
 //! For each client there is one session of WAMP with a router, by the authentication methods for proxies. It is joined when
 //! its client is let in, and what one says is passed on to the other. Neither is read faster than the other takes it.
 
-mod connection;
 mod front;
 mod login;
 mod relay;
 mod routes;
-mod setting;
 
 pub(crate) use routes::Routes;
-pub(crate) use setting::Setting;
 
+use crate::upstream::Setting;
 use crate::wamp::{self, Router};
 use front::Front;
 use jackfield_shared::config::{Proxy, Worker};

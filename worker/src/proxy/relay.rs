@@ -1,9 +1,9 @@
 //! One session, from its client to the router that has it.
 
-use super::connection::{Connection, Open};
 use super::login::{login, welcome};
 use super::routes::Routes;
 use crate::client::{Error, Message, Reason, Session};
+use crate::upstream::{Connection, Open};
 use crate::wamp::{Passage, Router};
 use jackfield_wamp::session::Joined;
 use jackfield_wamp::{Dict, kind};

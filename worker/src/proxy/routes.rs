@@ -1,8 +1,8 @@
 //! Which sessions go over which connections.
 
-use super::connection::Connection;
-use super::setting::Setting;
-use jackfield_shared::config::{Proxy, Worker};
+use crate::client::{Credentials, Secret};
+use crate::upstream::{Connection, Setting};
+use jackfield_shared::config::{Proxy, ProxyConnection, Worker};
 use jackfield_shared::status::ConnectionCounters;
 use jackfield_shared::tls::Files;
 use jackfield_wamp::session::Joined;
@@ -41,8 +41,9 @@ impl Routes {
     pub(super) fn new(worker: &Worker, proxy: &Proxy, setting: Setting<'_>) -> Result<Self, String> {
         let mut connections = BTreeMap::new();
         for (name, config) in &proxy.connections {
-            let connection =
-                Connection::new(name, config, setting).map_err(|e| format!("connection \"{name}\": {e}"))?;
+            let connection = who(config, setting)
+                .and_then(|who| Connection::new(name, &config.transport, config.timeout, who, setting));
+            let connection = connection.map_err(|e| format!("connection \"{name}\": {e}"))?;
             connections.insert(name.clone(), Rc::new(connection));
         }
         let route = |names: &Vec<String>| Route {
@@ -86,6 +87,15 @@ impl Routes {
     pub(super) fn limit(&self, realm: &str, role: &str) -> Option<Duration> {
         let route = self.routes.get(realm)?.get(role)?;
         Some(route.connections.iter().map(|connection| connection.timeout).max().unwrap_or_default())
+    }
+}
+
+/// As whom a connection joins sessions, and by which proof.
+fn who(config: &ProxyConnection, setting: Setting<'_>) -> Result<(Option<String>, Credentials), String> {
+    match setting.key.filter(|_| config.has_key()) {
+        Some(key) => Ok((key.authid.clone(), Credentials::CryptosignProxy(Secret(key.private.0.clone())))),
+        None if config.has_key() => Err("the plan came without the key of the node".into()),
+        None => Ok((None, Credentials::Method("anonymous-proxy".into()))),
     }
 }
 

@@ -1,16 +1,12 @@
 //! A session within the process: what services publish and call by.
 
-use super::outbox::Outbox;
-use super::router::{Connecting, Router};
-use jackfield_shared::config::Queue;
-use jackfield_wamp::auth::{Anonymous, Connection, Methods, Source};
-use jackfield_wamp::{Dict, Id, Message, Outgoing, Payload, Serializer, Value, kind};
+use super::inside::{Failure, Inside, Who};
+use super::router::Router;
+use jackfield_wamp::{Dict, Id, Message, Outgoing, Payload, Value, kind};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
-use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::Poll;
 use tokio::sync::{Mutex, oneshot};
 use tokio::task::spawn_local;
 use tracing::warn;
@@ -31,20 +27,6 @@ pub(crate) struct Embedded {
     session: Mutex<Option<Rc<Session>>>,
 }
 
-/// Why a request has no answer of the realm.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Failure {
-    /// The realm does not let the session in.
-    #[error("the service can't join its realm: {0}")]
-    Refused(String),
-    /// The session was ended before there was an answer.
-    #[error("the service's session was ended before there was an answer")]
-    Gone,
-    /// As many requests wait as may.
-    #[error("too many requests wait for their answers")]
-    Busy,
-}
-
 /// An answer of the realm.
 #[derive(Debug)]
 pub(crate) enum Reply {
@@ -58,8 +40,7 @@ pub(crate) enum Reply {
 
 /// It from WELCOME to its end.
 struct Session {
-    id: Id,
-    outbox: Rc<Outbox>,
+    inside: Inside,
     waiting: RefCell<HashMap<Id, oneshot::Sender<Rc<Outgoing>>>>,
     last_request: Cell<Id>,
     ended: Cell<bool>,
@@ -126,8 +107,8 @@ impl Embedded {
         session.waiting.borrow_mut().insert(request, sender);
         let message = message(request);
         let is_call = matches!(message, Message::Call { .. });
-        let waiting = Waiting { router: &self.router, session: &session, request, is_call };
-        self.router.deliver(session.id, message);
+        let waiting = Waiting { session: &session, request, is_call };
+        session.inside.send(message);
         let answer = receiver.await.map_err(|_| Failure::Gone)?;
         drop(waiting);
         match answer.message() {
@@ -145,112 +126,49 @@ impl Embedded {
         }
         let session = self.join().await?;
         *known = Some(Rc::clone(&session));
-        spawn_local(Rc::clone(&session).receive(Rc::clone(&self.router)));
+        spawn_local(Rc::clone(&session).receive());
         Ok(session)
     }
 
-    /// Joins by HELLO, as every client does. The answer is there at once, unless another router has the session, which takes
-    /// as long as its connection may.
     async fn join(&self) -> Result<Rc<Session>, Failure> {
-        let (realm, role) = (self.realm.clone(), self.role.clone());
-        let anonymous = Anonymous { realm: Some(realm.clone()), role, authid: Some(self.purpose.to_owned()) };
-        let methods = Methods { anonymous: Some(Source::Static(anonymous)), ..Methods::default() };
-        let transport = Dict::new()
-            .with("channel_type", "memory")
-            .with("channel_framing", "native")
-            .with("peer", "process")
-            .with("is_secure", false);
-        let connection = Connection {
-            serializer: Serializer::Json,
-            transport,
-            node: self.router.told().clone(),
-            cookie: None,
-            cookie_value: None,
-            certificate: None,
-            channel: None,
-        };
-        let outbox = Outbox::new(Serializer::Json, usize::MAX, Queue::default());
-        let id = self.router.connected(Connecting {
-            connection,
-            outbox: Rc::clone(&outbox),
-            methods: Rc::new(methods),
-            cookie: None,
-            guard: None,
-        });
         let features = Dict::new().with("call_canceling", true);
         let caller = Dict::new().with("features", Value::from(features));
         let roles =
             Dict::new().with("caller", Value::from(caller)).with("publisher", Value::from(Dict::new()));
-        let details = Dict::new().with("roles", Value::from(roles));
-        self.router.deliver(id, Message::Hello { realm: Some(realm), details });
-        let joining = Joining { router: &self.router, id, joined: Cell::new(false) };
-        let answer = poll_fn(|cx| {
-            outbox.register(cx);
-            match outbox.pop() {
-                None if outbox.ending().is_none() => Poll::Pending,
-                answer => Poll::Ready(answer),
-            }
-        })
-        .await;
-        let refused = match answer.as_ref().map(|answer| answer.message()) {
-            Some(Message::Welcome { .. }) => {
-                joining.joined.set(true);
-                return Ok(Rc::new(Session {
-                    id,
-                    outbox,
-                    waiting: RefCell::default(),
-                    last_request: Cell::new(0),
-                    ended: Cell::new(false),
-                }));
-            }
-            Some(Message::Abort { reason, details, .. }) => {
-                let text = details.get("message").and_then(Value::as_str).unwrap_or_default();
-                Failure::Refused(format!("{text} ({reason})"))
-            }
-            // The process ends.
-            _ => Failure::Gone,
+        let who = Who {
+            realm: self.realm.clone(),
+            role: self.role.clone(),
+            authid: self.purpose.to_owned(),
+            details: Dict::new().with("roles", Value::from(roles)),
         };
-        Err(refused)
-    }
-}
-
-/// A session on its way into its realm; gone if nobody waits for it any longer.
-struct Joining<'a> {
-    router: &'a Router,
-    id: Id,
-    joined: Cell<bool>,
-}
-
-impl Drop for Joining<'_> {
-    fn drop(&mut self) {
-        if !self.joined.get() {
-            self.router.disconnected(self.id);
-        }
+        let inside = Inside::join(&self.router, who).await?;
+        Ok(Rc::new(Session {
+            inside,
+            waiting: RefCell::default(),
+            last_request: Cell::new(0),
+            ended: Cell::new(false),
+        }))
     }
 }
 
 impl Drop for Embedded {
     fn drop(&mut self) {
         if let Some(session) = self.session.get_mut() {
-            session.outbox.end(1000, "");
+            session.inside.end();
         }
     }
 }
 
 impl Session {
     /// Hands out what comes, until the session ends.
-    async fn receive(self: Rc<Self>, router: Rc<Router>) {
-        poll_fn(|cx| {
-            self.outbox.register(cx);
-            while let Some(message) = self.outbox.pop() {
-                self.take(message);
-            }
-            let ended = self.ended.get() || self.outbox.ending().is_some();
-            if ended { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
+    async fn receive(self: Rc<Self>) {
+        while !self.ended.get()
+            && let Some(message) = self.inside.next().await
+        {
+            self.take(message);
+        }
         self.ended.set(true);
-        router.disconnected(self.id);
+        self.inside.leave();
         // Who waits is told by that.
         self.waiting.borrow_mut().clear();
     }
@@ -275,7 +193,6 @@ impl Session {
 
 /// A request that is under way.
 struct Waiting<'a> {
-    router: &'a Router,
     session: &'a Session,
     request: Id,
     is_call: bool,
@@ -286,7 +203,7 @@ impl Drop for Waiting<'_> {
         let given_up = self.session.waiting.borrow_mut().remove(&self.request).is_some();
         if given_up && self.is_call && !self.session.ended.get() {
             let options = Dict::new().with("mode", "killnowait");
-            self.router.deliver(self.session.id, Message::Cancel { request: self.request, options });
+            self.session.inside.send(Message::Cancel { request: self.request, options });
         }
     }
 }

@@ -125,7 +125,7 @@ impl Outbox {
     }
 
     /// Whether there is room for more, where whoever has it can wait; if not, `cx` is woken when there is.
-    pub(super) fn has_room(&self, cx: &Context<'_>) -> bool {
+    pub(crate) fn has_room(&self, cx: &Context<'_>) -> bool {
         let has_room = self.bytes.get() < self.high_water() || self.ending.borrow().is_some();
         if !has_room {
             *self.giver.borrow_mut() = Some(cx.waker().clone());

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::super::decode::*;
 use super::super::source::{Kind, Value};
-use super::{is_realm_name, realm_name, uri, uri_pattern};
+use super::{Rlink, is_realm_name, realm_name, uri, uri_pattern};
 
 object! {
     /// A realm: who may do what in it.
@@ -20,12 +20,25 @@ object! {
         pub roles as "roles": Vec<Role> = list(nested()), default(json!([]), Vec::new());
         /// How it routes.
         pub options as "options": RealmOptions = nested(), defaulted;
+        /// Links to realms of other routers.
+        pub rlinks as "rlinks": Vec<Rlink> = list(nested()), default(json!([]), Vec::new());
         /// What it keeps: event history and call queues.
         pub store as "store": Option<Json> = object_value(), optional;
         /// The types its messages are checked against.
         pub inventory as "inventory": Option<Json> = object_value(), optional;
     }
+    check Realm::check;
     open true;
+}
+
+impl Realm {
+    fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
+        if !self.rlinks.is_empty() && !self.options.enable_meta_api {
+            let span = fields.span_of("rlinks");
+            let message = "learn by the meta API what there is to be linked, which \"enable_meta_api\" of \"options\" switches off";
+            cx.error_at("rlinks", span, message);
+        }
+    }
 }
 
 /// Crossbar.io finds out about a wrong name only when it starts.

@@ -1,8 +1,10 @@
 //! Router workers: they route WAMP and serve what listens.
 
 use super::super::decode::*;
+use super::super::diagnostic::Path;
+use super::super::endpoint::ConnectingEndpoint;
 use super::super::transport::Transport;
-use super::super::wamp::{Realm, RouterComponent};
+use super::super::wamp::{Realm, Rlink, RouterComponent};
 use super::kind::Works;
 use super::{Manhole, NativeOptions};
 use serde_json::json;
@@ -31,6 +33,30 @@ object! {
         /// Connections of Crossbar.io's that are nowhere described.
         "connections" = any();
     }
+    check Router::check;
+}
+
+impl Router {
+    /// The links to other routers, each with its place and its realm; `at` is where the worker is.
+    pub fn links(&self, at: &Path) -> Vec<(Path, &Realm, &Rlink)> {
+        let realms = self.realms.iter().enumerate();
+        let links = realms.flat_map(|(index, realm)| {
+            let at = at.key("realms").index(index).key("rlinks");
+            realm.rlinks.iter().enumerate().map(move |(number, link)| (at.index(number), realm, link))
+        });
+        links.collect()
+    }
+
+    fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
+        let links = self.links(&Path::default());
+        let named: Vec<_> = links.iter().map(|(.., link)| &link.id).filter(|id| !id.is_empty()).collect();
+        for (number, id) in named.iter().enumerate() {
+            if named[..number].contains(id) {
+                let message = format!("have two \"rlinks\" with the id {id:?}; each needs one of its own");
+                cx.error_at("realms", fields.span_of("realms"), message);
+            }
+        }
+    }
 }
 
 impl Works for Router {
@@ -44,6 +70,11 @@ impl Works for Router {
 
     fn transports_mut(&mut self) -> &mut [Transport] {
         &mut self.transports
+    }
+
+    fn connections(&self, at: &Path) -> Vec<(Path, &ConnectingEndpoint)> {
+        let place = |at: Path| at.key("transport").key("endpoint");
+        self.links(at).into_iter().map(|(at, _, link)| (place(at), link.transport.endpoint())).collect()
     }
 
     fn has_clients_of_wamp(&self) -> bool {

@@ -29,6 +29,8 @@ pub enum Credentials {
     Cryptosign(Secret),
     /// By such a key, as a proxy (`cryptosign-proxy`).
     CryptosignProxy(Secret),
+    /// By such a key, or not at all where the router has no use for it (`anonymous`).
+    CryptosignOrAnonymous(Secret),
 }
 
 /// A client on its way into a realm.
@@ -67,16 +69,20 @@ impl Client {
             Credentials::Ticket(_) => "ticket",
             Credentials::Wampcra(_) => "wampcra",
             Credentials::Scram(_) => "scram",
-            Credentials::Cryptosign(_) => "cryptosign",
+            Credentials::Cryptosign(_) | Credentials::CryptosignOrAnonymous(_) => "cryptosign",
             Credentials::CryptosignProxy(_) => "cryptosign-proxy",
         };
-        details.push("authmethods", Value::List(vec![method.into()]));
+        let or =
+            matches!(self.credentials, Credentials::CryptosignOrAnonymous(_)).then(|| "anonymous".into());
+        details.push("authmethods", Value::List(std::iter::once(method.into()).chain(or).collect()));
         if let Some(authid) = &self.authid {
             details.push("authid", authid.as_str());
         }
         let proof = match &self.credentials {
             Credentials::Scram(_) => Dict::new().with("nonce", self.nonce.as_str()),
-            Credentials::Cryptosign(secret) | Credentials::CryptosignProxy(secret) => {
+            Credentials::Cryptosign(secret)
+            | Credentials::CryptosignProxy(secret)
+            | Credentials::CryptosignOrAnonymous(secret) => {
                 let public = hex(pair(secret)?.public_key().as_ref());
                 let binding = self.channel.map_or(Value::Null, |_| "tls-exporter".into());
                 Dict::new().with("pubkey", public).with("channel_binding", binding)
@@ -146,7 +152,7 @@ impl Client {
                 self.expected = Some(server);
                 Ok(proof)
             }
-            (Credentials::Cryptosign(secret), "cryptosign")
+            (Credentials::Cryptosign(secret) | Credentials::CryptosignOrAnonymous(secret), "cryptosign")
             | (Credentials::CryptosignProxy(secret), "cryptosign" | "cryptosign-proxy") => {
                 let challenge = unhex(text("challenge")?).filter(|challenge| challenge.len() == 32);
                 let mut message = challenge.ok_or("the router's challenge is not 32 bytes in hexadecimal")?;

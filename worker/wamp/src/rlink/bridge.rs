@@ -78,7 +78,12 @@ impl Bridge {
 
     /// Takes what is to be sent by the session of a side.
     pub fn take_output(&mut self, side: Side) -> Vec<Message> {
-        std::mem::take(&mut self.end(side).output)
+        std::mem::take(&mut self.end(side).output).into()
+    }
+
+    /// Takes the first message that is to be sent by the session of a side.
+    pub fn take_one(&mut self, side: Side) -> Option<Message> {
+        self.end(side).output.pop_front()
     }
 
     /// Takes what there is to be said to an operator.

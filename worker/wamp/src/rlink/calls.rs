@@ -61,7 +61,7 @@ impl Bridge {
         let procedure = procedure.filter(|_| id.is_some() && !is_forwarded(&details));
         let Some(procedure) = procedure else {
             let text = "what has come over a link does not go over another one";
-            return self.end(side).output.push(Message::Error {
+            return self.end(side).output.push_back(Message::Error {
                 request_type: kind::INVOCATION,
                 request: invocation,
                 details: Dict::new(),
@@ -78,7 +78,7 @@ impl Bridge {
         options.push("forward_for", self.forward_for(side, &details, "caller"));
         match self.calls.get(&(side, invocation)).copied() {
             Some(request) => {
-                self.end(to).output.push(Message::Call { request, options, procedure, payload });
+                self.end(to).output.push_back(Message::Call { request, options, procedure, payload });
             }
             None => {
                 let message = |request| Message::Call { request, options, procedure, payload };
@@ -93,7 +93,7 @@ impl Bridge {
         let Some(&request) = self.calls.get(&(side, invocation)) else { return };
         let mode = options.get("mode").and_then(Value::as_str).unwrap_or("killnowait");
         let options = Dict::new().with("mode", mode);
-        self.end(side.other()).output.push(Message::Cancel { request, options });
+        self.end(side.other()).output.push_back(Message::Cancel { request, options });
     }
 
     /// Answers an invocation by the result of the call.
@@ -112,7 +112,7 @@ impl Bridge {
         } else {
             self.calls.remove(&(to, invocation));
         }
-        self.end(to).output.push(Message::Yield { request: invocation, options, payload });
+        self.end(to).output.push_back(Message::Yield { request: invocation, options, payload });
     }
 
     /// Answers an invocation by the error of the call.
@@ -126,7 +126,7 @@ impl Bridge {
     ) {
         let to = side.other();
         self.calls.remove(&(to, invocation));
-        self.end(to).output.push(Message::Error {
+        self.end(to).output.push_back(Message::Error {
             request_type: kind::INVOCATION,
             request: invocation,
             details: passed(details),

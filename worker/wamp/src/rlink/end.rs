@@ -49,7 +49,7 @@ pub(super) struct End {
     pub(super) session: Id,
     last_request: Id,
     asked: HashMap<Id, Asked>,
-    pub(super) output: Vec<Message>,
+    pub(super) output: VecDeque<Message>,
     /// Subscriptions to events of the meta API.
     pub(super) watches: HashMap<Id, (Kind, Watch)>,
     /// What of the other end's is here as well: its id here, and there.
@@ -66,7 +66,7 @@ impl End {
             session,
             last_request: 0,
             asked: HashMap::new(),
-            output: Vec::new(),
+            output: VecDeque::new(),
             watches: HashMap::new(),
             copies: HashMap::new(),
             links: HashSet::from([session]),
@@ -80,7 +80,7 @@ impl End {
         self.last_request += 1;
         let request = self.last_request;
         self.asked.insert(request, asked);
-        self.output.push(message(request));
+        self.output.push_back(message(request));
         request
     }
 

@@ -1,9 +1,9 @@
 //! A way to a router, over which sessions are joined.
 
 use super::setting::Setting;
-use crate::client::{Credentials, Error, Login, Room, Secret, Serializer, Session, Speech};
+use crate::client::{Credentials, Error, Login, Room, Serializer, Session, Speech};
 use crate::connect::Connector;
-use jackfield_shared::config::{ConnectingTransport, ProxyConnection, Serializer as Written};
+use jackfield_shared::config::{ConnectingTransport, Serializer as Written};
 use jackfield_shared::status::ConnectionCounters;
 use jackfield_shared::tls::Files;
 use std::cell::{Cell, RefCell};
@@ -12,7 +12,7 @@ use std::time::Duration;
 use tracing::warn;
 
 /// A way to a router.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     name: String,
     connector: Connector,
     speech: Speech,
@@ -20,7 +20,7 @@ pub(super) struct Connection {
     authid: Option<String>,
     credentials: Credentials,
     /// How long a session may take to be there.
-    pub(super) timeout: Duration,
+    pub(crate) timeout: Duration,
     sessions: Cell<u64>,
     joined: Cell<u64>,
     failed: Cell<u64>,
@@ -28,7 +28,7 @@ pub(super) struct Connection {
 }
 
 /// Counts a session for as long as it is open.
-pub(super) struct Open(Rc<Connection>);
+pub(crate) struct Open(Rc<Connection>);
 
 impl Drop for Open {
     fn drop(&mut self) {
@@ -37,9 +37,16 @@ impl Drop for Open {
 }
 
 impl Connection {
-    pub(super) fn new(name: &str, config: &ProxyConnection, setting: Setting<'_>) -> Result<Self, String> {
-        let connector = Connector::new(config.transport.endpoint(), setting.means)?;
-        let speech = match &config.transport {
+    /// A way by this transport; a session may take `timeout` to be there, and joins as `who`.
+    pub(crate) fn new(
+        name: &str,
+        transport: &ConnectingTransport,
+        timeout: Duration,
+        who: (Option<String>, Credentials),
+        setting: Setting<'_>,
+    ) -> Result<Self, String> {
+        let connector = Connector::new(transport.endpoint(), setting.means)?;
+        let speech = match transport {
             ConnectingTransport::Websocket(transport) => Speech {
                 websocket: Some(transport.url.clone()),
                 serializer: best(transport.serializers.as_deref())?,
@@ -48,20 +55,15 @@ impl Connection {
                 Speech { websocket: None, serializer: best(Some(&[transport.serializer]))? }
             }
         };
-        let key = setting.key.filter(|_| config.has_key());
-        let credentials = match key {
-            Some(key) => Credentials::CryptosignProxy(Secret(key.private.0.clone())),
-            None if config.has_key() => return Err("the plan came without the key of the node".into()),
-            None => Credentials::Method("anonymous-proxy".into()),
-        };
+        let (authid, credentials) = who;
         Ok(Self {
             name: name.to_owned(),
             connector,
             speech,
             room: Room { scratch: Rc::clone(setting.scratch), budget: Rc::clone(setting.budget) },
-            authid: key.and_then(|key| key.authid.clone()),
+            authid,
             credentials,
-            timeout: config.timeout,
+            timeout,
             sessions: Cell::new(0),
             joined: Cell::new(0),
             failed: Cell::new(0),
@@ -69,8 +71,8 @@ impl Connection {
         })
     }
 
-    /// Joins a session as `login` says, which is told who the proxy is.
-    pub(super) async fn join(&self, login: &Login) -> Result<Session, Error> {
+    /// Joins a session as `login` says, but by the connection's own proof.
+    pub(crate) async fn join(&self, login: &Login) -> Result<Session, Error> {
         let (authid, credentials) = (self.authid.clone(), self.credentials.clone());
         let login = Login { authid, credentials, ..login.clone() };
         let joined = Session::join_by(&self.connector, &self.speech, &self.room, &login, self.timeout).await;
@@ -79,32 +81,34 @@ impl Connection {
                 self.joined.set(self.joined.get() + 1);
                 *self.last_error.borrow_mut() = None;
             }
-            Err(e) => {
-                self.failed.set(self.failed.get() + 1);
-                let text = e.to_string();
-                let before = self.last_error.replace(Some(text.clone()));
-                // What fails for every client need not be said for every client.
-                if before.as_ref() != Some(&text) {
-                    warn!("connection \"{}\": no session with the router: {text}", self.name);
-                }
-            }
+            Err(e) => self.note(e.to_string()),
         }
         joined
     }
 
+    /// Counts a session that is not there, or of no use, for this reason.
+    pub(crate) fn note(&self, text: String) {
+        self.failed.set(self.failed.get() + 1);
+        let before = self.last_error.replace(Some(text.clone()));
+        // What fails again and again need not be said each time.
+        if before.as_ref() != Some(&text) {
+            warn!("connection \"{}\": no session with the router: {text}", self.name);
+        }
+    }
+
     /// Counts one of its sessions.
-    pub(super) fn open(self: &Rc<Self>) -> Open {
+    pub(crate) fn open(self: &Rc<Self>) -> Open {
         self.sessions.set(self.sessions.get() + 1);
         Open(Rc::clone(self))
     }
 
     /// Makes new connections with the files of TLS as they are now.
-    pub(super) fn renew(&self, files: &Files) -> Result<(), String> {
+    pub(crate) fn renew(&self, files: &Files) -> Result<(), String> {
         self.connector.renew(files).map_err(|e| format!("connection \"{}\": {e}", self.name))
     }
 
     /// What was counted so far.
-    pub(super) fn counters(&self) -> ConnectionCounters {
+    pub(crate) fn counters(&self) -> ConnectionCounters {
         ConnectionCounters {
             name: self.name.clone(),
             to: self.connector.to_string(),

@@ -1,4 +1,4 @@
-//! What the connections of a proxy worker are made with.
+//! What connections with other routers are made with.
 
 use crate::connect::Means;
 use crate::net::backlog::Scratch;
@@ -6,7 +6,7 @@ use crate::net::budget::Budget;
 use jackfield_shared::ipc::{NodeInfo, NodeKey};
 use std::rc::Rc;
 
-/// What the connections of a proxy worker are made with.
+/// What connections with other routers are made with.
 #[derive(Clone, Copy)]
 pub(crate) struct Setting<'a> {
     pub(crate) node: &'a NodeInfo,
