@@ -137,6 +137,44 @@ fn a_connection_of_a_proxy_says_how_it_is_believed_and_leads_elsewhere() {
 }
 
 #[test]
+fn links_between_routers_are_checked_as_they_are_configured_with_crossbar() {
+    let errors = |options: Value, links: &[Value]| {
+        let realm = json!({"name": "realm1", "roles": [], "options": options, "rlinks": links});
+        let config = worker(json!({"type": "router", "realms": [realm],
+            "transports": [{"type": "rawsocket", "endpoint": tcp()}]}));
+        let loaded = parse(&config.to_string(), Format::Json, "config.json", "/".as_ref(), &|_| None);
+        assert!(loaded.of(Severity::Warning).count() == 0, "{:?}", loaded.diagnostics);
+        loaded
+            .of(Severity::Error)
+            .map(|found| format!("{}: {}", found.path, found.message))
+            .collect::<Vec<_>>()
+    };
+    let raw = json!({"type": "rawsocket", "serializer": "cbor", "url": "rs://localhost:5082",
+        "endpoint": {"type": "tcp", "host": "localhost", "port": 5082}});
+    let web = json!({"type": "websocket", "url": "ws://localhost:8001/ws",
+        "endpoint": {"type": "tcp", "host": "localhost", "port": 8001}});
+    let full = json!({"id": "a", "realm": "realm1", "transport": raw, "authid": "n1", "exclude_authid": ["n2"],
+        "forward_local_events": false, "forward_remote_events": true, "forward_local_invocations": false,
+        "forward_remote_invocations": true});
+    let plain = json!({"realm": "realm1", "transport": web});
+    assert_eq!(errors(json!({}), &[full.clone(), plain.clone(), plain.clone()]), [""; 0]);
+    for (options, links, says) in [
+        (json!({"enable_meta_api": false}), vec![plain.clone()], "meta API"),
+        (json!({}), vec![full.clone(), full.clone()], "two \"rlinks\" with the id \"a\""),
+        (json!({}), vec![json!({"realm": "realm1"})], "transport"),
+        (json!({}), vec![json!({"realm": "", "transport": web})], "realm name"),
+        (
+            json!({}),
+            vec![json!({"realm": "realm1", "transport": web, "forward_events": true})],
+            "unknown attribute",
+        ),
+    ] {
+        let found = errors(options, &links);
+        assert!(found.iter().any(|text| text.contains(says)), "{says}: {found:?}");
+    }
+}
+
+#[test]
 fn serializers_that_are_not_spoken_are_left_out_by_name_and_refused_where_they_are_all() {
     let websocket = |list: Value| transport(json!({"type": "websocket", "serializers": list}));
     let rawsocket = |list: Value| transport(json!({"type": "rawsocket", "serializers": list}));

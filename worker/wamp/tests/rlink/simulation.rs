@@ -61,7 +61,7 @@ fn run(seed: u64) {
             3 | 4 => {
                 let Some(client) = one(&clients, &mut random) else { continue };
                 let topic = random.below(TOPICS.len());
-                let has = clients.get_mut(&client).unwrap();
+                let has = clients.entry(client).or_default();
                 match has.subscriptions.remove(&topic) {
                     Some(subscription) => {
                         let request = world.request();
@@ -77,7 +77,7 @@ fn run(seed: u64) {
             5..=7 => {
                 let Some(client) = one(&clients, &mut random) else { continue };
                 let procedure = random.below(PROCEDURES.len());
-                let has = clients.get_mut(&client).unwrap();
+                let has = clients.entry(client).or_default();
                 match has.registrations.remove(&procedure) {
                     Some(registration) => {
                         let request = world.request();

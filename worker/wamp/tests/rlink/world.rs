@@ -121,7 +121,8 @@ impl World {
     }
 
     pub(crate) fn bridge(&mut self, link: usize) -> &mut Bridge {
-        &mut self.links.get_mut(&link).unwrap().bridge
+        let Some(Link { bridge, .. }) = self.links.get_mut(&link) else { panic!("there is no such link") };
+        bridge
     }
 
     /// A number for a request.
@@ -241,5 +242,6 @@ impl World {
 
 /// The first argument, a number.
 pub(crate) fn first(payload: &Payload) -> u64 {
-    payload.decode().unwrap().0.first().and_then(Value::as_u64).unwrap_or_default()
+    let args = payload.decode().map(|(args, _)| args).unwrap_or_default();
+    args.first().and_then(Value::as_u64).unwrap_or_default()
 }
