@@ -30,6 +30,11 @@ impl Batch {
         self.lines.unwrap_or(1)
     }
 
+    /// Whether each of its lines is a record.
+    pub(super) fn is_of_lines(&self) -> bool {
+        self.lines.is_some()
+    }
+
     /// Their level.
     pub(crate) fn level(&self) -> Level {
         self.shared.level

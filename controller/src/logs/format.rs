@@ -74,11 +74,11 @@ impl Format {
         HEAD.with_borrow_mut(|head| {
             head.become_of(batch.shared(), color);
             // A record's own lines stand below each other, those of a batch are records.
-            let is_plain =
-                batch.shared().message.bytes().fold(true, |plain, byte| plain & is_harmless_byte(byte));
+            let is_plain = batch.is_of_lines()
+                && batch.shared().message.bytes().fold(true, |plain, byte| plain & is_harmless_byte(byte));
             for text in batch.texts() {
                 to.extend_from_slice(&head.text);
-                if is_plain && !text.contains('\n') {
+                if is_plain {
                     to.extend_from_slice(text.as_bytes());
                     to.push(b'\n');
                 } else {

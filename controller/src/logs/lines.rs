@@ -1,14 +1,13 @@
 //! Lines of a process's standard output or standard error, to the very end.
 
+use super::pipe::Pipe;
 use memchr::{memchr, memchr_iter, memrchr};
-use rustix::pipe::fcntl_setpipe_size;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Poll, ready};
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio::net::unix::pipe;
 
 /// Most bytes that are read of a pipe to which somebody still writes when nobody waits for it any longer: what a pipe can
 /// hold (fs.pipe-max-size).
@@ -119,10 +118,15 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     }
 }
 
-impl Lines<pipe::Receiver> {
+impl Lines<Pipe> {
+    /// Lets the runtime not watch the pipe, until there is nothing to be read.
+    pub(crate) fn unwatch(&mut self) {
+        self.from.unwatch();
+    }
+
     /// Lets the pipe hold as much as it may, if the kernel has the room: then its writer need not wait so soon.
     pub(crate) fn grow(&self) {
-        let _ = fcntl_setpipe_size(&self.from, MAX_REST);
+        self.from.grow(MAX_REST);
     }
 
     /// The lines that are in the pipe now, also one that has not ended; for when no more are waited for.
@@ -140,7 +144,7 @@ impl Lines<pipe::Receiver> {
             // Asked for directly: the runtime need not know yet what has come.
             let new = SCRATCH.with_borrow_mut(|scratch| {
                 let room = MAX_LINE - self.bytes.len();
-                let count = rustix::io::read(&self.from, &mut scratch[..room]).unwrap_or_default();
+                let count = self.from.look(&mut scratch[..room]);
                 (count, self.split(&scratch[..count]))
             });
             self.ended = new.0 == 0;
@@ -193,6 +197,7 @@ fn cut(bytes: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::net::unix::pipe::Receiver;
 
     fn each(said: &Said) -> Vec<String> {
         let lines: Vec<_> = said.text.split('\n').map(str::to_owned).collect();
@@ -231,7 +236,7 @@ mod tests {
     async fn what_is_in_a_pipe_can_be_read_without_waiting() {
         use std::io::Write as _;
         let (reader, mut writer) = std::io::pipe().unwrap();
-        let mut lines = Lines::new(pipe::Receiver::from_owned_fd(reader.into()).unwrap());
+        let mut lines = Lines::new(Pipe::from(Receiver::from_owned_fd(reader.into()).unwrap()));
         let written: Vec<_> = (0..3000).map(|n| format!("line {n}")).collect();
         write!(writer, "{}\nnot ended", written.join("\n")).unwrap();
         let mut read = each(&lines.rest().unwrap());

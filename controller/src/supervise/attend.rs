@@ -5,7 +5,7 @@ use super::group::Group;
 use super::handover::{Attendance, End, Pause, Piece, attended};
 use super::last_lines::LastLines;
 use super::outbox::Parcel;
-use crate::logs::{Hub, Lines, Said, says_levels, told};
+use crate::logs::{Hub, Lines, Pipe, Said, says_levels, told};
 use jackfield_shared::ipc::{FromWorker, Receiver, Sender, ToWorker};
 use jackfield_shared::log::Level;
 use rustix::io::Errno;
@@ -16,7 +16,6 @@ use std::process::ExitStatus;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::net::unix::pipe;
 use tokio::signal::unix::Signal;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinHandle, yield_now};
@@ -39,8 +38,8 @@ pub(super) struct Ends {
     /// The way to it, and the messages that wait, or will.
     pub(super) to: Option<(Sender<ToWorker>, mpsc::Receiver<Parcel>)>,
     pub(super) from: Option<Receiver<FromWorker>>,
-    pub(super) stdout: Option<Lines<pipe::Receiver>>,
-    pub(super) stderr: Option<Lines<pipe::Receiver>>,
+    pub(super) stdout: Option<Lines<Pipe>>,
+    pub(super) stderr: Option<Lines<Pipe>>,
 }
 
 /// Starts the tasks around a process of ours. `children` is SIGCHLD, listened to since before the spawn.
@@ -138,7 +137,7 @@ async fn receive(
 
 /// Reads an output to its end; the lines become records.
 pub(super) async fn read(
-    mut pipe: Lines<pipe::Receiver>,
+    mut pipe: Lines<Pipe>,
     output: Output,
     source: Arc<Source>,
     (hub, last): (Hub, LastLines),
@@ -154,6 +153,7 @@ pub(super) async fn read(
     while !is_over {
         let next = async {
             if is_busy {
+                pipe.unwatch();
                 sleep(PAUSE).await;
             }
             // What is not read yet waits in the pipe, and then its writer does: not for long.
@@ -227,6 +227,7 @@ mod tests {
     use jackfield_shared::config;
     use jackfield_tests::TempDir;
     use std::io::Write as _;
+    use tokio::net::unix::pipe::Receiver;
     use tokio::task::LocalSet;
 
     /// A hub with one sink, which takes nothing and for which more waits than should.
@@ -246,7 +247,7 @@ mod tests {
         let dir = TempDir::new();
         let hub = behind(&dir);
         let (reader, mut writer) = std::io::pipe().unwrap();
-        let lines = Lines::new(pipe::Receiver::from_owned_fd(reader.into()).unwrap());
+        let lines = Lines::new(Pipe::from(Receiver::from_owned_fd(reader.into()).unwrap()));
         let written: Vec<_> = (0..2000).map(|n| format!("line {n}")).collect();
         write!(writer, "{}\nlast", written.join("\n")).unwrap();
         let source = Arc::new(Source::new(ProcessId(1), "app", 0, 1));

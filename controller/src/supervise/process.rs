@@ -10,7 +10,7 @@ use super::launch::Launch;
 use super::outbox::{Parcel, outbox};
 use super::usage::Usage;
 use crate::cgroup::Leaf;
-use crate::logs::{Hub, Lines};
+use crate::logs::{Hub, Lines, Pipe};
 use crate::stage::{ARGUMENT, EXECUTABLE};
 use crate::upgrade::ImageIdentity;
 use jackfield_fleet::ProcessId;
@@ -201,6 +201,6 @@ impl Process {
     }
 }
 
-pub(super) fn pipe_end(end: Option<OwnedFd>) -> io::Result<pipe::Receiver> {
-    pipe::Receiver::from_owned_fd(end.ok_or(io::ErrorKind::BrokenPipe)?)
+pub(super) fn pipe_end(end: Option<OwnedFd>) -> io::Result<Pipe> {
+    Ok(pipe::Receiver::from_owned_fd(end.ok_or(io::ErrorKind::BrokenPipe)?)?.into())
 }

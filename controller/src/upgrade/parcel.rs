@@ -19,7 +19,12 @@ pub(crate) struct Fds<'a>(Vec<BorrowedFd<'a>>);
 impl<'a> Fds<'a> {
     /// Puts one in; its place.
     pub(crate) fn put(&mut self, fd: &'a impl AsFd) -> usize {
-        self.0.push(fd.as_fd());
+        self.put_fd(fd.as_fd())
+    }
+
+    /// The same.
+    pub(crate) fn put_fd(&mut self, fd: BorrowedFd<'a>) -> usize {
+        self.0.push(fd);
         self.0.len() - 1
     }
 }

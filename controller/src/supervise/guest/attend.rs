@@ -6,7 +6,7 @@ use super::super::group::Group;
 use super::super::handover::{Attendance, Feed, Pause, Piece, attended};
 use super::super::last_lines::LastLines;
 use crate::guest::{Notice, NotifySocket, is_ready};
-use crate::logs::{Hub, Lines};
+use crate::logs::{Hub, Lines, Pipe};
 use jackfield_shared::config::Ready;
 use jackfield_shared::ipc::FromWorker;
 use std::os::unix::process::ExitStatusExt as _;
@@ -21,8 +21,8 @@ use tokio::sync::mpsc;
 /// The ends of a guest's connections.
 pub(in super::super) struct GuestEnds {
     pub(in super::super) socket: Rc<UnixStream>,
-    pub(in super::super) stdout: Option<Lines<pipe::Receiver>>,
-    pub(in super::super) stderr: Option<Lines<pipe::Receiver>>,
+    pub(in super::super) stdout: Option<Lines<Pipe>>,
+    pub(in super::super) stderr: Option<Lines<Pipe>>,
     pub(in super::super) notify: Option<NotifySocket>,
     pub(in super::super) stdin: Option<Feed>,
     /// Where it is told that the program runs.

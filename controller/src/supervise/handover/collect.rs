@@ -7,7 +7,7 @@ use super::super::outbox::{Parcel, outbox};
 use super::super::process::{Link, Process};
 use super::freeze::{Feed, Piece};
 use crate::guest::NotifySocket;
-use crate::logs::Lines;
+use crate::logs::{Lines, Pipe};
 use jackfield_fleet::{News, ProcessId};
 use jackfield_shared::ipc::{FromWorker, Receiver, Sender, ToWorker};
 use std::cell::RefCell;
@@ -15,7 +15,6 @@ use std::collections::HashMap;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::net::unix::pipe;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -32,8 +31,8 @@ pub(super) struct Pieces {
     /// Messages that wait.
     pub(super) messages: Vec<Parcel>,
     pub(super) from: Option<Receiver<FromWorker>>,
-    pub(super) stdout: Option<Lines<pipe::Receiver>>,
-    pub(super) stderr: Option<Lines<pipe::Receiver>>,
+    pub(super) stdout: Option<Lines<Pipe>>,
+    pub(super) stderr: Option<Lines<Pipe>>,
     pub(super) notify: Option<NotifySocket>,
     pub(super) stdin: Option<Feed>,
     /// Tasks that did not pause.

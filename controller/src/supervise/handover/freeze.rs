@@ -3,7 +3,7 @@
 
 use super::super::outbox::Parcel;
 use crate::guest::NotifySocket;
-use crate::logs::Lines;
+use crate::logs::{Lines, Pipe};
 use jackfield_shared::ipc::{FromWorker, Receiver, Sender, ToWorker};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -62,9 +62,9 @@ pub(in super::super) enum Piece {
     /// The way from it.
     From(Receiver<FromWorker>),
     /// Its standard output.
-    Stdout(Lines<pipe::Receiver>),
+    Stdout(Lines<Pipe>),
     /// Its standard error.
-    Stderr(Lines<pipe::Receiver>),
+    Stderr(Lines<Pipe>),
     /// The socket by which it notifies.
     Notify(NotifySocket),
     /// Its standard input.

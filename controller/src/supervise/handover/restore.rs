@@ -293,7 +293,7 @@ impl Takeover<'_> {
         let copy = |place: usize| self.fds.copy(place).map_err(io::Error::other);
         let output = |end: &Option<(usize, Vec<u8>)>| {
             let Some((place, bytes)) = end else { return io::Result::Ok(None) };
-            let pipe = pipe::Receiver::from_owned_fd(copy(*place)?)?;
+            let pipe = pipe::Receiver::from_owned_fd(copy(*place)?)?.into();
             Ok(Some(Lines::resume(pipe, bytes.clone())))
         };
         let mut pieces = Pieces::default();

@@ -198,11 +198,9 @@ fn process_state<'a>(
             (fds.put(&*keeper.socket), Some(guest))
         }
     };
-    let mut output = |lines: Option<&'a crate::logs::Lines<tokio::net::unix::pipe::Receiver>>| {
-        lines.map(|lines| {
-            let (pipe, bytes) = lines.parts();
-            (fds.put(pipe), bytes.to_vec())
-        })
+    let mut output = |lines: Option<&'a crate::logs::Lines<crate::logs::Pipe>>| {
+        let (pipe, bytes) = lines?.parts();
+        Some((fds.put_fd(pipe.fd()?), bytes.to_vec()))
     };
     let stdout = output(pieces.and_then(|pieces| pieces.stdout.as_ref()));
     let stderr_pipe = output(pieces.and_then(|pieces| pieces.stderr.as_ref()));
