@@ -82,6 +82,8 @@ pub enum Tls<'a> {
     Listening(&'a TlsListening, &'a Transport),
     /// Of a connecting endpoint, with the endpoint.
     Connecting(&'a TlsConnecting, &'a ConnectingEndpoint),
+    /// No TLS, but a file that is read and watched likewise: one with passwords.
+    Passwords(&'a PathBuf),
 }
 
 impl Tls<'_> {
@@ -102,6 +104,7 @@ impl Tls<'_> {
                     .chain(more)
                     .collect()
             }
+            Self::Passwords(file) => vec![file],
             Self::Connecting(tls, _) => tls
                 .key
                 .iter()
@@ -123,6 +126,7 @@ impl Tls<'_> {
                 }));
                 keys
             }
+            Self::Passwords(_) => Vec::new(),
             Self::Connecting(tls, _) => {
                 tls.key.iter().map(|key| (at.key("key"), key, tls.passphrase_file.as_ref())).collect()
             }
@@ -139,7 +143,18 @@ pub fn sections<'a>(worker: &'a Worker, at: &Path) -> Vec<(Path, Tls<'a>)> {
         };
         Some((at.key("tls"), tls))
     };
-    endpoints(worker, at).into_iter().filter_map(section).collect()
+    let endpoints = endpoints(worker, at);
+    let passwords: Vec<_> = endpoints.iter().flat_map(|(at, endpoint)| passwords(at, *endpoint)).collect();
+    endpoints.into_iter().filter_map(section).chain(passwords).collect()
+}
+
+/// The files with passwords of the transport at an endpoint.
+fn passwords<'a>(at: &Path, endpoint: Endpoint<'a>) -> Vec<(Path, Tls<'a>)> {
+    let Endpoint::Listening(_, Some(transport)) = endpoint else { return Vec::new() };
+    // The transport's own place is the one above its endpoint's.
+    let mut at = at.clone();
+    at.pop();
+    transport.passwords(&at).into_iter().map(|(at, file)| (at, Tls::Passwords(file))).collect()
 }
 
 /// The ALPN names of what a transport speaks, the one it likes best first (RFC 7301, RFC 9113).

@@ -66,6 +66,7 @@ fn keys() -> PathBuf {
         "other.crt",
         "client.key",
         "client.crt",
+        "users",
     ] {
         fs::write(dir.join(file), "").unwrap();
     }

@@ -2,6 +2,7 @@
 //! connection in a task of its own and within a time limit, so that a client that stalls holds up nobody.
 
 use crate::log::{Also, Throttle};
+use crate::net::access::Access;
 use crate::net::close::close;
 use crate::net::connection::Connection;
 use crate::net::proxy_protocol::{self, Header, Networks, Parser};
@@ -56,6 +57,7 @@ struct Proxy {
 pub(crate) struct Front {
     proxy: Option<Proxy>,
     tls: Option<Acceptor>,
+    access: Option<Access>,
     /// Whether the transport speaks HTTP, so that people may come without TLS.
     is_web: bool,
     limit: Duration,
@@ -72,8 +74,12 @@ impl Front {
         let tls = section.map(|section| Acceptor::new(section, transport, files, tickets)).transpose()?;
         let proxy = Proxy::of(&transport.endpoint);
         let is_web = transport.kind.kind().speaks_http();
-        let is_needed = tls.is_some() || proxy.is_some();
-        Ok(is_needed.then(|| Rc::new(Self { proxy, tls, is_web, limit: limit(transport) })))
+        let access = match &transport.endpoint {
+            ListeningEndpoint::Tcp(tcp) => Access::new(tcp.allow.as_deref(), &tcp.deny),
+            _ => None,
+        };
+        let is_needed = tls.is_some() || proxy.is_some() || access.is_some();
+        Ok(is_needed.then(|| Rc::new(Self { proxy, tls, access, is_web, limit: limit(transport) })))
     }
 
     /// Takes the files of TLS as they are now.
@@ -83,6 +89,10 @@ impl Front {
 
     /// Lets a connection through, in a task of its own, to `then`.
     pub(crate) fn spawn(self: &Rc<Self>, connection: Connection, then: impl FnOnce(Connection) + 'static) {
+        // Whose address the PROXY protocol tells is looked at when it has.
+        if self.proxy.is_none() && self.refuses(&connection) {
+            return;
+        }
         let front = Rc::clone(self);
         spawn_local(async move {
             let (drain, open, peer) =
@@ -94,7 +104,8 @@ impl Front {
                 }
             };
             match passed {
-                Ok(connection) => then(connection),
+                Ok(Some(connection)) => then(connection),
+                Ok(None) => {}
                 Err(e) => {
                     open.failed();
                     debug!("{peer}: {e}");
@@ -103,13 +114,28 @@ impl Front {
         });
     }
 
-    async fn pass(&self, mut connection: Connection) -> Result<Connection, Error> {
+    /// Resets a connection whose client may not come; true: it has.
+    fn refuses(&self, connection: &Connection) -> bool {
+        if self.access.as_ref().is_none_or(|access| access.permits(connection.peer)) {
+            return false;
+        }
+        connection.stream.reset_when_closed();
+        connection.open.refused();
+        debug!("{}: reset: its network may not connect (`allow`, `deny`)", connection.peer);
+        true
+    }
+
+    /// Nothing: it was refused.
+    async fn pass(&self, mut connection: Connection) -> Result<Option<Connection>, Error> {
         if let Some(proxy) = &self.proxy {
             proxy.check(connection.peer)?;
             let header = timeout(self.limit, proxy.receive(&connection.stream)).await;
             if let Some(ends) = header.map_err(|_| Error::NoHeader(self.limit))?? {
                 connection.peer = Peer::Tcp(ends.from);
                 connection.to = Some(ends.to);
+            }
+            if self.refuses(&connection) {
+                return Ok(None);
             }
         }
         if let Some(tls) = &self.tls {
@@ -128,9 +154,9 @@ impl Front {
                 tls.accept(stream, &drain).await
             });
             let stream = accepted.await.map_err(|_| Error::Late(self.limit))?.map_err(Error::Tls)?;
-            return Ok(Connection { stream, peer, to, drain, open });
+            return Ok(Some(Connection { stream, peer, to, drain, open }));
         }
-        Ok(connection)
+        Ok(Some(connection))
     }
 }
 

@@ -20,6 +20,7 @@ mod messages;
 mod mqtt;
 mod net;
 mod offers;
+pub mod passwords;
 mod process;
 mod proxy;
 mod publish;

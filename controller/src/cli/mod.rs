@@ -10,6 +10,7 @@ mod init;
 mod logs;
 mod man;
 mod output;
+mod passwd;
 mod reload;
 mod schema;
 mod start;
@@ -57,6 +58,7 @@ enum Command {
     Logs(logs::Logs),
     Wamp(Box<wamp::Wamp>),
     Init(init::Init),
+    Passwd(passwd::Passwd),
     Convert(convert::Convert),
     Schema(schema::Schema),
     Completions(completions::Completions),
@@ -95,6 +97,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Logs(logs) => logs.run(&directory),
         Command::Wamp(wamp) => wamp.run(),
         Command::Init(init) => init.run(&directory),
+        Command::Passwd(passwd) => passwd.run(&directory),
         Command::Convert(convert) => convert.run(),
         Command::Schema(schema) => schema.run(),
         Command::Completions(completions) => completions.run(Arguments::command()),

@@ -77,7 +77,7 @@ impl Supervisor {
             return;
         }
         let names: Vec<_> = renewed.iter().map(|path| path.display().to_string()).collect();
-        self.hub.log(Level::Info, format!("TLS: new connections use {}, which changed", names.join(", ")));
+        self.hub.log(Level::Info, format!("new connections use {}, which changed", names.join(", ")));
         let changed: Vec<_> =
             self.serving().map(|(key, worker)| (key, worker.tls_files_of(&files))).collect();
         for (key, files) in changed {

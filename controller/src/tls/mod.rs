@@ -34,7 +34,7 @@ impl Store {
         let Reader { files, mut remarks, failed } = reader;
         for (at, section) in store.sections() {
             if !section.files().iter().any(|file| failed.contains(*file)) {
-                remarks.extend(jackfield_worker::tls::check(section, &files, &at));
+                remarks.extend(check(section, &files, &at));
             }
         }
         store.files = files;
@@ -85,7 +85,7 @@ impl Store {
                 if changed.is_empty() {
                     continue;
                 }
-                let mut errors = jackfield_worker::tls::check(section, &files, &at);
+                let mut errors = check(section, &files, &at);
                 errors.retain(|remark| remark.severity == Severity::Error);
                 if !errors.is_empty() {
                     refused.extend(changed);
@@ -98,6 +98,14 @@ impl Store {
             }
             fresh.retain(|path| !refused.contains(path));
         }
+    }
+}
+
+/// Everything there is to say about a section and its files.
+fn check(section: Tls<'_>, files: &Files, at: &Path) -> Vec<Remark> {
+    match section {
+        Tls::Passwords(file) => jackfield_worker::passwords::check(file, files, at),
+        Tls::Listening(..) | Tls::Connecting(..) => jackfield_worker::tls::check(section, files, at),
     }
 }
 

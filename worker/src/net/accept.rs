@@ -71,6 +71,11 @@ impl Open {
         self.tally.counters()
     }
 
+    /// The client may not come from where it is.
+    pub(crate) fn refused(&self) {
+        self.tally.change(|c| c.refused += 1);
+    }
+
     /// The client said something that nobody can make out.
     pub(crate) fn failed(&self) {
         self.tally.change(|c| c.failed += 1);

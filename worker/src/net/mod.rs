@@ -1,6 +1,7 @@
 //! Connections and the sockets they come from.
 
 pub(crate) mod accept;
+pub(crate) mod access;
 pub(crate) mod backlog;
 pub(crate) mod budget;
 pub(crate) mod chain;

@@ -50,6 +50,8 @@ pub fn check(section: Tls<'_>, files: &Files, at: &Path) -> Vec<Remark> {
             }
             remarks.extend(groups::without_certificate(transport, &groups::names(&sections, files), at));
         }
+        // They are looked at by `passwords`.
+        Tls::Passwords(_) => {}
         Tls::Connecting(tls, endpoint) => {
             let mut review = Review::new(files, at);
             drop(client::build(tls, endpoint, &mut review));

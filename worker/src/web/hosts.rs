@@ -1,28 +1,37 @@
 //! Virtual hosts: which paths a name has.
 
+use super::rules::Rules;
 use super::services::Routes;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+/// What a host serves.
+#[derive(Debug, Default)]
+pub(super) struct Place {
+    pub(super) routes: Routes,
+    /// Where some path has rules.
+    pub(super) rules: Option<Rules>,
+}
+
 /// The paths of each host that has some of its own.
 #[derive(Debug, Default)]
 pub(super) struct Hosts {
-    exact: HashMap<String, Routes>,
+    exact: HashMap<String, Place>,
     /// By what follows the first label.
-    wildcard: HashMap<String, Routes>,
+    wildcard: HashMap<String, Place>,
 }
 
 impl Hosts {
     /// Adds a host, `example.org`, or all that are one label below it, `*.example.org`.
-    pub(super) fn insert(&mut self, host: &str, routes: Routes) {
+    pub(super) fn insert(&mut self, host: &str, place: Place) {
         match host.strip_prefix("*.") {
-            Some(parent) => self.wildcard.insert(parent.to_owned(), routes),
-            None => self.exact.insert(host.to_owned(), routes),
+            Some(parent) => self.wildcard.insert(parent.to_owned(), place),
+            None => self.exact.insert(host.to_owned(), place),
         };
     }
 
     /// The paths of a host, if it has some of its own.
-    pub(super) fn find(&self, host: &str) -> Option<&Routes> {
+    pub(super) fn find(&self, host: &str) -> Option<&Place> {
         let host = match host.bytes().any(|b| b.is_ascii_uppercase()) {
             true => Cow::Owned(host.to_ascii_lowercase()),
             false => Cow::Borrowed(host),
@@ -35,7 +44,7 @@ impl Hosts {
     }
 
     /// The paths of all of them.
-    pub(super) fn all(&self) -> impl Iterator<Item = &Routes> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &Place> {
         self.exact.values().chain(self.wildcard.values())
     }
 }
@@ -52,7 +61,7 @@ mod tests {
         for host in ["example.org", "*.example.org", "a.example.org"] {
             let mut routes = Routes::default();
             routes.insert(host, "/", "none", Box::new(Nothing));
-            hosts.insert(host, routes);
+            hosts.insert(host, Place { routes, rules: None });
         }
         for (host, found) in [
             ("example.org", Some("example.org")),
@@ -63,7 +72,7 @@ mod tests {
             ("org", None),
             ("", None),
         ] {
-            let names = hosts.find(host).map(|routes| routes.counters()[0].host.clone());
+            let names = hosts.find(host).map(|place| place.routes.counters()[0].host.clone());
             assert_eq!(names.as_deref(), found, "{host}");
         }
     }

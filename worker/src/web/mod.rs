@@ -2,6 +2,7 @@
 
 mod engine;
 mod hosts;
+mod rules;
 mod services;
 mod site;
 

@@ -8,7 +8,8 @@ use super::engine::path::Rest;
 use super::engine::received::Asked;
 use super::engine::request::host;
 use super::engine::tally::Tally;
-use super::hosts::Hosts;
+use super::hosts::{Hosts, Place};
+use super::rules::Rules;
 use super::services::{self, Answering, Found, Routes, Websocket};
 use crate::connect::Means;
 use crate::websocket;
@@ -23,7 +24,7 @@ use std::rc::Rc;
 #[derive(Debug)]
 pub(crate) struct Site {
     websocket: Routes,
-    web: Routes,
+    others: Place,
     hosts: Hosts,
     /// Counts what comes to none of them.
     unrouted: Rc<Tally>,
@@ -46,53 +47,81 @@ impl Site {
         let hsts = format!("max-age={}", options.hsts_max_age);
         let hsts =
             options.hsts.then(|| HeaderValue::from_str(&hsts)).transpose().map_err(|e| e.to_string())?;
-        let (mut others, mut hosts) = (Routes::default(), Hosts::default());
-        for (host, paths) in web.into_iter().flat_map(Web::sites) {
-            let routes = services::routes(host, paths, means);
+        let (mut others, mut hosts) = (Place::default(), Hosts::default());
+        for (host, paths, rules) in web.into_iter().flat_map(Web::sites) {
+            let place = services::routes(host, paths, means)
+                .and_then(|routes| Ok(Place { routes, rules: Rules::new(rules, means.files)? }));
             if host.is_empty() {
-                others = routes?;
+                others = place?;
             } else {
-                hosts.insert(host, routes.map_err(|e| format!("host \"{host}\": {e}"))?);
+                hosts.insert(host, place.map_err(|e| format!("host \"{host}\": {e}"))?);
             }
         }
         let unrouted = Tally::new("", "", "");
-        Ok(Rc::new(Self { websocket: routes, web: others, hosts, unrouted, options: Rc::new(options), hsts }))
+        Ok(Rc::new(Self { websocket: routes, others, hosts, unrouted, options: Rc::new(options), hsts }))
     }
 
-    /// The web services of all hosts.
-    fn all(&self) -> impl Iterator<Item = &Routes> {
-        std::iter::once(&self.web).chain(self.hosts.all())
+    /// What all hosts serve.
+    fn all(&self) -> impl Iterator<Item = &Place> {
+        std::iter::once(&self.others).chain(self.hosts.all())
     }
 
     /// Takes the files of TLS as they are now.
     pub(crate) fn renew(&self, files: &Files) -> Result<(), String> {
-        self.all().try_for_each(|routes| routes.renew(files))
+        self.all().try_for_each(|place| {
+            place.rules.as_ref().map_or(Ok(()), |rules| rules.renew(files))?;
+            place.routes.renew(files)
+        })
     }
 
     /// What was counted at each path.
     pub(crate) fn counters(&self) -> Vec<WebCounters> {
         let mut counters = vec![self.unrouted.counters()];
         counters.extend(self.websocket.counters());
-        counters.extend(self.all().flat_map(Routes::counters));
+        counters.extend(self.all().flat_map(|place| place.routes.counters()));
         counters
     }
 
     /// The backends of each path, as they are.
     pub(crate) fn backends(&self) -> Vec<Backend> {
-        self.all().flat_map(Routes::backends).collect()
+        self.all().flat_map(|place| place.routes.backends()).collect()
     }
 
     /// Begins what goes on beside the requests, until draining begins.
     pub(crate) fn begin(&self, drain: &Drain) {
-        self.all().for_each(|routes| routes.begin(drain));
+        self.all().for_each(|place| place.routes.begin(drain));
     }
 
     async fn answer_at_path(&self, request: &mut Asked, client: &Rc<Client>) -> (Answer, &Rc<Tally>) {
         let path = request.uri().path().to_owned();
-        let upgrade = request.headers().contains_key(UPGRADE) || websocket::is_extended_connect(request);
         let host = if self.hosts.is_empty() { None } else { self.hosts.find(host(request)) };
-        let web = host.unwrap_or(&self.web);
-        let Some(Found { leaf, rest, .. }) = self.find(web, Rest::of(&path), upgrade) else {
+        let place = host.unwrap_or(&self.others);
+        let Some(rule) = place.rules.as_ref().and_then(|rules| rules.find(&path)) else {
+            return self.serve(place, &path, request, client).await;
+        };
+        // Boxed, so that requests of paths without rules don't hold its room.
+        Box::pin(async {
+            let (refused, afterwards) = rule.before(request, client.peer).await;
+            let (mut answer, tally) = match refused {
+                Some(refused) => (refused, self.tally(place, &path, request)),
+                None => self.serve(place, &path, request, client).await,
+            };
+            rule.after(&mut answer, afterwards);
+            (answer, tally)
+        })
+        .await
+    }
+
+    async fn serve<'s>(
+        &'s self,
+        place: &'s Place,
+        path: &str,
+        request: &mut Asked,
+        client: &Rc<Client>,
+    ) -> (Answer, &'s Rc<Tally>) {
+        let Some(Found { leaf, rest, .. }) =
+            self.find(&place.routes, Rest::of(path), wants_websocket(request))
+        else {
             return (not_found(request.headers()), &self.unrouted);
         };
         let answer = match leaf.service.answer(request, rest, client) {
@@ -100,6 +129,12 @@ impl Site {
             Answering::Later(answer) => answer.await,
         };
         (answer, &leaf.tally)
+    }
+
+    /// Where a request is counted that comes to no service.
+    fn tally<'s>(&'s self, place: &'s Place, path: &str, request: &Asked) -> &'s Rc<Tally> {
+        let found = self.find(&place.routes, Rest::of(path), wants_websocket(request));
+        found.map_or(&self.unrouted, |found| &found.leaf.tally)
     }
 
     /// The longest path counts. Of two of the same length, that of WebSocket comes first; of two that serve the rest, the
@@ -113,6 +148,11 @@ impl Site {
             (websocket, web) => websocket.or(web),
         }
     }
+}
+
+/// Whether a request wants to become a WebSocket.
+fn wants_websocket(request: &Asked) -> bool {
+    request.headers().contains_key(UPGRADE) || websocket::is_extended_connect(request)
 }
 
 impl connection::Site for Site {
@@ -149,7 +189,12 @@ mod tests {
     fn websocket_paths_come_before_web_paths() {
         let testee = WebsocketTestee { url: None, debug: false, options: Default::default() };
         let paths = ["/", "a", "b", "a/c"].map(|path| (path.to_owned(), PathService::None(NoService {})));
-        let web = Web { paths: paths.into(), hosts: Default::default(), options: WebOptions::default() };
+        let web = Web {
+            paths: paths.into(),
+            hosts: Default::default(),
+            rules: Default::default(),
+            options: WebOptions::default(),
+        };
         let echo = || Websocket::echo(&testee);
         let site =
             Site::new([("/", "t", echo()), ("a", "t", echo())], Some(&web), Means::of(&Files::default()))
@@ -157,13 +202,13 @@ mod tests {
         let is_testee = |found: Option<Found<'_, '_>>| {
             found.is_some_and(|found| format!("{:?}", found.leaf.service).starts_with("Websocket"))
         };
-        let is_websocket = |path, upgrade| is_testee(site.find(&site.web, Rest::of(path), upgrade));
+        let is_websocket = |path, upgrade| is_testee(site.find(&site.others.routes, Rest::of(path), upgrade));
         assert!(is_websocket("/a/x", false));
         assert!(!is_websocket("/a/c", true), "the longest path counts");
         assert!(!is_websocket("/b", true));
         assert!(is_websocket("/c", true));
         assert!(!is_websocket("/c", false));
         let only = Site::new([("/", "t", echo())], None, Means::of(&Files::default())).unwrap();
-        assert!(is_testee(only.find(&only.web, Rest::of("/"), false)));
+        assert!(is_testee(only.find(&only.others.routes, Rest::of("/"), false)));
     }
 }

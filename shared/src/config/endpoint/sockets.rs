@@ -50,6 +50,10 @@ object! {
         pub congestion_control as "congestion_control": Option<String> = text(), optional, for kernel;
         /// The PROXY protocol is taken from the client's first bytes in this form, from `trusted` networks only.
         pub proxy_protocol as "proxy_protocol": Option<ProxyProtocol> = word::<ProxyProtocolAccept>(), special(proxy_protocol, Presence::Optional);
+        /// Networks whose clients may connect; absent: all. Behind the PROXY protocol those it tells of count.
+        pub allow as "allow": Option<Vec<String>> = some(one_network()), optional;
+        /// Networks whose clients may not, though they be in `allow`. Their connections are reset, and count as `refused`.
+        pub deny as "deny": Vec<String> = list(one_network()), default(json!([]), Vec::new());
         /// TLS for every connection.
         pub tls as "tls": Option<TlsListening> = nested(), optional;
     }
@@ -132,6 +136,8 @@ impl TcpListening {
             nodelay: true,
             congestion_control: None,
             proxy_protocol: None,
+            allow: None,
+            deny: Vec::new(),
             tls: None,
         }
     }

@@ -5,6 +5,7 @@ use super::super::endpoint::ConnectingEndpoint;
 use super::super::service::PathService;
 use super::{Section, Transport, TransportKind, Web, Within};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 impl Transport {
     /// Every endpoint that its connections are carried to, with its place; `at` is where the transport is.
@@ -33,6 +34,22 @@ impl Transport {
         remarks
     }
 
+    /// The files with passwords that rules of its paths name, each with its place.
+    pub fn passwords(&self, at: &Path) -> Vec<(Path, &PathBuf)> {
+        let (web, at) = match &self.kind {
+            TransportKind::Web(web) => (Some(web), at.clone()),
+            TransportKind::Universal(universal) => (universal.web.as_ref(), at.key("web")),
+            _ => (None, at.clone()),
+        };
+        let mut found = Vec::new();
+        for (host, _, rules) in web.into_iter().flat_map(Web::sites) {
+            let at = if host.is_empty() { at.clone() } else { at.key("hosts").key(host) };
+            let basic = rules.iter().filter_map(|(path, rules)| Some((path, rules.basic.as_ref()?)));
+            found.extend(basic.map(|(path, basic)| (at.key("rules").key(path).key("basic"), &basic.file)));
+        }
+        found
+    }
+
     /// Every path service, also those below other paths, with its place.
     pub fn services(&self, at: &Path) -> Vec<(Path, &PathService)> {
         let mut found = Vec::new();
@@ -50,7 +67,7 @@ impl Transport {
 }
 
 fn add_sites<'a>(web: &'a Web, at: &Path, found: &mut Vec<(Path, &'a PathService)>) {
-    for (host, paths) in web.sites() {
+    for (host, paths, _) in web.sites() {
         let at = if host.is_empty() { at.clone() } else { at.key("hosts").key(host) };
         add_paths(paths, &at, found);
     }

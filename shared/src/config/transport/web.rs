@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::decode::*;
+use super::super::rules::PathRules;
 use super::super::service::{PathService, Serves, flat};
 use super::speaks::{Answer, HTTP, Speaks};
 use super::{hosts, paths};
@@ -19,6 +20,8 @@ object! {
         /// Name of a host → what is served there, instead of `paths`, to those who ask for it; names that are not here, and
         /// requests without one, get `paths`. A name comes before `*.` with what follows its first label.
         pub hosts as "hosts": BTreeMap<String, Host> = hosts(nested()), default(json!({}), BTreeMap::new());
+        /// Path → what holds there and below, whatever is served. A path may be longer than those of `paths`.
+        pub rules as "rules": BTreeMap<String, PathRules> = paths(nested()), default(json!({}), BTreeMap::new());
         /// What holds for all of them.
         pub options as "options": WebOptions = nested(), defaulted;
     }
@@ -30,6 +33,8 @@ object! {
     pub struct Host as "a host" {
         /// Path → what is served there, as the transport's own.
         pub paths as "paths": BTreeMap<String, PathService> = paths(nested()), required;
+        /// Path → what holds there and below; those of the transport do not hold here.
+        pub rules as "rules": BTreeMap<String, PathRules> = paths(nested()), default(json!({}), BTreeMap::new());
     }
     check |host: &Self, fields: &mut Fields<'_>, cx: &mut Context<'_>| one_each(&host.paths, fields, cx);
 }
@@ -46,10 +51,12 @@ fn one_each(paths: &BTreeMap<String, PathService>, fields: &Fields<'_>, cx: &mut
 }
 
 impl Web {
-    /// All that is served, by host (empty: every other one).
-    pub fn sites(&self) -> impl Iterator<Item = (&str, &BTreeMap<String, PathService>)> {
-        let hosts = self.hosts.iter().map(|(name, host)| (name.as_str(), &host.paths));
-        std::iter::once(("", &self.paths)).chain(hosts)
+    /// All that is served, by host (empty: every other one), with the rules of paths.
+    pub fn sites(
+        &self,
+    ) -> impl Iterator<Item = (&str, &BTreeMap<String, PathService>, &BTreeMap<String, PathRules>)> {
+        let hosts = self.hosts.iter().map(|(name, host)| (name.as_str(), &host.paths, &host.rules));
+        std::iter::once(("", &self.paths, &self.rules)).chain(hosts)
     }
 
     /// The same, to be changed.
@@ -64,7 +71,7 @@ impl Speaks for Web {
     }
 
     fn speaks_wamp(&self) -> bool {
-        self.sites().any(|(_, paths)| paths.values().any(PathService::speaks_wamp))
+        self.sites().any(|(_, paths, _)| paths.values().any(PathService::speaks_wamp))
     }
 
     fn alpn(&self) -> &'static [&'static str] {

@@ -11,7 +11,7 @@ object! {
         pub name as "name": String = matching("a name of 1 to 255 characters without a colon", None, |name| (1..=255).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic() && b != b':')), required;
         /// Where it listens. The guest gets the listening socket itself, whatever the type (of an onion service the
         /// private listener behind it), so what Jackfield would do with connections is refused: `tls`,
-        /// `proxy_protocol`, `max_connections`.
+        /// `proxy_protocol`, `max_connections`, `allow`, `deny`.
         pub endpoint as "endpoint": ListeningEndpoint = nested(), required;
     }
     check GuestSocket::check;
@@ -38,7 +38,11 @@ impl GuestSocket {
 }
 
 /// What would have to be done with connections, and whether it is wanted.
-fn refused(endpoint: &ListeningEndpoint) -> [(&'static str, bool); 3] {
+fn refused(endpoint: &ListeningEndpoint) -> [(&'static str, bool); 5] {
+    let (allow, deny) = match endpoint {
+        ListeningEndpoint::Tcp(tcp) => (tcp.allow.is_some(), !tcp.deny.is_empty()),
+        _ => (false, false),
+    };
     let (proxy_protocol, max_connections) = match endpoint {
         ListeningEndpoint::Tcp(tcp) => (tcp.proxy_protocol.is_some(), tcp.max_connections.is_some()),
         ListeningEndpoint::Unix(unix) => (unix.proxy_protocol.is_some(), unix.max_connections.is_some()),
@@ -46,5 +50,11 @@ fn refused(endpoint: &ListeningEndpoint) -> [(&'static str, bool); 3] {
         ListeningEndpoint::Twisted(_) => (false, false),
     };
     let tls = endpoint.tls().is_some();
-    [("tls", tls), ("proxy_protocol", proxy_protocol), ("max_connections", max_connections)]
+    [
+        ("tls", tls),
+        ("proxy_protocol", proxy_protocol),
+        ("max_connections", max_connections),
+        ("allow", allow),
+        ("deny", deny),
+    ]
 }

@@ -3,7 +3,7 @@
 
 use super::request::target;
 use crate::net::stream::Peer;
-use hyper::header::{HOST, HeaderName, REFERER, USER_AGENT};
+use hyper::header::{HOST, HeaderName, HeaderValue, REFERER, USER_AGENT};
 use hyper::{Request, StatusCode};
 use jackfield_shared::config::AccessLogFormat;
 use serde_json::json;
@@ -23,6 +23,8 @@ pub(in crate::web) struct Line {
     referrer: String,
     agent: String,
     status: StatusCode,
+    /// The id of the request, if it has one.
+    id: Option<HeaderValue>,
 }
 
 impl Line {
@@ -43,6 +45,7 @@ impl Line {
             referrer: said(REFERER),
             agent: said(USER_AGENT),
             status: StatusCode::OK,
+            id: None,
         }
     }
 
@@ -52,12 +55,13 @@ impl Line {
         let (client, began) = (name_of(peer), Instant::now());
         let (method, target, version) = Default::default();
         let (host, referrer, agent) = (none(), none(), none());
-        Self { format, began, client, method, target, version, host, referrer, agent, status }
+        Self { format, began, client, method, target, version, host, referrer, agent, status, id: None }
     }
 
-    /// The request was answered with `status`.
-    pub(in crate::web) fn answered(mut self, status: StatusCode) -> Self {
+    /// The request, which may have an id, was answered with `status`.
+    pub(in crate::web) fn answered(mut self, status: StatusCode, id: Option<HeaderValue>) -> Self {
         self.status = status;
+        self.id = id;
         self
     }
 
@@ -77,12 +81,17 @@ impl Line {
             AccessLogFormat::Combined => {
                 format!("{client} - - \"{request}\" {status} {bytes} \"{referrer}\" \"{agent}\"")
             }
-            AccessLogFormat::Json => json!({
-                "client": client, "method": method, "target": target, "version": version, "host": host,
-                "status": status, "bytes": bytes, "referrer": referrer, "agent": agent,
-                "duration_s": self.began.elapsed().as_secs_f64(),
-            })
-            .to_string(),
+            AccessLogFormat::Json => {
+                let mut line = json!({
+                    "client": client, "method": method, "target": target, "version": version, "host": host,
+                    "status": status, "bytes": bytes, "referrer": referrer, "agent": agent,
+                    "duration_s": self.began.elapsed().as_secs_f64(),
+                });
+                if let Some(id) = self.id.as_ref().and_then(|id| id.to_str().ok()) {
+                    line["request_id"] = id.into();
+                }
+                line.to_string()
+            }
         }
     }
 }
@@ -103,7 +112,7 @@ mod tests {
         *request.uri_mut() = "/a?b=%22".parse().unwrap();
         request.headers_mut().insert(USER_AGENT, "x\" \u{1f980}".parse().unwrap());
         let line = Line::of(&request, Peer::Tcp(([127, 0, 0, 1], 9).into()), format);
-        line.answered(StatusCode::NOT_FOUND).text(12)
+        line.answered(StatusCode::NOT_FOUND, Some(HeaderValue::from_static("id1"))).text(12)
     }
 
     #[test]
@@ -114,6 +123,7 @@ mod tests {
         let object: serde_json::Value = serde_json::from_str(&line(AccessLogFormat::Json)).unwrap();
         assert_eq!((&object["target"], &object["status"]), (&json!("/a?b=%22"), &json!(404)));
         assert_eq!(object["agent"], r#"x\" \xf0\x9f\xa6\x80"#);
+        assert_eq!(object["request_id"], "id1");
         assert!(object["duration_s"].as_f64().unwrap() >= 0.0);
     }
 }

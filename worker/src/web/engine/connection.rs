@@ -9,6 +9,7 @@ use super::frames::Frames;
 use super::received::{Asked, Received};
 use super::refusal::Refusal;
 use super::request;
+use super::request_id::Id;
 use super::sendfile::Outlet;
 use super::streams::{Streams, Taking};
 use super::tally::{Counted, Tally};
@@ -259,7 +260,10 @@ async fn respond<S: Site>(
     {
         answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    let line = line.map(|line| line.answered(answer.status()));
+    let line = line.map(|line| {
+        let id = answer.extensions_mut().remove::<Id>().map(|Id(id)| id);
+        line.answered(answer.status(), id)
+    });
     let counted = Counted::new(tally, began, answer.status(), arrival);
     if let Some(taking) = &taking {
         taking.set(true);

@@ -18,6 +18,7 @@ pub(super) mod path;
 pub(super) mod received;
 pub(super) mod refusal;
 pub(super) mod request;
+pub(super) mod request_id;
 mod sendfile;
 mod streams;
 pub(super) mod tally;

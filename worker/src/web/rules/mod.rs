@@ -1,0 +1,11 @@
+//! Rules of paths: what holds for requests before a service answers them, and for its answers. Where no path has rules,
+//! nothing is looked up.
+
+mod basic;
+mod cors;
+mod headers;
+mod id;
+mod rule;
+mod tree;
+
+pub(super) use tree::Rules;
