@@ -5,6 +5,7 @@ use crate::log::{Also, Throttle};
 use crate::net::access::Access;
 use crate::net::close::close;
 use crate::net::connection::Connection;
+use crate::net::per_client::{Admission, PerClient};
 use crate::net::proxy_protocol::{self, Header, Networks, Parser};
 use crate::net::stream::{Peer, Stream};
 use crate::tls::{self, Acceptor};
@@ -58,6 +59,7 @@ pub(crate) struct Front {
     proxy: Option<Proxy>,
     tls: Option<Acceptor>,
     access: Option<Access>,
+    clients: Option<Rc<PerClient>>,
     /// Whether the transport speaks HTTP, so that people may come without TLS.
     is_web: bool,
     limit: Duration,
@@ -74,12 +76,14 @@ impl Front {
         let tls = section.map(|section| Acceptor::new(section, transport, files, tickets)).transpose()?;
         let proxy = Proxy::of(&transport.endpoint);
         let is_web = transport.kind.kind().speaks_http();
-        let access = match &transport.endpoint {
-            ListeningEndpoint::Tcp(tcp) => Access::new(tcp.allow.as_deref(), &tcp.deny),
-            _ => None,
+        let (access, clients) = match &transport.endpoint {
+            ListeningEndpoint::Tcp(tcp) => {
+                (Access::new(tcp.allow.as_deref(), &tcp.deny), tcp.clients.as_ref().map(PerClient::new))
+            }
+            _ => (None, None),
         };
-        let is_needed = tls.is_some() || proxy.is_some() || access.is_some();
-        Ok(is_needed.then(|| Rc::new(Self { proxy, tls, access, is_web, limit: limit(transport) })))
+        let is_needed = tls.is_some() || proxy.is_some() || access.is_some() || clients.is_some();
+        Ok(is_needed.then(|| Rc::new(Self { proxy, tls, access, clients, is_web, limit: limit(transport) })))
     }
 
     /// Takes the files of TLS as they are now.
@@ -114,14 +118,31 @@ impl Front {
         });
     }
 
-    /// Resets a connection whose client may not come; true: it has.
+    /// Resets a connection whose client may not come, or has too many of them; true: it has.
     fn refuses(&self, connection: &Connection) -> bool {
-        if self.access.as_ref().is_none_or(|access| access.permits(connection.peer)) {
-            return false;
-        }
+        let Connection { peer, open, .. } = connection;
+        let why = if self.access.as_ref().is_some_and(|access| !access.permits(*peer)) {
+            "its network may not connect (`allow`, `deny`)"
+        } else {
+            match self.clients.as_ref().map(|clients| clients.admit(*peer)) {
+                None | Some(Admission::Yes(None)) => return false,
+                Some(Admission::Yes(Some(share))) => {
+                    open.count(share, false);
+                    return false;
+                }
+                // Who speaks HTTP can be told.
+                Some(Admission::OneTooMany(share)) if self.is_web => {
+                    open.count(share, true);
+                    return false;
+                }
+                Some(Admission::OneTooMany(_) | Admission::FarTooMany) => {
+                    "it has too many connections (`clients.max_connections`)"
+                }
+            }
+        };
         connection.stream.reset_when_closed();
-        connection.open.refused();
-        debug!("{}: reset: its network may not connect (`allow`, `deny`)", connection.peer);
+        open.refused();
+        debug!("{peer}: reset: {why}");
         true
     }
 

@@ -18,6 +18,8 @@ object! {
         pub allow as "allow": Option<Vec<String>> = some(one_network()), optional;
         /// Networks whose clients may not, though they be in `allow`.
         pub deny as "deny": Vec<String> = list(one_network()), default(json!([]), Vec::new());
+        /// How often each client may ask; more gets 429. Of several paths of a request each limit holds.
+        pub limit as "limit": Option<RequestLimit> = nested(), optional;
         /// Asks for a name and a password.
         pub basic as "basic": Option<BasicAuth> = nested(), optional;
         /// Lets pages of other origins use it (CORS).
@@ -28,6 +30,22 @@ object! {
         pub request as "request": HeaderRules = nested(), defaulted;
         /// Changes of the headers of answers.
         pub response as "response": HeaderRules = nested(), defaulted;
+    }
+}
+
+object! {
+    /// How often each client may ask. Each process counts for itself.
+    pub struct RequestLimit as "a limit of requests" {
+        /// Requests in each `period`, on average.
+        pub requests as "requests": u32 = int(1..=1_000_000), required;
+        /// Seconds.
+        pub period as "period": Duration = seconds(0.1..=86400.0), default(json!(1), Duration::from_secs(1));
+        /// Requests that a client may make at once; absent: `requests`.
+        pub burst as "burst": Option<u32> = int(1..=1_000_000), optional;
+        /// Addresses of IPv6 that have so many first bits in common are one client.
+        pub ipv6_prefix as "ipv6_prefix": u8 = int(32..=128), default(64);
+        /// Networks whose clients are not counted.
+        pub exempt as "exempt": Vec<String> = list(one_network()), default(json!([]), Vec::new());
     }
 }
 

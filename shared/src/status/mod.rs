@@ -272,7 +272,8 @@ pub struct Connections {
     pub open: u64,
     /// Accepted since the node started, by processes that are gone, too.
     pub accepted: u64,
-    /// Of those accepted, closed at once because `max_connections` was reached, or because of `allow` and `deny`.
+    /// Of those accepted, closed at once because `max_connections` was reached, or because of `allow`, `deny` or
+    /// `clients`.
     pub refused: u64,
     /// Of those accepted, closed because what comes before the transport failed, the TLS handshake or the PROXY
     /// protocol's header, or because a web server got what can't be read as a request.

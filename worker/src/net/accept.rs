@@ -1,6 +1,7 @@
 //! The accept loop of one listener.
 
 use super::listener::Listener;
+use super::per_client::Share;
 use super::pressure::Pressure;
 use super::stream::{Peer, Stream};
 use crate::log::{Also, Throttle};
@@ -8,7 +9,7 @@ use jackfield_shared::drain::Drain;
 use jackfield_shared::ipc::ListenerCounters;
 use jackfield_shared::status::Connections;
 use rustix::io::Errno;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
@@ -63,6 +64,10 @@ pub(crate) struct Open {
     tally: Rc<Tally>,
     capacity: Rc<Capacity>,
     pressure: Rc<Pressure>,
+    /// Whether its client has more connections than it may.
+    one_too_many: Cell<bool>,
+    /// Its share of those that its client may have.
+    share: RefCell<Option<Box<Share>>>,
 }
 
 impl Open {
@@ -71,7 +76,18 @@ impl Open {
         self.tally.counters()
     }
 
-    /// The client may not come from where it is.
+    /// Counts it among those of its client, of which it may be one too many.
+    pub(crate) fn count(&self, share: Share, one_too_many: bool) {
+        self.share.replace(Some(Box::new(share)));
+        self.one_too_many.set(one_too_many);
+    }
+
+    /// Whether its client has more connections than it may.
+    pub(crate) fn is_one_too_many(&self) -> bool {
+        self.one_too_many.get()
+    }
+
+    /// The client may not come from where it is, or has too many connections.
     pub(crate) fn refused(&self) {
         self.tally.change(|c| c.refused += 1);
     }
@@ -187,6 +203,8 @@ impl Endpoint {
             tally: Rc::clone(&self.tally),
             capacity: Rc::clone(&self.capacity),
             pressure: Rc::clone(&self.pressure),
+            one_too_many: Cell::new(false),
+            share: RefCell::new(None),
         })
     }
 }

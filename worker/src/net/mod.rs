@@ -12,6 +12,7 @@ pub(crate) mod idle;
 pub(crate) mod listener;
 pub(crate) mod names;
 pub(crate) mod patience;
+pub(crate) mod per_client;
 pub(crate) mod ping;
 pub(crate) mod pipes;
 pub(crate) mod prefixed;

@@ -1,15 +1,19 @@
 //! How many proofs of one address may be wrong.
 
+use crate::net::per_client::one_client;
 use crate::net::proxy_protocol::Networks;
 use crate::net::stream::Peer;
 use jackfield_shared::config::FailedLogins;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Addresses that are remembered at a time, at most. Of more, those that have failed least recently are forgotten.
 const MOST: usize = 100_000;
+
+/// Addresses of IPv6 that have so many first bits in common are one.
+const PREFIX: u8 = 64;
 
 /// Counts wrong proofs by the address that they come from.
 #[derive(Debug)]
@@ -42,11 +46,7 @@ impl Guard {
     pub(super) fn counts(&self, peer: Peer) -> Option<IpAddr> {
         let Peer::Tcp(address) = peer else { return None };
         let address = address.ip().to_canonical();
-        (!self.exempt.contain(address)).then(|| match address {
-            IpAddr::V4(_) => address,
-            // Whoever has one address of such a network has all of them.
-            IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
-        })
+        (!self.exempt.contain(address)).then(|| one_client(address, PREFIX))
     }
 
     /// Whether an address has no proof left, at the time `now`.

@@ -54,6 +54,8 @@ object! {
         pub allow as "allow": Option<Vec<String>> = some(one_network()), optional;
         /// Networks whose clients may not, though they be in `allow`. Their connections are reset, and count as `refused`.
         pub deny as "deny": Vec<String> = list(one_network()), default(json!([]), Vec::new());
+        /// How many connections each client may have open.
+        pub clients as "clients": Option<ClientLimits> = nested(), optional;
         /// TLS for every connection.
         pub tls as "tls": Option<TlsListening> = nested(), optional;
     }
@@ -66,6 +68,19 @@ object! {
         "trusted" = trusted();
     }
     check TcpListening::check;
+}
+
+object! {
+    /// How many connections each client may have open. Each process counts for itself.
+    pub struct ClientLimits as "limits of clients" {
+        /// Connections of one client that may be open at a time. One that is too many is reset; where HTTP is spoken, requests that
+        /// come by it get 429, up to twice the number.
+        pub max_connections as "max_connections": u32 = int(1..=1_000_000), required;
+        /// Addresses of IPv6 that have so many first bits in common are one client.
+        pub ipv6_prefix as "ipv6_prefix": u8 = int(32..=128), default(64);
+        /// Networks whose clients are not counted.
+        pub exempt as "exempt": Vec<String> = list(one_network()), default(json!([]), Vec::new());
+    }
 }
 
 /// What `port` accepts: a number, or `$NAME`.
@@ -138,6 +153,7 @@ impl TcpListening {
             proxy_protocol: None,
             allow: None,
             deny: Vec::new(),
+            clients: None,
             tls: None,
         }
     }

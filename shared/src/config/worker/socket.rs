@@ -11,7 +11,7 @@ object! {
         pub name as "name": String = matching("a name of 1 to 255 characters without a colon", None, |name| (1..=255).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic() && b != b':')), required;
         /// Where it listens. The guest gets the listening socket itself, whatever the type (of an onion service the
         /// private listener behind it), so what Jackfield would do with connections is refused: `tls`,
-        /// `proxy_protocol`, `max_connections`, `allow`, `deny`.
+        /// `proxy_protocol`, `max_connections`, `allow`, `deny`, `clients`.
         pub endpoint as "endpoint": ListeningEndpoint = nested(), required;
     }
     check GuestSocket::check;
@@ -38,10 +38,10 @@ impl GuestSocket {
 }
 
 /// What would have to be done with connections, and whether it is wanted.
-fn refused(endpoint: &ListeningEndpoint) -> [(&'static str, bool); 5] {
-    let (allow, deny) = match endpoint {
-        ListeningEndpoint::Tcp(tcp) => (tcp.allow.is_some(), !tcp.deny.is_empty()),
-        _ => (false, false),
+fn refused(endpoint: &ListeningEndpoint) -> [(&'static str, bool); 6] {
+    let (allow, deny, clients) = match endpoint {
+        ListeningEndpoint::Tcp(tcp) => (tcp.allow.is_some(), !tcp.deny.is_empty(), tcp.clients.is_some()),
+        _ => (false, false, false),
     };
     let (proxy_protocol, max_connections) = match endpoint {
         ListeningEndpoint::Tcp(tcp) => (tcp.proxy_protocol.is_some(), tcp.max_connections.is_some()),
@@ -56,5 +56,6 @@ fn refused(endpoint: &ListeningEndpoint) -> [(&'static str, bool); 5] {
         ("max_connections", max_connections),
         ("allow", allow),
         ("deny", deny),
+        ("clients", clients),
     ]
 }

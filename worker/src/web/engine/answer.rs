@@ -4,7 +4,7 @@ use super::accept::wants_page;
 use super::body::Body;
 use super::pages;
 use bytes::Bytes;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{HeaderMap, Method, Response, StatusCode};
 
 /// What a service says to a request.
@@ -51,6 +51,18 @@ pub(crate) fn not_found(asked: &HeaderMap) -> Answer {
 pub(crate) fn too_long(asked: &HeaderMap, limit: u64) -> Answer {
     let text = format!("The content of a request has {limit} bytes here at most.");
     failure(asked, StatusCode::PAYLOAD_TOO_LARGE, &text)
+}
+
+/// The client asks too often, or has too many connections; it may try again after so many seconds.
+pub(crate) fn too_many(asked: &HeaderMap, explanation: &str, wait: u64) -> Answer {
+    let mut answer = failure(asked, StatusCode::TOO_MANY_REQUESTS, explanation);
+    answer.headers_mut().insert(RETRY_AFTER, wait.max(1).into());
+    answer
+}
+
+/// The client has a connection more than it may.
+pub(in crate::web) fn one_too_many(asked: &HeaderMap) -> Answer {
+    too_many(asked, "There are too many connections from your address. Close some of them.", 1)
 }
 
 /// What to say to a method other than GET and HEAD, where only those make sense.

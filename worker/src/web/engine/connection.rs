@@ -1,7 +1,7 @@
 //! One HTTP connection, from its first byte to its end.
 
 use super::access::Line;
-use super::answer::{Answer, too_long};
+use super::answer::{Answer, one_too_many, too_long};
 use super::body::Body;
 use super::client::Client;
 use super::clock::{Busy, Cause, Clock, Limits};
@@ -239,6 +239,8 @@ async fn respond<S: Site>(
     }
     let (mut answer, tally) = if let Some(refused) = request::refuse(&request) {
         (refused, site.unrouted())
+    } else if client.open.is_one_too_many() {
+        (one_too_many(request.headers()), site.unrouted())
     } else if is_too_long(&request, options.max_body_size) {
         (too_long(request.headers(), options.max_body_size), site.unrouted())
     } else {
@@ -255,7 +257,7 @@ async fn respond<S: Site>(
         without_content(&mut answer);
     }
     if version < Version::HTTP_2
-        && client.drain.has_begun()
+        && (client.drain.has_begun() || client.open.is_one_too_many())
         && answer.status() != StatusCode::SWITCHING_PROTOCOLS
     {
         answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

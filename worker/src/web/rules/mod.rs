@@ -5,6 +5,7 @@ mod basic;
 mod cors;
 mod headers;
 mod id;
+mod limit;
 mod rule;
 mod tree;
 

@@ -4,20 +4,23 @@ use super::basic::Basic;
 use super::cors::Cors;
 use super::headers::Changes;
 use super::id::Ids;
+use super::limit::Limit;
 use crate::net::access::Access;
 use crate::net::stream::Peer;
-use crate::web::engine::answer::{Answer, failure};
+use crate::web::engine::answer::{Answer, failure, too_many};
 use crate::web::engine::received::Asked;
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
 use jackfield_shared::config::PathRules;
 use jackfield_shared::tls::Files;
 use std::rc::Rc;
+use tokio::time::Instant;
 
 /// The rules of a path, with those of the paths above it.
 #[derive(Debug)]
 pub(in crate::web) struct Rule {
     access: Vec<Rc<Access>>,
+    limits: Vec<Rc<Limit>>,
     basic: Option<Rc<Basic>>,
     cors: Option<Rc<Cors>>,
     ids: Option<Rc<Ids>>,
@@ -45,6 +48,7 @@ impl Rule {
         let ids = config.request_id.as_ref().map(Ids::new).transpose()?;
         Ok(Self {
             access: and(above.map(|above| &above.access[..]), access),
+            limits: and(above.map(|above| &above.limits[..]), config.limit.as_ref().map(Limit::new)),
             basic: basic.map(Rc::new).or_else(|| above?.basic.clone()),
             cors: cors.map(Rc::new).or_else(|| above?.cors.clone()),
             ids: ids.map(Rc::new).or_else(|| above?.ids.clone()),
@@ -69,6 +73,13 @@ impl Rule {
         if !self.access.iter().all(|access| access.permits(peer)) {
             let text = "This address is not for clients from where you are.";
             return (Some(failure(request.headers(), StatusCode::FORBIDDEN, text)), afterwards);
+        }
+        for limit in &self.limits {
+            if let Err(wait) = limit.take(peer, Instant::now()) {
+                let text = "Too many requests have come from your address. Wait a little.";
+                let wait = wait.as_secs_f64().ceil() as u64;
+                return (Some(too_many(request.headers(), text, wait)), afterwards);
+            }
         }
         // Browsers ask without the password whether they may send it.
         if let Some(answer) = self.cors.as_ref().and_then(|cors| cors.preflight(request)) {
