@@ -1,9 +1,14 @@
 //! The path services `health` and `metrics`, by curl and by the parser of Prometheus's own library for Python, on the
 //! configurations that docs/web.md shows.
 
-use jackfield_tests::{Authority, Node, TempDir, Wish, curl, documented, loopback, python, until};
+use jackfield_tests::{
+    Authority, Node, TempDir, Wish, curl, dial, documented, loopback, python, rest, say, until,
+};
 use serde_json::Value;
 use std::net::{Ipv4Addr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 fn metrics(addr: Ipv4Addr, labels: &[&str]) -> Value {
     let url = format!("http://{addr}:9090/metrics");
@@ -122,5 +127,35 @@ fn the_node_is_ready_when_every_worker_was_and_until_it_stops() {
     let _guest = TcpListener::bind((backend, port)).unwrap();
     node.until("the node is ready", |status| status["node"]["state"] == "ready");
     assert_eq!(curl(&["-w", "%{http_code}", &health]), "ready\n200");
+    node.stop();
+}
+
+#[test]
+fn probes_are_answered_through_restart_reload_and_upgrade() {
+    let config = documented("web.md", "## Health and metrics");
+    let node = Node::start_in(TempDir::new(), &config);
+    let (done, addr) = (Arc::new(AtomicBool::new(false)), node.addr);
+    let probing = {
+        let done = Arc::clone(&done);
+        thread::spawn(move || {
+            let mut probes = 0;
+            while !done.load(Ordering::Relaxed) {
+                let mut talk = dial((addr, 8080));
+                say(&mut talk, "GET /health/ready HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+                let answer = rest(&mut talk);
+                assert!(answer.starts_with("HTTP/1.1 200"), "probe {probes}: {answer:?}");
+                probes += 1;
+            }
+            probes
+        })
+    };
+    for command in [&["worker", "restart", "worker001"][..], &["reload"], &["upgrade"]] {
+        let changed = config.replace("greeting: hello", "greeting: moin");
+        node.dir.write(".jackfield/config.yaml", changed.replace("ADDR", &node.addr.to_string()));
+        let output = node.run(command);
+        assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    done.store(true, Ordering::Relaxed);
+    assert!(probing.join().unwrap() > 0);
     node.stop();
 }
