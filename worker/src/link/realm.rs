@@ -3,7 +3,7 @@
 use super::socket::{CHUNK, Unwritten, read, write_all};
 use crate::controller::Controller;
 use crate::wamp::{Turn, counters, hub, now};
-use jackfield_shared::config::Worker;
+use jackfield_shared::config::{RealmLink, Worker, WorkerKind};
 use jackfield_shared::drain::Drain;
 use jackfield_shared::ipc::{Counters, FromWorker};
 use jackfield_shared::status::RealmCounters;
@@ -21,16 +21,10 @@ use tokio::task::{AbortHandle, spawn_local};
 use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
-/// How long the edges have at a takeover to say what their sessions have.
-const TAKEOVER: Duration = Duration::from_secs(2);
-/// How long an edge may take nothing of what is for it.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Bytes that may wait for an edge.
-const MOST_WAITING: usize = 256 << 20;
-
 /// The process that has the realms of a worker, and no clients.
 pub(crate) struct RealmProcess {
     hub: RefCell<Hub>,
+    bounds: RealmLink,
     start: Instant,
     controller: Rc<Controller>,
     listener: RefCell<Option<OwnedFd>>,
@@ -62,6 +56,7 @@ impl RealmProcess {
     ) -> Result<Rc<Self>, String> {
         Ok(Rc::new(Self {
             hub: RefCell::new(hub(worker)?),
+            bounds: bounds(worker),
             start: Instant::now(),
             controller: Rc::clone(controller),
             listener: RefCell::new(Some(listener)),
@@ -108,7 +103,7 @@ impl RealmProcess {
         if self.epoch.get() > 1 {
             info!("taking the realms over from {} edges", edges.len());
         }
-        self.step(|hub, now| hub.take_over(now, edges, TAKEOVER));
+        self.step(|hub, now| hub.take_over(now, edges, self.bounds.takeover_timeout));
         loop {
             let wait = self.next.get().0.map(|at| at.saturating_sub(self.start.elapsed()));
             tokio::select! {
@@ -143,6 +138,8 @@ impl RealmProcess {
     fn step<T>(&self, step: impl FnOnce(&mut Hub, Now) -> T) -> T {
         let mut hub = self.hub.borrow_mut();
         let result = step(&mut hub, now(self.start));
+        // What has caused nothing that would have to be written is settled at once.
+        hub.acknowledge();
         self.flush(&mut hub);
         for (edge, reason) in hub.take_stuck() {
             self.controller.send(FromWorker::EdgeStuck { edge, reason });
@@ -200,6 +197,7 @@ impl RealmProcess {
 
     /// Sends what is for an edge; completes with the reason why that can't be.
     async fn send(&self, connection: Connection, writer: OwnedWriteHalf, waits: &Notify) -> String {
+        let patience = self.bounds.send_timeout;
         let mut buffer = Vec::new();
         loop {
             let notified = waits.notified();
@@ -210,7 +208,7 @@ impl RealmProcess {
                 notified.await;
                 continue;
             }
-            if buffer.len() > MOST_WAITING {
+            if buffer.len() as u64 > self.bounds.max_queue_size {
                 return format!("{} bytes wait for it", buffer.len());
             }
             let written = |count| {
@@ -219,11 +217,13 @@ impl RealmProcess {
                 hub.acknowledge();
                 self.flush(&mut hub);
             };
-            match write_all(&writer, &mut buffer, Some(PATIENCE), written).await {
+            match write_all(&writer, &mut buffer, Some(patience), written).await {
                 Ok(()) => {}
                 // The reader comes to the end in its time.
                 Err(Unwritten::Gone) => return std::future::pending().await,
-                Err(Unwritten::Stuck) => return format!("it has taken nothing for {} s", PATIENCE.as_secs()),
+                Err(Unwritten::Stuck) => {
+                    return format!("it has taken nothing for {} s", patience.as_secs_f64());
+                }
             }
         }
     }
@@ -235,6 +235,13 @@ impl RealmProcess {
         let last_takeover_ms = last.map_or(0, |time| time.as_millis().max(1) as u64);
         let count = |realm| RealmCounters { last_takeover_ms, ..counters(realm, self.epoch.get()) };
         self.hub.borrow().realms().iter().map(count).collect()
+    }
+}
+
+fn bounds(worker: &Worker) -> RealmLink {
+    match &worker.kind {
+        WorkerKind::Router(router) => router.realm_link.clone(),
+        _ => RealmLink::default(),
     }
 }
 

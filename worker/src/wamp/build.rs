@@ -27,7 +27,10 @@ pub(super) fn router(
     let config::WorkerKind::Router(router) = &worker.kind else { return Ok(None) };
     let realms = realms(router)?;
     let elsewhere = match edge {
-        Some(number) => Elsewhere::Realms(Box::new(Edge::new(number, Ids::new(fill)))),
+        Some(number) => {
+            let most = usize::try_from(router.realm_link.max_unsettled_size).unwrap_or(usize::MAX);
+            Elsewhere::Realms(Box::new(Edge::new(number, Ids::new(fill))), most)
+        }
         None => Elsewhere::Nothing,
     };
     Ok(Some(Router::new(realms, elsewhere, Ids::new(fill), told(worker, node))))

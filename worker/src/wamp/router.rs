@@ -24,9 +24,6 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 use tracing::info;
 
-/// Bytes of clients' messages that may wait for the realm process; beyond that nothing is read.
-const MOST_UNSETTLED: usize = 64 << 20;
-
 /// The realms of the process, and who is connected to them.
 pub(crate) struct Router {
     inner: RefCell<Inner>,
@@ -42,6 +39,8 @@ pub(crate) struct Router {
     changed: Notify,
     /// There is something to be sent to the realm process.
     link: Notify,
+    /// Bytes of clients' messages that may wait for the realm process; beyond that nothing is read.
+    most_unsettled: usize,
     /// Connections that are not read, because too much waits for the realm process.
     paused: RefCell<Vec<Waker>>,
 }
@@ -50,8 +49,8 @@ pub(crate) struct Router {
 pub(super) enum Elsewhere {
     /// Nothing.
     Nothing,
-    /// The realms are another process's.
-    Realms(Box<Edge>),
+    /// The realms are another process's; so many bytes of clients' messages may wait for it.
+    Realms(Box<Edge>, usize),
     /// Each session is another router's.
     Sessions(Rc<dyn Routes>),
 }
@@ -71,10 +70,10 @@ impl Router {
     pub(super) fn new(realms: Vec<Realm>, elsewhere: Elsewhere, mut ids: Ids, told: Dict) -> Rc<Self> {
         let dropped = vec![0; realms.len()];
         let hash = IdHash::new(ids.random());
-        let (edge, passages) = match elsewhere {
-            Elsewhere::Nothing => (None, None),
-            Elsewhere::Realms(edge) => (Some(*edge), None),
-            Elsewhere::Sessions(routes) => (None, Some(Passages::new(routes, hash.map()))),
+        let (edge, passages, most_unsettled) = match elsewhere {
+            Elsewhere::Nothing => (None, None, usize::MAX),
+            Elsewhere::Realms(edge, most) => (Some(*edge), None, most),
+            Elsewhere::Sessions(routes) => (None, Some(Passages::new(routes, hash.map())), usize::MAX),
         };
         let inner = Inner {
             realms: Known::new(realms),
@@ -96,6 +95,7 @@ impl Router {
             alarm: Cell::new(None),
             changed: Notify::new(),
             link: Notify::new(),
+            most_unsettled,
             paused: RefCell::default(),
         })
     }
@@ -142,7 +142,7 @@ impl Router {
         if let Some(passage) = inner.passages.as_ref().and_then(|passages| passages.get(id)) {
             return passage.takes(cx);
         }
-        let full = inner.edge.as_ref().is_some_and(|edge| edge.unsettled() > MOST_UNSETTLED);
+        let full = inner.edge.as_ref().is_some_and(|edge| edge.unsettled() > self.most_unsettled);
         if full {
             let mut paused = self.paused.borrow_mut();
             if !paused.iter().any(|waker| waker.will_wake(cx.waker())) {
@@ -174,7 +174,7 @@ impl Router {
         self.step(|inner, _| {
             if let Some(edge) = &mut inner.edge {
                 result = edge.received(bytes, &mut inner.effects);
-                if edge.unsettled() <= MOST_UNSETTLED / 2 {
+                if edge.unsettled() <= self.most_unsettled / 2 {
                     self.paused.borrow_mut().drain(..).for_each(Waker::wake);
                 }
             }

@@ -26,6 +26,8 @@ object! {
         /// Seconds without a heartbeat after which the process is replaced that routes the realms where `processes` is more
         /// than 1; 0: off. Clients wait meanwhile.
         pub realm_watchdog as "realm_watchdog": Duration = seconds(0.1..=86400.0).or_off(), default(json!(2), Duration::from_secs(2)), for controller;
+        /// What the processes of a router keep for each other, and wait for, where `processes` is more than 1.
+        pub realm_link as "realm_link": RealmLink = nested(), defaulted;
         /// How many processes the realms are spread over where `processes` is more than 1.
         pub realm_processes as "realm_processes": u16 = int(1..=1024), default(1);
     }
@@ -34,6 +36,21 @@ object! {
         "connections" = any();
     }
     check Router::check;
+}
+
+object! {
+    /// The links between the processes with clients and the one that routes the realms.
+    pub struct RealmLink as "the links between a router's processes" {
+        /// Seconds that each process has at a takeover to say what its sessions have; who has not is replaced.
+        pub takeover_timeout as "takeover_timeout": Duration = seconds(0.1..=600.0), default(json!(2), Duration::from_secs(2));
+        /// Seconds for which a process may take nothing of what its realms have for it; then it is replaced.
+        pub send_timeout as "send_timeout": Duration = seconds(0.1..=600.0), default(json!(5), Duration::from_secs(5));
+        /// Bytes that may wait for a process with clients; with more it is replaced.
+        pub max_queue_size as "max_queue_size": u64 = int(1_048_576..=1_099_511_627_776), default(268435456);
+        /// Bytes of what its clients have said that a process keeps until it is routed; with more no client of it is read.
+        pub max_unsettled_size as "max_unsettled_size": u64 = int(65_536..=1_099_511_627_776), default(67108864);
+    }
+    absent default;
 }
 
 impl Router {

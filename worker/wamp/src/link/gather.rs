@@ -12,6 +12,7 @@ use std::time::Duration;
 pub(super) struct Gathering {
     expected: BTreeSet<u64>,
     pub(super) until: Duration,
+    limit: Duration,
 }
 
 /// What is to be done, at its place in the order.
@@ -31,7 +32,7 @@ impl Hub {
     /// Takes the realms over: nothing is done before these edges have told what their sessions have, or `limit` is over.
     pub fn take_over(&mut self, now: Now, edges: impl IntoIterator<Item = u64>, limit: Duration) {
         let until = now.clock.saturating_add(limit);
-        self.gathering = Some(Gathering { expected: edges.into_iter().collect(), until });
+        self.gathering = Some(Gathering { expected: edges.into_iter().collect(), until, limit });
         self.look_whether_all_have_told(now);
     }
 
@@ -69,8 +70,10 @@ impl Hub {
         let begun = self.links.values().filter_map(|link| link.edge);
         let stuck: BTreeSet<_> = gathering.expected.iter().copied().chain(begun).collect();
         for edge in stuck.difference(&complete) {
-            self.stuck
-                .push((*edge, "it did not tell the new realm process what its sessions have".to_owned()));
+            let limit = gathering.limit.as_secs_f64();
+            let text =
+                format!("it did not tell the new realm process within {limit} s what its sessions have");
+            self.stuck.push((*edge, text));
             if let Some(connection) = self.edges.remove(edge) {
                 self.links.remove(&connection);
             }

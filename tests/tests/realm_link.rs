@@ -1,0 +1,72 @@
+//! The bounds of the links between the processes of a router (`realm_link`).
+
+use jackfield_tests::{DEADLINE, Node, Wamp, signal_pid};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use std::io::{ErrorKind, Write};
+use std::time::Duration;
+
+/// A router with two processes with clients, none of which is replaced because it is silent.
+fn start(realm_link: Value) -> Node {
+    let all = json!({"call": true, "register": true, "publish": true, "subscribe": true});
+    let roles = json!([{"name": "anonymous", "permissions": [{"uri": "*", "allow": all}]}]);
+    let router = json!({"type": "router", "id": "router1", "processes": 2, "watchdog": 0, "realm_watchdog": 0,
+        "realm_link": realm_link, "realms": [{"name": "realm1", "roles": roles}],
+        "transports": [{"type": "rawsocket", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8080}}]});
+    Node::start(&json!({"version": 2, "workers": [router]}).to_string())
+}
+
+fn pid(status: &Value, index: usize) -> u32 {
+    u32::try_from(status["workers"][0]["processes"][index]["pid"].as_u64().unwrap_or_default()).unwrap()
+}
+
+fn is_ready(status: &Value) -> bool {
+    let processes = status["workers"][0]["processes"].as_array().unwrap();
+    processes.iter().all(|process| process["state"] == "ready")
+}
+
+#[test]
+fn an_edge_that_says_nothing_at_a_takeover_is_replaced_in_the_time_configured() {
+    let node = start(json!({"takeover_timeout": 0.5}));
+    let status = node.ready();
+    let (edge, realm) = (pid(&status, 0), pid(&status, 2));
+    signal_pid(edge, Signal::STOP);
+    signal_pid(realm, Signal::KILL);
+    node.until("another edge and another realm process", |status| {
+        is_ready(status) && pid(status, 0) != edge && pid(status, 2) != realm
+    });
+    Wamp::joined((node.addr, 8080));
+    let log = node.stop().join("\n");
+    assert!(log.contains("did not tell the new realm process within 0.5 s"), "{log}");
+}
+
+#[test]
+fn clients_are_read_no_further_than_configured_while_the_realm_process_is_away_and_then_again() {
+    let node = start(json!({"max_unsettled_size": 65536}));
+    let realm = pid(&node.ready(), 2);
+    let mut client = Wamp::joined((node.addr, 8080));
+    signal_pid(realm, Signal::STOP);
+    // Below what is kept by default, above what the kernel keeps.
+    let event = json!([16, 1, {}, "com.topic", ["x".repeat(60_000)]]).to_string();
+    let length = u32::try_from(event.len()).unwrap().to_be_bytes();
+    let all = [&length[..], event.as_bytes()].concat().repeat(800);
+    client.0.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
+    let mut sent = 0;
+    let full = loop {
+        match client.0.write(&all[sent..]) {
+            Ok(0) => break false,
+            Ok(count) => sent += count,
+            Err(e) => {
+                assert!(matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{e}");
+                break true;
+            }
+        }
+    };
+    assert!(full, "all {} bytes were read", all.len());
+    signal_pid(realm, Signal::CONT);
+    client.0.set_write_timeout(Some(DEADLINE)).unwrap();
+    client.0.write_all(&all[sent..]).unwrap();
+    let answer = client.ask(&json!([48, 2, {}, "wamp.session.count"]));
+    assert_eq!((&answer[0], &answer[3]), (&json!(50), &json!([1])), "{answer}");
+    node.stop();
+}
