@@ -12,7 +12,7 @@ impl Realm {
         self.remove(now, id, out);
         let place = self.place();
         let role = self.roles.find(&joining.authrole);
-        self.sessions.insert(id, Session::new(joining, role, place, self.hash));
+        self.sessions.insert(id, Box::new(Session::new(joining, role, place, self.hash)));
         self.tell_joined(now, id, out);
         self.settle(now, out);
     }

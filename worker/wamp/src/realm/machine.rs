@@ -22,7 +22,7 @@ pub struct Realm {
     pub(crate) hash: IdHash,
     /// Who publishes the events of the meta API and calls authorizers.
     pub(crate) service: Identity,
-    pub(crate) sessions: IdMap<Session>,
+    pub(crate) sessions: IdMap<Box<Session>>,
     pub(crate) broker: Broker,
     pub(crate) dealer: Dealer,
     /// Testaments that wait for an authorizer.

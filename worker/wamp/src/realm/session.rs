@@ -7,7 +7,7 @@ use super::hash::{IdHash, IdMap};
 use super::permission::RoleKey;
 use super::{ClientFeatures, Joining, Stamp};
 use crate::rlink::MARK;
-use crate::{Dict, Id, Message, Value};
+use crate::{Dict, Id, Message, Serializer, Value, codec};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -35,8 +35,10 @@ impl Identity {
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) identity: Identity,
-    pub(crate) about: Box<About>,
+    about: About,
     pub(crate) features: ClientFeatures,
+    /// Whether it is one of a link between routers.
+    pub(crate) link: bool,
     /// What it may do.
     pub(crate) role: Option<RoleKey>,
     /// Its place in the order of joining.
@@ -63,29 +65,39 @@ pub(crate) struct Session {
     pub(crate) violated: bool,
 }
 
-/// What the meta API tells about a session.
+/// What the meta API tells about a session. It is seldom asked for, and most sessions are idle: so it is kept as it is written.
 #[derive(Debug)]
-pub(crate) struct About {
-    authmethod: String,
-    authprovider: String,
-    authextra: Option<Dict>,
-    transport: Dict,
+struct About(Box<[u8]>);
+
+impl About {
+    fn new(about: Dict) -> Self {
+        let mut bytes = Vec::new();
+        codec::encode_value(Serializer::Msgpack, &about.into(), &mut bytes);
+        Self(bytes.into())
+    }
+
+    fn read(&self) -> Dict {
+        codec::decode_value(Serializer::Msgpack, &self.0).ok().and_then(Value::into_dict).unwrap_or_default()
+    }
 }
 
 impl Session {
     pub(crate) fn new(joining: Joining, role: Option<RoleKey>, joined: u64, hash: IdHash) -> Self {
+        let extra = joining.authextra.unwrap_or_default();
+        let link = extra.get(MARK).is_some_and(|id| id.as_str().is_some());
+        let about = Dict::new()
+            .with("authmethod", joining.authmethod)
+            .with("authprovider", joining.authprovider)
+            .with("authextra", extra)
+            .with("transport", joining.transport);
         Self {
             identity: Identity {
                 session: joining.session,
                 authid: joining.authid.into(),
                 authrole: joining.authrole.into(),
             },
-            about: Box::new(About {
-                authmethod: joining.authmethod,
-                authprovider: joining.authprovider,
-                authextra: joining.authextra,
-                transport: joining.transport,
-            }),
+            about: About::new(about),
+            link,
             features: joining.features,
             role,
             joined,
@@ -105,15 +117,12 @@ impl Session {
 
     /// Its details, as authorizers get them.
     pub(crate) fn details(&self) -> Dict {
-        let about = &self.about;
-        Dict::new()
+        let mut details = Dict::new()
             .with("session", self.identity.session)
             .with("authid", &*self.identity.authid)
-            .with("authrole", &*self.identity.authrole)
-            .with("authmethod", about.authmethod.as_str())
-            .with("authprovider", about.authprovider.as_str())
-            .with("authextra", about.authextra.clone().unwrap_or_default())
-            .with("transport", Value::from(about.transport.clone()))
+            .with("authrole", &*self.identity.authrole);
+        details.0.extend(self.about.read().0);
+        details
     }
 
     /// Whether it has sent a CALL of this request that is not answered.
@@ -123,12 +132,6 @@ impl Session {
             |message: &Message| matches!(message, Message::Call { request: r, .. } if *r == request);
         self.calls.contains_key(&request)
             || asked.into_iter().chain(self.held.iter().map(|(_, message)| message)).any(is_call)
-    }
-
-    /// Whether it is one of a link between routers.
-    pub(crate) fn is_link(&self) -> bool {
-        let extra = self.about.authextra.as_ref();
-        extra.is_some_and(|extra| extra.get(MARK).is_some_and(|id| id.as_str().is_some()))
     }
 
     /// Remembers that a call ended while its caller was still sending arguments: what is under way is for nobody.

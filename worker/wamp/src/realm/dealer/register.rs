@@ -67,7 +67,7 @@ impl Realm {
             let text = format!("a session may have {} registrations", self.config.bounds.registrations);
             return refuse(out, errors::LIMIT_REACHED, text);
         }
-        let callee = Callee::new(session, parsed.concurrency, parsed.forward_timeout, own.is_link());
+        let callee = Callee::new(session, parsed.concurrency, parsed.forward_timeout, own.link);
         let (key, id) = match shared {
             Some((key, id)) => {
                 self.dealer.registrations[key].callees.push(callee);
