@@ -1,10 +1,14 @@
 //! The status of the node.
 
 use super::usage::Usage;
+use super::worker::Ended;
 use super::{Supervisor, Worker};
 use crate::sockets::{Bound, Socket};
 use jackfield_fleet::{Process, Slot, Worker as Known, WorkerKey};
-use jackfield_shared::status::{self, Connections, EndpointState, Listener, Logs, Role, State, Status};
+use jackfield_shared::ipc::Counters;
+use jackfield_shared::status::{
+    self, Connections, EndpointState, Listener, Logs, Role, State, Status, Told, gather,
+};
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -40,11 +44,17 @@ impl Supervisor {
                 .serving()
                 .flat_map(|(_, worker)| self.connections_status(worker))
                 .collect(),
-            web: self.fleet.serving().flat_map(|(key, worker)| self.web_status(key, worker)).collect(),
+            web: self
+                .fleet
+                .serving()
+                .flat_map(|worker| self.added_up(worker, |counters| &counters.web, |ended| &ended.web))
+                .collect(),
             backends: self
                 .fleet
                 .serving()
-                .flat_map(|(key, worker)| self.backends_status(key, worker))
+                .flat_map(|worker| {
+                    self.added_up(worker, |counters| &counters.backends, |ended| &ended.backends)
+                })
                 .collect(),
             certificates: self.serving().flat_map(|(_, worker)| worker.certificates()).cloned().collect(),
         }
@@ -153,31 +163,21 @@ impl Supervisor {
         std::iter::once(key).chain(former.map(|(key, _)| key))
     }
 
-    /// What was counted at the paths of a worker, by processes that are gone, too; of paths that some process has still.
-    fn web_status(&self, key: WorkerKey, known: &Known) -> Vec<status::Web> {
-        let (mut web, mut ended) = (Vec::new(), Vec::new());
+    /// What the processes of a worker tell of places, those that are gone, too; of places that some process has still.
+    fn added_up<T: Told>(
+        &self,
+        (key, known): (WorkerKey, &Known),
+        told: fn(&Counters) -> &[T],
+        before: fn(&Ended) -> &[T],
+    ) -> Vec<T> {
+        let (mut all, mut ended) = (Vec::new(), Vec::new());
         for key in self.generations(key, known) {
-            let told = self.processes_of(key).flat_map(|process| &process.counters.web);
-            status::Web::gather(&mut web, told);
-            ended.extend(self.workers.get(&key).into_iter().flat_map(|worker| &worker.ended().web));
+            gather(&mut all, self.processes_of(key).flat_map(|process| told(&process.counters)));
+            ended.extend(self.workers.get(&key).into_iter().flat_map(|worker| before(worker.ended())));
         }
-        ended.retain(|ended| web.iter().any(|web| web.is_beside(ended)));
-        status::Web::gather(&mut web, ended);
-        web.sort_by_cached_key(|web| [&web.transport, &web.host, &web.path, &web.service].map(Clone::clone));
-        web
-    }
-
-    /// The backends of a worker, likewise.
-    fn backends_status(&self, key: WorkerKey, known: &Known) -> Vec<status::Backend> {
-        let (mut backends, mut ended) = (Vec::<status::Backend>::new(), Vec::new());
-        for key in self.generations(key, known) {
-            let told = self.processes_of(key).flat_map(|process| &process.counters.backends);
-            status::Backend::gather(&mut backends, told);
-            ended.extend(self.workers.get(&key).into_iter().flat_map(|worker| &worker.ended().backends));
-        }
-        ended.retain(|ended| backends.iter().any(|backend| backend.is_beside(ended)));
-        status::Backend::gather(&mut backends, ended);
-        backends
+        ended.retain(|ended| all.binary_search_by(|one| one.place().cmp(&ended.place())).is_ok());
+        gather(&mut all, ended);
+        all
     }
 
     /// The part in routing of the processes in a slot, and the realms that they route.

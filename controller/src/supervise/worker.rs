@@ -6,7 +6,7 @@ use crate::sockets::{ArtiSocket, Bound, LinkSocket};
 use crate::tls::certificates_of;
 use jackfield_shared::config;
 use jackfield_shared::ipc::{DaemonService, NodeKey, OnionService};
-use jackfield_shared::status::{Backend, BackendState, Certificate, Connections, Web};
+use jackfield_shared::status::{Backend, BackendState, Certificate, Connections, Web, gather};
 use jackfield_shared::tls::{Files, TicketKeys};
 use serde::{Deserialize, Serialize};
 use std::cell::OnceCell;
@@ -271,10 +271,10 @@ impl Worker {
             *kept += Connections { open: 0, ..listener.connections };
         }
         self.ended.dropped += counters.logs_dropped;
-        Web::gather(&mut self.ended.web, &counters.web);
+        gather(&mut self.ended.web, &counters.web);
         let closed = |backend: &Backend| Backend { open: 0, state: BackendState::Up, ..backend.clone() };
         let closed: Vec<_> = counters.backends.iter().map(closed).collect();
-        Backend::gather(&mut self.ended.backends, &closed);
+        gather(&mut self.ended.backends, &closed);
     }
 
     /// What ended processes had counted.
@@ -293,8 +293,8 @@ impl Worker {
             *self.ended.connections.entry(transport.clone()).or_default() += *connections;
         }
         self.ended.dropped += former.ended.dropped;
-        Web::gather(&mut self.ended.web, &former.ended.web);
-        Backend::gather(&mut self.ended.backends, &former.ended.backends);
+        gather(&mut self.ended.web, &former.ended.web);
+        gather(&mut self.ended.backends, &former.ended.backends);
     }
 
     /// Takes the contents of the files that its TLS sections name.

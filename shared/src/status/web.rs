@@ -34,33 +34,40 @@ pub struct Web {
     pub latency: Latency,
 }
 
-impl Web {
-    /// Whether both are about the same path.
-    #[must_use]
-    pub fn is_beside(&self, other: &Self) -> bool {
-        let place = |web: &'_ Self| [&web.transport, &web.host, &web.path, &web.service].map(Clone::clone);
-        place(self) == place(other)
-    }
+/// What several processes tell of one place, to be added up.
+pub trait Told: Clone {
+    /// The place: what is told of the same one belongs together.
+    fn place(&self) -> [&str; 4];
 
-    /// Adds what is told of paths to what is known of them.
-    pub fn gather<'a>(known: &mut Vec<Self>, told: impl IntoIterator<Item = &'a Self>) {
-        for web in told {
-            match known.iter_mut().find(|known| known.is_beside(web)) {
-                Some(known) => *known += web,
-                None => known.push(web.clone()),
-            }
-        }
-    }
+    /// Adds what another process tells of it.
+    fn add(&mut self, other: &Self);
 }
 
-impl std::ops::AddAssign<&Self> for Web {
-    fn add_assign(&mut self, other: &Self) {
+/// Adds what is told to what is known, in the order of places.
+pub fn gather<'a, T: Told + 'a>(known: &mut Vec<T>, told: impl IntoIterator<Item = &'a T>) {
+    known.extend(told.into_iter().cloned());
+    known.sort_by(|one, other| one.place().cmp(&other.place()));
+    known.dedup_by(|later, first| {
+        let is_same = later.place() == first.place();
+        if is_same {
+            first.add(later);
+        }
+        is_same
+    });
+}
+
+impl Told for Web {
+    fn place(&self) -> [&str; 4] {
+        [&self.transport, &self.host, &self.path, &self.service]
+    }
+
+    fn add(&mut self, other: &Self) {
         for (status, count) in &other.requests {
             *self.requests.entry(*status).or_default() += count;
         }
         self.received_bytes += other.received_bytes;
         self.sent_bytes += other.sent_bytes;
-        self.latency += &other.latency;
+        self.latency.add(&other.latency);
     }
 }
 
@@ -79,8 +86,8 @@ impl Default for Latency {
     }
 }
 
-impl std::ops::AddAssign<&Self> for Latency {
-    fn add_assign(&mut self, other: &Self) {
+impl Latency {
+    fn add(&mut self, other: &Self) {
         self.sum_us += other.sum_us;
         for (bucket, count) in self.buckets.iter_mut().zip(&other.buckets) {
             *bucket += count;
@@ -114,28 +121,17 @@ pub struct Backend {
     pub last_error: Option<String>,
 }
 
-impl Backend {
-    /// Whether both are about the same backend.
-    #[must_use]
-    pub fn is_beside(&self, other: &Self) -> bool {
-        let place = |web: &'_ Self| [&web.transport, &web.host, &web.path, &web.address].map(Clone::clone);
-        place(self) == place(other)
+impl Told for Backend {
+    fn place(&self) -> [&str; 4] {
+        [&self.transport, &self.host, &self.path, &self.address]
     }
 
-    /// Adds what is told of backends to what is known of them.
-    pub fn gather<'a>(known: &mut Vec<Self>, told: impl IntoIterator<Item = &'a Self>) {
-        for backend in told {
-            match known.iter_mut().find(|known| known.is_beside(backend)) {
-                Some(known) => {
-                    known.state = known.state.max(backend.state);
-                    known.open += backend.open;
-                    known.requests += backend.requests;
-                    known.errors += backend.errors;
-                    known.last_error = known.last_error.take().or_else(|| backend.last_error.clone());
-                }
-                None => known.push(backend.clone()),
-            }
-        }
+    fn add(&mut self, other: &Self) {
+        self.state = self.state.max(other.state);
+        self.open += other.open;
+        self.requests += other.requests;
+        self.errors += other.errors;
+        self.last_error = self.last_error.take().or_else(|| other.last_error.clone());
     }
 }
 
@@ -168,8 +164,8 @@ mod tests {
             Web { path: path.into(), requests, sent_bytes: 5, latency, ..Web::default() }
         };
         let mut all = Vec::new();
-        Web::gather(&mut all, &[web("/", 200, 2), web("a", 404, 1)]);
-        Web::gather(&mut all, &[web("/", 200, 3), web("/", 500, 1)]);
+        gather(&mut all, &[web("/", 200, 2), web("a", 404, 1)]);
+        gather(&mut all, &[web("/", 200, 3), web("/", 500, 1)]);
         assert_eq!(all.len(), 2);
         assert_eq!(all[0].requests, [(200, 5), (500, 1)].into());
         assert_eq!((all[0].sent_bytes, all[0].latency.sum_us, all[0].latency.buckets[0]), (15, 30, 6));
