@@ -10,9 +10,7 @@ use jackfield_shared::backoff::Backoff;
 use jackfield_shared::config::Rlink;
 use jackfield_wamp::rlink::{Bridge, MARK, Side, Terms, roles};
 use jackfield_wamp::{Dict, Id, Message, Outgoing, Payload, Value, kind};
-use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::Poll;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tracing::{debug, info, warn};
@@ -138,7 +136,7 @@ impl Link {
                 debug!("link \"{}\": {subscriptions} subscriptions, {registrations} registrations", self.id);
             }
             let from_local = async {
-                room(&outbox).await;
+                outbox.room().await;
                 local.next().await
             };
             let from_remote = async {
@@ -165,10 +163,6 @@ impl Link {
 fn next_output(bridge: &mut Bridge, local: &Inside) -> Option<Message> {
     bridge.take_output(Side::Local).into_iter().for_each(|message| local.send(message));
     bridge.take_one(Side::Remote)
-}
-
-async fn room(outbox: &Outbox) {
-    poll_fn(|cx| if outbox.has_room(cx) { Poll::Ready(()) } else { Poll::Pending }).await;
 }
 
 /// Sends a message to the other router; false: it takes none.

@@ -5,8 +5,9 @@ use jackfield_shared::config::{Queue, QueuePolicy};
 use jackfield_wamp::{Message, Outgoing, Serializer};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 /// Bytes after which whoever can wait with more does.
 const HIGH_WATER: usize = 256 << 10;
@@ -131,6 +132,11 @@ impl Outbox {
             *self.giver.borrow_mut() = Some(cx.waker().clone());
         }
         has_room
+    }
+
+    /// Completes when there is room for more.
+    pub(crate) async fn room(&self) {
+        poll_fn(|cx| if self.has_room(cx) { Poll::Ready(()) } else { Poll::Pending }).await;
     }
 
     /// Wakes whoever waits for room.

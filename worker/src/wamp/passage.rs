@@ -5,9 +5,8 @@ use jackfield_wamp::realm::IdMap;
 use jackfield_wamp::session::Joined;
 use jackfield_wamp::{Id, Outgoing, Payload};
 use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::Context;
 use tokio::sync::Notify;
 
 /// Where the sessions of this process's clients go, and its questions to authenticators.
@@ -74,7 +73,7 @@ impl Passage {
 
     /// Completes when there is room for more messages to the client.
     pub(crate) async fn room(&self) {
-        poll_fn(|cx| if self.to_client.has_room(cx) { Poll::Ready(()) } else { Poll::Pending }).await;
+        self.to_client.room().await;
     }
 
     /// The router that has the session takes messages from now on.
