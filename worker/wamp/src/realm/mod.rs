@@ -75,6 +75,20 @@ pub struct ClientFeatures {
     pub subscriber_revocation: bool,
 }
 
+impl ClientFeatures {
+    /// Everything that a client can announce.
+    pub const ALL: Self = Self {
+        callee_canceling: true,
+        callee_timeout: true,
+        callee_progressive_results: true,
+        callee_revocation: true,
+        callee_progressive_invocations: true,
+        caller_canceling: true,
+        caller_progressive_results: true,
+        subscriber_revocation: true,
+    };
+}
+
 /// What is to be done after a step.
 #[derive(Clone, Debug)]
 pub enum Effect {

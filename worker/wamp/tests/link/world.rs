@@ -76,16 +76,7 @@ fn config(queues: bool) -> Config {
     config
 }
 
-pub(crate) const FEATURES: ClientFeatures = ClientFeatures {
-    callee_canceling: true,
-    callee_timeout: false,
-    callee_progressive_results: true,
-    callee_revocation: true,
-    callee_progressive_invocations: true,
-    caller_canceling: true,
-    caller_progressive_results: true,
-    subscriber_revocation: true,
-};
+pub(crate) const FEATURES: ClientFeatures = ClientFeatures { callee_timeout: false, ..ClientFeatures::ALL };
 
 impl World {
     pub(crate) fn new(seed: u64, verbose: bool) -> Self {

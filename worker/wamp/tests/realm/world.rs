@@ -10,16 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// All that a client can announce.
-pub(crate) const FEATURES: ClientFeatures = ClientFeatures {
-    callee_canceling: true,
-    callee_timeout: true,
-    callee_progressive_results: true,
-    callee_revocation: true,
-    callee_progressive_invocations: true,
-    caller_canceling: true,
-    caller_progressive_results: true,
-    subscriber_revocation: true,
-};
+pub(crate) const FEATURES: ClientFeatures = ClientFeatures::ALL;
 
 /// A callee that takes no INTERRUPT and no revocation.
 pub(crate) const DEAF: ClientFeatures =

@@ -17,16 +17,7 @@ pub(crate) const ALL: Terms = Terms {
     exclude_authid: Vec::new(),
 };
 
-const FEATURES: ClientFeatures = ClientFeatures {
-    callee_canceling: true,
-    callee_timeout: true,
-    callee_progressive_results: true,
-    callee_revocation: true,
-    callee_progressive_invocations: true,
-    caller_canceling: true,
-    caller_progressive_results: true,
-    subscriber_revocation: true,
-};
+const FEATURES: ClientFeatures = ClientFeatures::ALL;
 
 /// A session: its realm, and its id there.
 pub(crate) type Client = (usize, Id);
