@@ -75,7 +75,11 @@ impl Format {
             head.become_of(batch.shared(), color);
             // A record's own lines stand below each other, those of a batch are records.
             let is_plain = batch.is_of_lines()
-                && batch.shared().message.bytes().fold(true, |plain, byte| plain & is_harmless_byte(byte));
+                && batch
+                    .shared()
+                    .message
+                    .bytes()
+                    .fold(true, |plain, byte| plain & (is_harmless_byte(byte) | (byte == b'\n')));
             for text in batch.texts() {
                 to.extend_from_slice(&head.text);
                 if is_plain {
@@ -195,14 +199,14 @@ fn paint(level: Level, text: &str) -> String {
     }
 }
 
-/// Whether it is printable ASCII, a tab or a line end.
+/// Whether it is printable ASCII or a tab.
 fn is_harmless_byte(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~' | b'\t' | b'\n')
+    matches!(byte, b' '..=b'~' | b'\t')
 }
 
 /// Control characters as escapes: what a worker or its client wrote must not steer the terminal.
 pub(crate) fn escape(text: &str) -> Cow<'_, str> {
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t')) {
+    if text.bytes().all(is_harmless_byte) {
         return text.into();
     }
     let is_harmless = |c: char| !c.is_control() || c == '\t';

@@ -1,5 +1,5 @@
-//! What processes are told of the node as a whole, and what the service manager is told: how the node is, that it is alive, and which sockets to keep while there is no
-//! node.
+//! What processes are told of the node as a whole, and what the service manager is told: how the node is, that it is
+//! alive, and which sockets to keep while there is no node.
 
 use super::Supervisor;
 use super::due::Due;
