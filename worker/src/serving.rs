@@ -340,7 +340,7 @@ impl Serving {
         }
     }
 
-    /// What was counted so far.
+    /// What was counted so far; of paths, what the controller has not been told.
     pub(crate) fn count(&self) -> Counters {
         let mut counters = Counters::default();
         let worker = self.context.as_ref().map(|context| context.offers.worker()).unwrap_or_default();

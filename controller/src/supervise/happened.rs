@@ -49,7 +49,7 @@ impl Supervisor {
             FromWorker::Pong { seq, counters } => {
                 let mut news = News::Alive;
                 if let Some(process) = self.processes.get_mut(&id) {
-                    process.counters = counters;
+                    process.keep(counters);
                     if process.has_worked() {
                         news = News::Worked;
                     }

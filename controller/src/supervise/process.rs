@@ -15,6 +15,7 @@ use crate::stage::{ARGUMENT, EXECUTABLE};
 use crate::upgrade::ImageIdentity;
 use jackfield_fleet::ProcessId;
 use jackfield_shared::ipc::{self, Counters, Publication, ToWorker};
+use jackfield_shared::status::renew;
 use rustix::process::{Pid, Signal};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -186,6 +187,13 @@ impl Process {
     /// Looks how much memory it has needed so far.
     pub(crate) fn note_memory(&mut self) {
         self.peak_rss = self.peak_rss.max(Usage::peak_of(self.source.pid()));
+    }
+
+    /// Keeps what it has counted, of which it does not tell again what it has told of paths.
+    pub(super) fn keep(&mut self, mut counters: Counters) {
+        let told = std::mem::replace(&mut counters.web, std::mem::take(&mut self.counters.web));
+        renew(&mut counters.web, told);
+        self.counters = counters;
     }
 
     /// Whether it has accepted a connection, or taken over the sessions of a realm, as far as it has told: it does so with the

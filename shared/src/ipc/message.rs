@@ -274,7 +274,7 @@ pub struct Counters {
     /// One entry for each connection of a proxy worker.
     #[serde(default)]
     pub connections: Vec<ConnectionCounters>,
-    /// One entry for each path of its web servers.
+    /// One entry for each path of its web servers at which something was counted since the last message; in the first, for all.
     #[serde(default)]
     pub web: Vec<Web>,
     /// One entry for each backend of its relays and reverse proxies.

@@ -9,7 +9,7 @@ mod web;
 pub use connection::{Connection, ConnectionCounters};
 pub use node::{Node, NodeState};
 pub use realm::{Realm, RealmCounters};
-pub use web::{Backend, BackendState, LATENCY_BOUNDS, Latency, Told, Web, gather};
+pub use web::{Backend, BackendState, LATENCY_BOUNDS, Latency, Told, Web, gather, renew};
 
 use crate::log::Level;
 use crate::named::named;

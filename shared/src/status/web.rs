@@ -45,12 +45,23 @@ pub trait Told: Clone {
 
 /// Adds what is told to what is known, in the order of places.
 pub fn gather<'a, T: Told + 'a>(known: &mut Vec<T>, told: impl IntoIterator<Item = &'a T>) {
-    known.extend(told.into_iter().cloned());
+    join(known, told.into_iter().cloned(), |first, later| first.add(later));
+}
+
+/// Puts what is told in the place of what was known, in the order of places.
+pub fn renew<T: Told>(known: &mut Vec<T>, told: Vec<T>) {
+    if !told.is_empty() {
+        join(known, told, std::mem::swap);
+    }
+}
+
+fn join<T: Told>(known: &mut Vec<T>, told: impl IntoIterator<Item = T>, with: impl Fn(&mut T, &mut T)) {
+    known.extend(told);
     known.sort_by(|one, other| one.place().cmp(&other.place()));
     known.dedup_by(|later, first| {
         let is_same = later.place() == first.place();
         if is_same {
-            first.add(later);
+            with(first, later);
         }
         is_same
     });
@@ -169,6 +180,9 @@ mod tests {
         assert_eq!(all.len(), 2);
         assert_eq!(all[0].requests, [(200, 5), (500, 1)].into());
         assert_eq!((all[0].sent_bytes, all[0].latency.sum_us, all[0].latency.buckets[0]), (15, 30, 6));
+        renew(&mut all, vec![web("a", 200, 9), web("b", 200, 1)]);
+        assert_eq!(all.iter().map(|web| &*web.path).collect::<Vec<_>>(), ["/", "a", "b"]);
+        assert_eq!(all[1].requests, [(200, 9)].into());
         let text = serde_json::to_string(&all).unwrap();
         assert_eq!(serde_json::from_str::<Vec<Web>>(&text).unwrap(), all);
     }

@@ -28,7 +28,7 @@ pub(crate) trait Service {
         Ok(())
     }
 
-    /// What was counted at its paths; whose they are, is to be filled in.
+    /// What was counted at its paths, if it is more than when this was asked last; whose they are, is to be filled in.
     fn web(&self) -> Vec<Web> {
         Vec::new()
     }

@@ -158,7 +158,7 @@ impl Service for Universal {
     }
 
     fn web(&self) -> Vec<status::Web> {
-        self.site.counters()
+        self.site.news()
     }
 
     fn backends(&self) -> Vec<Backend> {

@@ -74,12 +74,12 @@ impl Site {
         })
     }
 
-    /// What was counted at each path.
-    pub(crate) fn counters(&self) -> Vec<WebCounters> {
-        let mut counters = vec![self.unrouted.counters()];
-        counters.extend(self.websocket.counters());
-        counters.extend(self.all().flat_map(|place| place.routes.counters()));
-        counters
+    /// What was counted at each path, if it is more than when this was asked last.
+    pub(crate) fn news(&self) -> Vec<WebCounters> {
+        let mut news: Vec<_> = self.unrouted.news().into_iter().collect();
+        news.extend(self.websocket.news());
+        news.extend(self.all().flat_map(|place| place.routes.news()));
+        news
     }
 
     /// The backends of each path, as they are.

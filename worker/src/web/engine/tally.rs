@@ -16,6 +16,8 @@ pub(crate) struct Tally {
     service: &'static str,
     /// In the order in which they were first answered with: there are few.
     statuses: RefCell<Vec<(StatusCode, u64)>>,
+    /// Whether the controller does not know all of it.
+    is_news: Cell<bool>,
     received: Cell<u64>,
     sent: Cell<u64>,
     sum_us: Cell<u64>,
@@ -29,6 +31,7 @@ impl Tally {
             path: path.to_owned(),
             service,
             statuses: RefCell::default(),
+            is_news: Cell::new(true),
             received: Cell::default(),
             sent: Cell::default(),
             sum_us: Cell::default(),
@@ -47,6 +50,7 @@ impl Tally {
     }
 
     fn count(&self, status: StatusCode, took_us: u64, received: u64, sent: u64) {
+        self.is_news.set(true);
         let mut statuses = self.statuses.borrow_mut();
         match statuses.iter_mut().find(|(known, _)| *known == status) {
             Some((_, count)) => *count += 1,
@@ -62,8 +66,12 @@ impl Tally {
         }
     }
 
-    /// What was counted so far; whose it is, is to be filled in.
-    pub(in crate::web) fn counters(&self) -> Web {
+    /// What was counted so far, if that is more than when this was asked last; whose it is, is to be filled in.
+    pub(in crate::web) fn news(&self) -> Option<Web> {
+        self.is_news.replace(false).then(|| self.counters())
+    }
+
+    fn counters(&self) -> Web {
         let requests =
             self.statuses.borrow().iter().map(|(status, count)| (status.as_u16(), *count)).collect();
         let buckets = self.buckets.iter().map(Cell::get).collect();
@@ -123,5 +131,8 @@ mod tests {
         assert_eq!((web.received_bytes, web.sent_bytes, web.latency.sum_us), (4, 40, 20_001_001));
         assert_eq!((web.latency.buckets[0], web.latency.buckets[1], web.latency.buckets[14]), (2, 1, 1));
         assert_eq!(web.latency.buckets.iter().sum::<u64>(), 4);
+        assert_eq!((tally.news(), tally.news()), (Some(web), None));
+        tally.count(StatusCode::OK, 0, 0, 0);
+        assert_eq!(tally.news(), Some(tally.counters()));
     }
 }

@@ -78,11 +78,11 @@ impl Routes {
         self.each(&mut |leaf| leaf.service.begin(drain));
     }
 
-    /// What was counted at each path.
-    pub(crate) fn counters(&self) -> Vec<Web> {
-        let mut counters = Vec::new();
-        self.each(&mut |leaf| counters.push(leaf.tally.counters()));
-        counters
+    /// What was counted at each path, if it is more than when this was asked last.
+    pub(crate) fn news(&self) -> Vec<Web> {
+        let mut news = Vec::new();
+        self.each(&mut |leaf| news.extend(leaf.tally.news()));
+        news
     }
 
     /// The backends of each path, as they are.
