@@ -256,6 +256,8 @@ fn a_client_that_does_not_read_slows_its_own_session_down_and_fills_no_memory_of
     assert_eq!((&first[0], &first[4][0]), (&json!(36), &json!(0)), "what comes is in order");
     assert_eq!(slow.hear()[4][0], 1);
     drop(slow);
+    let status = node.until("it is gone", |status| status["realms"][0]["sessions"] == 1);
+    assert_ne!(status["realms"][0]["events_dropped"], 0, "what it did not take is still counted");
     node.stop();
 }
 

@@ -37,12 +37,49 @@ pub(crate) trait Handler {
         true
     }
 
-    /// Sends what has come from elsewhere, as far as there is room, and has `cx` woken when more comes.
-    fn outgoing(&mut self, cx: &mut Context<'_>, sender: &mut dyn Sender);
+    /// Sends what has come from elsewhere, and has `cx` woken when more comes. [`ControlFlow::Break`]: there may be more that had
+    /// no room; it is to be asked again once there is some, because nobody is woken for that.
+    fn outgoing(&mut self, cx: &mut Context<'_>, sender: &mut dyn Sender) -> ControlFlow<()>;
 
     /// How the connection is to be ended, after what was sent; absent: not yet.
     fn ending(&mut self) -> Option<Ending>;
 
     /// Bytes it keeps for the connection.
     fn memory(&self) -> usize;
+}
+
+/// A handler that has more to send than there is room for at once, and of which nobody is woken again.
+#[cfg(test)]
+pub(crate) struct Plenty {
+    /// Messages it has yet to send.
+    pub(crate) left: usize,
+}
+
+#[cfg(test)]
+impl Plenty {
+    /// Bytes of each of its messages.
+    pub(crate) const LENGTH: usize = 100_000;
+}
+
+#[cfg(test)]
+impl Handler for Plenty {
+    fn message(&mut self, _: Kind, _: &[u8], _: &mut dyn Sender) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn outgoing(&mut self, _: &mut Context<'_>, sender: &mut dyn Sender) -> ControlFlow<()> {
+        while self.left > 0 {
+            self.left -= 1;
+            sender.send(Kind::Binary, &[b'm'; Self::LENGTH])?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn ending(&mut self) -> Option<Ending> {
+        (self.left == 0).then(|| Ending { code: 1000, reason: String::new() })
+    }
+
+    fn memory(&self) -> usize {
+        0
+    }
 }

@@ -166,15 +166,14 @@ impl Handler for Exchange {
         self.incoming.0.has_room(cx)
     }
 
-    fn outgoing(&mut self, cx: &mut Context<'_>, sender: &mut dyn Sender) {
+    fn outgoing(&mut self, cx: &mut Context<'_>, sender: &mut dyn Sender) -> ControlFlow<()> {
         self.outbox.register(cx);
         let serializer = self.outbox.serializer();
         let kind = if serializer.is_text() { Kind::Text } else { Kind::Binary };
         while let Some(message) = self.outbox.pop() {
-            if sender.send(kind, message.encoded(serializer)).is_break() {
-                break;
-            }
+            sender.send(kind, message.encoded(serializer))?;
         }
+        ControlFlow::Continue(())
     }
 
     fn ending(&mut self) -> Option<Ending> {

@@ -151,11 +151,12 @@ pub(crate) async fn exchange<S: AsyncRead + AsyncWrite + Unpin, H: Handler>(
     poll_fn(|cx| {
         let mut scratch = scratch.borrow();
         loop {
+            let mut has_more = false;
             if fault.is_none() && !ending {
-                if backlog.waiting() < HIGH_WATER {
+                has_more = backlog.waiting() >= HIGH_WATER || {
                     let mut frames = Frames { out: backlog.tail(), most: longest, fault: &mut fault };
-                    handler.outgoing(cx, &mut frames);
-                }
+                    handler.outgoing(cx, &mut frames).is_break()
+                };
                 ending = handler.ending().is_some();
             }
             let before = backlog.waiting();
@@ -173,6 +174,9 @@ pub(crate) async fn exchange<S: AsyncRead + AsyncWrite + Unpin, H: Handler>(
             }
             if ending {
                 return Poll::Ready(Ok(()));
+            }
+            if has_more {
+                continue;
             }
             if !handler.takes(cx) {
                 return patience.poll_late(cx).map(|late| Err(Error::Late(late)));

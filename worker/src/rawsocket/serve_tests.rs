@@ -1,4 +1,5 @@
 use super::*;
+use crate::messages::Plenty;
 use crate::testee::Echo;
 use tokio::net::UnixStream;
 
@@ -52,6 +53,31 @@ async fn messages_and_pings_are_answered_and_pongs_are_not() {
     let (got, ended) = says(b"\x7f\xf3\0\0\x00\0\0\x05hello\x01\0\0\x02hi\x02\0\0\x01?\x00\0\0\0").await;
     assert_eq!(got, b"\x7f\x03\0\0\x00\0\0\x05hello\x02\0\0\x02hi\x00\0\0\0");
     ended.unwrap();
+}
+
+#[tokio::test]
+async fn what_had_no_room_follows_once_there_is_some() {
+    let (mut client, server) = tokio::io::duplex(8 << 20);
+    let budget = Budget::new(1 << 30);
+    let terms = Terms {
+        serializers: None,
+        options: &OPTIONS,
+        debug: false,
+        handshake_timeout: TIMEOUT,
+        pings: Pings { interval: Duration::ZERO, ..PINGS },
+        pings_everybody: false,
+    };
+    client.write_all(b"\x7f\xf1\0\0").await.unwrap();
+    let scratch = Scratch::new();
+    let served = serve(server, Peer::Unix, terms, &scratch, &budget, |_| Plenty { left: 40 });
+    let mut got = Vec::new();
+    let limit = tokio::time::timeout(TIMEOUT, async {
+        let (served, read) = tokio::join!(served, client.read_to_end(&mut got));
+        served.unwrap();
+        read.unwrap();
+    });
+    limit.await.expect("all is sent");
+    assert_eq!(got.len(), 4 + 40 * (4 + Plenty::LENGTH));
 }
 
 #[tokio::test]

@@ -17,7 +17,9 @@ impl Handler for Echo {
         sender.send(kind, payload)
     }
 
-    fn outgoing(&mut self, _: &mut Context<'_>, _: &mut dyn Sender) {}
+    fn outgoing(&mut self, _: &mut Context<'_>, _: &mut dyn Sender) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
 
     fn ending(&mut self) -> Option<Ending> {
         None

@@ -108,6 +108,8 @@ pub(super) struct Client {
     pub(super) methods: Rc<Methods>,
     /// Where its realm is, while it is in one.
     pub(super) realm: Option<usize>,
+    /// Where the realm is that it was in last: events that are dropped count there.
+    pub(super) last_realm: Option<usize>,
     /// What came while an authenticator is asked.
     pub(super) held: VecDeque<Message>,
     pub(super) cookie: Option<(Rc<Cookies>, String)>,
@@ -242,6 +244,10 @@ impl Inner {
         let Some(client) = self.clients.get_mut(&id) else { return };
         let Some(index) = self.realms.names.get(&joined.realm).copied() else { return };
         client.realm = Some(index);
+        let was_in = client.last_realm.replace(index);
+        let dropped = client.outbox.take_dropped();
+        self.count_dropped(id, was_in, dropped);
+        let Some(client) = self.clients.get_mut(&id) else { return };
         if let Some((cookies, value)) = &client.cookie {
             cookies.remember(value, joined.remember.clone());
         }
@@ -287,6 +293,14 @@ impl Inner {
         match &mut self.edge {
             Some(edge) => edge.leave(id),
             None => self.realms.touch(realm).leave(now, id, &mut self.effects),
+        }
+    }
+
+    /// Counts events that a client of a realm did not take.
+    pub(super) fn count_dropped(&mut self, id: Id, realm: Option<usize>, dropped: u64) {
+        if let Some(index) = realm.filter(|_| dropped > 0) {
+            self.dropped[index] += dropped;
+            info!("WAMP session {id}: {dropped} events were dropped, because the client did not take them");
         }
     }
 

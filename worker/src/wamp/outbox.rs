@@ -226,6 +226,11 @@ impl Outbox {
         self.dropped.get()
     }
 
+    /// The same; they are counted anew from here on.
+    pub(super) fn take_dropped(&self) -> u64 {
+        self.dropped.take()
+    }
+
     fn wake(&self) {
         if let Some(waker) = self.waker.borrow_mut().take() {
             waker.wake();

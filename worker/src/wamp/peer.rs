@@ -94,25 +94,23 @@ impl Handler for Peer {
         self.router.takes(self.id, cx)
     }
 
-    fn outgoing(&mut self, cx: &mut Context<'_>, sender: &mut dyn Sender) {
+    fn outgoing(&mut self, cx: &mut Context<'_>, sender: &mut dyn Sender) -> ControlFlow<()> {
         self.look_at_the_clock(cx);
         self.outbox.register(cx);
         let serializer = self.outbox.serializer();
         let kind = kind(serializer);
         while let Some(message) = self.outbox.pop() {
             let bytes = message.encoded(serializer);
-            let room = match self.batch {
-                None => sender.send(kind, bytes),
+            match self.batch {
+                None => sender.send(kind, bytes)?,
                 Some(batch) => {
                     let mut batched = Vec::with_capacity(bytes.len() + 4);
                     append_to_batch(batch, bytes, &mut batched);
-                    sender.send(kind, &batched)
+                    sender.send(kind, &batched)?;
                 }
-            };
-            if room.is_break() {
-                break;
             }
         }
+        Continue(())
     }
 
     fn ending(&mut self) -> Option<Ending> {

@@ -22,7 +22,6 @@ use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::time::timeout;
-use tracing::info;
 
 /// The realms of the process, and who is connected to them.
 pub(crate) struct Router {
@@ -225,7 +224,8 @@ impl Router {
             outbox.end(SERVICE_RESTART, "the service restarts");
         }
         let session = Session::new(id, connection);
-        let client = Client { session, outbox, methods, realm: None, held: VecDeque::new(), cookie, guard };
+        let held = VecDeque::new();
+        let client = Client { session, outbox, methods, realm: None, last_realm: None, held, cookie, guard };
         inner.clients.insert(id, client);
         id
     }
@@ -275,15 +275,7 @@ impl Router {
         self.step(|inner, now| {
             let Some(client) = inner.clients.remove(&id) else { return };
             inner.waiting.retain(|question| question.client != id);
-            if let Some(realm) = client.realm {
-                inner.dropped[realm] += client.outbox.dropped();
-            }
-            if client.outbox.dropped() > 0 {
-                let dropped = client.outbox.dropped();
-                info!(
-                    "WAMP session {id}: {dropped} events were dropped, because the client did not take them"
-                );
-            }
+            inner.count_dropped(id, client.last_realm, client.outbox.dropped());
             inner.leave(now, id, client.realm);
         });
     }
@@ -295,7 +287,7 @@ impl Router {
             return Vec::new();
         }
         let count = |(index, realm): (usize, &Realm)| {
-            let clients = inner.clients.values().filter(|client| client.realm == Some(index));
+            let clients = inner.clients.values().filter(|client| client.last_realm == Some(index));
             let (mut queued_bytes, mut events_dropped) = (0, inner.dropped[index]);
             for client in clients {
                 queued_bytes += client.outbox.bytes() as u64;

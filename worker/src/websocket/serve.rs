@@ -96,13 +96,13 @@ where
     while session.open {
         tokio::select! {
             result = poll_fn(|cx| {
-                if !session.is_backed_up() {
+                let has_more = session.is_backed_up() || {
                     let mut frames = Frames { encoder: &mut session.encoder, out: session.out.tail() };
-                    handler.outgoing(cx, &mut frames);
-                }
+                    handler.outgoing(cx, &mut frames).is_break()
+                };
                 session.handler_memory = handler.memory();
                 session.flush(cx, io)?;
-                if !session.open {
+                if !session.open || (has_more && !session.is_backed_up()) {
                     return Poll::Ready(Ok(()));
                 }
                 if let Some(ending) = handler.ending() {
@@ -125,6 +125,7 @@ where
 mod tests {
     use super::super::frame::unmask;
     use super::*;
+    use crate::messages::Plenty;
     use crate::testee::Echo;
     use jackfield_shared::drain::Drainer;
     use std::time::Duration;
@@ -175,6 +176,26 @@ mod tests {
         };
         let (result, ()) = tokio::join!(echo(server, &options, &drain, &scratch, &budget), talk);
         result.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_had_no_room_follows_once_there_is_some() {
+        let (mut client, server) = duplex(8 << 20);
+        let (_drainer, drain) = Drainer::new();
+        let (scratch, budget) = (Scratch::new(), Budget::new(1 << 30));
+        let options = WebsocketOptions::default();
+        let terms = Terms { options: &options, compression: None, debug: None };
+        let mut plenty = Plenty { left: 40 };
+        let served = serve(server, terms, &mut plenty, &drain, &scratch, &budget);
+        let talk = async {
+            read(&mut client, 40 * (10 + Plenty::LENGTH)).await;
+            assert_eq!(read(&mut client, 4).await, b"\x88\x02\x03\xe8");
+            client.write_all(&frame(0x88, b"\x03\xe8")).await.unwrap();
+            drop(client);
+        };
+        let both = async { tokio::join!(served, talk) };
+        let (served, ()) = timeout(Duration::from_secs(10), both).await.expect("all is sent");
+        served.unwrap();
     }
 
     #[tokio::test(start_paused = true)]
