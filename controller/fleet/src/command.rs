@@ -29,6 +29,7 @@ impl Fleet {
                 return self.stop_node(true, caller, time);
             }
             Command::Reload(time) => return self.reload(caller, time),
+            Command::Rehearse => return self.rehearse(caller),
             Command::Upgrade => return self.try_image(caller),
             Command::Scale(id, processes) => return self.scale(&id, processes, caller),
             Command::Start(ids) => (Action::Start, ids),

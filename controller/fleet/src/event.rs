@@ -107,6 +107,8 @@ pub enum Command {
     Scale(String, usize),
     /// Read the configuration again; new processes may take so long to be ready.
     Reload(Option<Duration>),
+    /// Read the configuration again, and say what a reload would do.
+    Rehearse,
     /// Try another image of the executable, and let it take over.
     Upgrade,
     /// Stop the node; what is open gets so long, or as long as configured.

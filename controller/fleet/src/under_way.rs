@@ -23,6 +23,8 @@ pub(crate) struct Change {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     Reload,
+    /// To see what a reload would do.
+    Rehearsal,
     /// Another image of the executable, which is being tried.
     Upgrade,
     /// Another number of processes, for the worker with this id.
@@ -81,6 +83,7 @@ impl Change {
     pub(crate) fn what(&self) -> String {
         match &self.purpose {
             Purpose::Reload => "the node is being reloaded".into(),
+            Purpose::Rehearsal => "it is being looked at what a reload would do".into(),
             Purpose::Upgrade => "the node is being upgraded".into(),
             Purpose::Scale(id) => format!("{id} is being scaled"),
         }
@@ -93,6 +96,6 @@ impl Change {
 
     /// Whether it is for another configuration.
     pub(crate) fn is_reload(&self) -> bool {
-        self.purpose == Purpose::Reload
+        matches!(self.purpose, Purpose::Reload | Purpose::Rehearsal)
     }
 }

@@ -33,6 +33,9 @@ pub(crate) enum Request {
     Reload {
         /// Seconds that new processes may take to be ready.
         timeout_s: Option<f64>,
+        /// Says only what would be done.
+        #[serde(default)]
+        dry_run: bool,
     },
     /// Let another image of the executable go on: [`Response::Progress`] until [`Response::Done`].
     Upgrade {

@@ -37,7 +37,10 @@ impl Supervisor {
                 self.upgrade(Some((Caller(responses), connection)), executable);
             }
             Request::Stop { timeout_s } => self.command(responses, Command::StopNode(seconds(timeout_s))),
-            Request::Reload { timeout_s } => self.command(responses, Command::Reload(seconds(timeout_s))),
+            Request::Reload { dry_run: true, .. } => self.command(responses, Command::Rehearse),
+            Request::Reload { timeout_s, dry_run: false } => {
+                self.command(responses, Command::Reload(seconds(timeout_s)));
+            }
             Request::Scale { id, processes } => {
                 self.command(responses, Command::Scale(id, processes.into()));
             }

@@ -199,6 +199,35 @@ fn without_descriptors_nothing_is_changed() {
 }
 
 #[test]
+fn a_dry_run_says_what_a_reload_would_do_and_does_nothing() {
+    let mut worker = site("second", 8081, "two");
+    let node =
+        Node::start(&node_of(&[site("first", 8080, "one"), worker.clone(), site("third", 8082, "three")]));
+    let before = node.ready();
+    let untouched = |after: &Value| {
+        assert_eq!((processes(&before), inodes(&before)), (processes(after), inodes(after)));
+        assert_eq!(before["node"]["generation"], after["node"]["generation"]);
+    };
+    worker["processes"] = json!(2);
+    let next = node_of(&[site("first", 8080, "changed"), worker, site("fourth", 8083, "new")]);
+    node.configure(&next);
+    let output = node.run(&["reload", "--dry-run"]);
+    assert!(output.status.success(), "{}", text(&output));
+    let said =
+        "new: fourth; replaced: first; resized: second (1 → 2 processes); removed: third; unchanged: 0";
+    assert!(text(&output).contains(said), "{}", text(&output));
+    untouched(&node.until("what was bound is gone", |s| s["endpoints"].as_array().unwrap().len() == 3));
+    assert_eq!((node.get(8080), node.get(8082)), ("\"one\"".into(), "\"three\"".into()));
+    // What stands in the way is said.
+    let _taken = TcpListener::bind((node.addr, 8083)).unwrap();
+    let output = node.run(&["reload", "--dry-run"]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(text(&output).contains(":8083"), "{}", text(&output));
+    untouched(&node.status().unwrap());
+    node.stop();
+}
+
+#[test]
 fn a_reload_goes_on_without_the_command_that_wanted_it() {
     let node = Node::start(&node_of(&[site("first", 8080, "one")]));
     node.configure(&node_of(&[site("first", 8080, "two")]));

@@ -96,12 +96,12 @@ impl Fleet {
         }
         let text = match purpose {
             Purpose::Reload => format!("generation {} is in effect: {}", self.generation, next.summary),
-            Purpose::Scale(_) | Purpose::Upgrade => next.summary,
+            Purpose::Scale(_) | Purpose::Rehearsal | Purpose::Upgrade => next.summary,
         };
         self.log(Level::Info, text.clone());
         self.progress(caller, text);
         match purpose {
-            Purpose::Reload | Purpose::Upgrade => self.reply(caller, Ok(())),
+            Purpose::Reload | Purpose::Rehearsal | Purpose::Upgrade => self.reply(caller, Ok(())),
             Purpose::Scale(_) => {
                 self.operations.push(Operation { kind: OperationKind::Leave(going), caller });
             }

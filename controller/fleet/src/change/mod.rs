@@ -56,6 +56,7 @@ impl Fleet {
     pub(crate) fn change_failed(&mut self, purpose: &Purpose, caller: Option<CallerId>, reason: &str) {
         let what = match purpose {
             Purpose::Reload => "reload",
+            Purpose::Rehearsal => "reload --dry-run",
             Purpose::Scale(_) => "scale",
             Purpose::Upgrade => "upgrade",
         };

@@ -25,7 +25,15 @@ impl Fleet {
             return self.reply(caller, Err(format!("{reason}; nothing was changed")));
         }
         self.log(Level::Info, "`jackfield reload`: reading the configuration");
-        self.begin_reload(caller, time);
+        self.begin_reload(Purpose::Reload, caller, time);
+    }
+
+    /// `jackfield reload --dry-run`
+    pub(crate) fn rehearse(&mut self, caller: Option<CallerId>) {
+        match self.in_the_way_of_change() {
+            Some(reason) => self.reply(caller, Err(format!("{reason}; try again when that is done"))),
+            None => self.begin_reload(Purpose::Rehearsal, caller, None),
+        }
     }
 
     /// SIGHUP: a reload now, or when there can be one.
@@ -38,7 +46,7 @@ impl Fleet {
             Some(_) => {}
             None => {
                 self.log(Level::Info, "SIGHUP: reading the configuration");
-                self.begin_reload(None, None);
+                self.begin_reload(Purpose::Reload, None, None);
             }
         }
     }
@@ -47,7 +55,7 @@ impl Fleet {
     pub(crate) fn reload_if_wanted(&mut self) {
         if self.reload_wanted && self.in_the_way_of_change().is_none() {
             self.reload_wanted = false;
-            self.begin_reload(None, None);
+            self.begin_reload(Purpose::Reload, None, None);
         }
     }
 
@@ -63,9 +71,9 @@ impl Fleet {
         restarts.then(|| "workers are being restarted".into())
     }
 
-    fn begin_reload(&mut self, caller: Option<CallerId>, time: Option<Duration>) {
+    fn begin_reload(&mut self, purpose: Purpose, caller: Option<CallerId>, time: Option<Duration>) {
         let time = time.unwrap_or(START_LIMIT);
-        self.change = Some(Change { purpose: Purpose::Reload, caller, time, stage: Stage::Waiting });
+        self.change = Some(Change { purpose, caller, time, stage: Stage::Waiting });
         self.effects.push(Effect::Read);
     }
 
@@ -154,9 +162,8 @@ impl Fleet {
     /// Goes on with what was planned.
     pub(crate) fn planned(&mut self, plan: Plan) {
         let waits = |change: &mut Change| match (&change.purpose, &plan) {
-            (Purpose::Reload, Plan::Reload { .. }) | (Purpose::Scale(_), Plan::Scale(..)) => {
-                change.stage == Stage::Waiting
-            }
+            (Purpose::Reload | Purpose::Rehearsal, Plan::Reload { .. })
+            | (Purpose::Scale(_), Plan::Scale(..)) => change.stage == Stage::Waiting,
             _ => false,
         };
         let Some(Change { purpose, caller, time, .. }) = self.change.take_if(waits) else {
@@ -167,6 +174,14 @@ impl Fleet {
             Plan::Reload { workers, shutdown } => self.compare(workers, shutdown),
             Plan::Scale(key, spec) => self.compare_size(key, *spec),
         };
+        if purpose == Purpose::Rehearsal {
+            let summary = std::mem::take(&mut next.summary);
+            // What is new has been started nowhere.
+            next.arriving.clear();
+            self.undo(next);
+            self.progress(caller, summary);
+            return self.reply(caller, Ok(()));
+        }
         self.grow(&mut next);
         let until = self.now + time;
         self.timers.set(until, Timer::Look);

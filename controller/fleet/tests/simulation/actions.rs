@@ -51,6 +51,9 @@ impl World {
                 self.ask(Command::Scale(id, processes))
             }
             78..=88 => {
+                if chance(&mut self.random, 10) {
+                    return self.ask(Command::Rehearse);
+                }
                 let time = chance(&mut self.random, 30).then_some(Duration::from_millis(300));
                 self.ask(Command::Reload(time))
             }
