@@ -166,6 +166,9 @@ fn table(status: &status::Status) -> String {
         }
         text += &format!("\n{}", table.render());
     }
+    if !status.backends.is_empty() {
+        text += &format!("\n{}", backends(status).render());
+    }
     for sink in &status.logs.sinks {
         if let Some(trouble) = &sink.trouble {
             let (kind, target, waiting) = (&sink.kind, &sink.target, sink.waiting);
@@ -176,6 +179,35 @@ fn table(status: &status::Status) -> String {
         text += &format!("\n{} log records were dropped\n", status.logs.dropped);
     }
     text
+}
+
+/// The backends of relays and reverse proxies.
+pub(super) fn backends(status: &status::Status) -> Table {
+    let mut table = Table::new([
+        "BACKEND",
+        "WORKER",
+        "TRANSPORT",
+        "PATH",
+        "STATE",
+        "OPEN",
+        "REQUESTS",
+        "ERRORS",
+        "LAST ERROR",
+    ]);
+    for backend in &status.backends {
+        table.row([
+            backend.address.clone(),
+            backend.worker.clone(),
+            backend.transport.clone(),
+            format!("{}{}", backend.host, backend.path),
+            backend.state.to_string(),
+            backend.open.to_string(),
+            backend.requests.to_string(),
+            backend.errors.to_string(),
+            backend.last_error.clone().unwrap_or_default(),
+        ]);
+    }
+    table
 }
 
 /// Why a process is not ready, as far as it is known; else what a guest says of itself.

@@ -3,6 +3,7 @@
 use super::client;
 use super::failure::Failure;
 use super::output::{count, print};
+use super::status::backends;
 use super::table::{Table, bytes, duration};
 use crate::node::Directory;
 use clap::Args;
@@ -168,6 +169,10 @@ fn screen(status: &Status, rates: &Rates) -> String {
         }
         text.push('\n');
         text += &table.render();
+    }
+    if !status.backends.is_empty() {
+        text.push('\n');
+        text += &backends(status).render();
     }
     if !status.realms.is_empty() {
         text.push('\n');

@@ -283,9 +283,10 @@ fn service_order(path: &str, service: &PathService, number: usize) -> Option<Jso
 /// The reverse proxy that takes a service's place: the application sees the whole path, and the host that was asked for.
 fn behind(socket: PathBuf, path: &str) -> Reverseproxy {
     Reverseproxy {
-        backends: vec![connecting(socket)],
+        backends: vec![connecting(socket).into()],
         balance: Balance::LeastConnections,
         health: None,
+        sticky: None,
         path: path.trim_end_matches('/').into(),
         http2: false,
         preserve_host: true,

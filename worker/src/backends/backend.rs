@@ -13,8 +13,13 @@ use tracing::{info, warn};
 #[derive(Debug)]
 pub(crate) struct Backend {
     pub(crate) connector: Connector,
+    /// Where it is, as people read it.
+    pub(super) address: String,
     /// Its place in the configuration.
     pub(crate) index: usize,
+    pub(super) weight: u16,
+    /// Whether it is asked only if none of the others is up.
+    pub(super) backup: bool,
     pub(super) open: Cell<u32>,
     /// Until when it is asked last, because it refused a connection.
     pub(super) avoided: Cell<Option<Instant>>,
@@ -26,6 +31,22 @@ pub(crate) struct Backend {
 }
 
 impl Backend {
+    pub(super) fn new(connector: Connector, index: usize, weight: u16, backup: bool) -> Self {
+        Self {
+            address: connector.to_string(),
+            connector,
+            index,
+            weight,
+            backup,
+            open: Cell::new(0),
+            avoided: Cell::new(None),
+            healthy: Cell::new(true),
+            requests: Cell::default(),
+            errors: Cell::default(),
+            last_error: RefCell::default(),
+        }
+    }
+
     pub(super) fn is_down(&self, now: Instant) -> bool {
         !self.healthy.get() || self.avoided.get().is_some_and(|until| now < until)
     }
@@ -46,7 +67,7 @@ impl Backend {
     pub(super) fn state(&self) -> status::Backend {
         let state = if self.is_down(Instant::now()) { BackendState::Down } else { BackendState::Up };
         status::Backend {
-            address: self.connector.to_string(),
+            address: self.address.clone(),
             state,
             open: self.open.get().into(),
             requests: self.requests.get(),
@@ -72,7 +93,10 @@ impl Backend {
         if self.healthy.replace(healthy) != healthy {
             match healthy {
                 true => info!("backend {}: up", self.connector),
-                false => warn!("backend {}: down: {why}", self.connector),
+                false => {
+                    warn!("backend {}: down: {why}", self.connector);
+                    self.last_error.replace(Some(why.to_string()));
+                }
             }
         }
     }

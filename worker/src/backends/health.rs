@@ -1,10 +1,8 @@
 //! Health checks: a backend that fails several in a row is left out until it passes several in a row.
 
 use super::Backend;
-use crate::connect::Connector;
 use jackfield_shared::config::Health;
-use std::fmt;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// Results in a row that say other than what holds.
 #[derive(Debug, Default)]
@@ -22,14 +20,21 @@ impl Streak {
     }
 }
 
-/// Checks `backend` for ever: a connection is made and closed again.
-pub(super) async fn watch(backend: &Backend, health: &Health) {
+/// Checks `backend` for ever, by `check`; a check may take as long as until the next one.
+pub(super) async fn watch(
+    backend: &Backend,
+    health: &Health,
+    check: impl AsyncFn(&Backend) -> Result<(), String>,
+) {
     let mut ticks = interval(health.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut streak = Streak::default();
     loop {
         ticks.tick().await;
-        let result = check(&backend.connector, health).await;
+        let result = match timeout(health.interval, check(backend)).await {
+            Ok(result) => result,
+            Err(_) => Err(format!("no answer within {} s (`interval`)", health.interval.as_secs_f64())),
+        };
         let healthy = backend.healthy.get();
         let needed = if healthy { health.fall } else { health.rise };
         if streak.turns(result.is_ok() != healthy, needed) {
@@ -41,14 +46,9 @@ pub(super) async fn watch(backend: &Backend, health: &Health) {
     }
 }
 
-/// One check; it may take as long as until the next one.
-async fn check(connector: &Connector, health: &Health) -> Result<(), String> {
-    let text = |e: &dyn fmt::Display| e.to_string();
-    match tokio::time::timeout(health.interval, connector.connect(|| None)).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(e)) => Err(text(&e)),
-        Err(e) => Err(text(&e)),
-    }
+/// The least that can be asked of a backend: a connection is made and closed again.
+pub(crate) async fn connects(backend: &Backend) -> Result<(), String> {
+    backend.connector.connect(|| None).await.map(drop).map_err(|e| e.to_string())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `stream.relay`: every connection is carried to one of several backends.
 
 use super::service::{Service, task};
-use crate::backends::Backends;
+use crate::backends::{Backends, connects};
 use crate::connect::Means;
 use crate::context::Context;
 use crate::log::Throttle;
@@ -96,7 +96,7 @@ impl Relay {
         }
         relays.push(own);
         let mut failures = Vec::new();
-        for backend in self.backends.order(peer) {
+        for backend in self.backends.order(peer, None) {
             let _use = backend.begin();
             // Boxed, so that established connections do not hold the room that connecting needs.
             match Box::pin(backend.connector.connect(&ends)).await {
@@ -147,6 +147,6 @@ impl Service for Relay {
     }
 
     fn begin(&self, drain: &Drain) {
-        self.backends.begin(drain);
+        self.backends.begin(drain, connects);
     }
 }

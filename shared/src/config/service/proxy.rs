@@ -7,9 +7,9 @@ use serde_json::json;
 use super::super::decode::*;
 use super::super::diagnostic::Path;
 use super::super::endpoint::{ConnectingEndpoint, TcpConnecting, host, port};
-use super::super::transport::backends;
 use super::super::transport::{
-    Balance, Health, WebsocketConnecting, WebsocketOptions, tell_type, websocket_url,
+    Backend, Balance, Health, WebsocketConnecting, WebsocketOptions, backends, check_backends, tell_type,
+    websocket_url,
 };
 use super::serves::Serves;
 
@@ -27,11 +27,13 @@ object! {
     /// Requests carried to other web servers.
     pub struct Reverseproxy as "a reverse proxy service" {
         /// The servers; where there is one on a TCP port, `host` and `port` do as well.
-        pub backends as "backends": Vec<ConnectingEndpoint> = some(nested::<ConnectingEndpoint>()), special(Reverseproxy::backends, Presence::Optional);
+        pub backends as "backends": Vec<Backend> = some(nested::<Backend>()), special(Reverseproxy::backends, Presence::Optional);
         /// How one is chosen.
         pub balance as "balance": Balance = word(), default(json!("least-connections"), Balance::LeastConnections);
         /// Checks of the backends; absent: a backend that can't be reached is passed over, and asked last for the next 5 s.
-        pub health as "health": Option<Health> = nested(), optional;
+        pub health as "health": Option<HttpHealth> = nested(), optional;
+        /// Keeps each browser at the backend that answered it first, by a cookie.
+        pub sticky as "sticky": Option<Sticky> = nested(), optional;
         /// The path put before the rest of the request's path.
         pub path as "path": String = text(), default(json!(""), String::new());
         /// Speaks HTTP/2 with backends that have no TLS; with TLS the protocol agreed on (`alpn`) decides.
@@ -55,15 +57,67 @@ object! {
     }
 }
 
+object! {
+    /// Health checks of web servers.
+    pub struct HttpHealth as "health checks" {
+        /// How often, and what follows.
+        pub checks as "checks": Health = nested::<Health>(), flatten;
+        /// What is asked for (GET), with its query if it has one; absent: it is enough that a connection stands.
+        pub path as "path": Option<String> = matching("a path that begins with a slash", Some("^/"), is_target), optional;
+        /// The `Host` that is asked for; absent: the backend's own.
+        pub host as "host": Option<String> = text(), optional;
+        /// The statuses that say that it is well; none: those from 200 to 399.
+        pub status as "status": Vec<u16> = list(int(100..=599)), default(json!([]), Vec::new());
+    }
+    check HttpHealth::check;
+}
+
+fn is_target(text: &str) -> bool {
+    let text = until_dollar(text);
+    text.starts_with('/') && text.bytes().all(|b| b.is_ascii_graphic() && b != b'#')
+}
+
+impl HttpHealth {
+    /// Whether this status says that a backend is well.
+    #[must_use]
+    pub fn is_well(&self, status: u16) -> bool {
+        if self.status.is_empty() { (200..400).contains(&status) } else { self.status.contains(&status) }
+    }
+
+    fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
+        if self.path.is_none() {
+            for key in ["host", "status"] {
+                if fields.has(key) {
+                    let message = "needs \"path\": without it nothing is asked for".to_owned();
+                    cx.error_at(key, fields.span_of(key), message);
+                }
+            }
+        }
+    }
+}
+
+object! {
+    /// A cookie that keeps a browser at one backend.
+    pub struct Sticky as "stickiness" {
+        /// Its name. Its value is the backend's place in the list, counted from 0; it lasts as long as the browser's session.
+        pub cookie as "cookie": String = matching("a cookie name of a-z, A-Z, 0-9, _ and -", Some("^[A-Za-z0-9_-]+$"), is_cookie_name), default(json!("backend"), "backend".to_owned());
+    }
+}
+
+fn is_cookie_name(text: &str) -> bool {
+    let text = until_dollar(text);
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+}
+
 impl Reverseproxy {
     /// The backends, by the one list or by the one host.
-    fn backends(fields: &mut Fields<'_>, cx: &mut Context<'_>) -> Option<Vec<ConnectingEndpoint>> {
-        let Some(backends) = fields.given("backends", &some(nested()), cx) else {
+    fn backends(fields: &mut Fields<'_>, cx: &mut Context<'_>) -> Option<Vec<Backend>> {
+        let Some(backends) = fields.given("backends", &some(nested::<Backend>()), cx) else {
             let (host, port) = (fields.required("host", &host(), cx), fields.required("port", &port(), cx));
-            return Some(vec![ConnectingEndpoint::Tcp(TcpConnecting::to(host?, port?))]);
+            return Some(vec![ConnectingEndpoint::Tcp(TcpConnecting::to(host?, port?)).into()]);
         };
         for (index, backend) in backends.iter().flatten().enumerate() {
-            let sends = match backend {
+            let sends = match &backend.endpoint {
                 ConnectingEndpoint::Tcp(tcp) => tcp.proxy_protocol.is_some(),
                 ConnectingEndpoint::Unix(unix) => unix.proxy_protocol.is_some(),
                 ConnectingEndpoint::Tor(tor) => tor.proxy_protocol.is_some(),
@@ -76,6 +130,9 @@ impl Reverseproxy {
                 );
                 cx.error_at("backends", fields.span_of("backends"), message);
             }
+        }
+        if let Some(list) = &backends {
+            check_backends(list, fields, cx);
         }
         for key in ["host", "port"] {
             if fields.entry(key).is_some() {

@@ -1,5 +1,6 @@
 //! Transports: what is spoken on a listening endpoint, or on a connection.
 
+mod backends;
 mod connecting;
 mod connections;
 mod mqtt;
@@ -12,6 +13,7 @@ mod web;
 mod websocket;
 mod websocket_options;
 
+pub use backends::*;
 pub use connecting::*;
 pub use mqtt::*;
 pub use rawsocket::*;

@@ -8,6 +8,7 @@ use super::super::decode::*;
 use super::super::diagnostic::{Path, Remark, Severity};
 use super::super::endpoint::{ConnectingEndpoint, port};
 use super::WebsocketOptions;
+use super::backends::{Backend, Balance, Health, backends, check_backends};
 use super::speaks::{DEFAULT_HANDSHAKE_TIMEOUT, HTTP_1, Speaks};
 use super::websocket::websocket_url;
 
@@ -84,35 +85,11 @@ impl Speaks for Flashpolicy {
     }
 }
 
-choice! {
-    /// How a relay chooses among its backends.
-    pub enum Balance {
-        /// The one with the fewest connections open, in this process.
-        LeastConnections = "least-connections",
-        /// One after the other.
-        RoundRobin = "round-robin",
-        /// The same one for the same client address.
-        Hash = "hash",
-    }
-}
-
-object! {
-    /// Health checks of backends.
-    pub struct Health as "health checks" {
-        /// Seconds between two checks of a backend.
-        pub interval as "interval": Duration = seconds(0.1..=3600.0), default(json!(5), Duration::from_secs(5));
-        /// Successes in a row until a backend is used again.
-        pub rise as "rise": u16 = int(1..=1000), default(2);
-        /// Failures in a row until a backend is left out.
-        pub fall as "fall": u16 = int(1..=1000), default(3);
-    }
-}
-
 object! {
     /// Carries every connection to one of several backends.
     pub struct StreamRelay as "a stream relay" {
         /// Where to. Each connection's time limit is its endpoint's `timeout`.
-        pub backends as "backends": Vec<ConnectingEndpoint> = some(nested()), required;
+        pub backends as "backends": Vec<Backend> = some(nested()), required;
         /// How one is chosen.
         pub balance as "balance": Balance = word(), default(json!("least-connections"), Balance::LeastConnections);
         /// Seconds without a byte in either direction after which a connection is closed; 0: never.
@@ -120,15 +97,7 @@ object! {
         /// Checks of the backends; absent: a backend that can't be reached is passed over, and asked last for the next 5 s.
         pub health as "health": Option<Health> = nested(), optional;
     }
-}
-
-/// The backends of a section at `at`, with their places.
-pub(crate) fn backends<'a>(
-    backends: &'a [ConnectingEndpoint],
-    at: &Path,
-) -> Vec<(Path, &'a ConnectingEndpoint)> {
-    let at = at.key("backends");
-    backends.iter().enumerate().map(|(index, backend)| (at.index(index), backend)).collect()
+    check |relay: &Self, fields: &mut Fields<'_>, cx: &mut Context<'_>| check_backends(&relay.backends, fields, cx);
 }
 
 impl Speaks for StreamRelay {

@@ -2,9 +2,11 @@
 //! kept, and so are their answers.
 
 mod body;
+mod check;
 mod exchange;
 mod headers;
 mod pool;
+mod sticky;
 mod tunnel;
 mod upload;
 mod websocket;
@@ -22,8 +24,9 @@ use crate::web::engine::path::Rest;
 use crate::web::engine::received::Asked;
 use exchange::{Failure, Kind, exchange};
 use headers::Outgoing;
+use hyper::header::SET_COOKIE;
 use hyper::{Method, StatusCode};
-use jackfield_shared::config::Reverseproxy;
+use jackfield_shared::config::{self, Reverseproxy};
 use jackfield_shared::drain::Drain;
 use jackfield_shared::status;
 use jackfield_shared::tls::Files;
@@ -51,9 +54,10 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     pub(crate) fn new(config: &Reverseproxy, means: Means<'_>) -> Result<Self, String> {
-        let backends = Backends::new(&config.backends, config.balance, config.health.as_ref(), means)?;
-        let pools =
-            config.backends.iter().map(|endpoint| Rc::new(Pool::new(endpoint, config.http2))).collect();
+        let checks = config.health.as_ref().map(|health| &health.checks);
+        let backends = Backends::new(&config.backends, config.balance, checks, means)?;
+        let pool = |backend: &config::Backend| Rc::new(Pool::new(&backend.endpoint, config.http2));
+        let pools = config.backends.iter().map(pool).collect();
         let (pipes, failing) = (Rc::default(), Throttle::new(REPORT));
         Ok(Self { config: config.clone(), backends, pools, pipes, failing })
     }
@@ -80,7 +84,9 @@ impl Proxy {
         let limit = client.options.max_body_size;
         let mut upload = Upload::of(request, limit);
         let mut failures = Vec::new();
-        let backends = self.backends.order(client.peer);
+        let sticky = self.config.sticky.as_ref();
+        let kept = sticky.and_then(|sticky| sticky::kept(sticky, request.headers()));
+        let backends = self.backends.order(client.peer, kept);
         for backend in &backends {
             let Some(pool) = self.pools.get(backend.index) else { continue };
             let handshake = handshake.as_ref();
@@ -89,7 +95,14 @@ impl Proxy {
             match exchange(backend, pool, &outgoing, &mut upload, self.config.timeout).await {
                 Ok(answer) => {
                     match tunnel::unless_upgraded(answer, request, handshake, client, self.joined()) {
-                        Ok(answer) => return answer,
+                        Ok(mut answer) => {
+                            if let Some(sticky) = sticky.filter(|_| kept != Some(backend.index))
+                                && let Some(cookie) = sticky::keep(sticky, backend.index, client.is_secure())
+                            {
+                                answer.headers_mut().append(SET_COOKIE, cookie);
+                            }
+                            return answer;
+                        }
                         Err(reason) => {
                             failures.push(Failure::sent(backend, reason));
                             break;
@@ -151,7 +164,10 @@ impl Service for Proxy {
     }
 
     fn begin(&self, drain: &Drain) {
-        self.backends.begin(drain);
+        let Some(health) = self.config.health.clone() else { return };
+        let config = self.config.clone();
+        let check = async move |backend: &Backend| check::check(&config, &health, backend).await;
+        self.backends.begin(drain, check);
     }
 }
 

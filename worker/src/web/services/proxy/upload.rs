@@ -69,6 +69,13 @@ pub(super) struct Uploading {
     left: Rc<Cell<Option<u64>>>,
 }
 
+impl Uploading {
+    /// No content.
+    pub(super) fn none() -> Self {
+        Self { content: None, activity: Rc::new(Activity::new()), left: Rc::new(Cell::new(Some(0))) }
+    }
+}
+
 impl Body for Uploading {
     type Data = Bytes;
     type Error = io::Error;

@@ -1,0 +1,125 @@
+//! Which of several web servers a request goes to: weights, backups, health checks by HTTP, and browsers that stay.
+
+use jackfield_tests::{Nginx, Node, curl, loopback};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+const PORTS: [u16; 3] = [8001, 8002, 8003];
+
+/// Three web servers of the same nginx, each of which says its port at every address but `/health`, where it has a file.
+fn three(addr: Ipv4Addr) -> Nginx {
+    let server = |port: u16| {
+        format!(
+            "server {{ listen {addr}:{port}; root DIR/www/{port}; location / {{ return 200 {port}; }}
+               location = /health {{ }} }}\n"
+        )
+    };
+    let nginx = Nginx::start_with(addr, 8000, &PORTS.map(server).concat());
+    for port in PORTS {
+        std::fs::create_dir(nginx.root().join(port.to_string())).unwrap();
+        std::fs::write(health(&nginx, port), "well").unwrap();
+    }
+    nginx
+}
+
+fn health(nginx: &Nginx, port: u16) -> PathBuf {
+    nginx.root().join(port.to_string()).join("health")
+}
+
+/// A node in one process that carries everything to these backends.
+fn node(addr: Ipv4Addr, backends: &[Value], more: &Value) -> Node {
+    let backends: Vec<_> = backends
+        .iter()
+        .enumerate()
+        .map(|(index, more)| with(json!({"type": "tcp", "host": addr, "port": PORTS[index]}), more))
+        .collect();
+    let service = with(json!({"type": "reverseproxy", "backends": backends}), more);
+    let web = json!({"type": "web", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8080}, "paths": {"/": service}});
+    Node::start(
+        &json!({"version": 2, "workers": [{"type": "router", "id": "edge", "transports": [web]}]})
+            .to_string(),
+    )
+}
+
+fn with(mut object: Value, more: &Value) -> Value {
+    for (key, value) in more.as_object().unwrap() {
+        object[key] = value.clone();
+    }
+    object
+}
+
+/// How many of so many requests each backend has answered.
+fn answers(node: &Node, count: usize) -> BTreeMap<String, usize> {
+    let url = format!("http://{}:8080/page", node.addr);
+    let mut answers = BTreeMap::new();
+    for _ in 0..count {
+        *answers.entry(curl(&["-s", &url])).or_default() += 1;
+    }
+    answers
+}
+
+fn shares<const N: usize>(shares: [(&str, usize); N]) -> BTreeMap<String, usize> {
+    shares.map(|(port, count)| (port.to_owned(), count)).into()
+}
+
+#[test]
+fn requests_are_shared_by_weight_and_backups_wait_until_nobody_else_is_well() {
+    let addr = loopback();
+    let nginx = three(addr);
+    let backends = [json!({"weight": 3}), json!({}), json!({"backup": true})];
+    let checks = json!({"path": "/health", "interval": 0.1, "fall": 1, "rise": 1});
+    let node = node(addr, &backends, &json!({"balance": "round-robin", "health": checks}));
+    assert_eq!(answers(&node, 16), shares([("8001", 12), ("8002", 4)]));
+    for port in &PORTS[..2] {
+        std::fs::remove_file(health(&nginx, *port)).unwrap();
+        let told = format!("backend {addr}:{port}: down: {addr}:{port} answers /health with 404");
+        node.log.wait(0, &told);
+    }
+    assert_eq!(answers(&node, 4), shares([("8003", 4)]));
+    let status = node.status().unwrap();
+    let states: Vec<_> =
+        status["backends"].as_array().unwrap().iter().map(|b| b["state"].as_str().unwrap()).collect();
+    let status = node.until("the states are told", |status| {
+        status["backends"].as_array().unwrap().iter().filter(|b| b["state"] == "down").count() == 2
+    });
+    assert_eq!(status["backends"].as_array().unwrap().len(), 3);
+    let output = node.run(&["status"]);
+    let table = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(table.contains("BACKEND") && table.contains("answers /health with 404"), "{table}");
+    std::fs::write(health(&nginx, 8002), "well").unwrap();
+    node.log.wait(0, &format!("backend {addr}:8002: up"));
+    assert_eq!(answers(&node, 4), shares([("8002", 4)]));
+    node.stop();
+}
+
+#[test]
+fn a_browser_stays_at_its_backend_while_that_is_up() {
+    let addr = loopback();
+    let nginx = three(addr);
+    let checks = json!({"path": "/health", "status": [200], "interval": 0.1, "fall": 1, "rise": 1});
+    let more = json!({"balance": "random-two", "sticky": {"cookie": "route"}, "health": checks});
+    let node = node(addr, &[json!({}), json!({}), json!({})], &more);
+    let jar = node.dir.path().join("jar");
+    let jar = jar.to_str().unwrap();
+    let url = format!("http://{}:8080/", node.addr);
+    let ask = || curl(&["-s", "-b", jar, "-c", jar, &url]);
+    let mine = ask();
+    for _ in 0..8 {
+        assert_eq!(ask(), mine);
+    }
+    let port: u16 = mine.parse().unwrap();
+    std::fs::remove_file(health(&nginx, port)).unwrap();
+    node.log.wait(0, &format!("backend {addr}:{port}: down"));
+    let other = ask();
+    assert_ne!(other, mine);
+    std::fs::write(health(&nginx, port), "well").unwrap();
+    node.log.wait(0, &format!("backend {addr}:{port}: up"));
+    for _ in 0..8 {
+        assert_eq!(ask(), other, "it has a new cookie");
+    }
+    // Who has none is sent anywhere.
+    assert!(answers(&node, 40).len() > 1);
+    node.stop();
+}
