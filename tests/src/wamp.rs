@@ -21,13 +21,18 @@ impl Wamp {
 
     /// Says HELLO to `realm1`, answers a challenge by a ticket, and gives WELCOME or ABORT.
     pub fn join(&mut self, who: Option<(&str, &str)>) -> Value {
+        self.join_realm("realm1", who)
+    }
+
+    /// The same for any realm.
+    pub fn join_realm(&mut self, realm: &str, who: Option<(&str, &str)>) -> Value {
         let roles = ["caller", "callee", "publisher", "subscriber"].map(|role| (role.to_owned(), json!({})));
         let mut details = json!({"roles": roles.into_iter().collect::<serde_json::Map<_, _>>()});
         if let Some((authid, _)) = who {
             details["authid"] = json!(authid);
             details["authmethods"] = json!(["ticket"]);
         }
-        self.say(&json!([1, "realm1", details])).unwrap();
+        self.say(&json!([1, realm, details])).unwrap();
         let answer = self.hear();
         match who {
             Some((_, ticket)) if answer[0] == 4 => {
@@ -40,8 +45,13 @@ impl Wamp {
 
     /// Connects, and is let in anonymously.
     pub fn joined(to: (Ipv4Addr, u16)) -> Self {
+        Self::joined_to(to, "realm1")
+    }
+
+    /// Connects, and is let into this realm anonymously.
+    pub fn joined_to(to: (Ipv4Addr, u16), realm: &str) -> Self {
         let mut client = Self::dial(to);
-        let welcome = client.join(None);
+        let welcome = client.join_realm(realm, None);
         assert_eq!(welcome[0], 2, "{welcome}");
         client
     }

@@ -298,6 +298,24 @@ fn who_may_not_stay_after_a_reload_is_told_why_and_a_stop_ends_the_others() {
 }
 
 #[test]
+fn a_realm_that_a_reload_adds_waits_for_no_process_that_does_not_know_it() {
+    let node = Node::start(&realms(&["realm1"], &["com.topic"]));
+    node.ready();
+    // Keeps the process that it is connected to, which is of the configuration before.
+    let stays = subscriber(&node, "realm1", "com.topic");
+    let text = realms(&["realm1", "realm2"], &["com.topic"]).replace("ADDR", &node.addr.to_string());
+    node.dir.write(".jackfield/config.json", text);
+    let reloaded = node.run(&["reload"]);
+    assert!(reloaded.status.success(), "{}", String::from_utf8_lossy(&reloaded.stderr));
+    let joins = subscriber(&node, "realm2", "com.topic");
+    events_get_through(&node);
+    gets(&stays, "[36,");
+    drop(joins);
+    let log = node.stop().join("\n");
+    assert!(!log.contains("did not tell"), "{log}");
+}
+
+#[test]
 fn sessions_of_a_process_that_was_replaced_end_with_a_goodbye_when_its_time_is_over() {
     let node = Node::start(&config(2));
     node.ready();

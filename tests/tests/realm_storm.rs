@@ -2,12 +2,16 @@
 //!
 //! The short form runs with all tests; the full one with `tests/storm realm`, which prints the figures.
 
-use jackfield_tests::{Lines, Node, TempDir, jackfield, signal_pid, venv_python, wait_for_end};
+use jackfield_tests::{Lines, Node, TempDir, Wamp, jackfield, signal_pid, venv_python, wait_for_end};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::fs;
+use std::io::{Read, Write};
+use std::net::Shutdown;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// So many in the short form, so many in the full one.
 fn times(short: u32, full: u32) -> u32 {
@@ -162,5 +166,85 @@ fn processes_that_are_replaced_keep_the_sessions_that_they_have() {
         command(&["upgrade"]);
     }
     nothing_is_lost(&clients.end());
+    node.stop();
+}
+
+/// What calls of the meta API take in a realm, one after the other: the median and the 99th percentile.
+fn calls(client: &mut Wamp, count: u32) -> (Duration, Duration) {
+    let took = (1..=count).map(|request| {
+        let began = Instant::now();
+        let answer = client.ask(&json!([48, request, {}, "wamp.session.count"]));
+        assert_eq!((&answer[0], &answer[1]), (&json!(50), &json!(request)), "{answer}");
+        began.elapsed()
+    });
+    let mut took: Vec<_> = took.collect();
+    took.sort_unstable();
+    (took[took.len() / 2], took[took.len() * 99 / 100])
+}
+
+/// A message as RawSocket has it.
+fn framed(message: &Value) -> Vec<u8> {
+    let text = message.to_string();
+    [&u32::try_from(text.len()).unwrap().to_be_bytes()[..], text.as_bytes()].concat()
+}
+
+#[test]
+fn a_flood_in_one_realm_stops_its_own_clients_and_nobody_elses() {
+    let all = json!({"call": true, "register": true, "publish": true, "subscribe": true});
+    let roles = json!([{"name": "anonymous", "permissions": [{"uri": "", "match": "prefix", "allow": all}]}]);
+    let router = json!({"type": "router", "id": "router1", "processes": 2,
+        "realms": [{"name": "realm1", "roles": roles}, {"name": "realm2", "roles": roles}],
+        "transports": [{"type": "rawsocket",
+            "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8080, "shared": true}}]});
+    let node = Node::start(&json!({"version": 2, "workers": [router]}).to_string());
+    node.ready();
+    let to = (node.addr, 8080);
+    let mut quiet = Wamp::joined_to(to, "realm2");
+    let count = times(50, 20_000);
+    let alone = calls(&mut quiet, count);
+    let subscribers = [(); 4].map(|()| {
+        let mut client = Wamp::joined_to(to, "realm1");
+        assert_eq!(client.ask(&json!([32, 1, {}, "com.flood"]))[0], 33);
+        client.0
+    });
+    let mut publishers = [(); 2].map(|()| Wamp::joined_to(to, "realm1"));
+    let floods = AtomicBool::new(true);
+    let (beside, published) = std::thread::scope(|scope| {
+        for subscriber in &subscribers {
+            scope.spawn(move || {
+                let (mut subscriber, mut chunk) = (subscriber, vec![0; 1 << 20]);
+                while subscriber.read(&mut chunk).is_ok_and(|count| count > 0) {}
+            });
+        }
+        let publishing = publishers.each_mut().map(|publisher| {
+            let floods = &floods;
+            scope.spawn(move || {
+                let events = framed(&json!([16, 1, {}, "com.flood", ["x".repeat(100)]])).repeat(1000);
+                let last = json!([16, 2, {"acknowledge": true}, "com.flood", ["last"]]);
+                let mut published = 0_u64;
+                while floods.load(Ordering::Relaxed) {
+                    // All of it is routed, or the last one would not be answered.
+                    publisher.0.write_all(&events).unwrap();
+                    assert_eq!(publisher.ask(&last)[0], 17);
+                    published += 1001;
+                }
+                published
+            })
+        });
+        let beside = calls(&mut quiet, count);
+        floods.store(false, Ordering::Relaxed);
+        let published: u64 = publishing.into_iter().map(|flood| flood.join().unwrap()).sum();
+        for subscriber in &subscribers {
+            subscriber.shutdown(Shutdown::Both).unwrap();
+        }
+        (beside, published)
+    });
+    println!(
+        "a call in a quiet realm, median and 99th percentile: {alone:?}; beside {published} events: {beside:?}"
+    );
+    assert!(published > 100, "{published}");
+    let status = node.ready();
+    let processes = status["workers"][0]["processes"].as_array().unwrap();
+    assert!(processes.iter().all(|process| process["restarts"] == 0), "{status}");
     node.stop();
 }

@@ -1,6 +1,7 @@
 //! The link between the edges and the realm process of a router.
 
-use jackfield_wamp::link::{Edge, Hub};
+use bytes::BytesMut;
+use jackfield_wamp::link::{Edge, Greeting, Hub};
 use jackfield_wamp::realm::{Config, Realm};
 use jackfield_wamp::{Ids, Now};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 /// Whatever comes, to a realm process and to an edge: it is taken or refused, and each goes on with another connection.
 pub fn link(bytes: &[u8]) {
     let now = Now::default();
+    let _ = Greeting::take(&mut BytesMut::from(bytes)); // refused: the connection is closed
     let mut hub = Hub::new(vec![Realm::new(Config::new("realm1"), Ids::seeded(1))], Ids::seeded(1));
     hub.take_over(now, [1], Duration::from_secs(2));
     let connection = hub.connected();

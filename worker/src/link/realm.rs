@@ -1,49 +1,40 @@
 //! The process that has the realms of a worker, and no clients.
 
-use super::socket::{CHUNK, Unwritten, read, write_all};
+use super::routed::{Common, Routed};
+use super::socket::{Chunk, read};
 use crate::controller::Controller;
-use crate::wamp::{Turn, counters, hub, now};
+use crate::wamp::{Turn, hubs, no_realm};
+use bytes::BytesMut;
 use jackfield_shared::config::{RealmLink, Worker, WorkerKind};
 use jackfield_shared::drain::Drain;
 use jackfield_shared::ipc::{Counters, FromWorker};
 use jackfield_shared::status::RealmCounters;
-use jackfield_wamp::Now;
-use jackfield_wamp::link::{Connection, Hub};
+use jackfield_wamp::link::{About, Greeting};
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashSet};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::unix::OwnedReadHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Notify;
-use tokio::task::{AbortHandle, spawn_local};
-use tokio::time::sleep;
-use tracing::{debug, info, warn};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
 
 /// The process that has the realms of a worker, and no clients.
 pub(crate) struct RealmProcess {
-    hub: RefCell<Hub>,
-    bounds: RealmLink,
-    start: Instant,
-    controller: Rc<Controller>,
+    common: Rc<Common>,
+    realms: Vec<Rc<Routed>>,
+    /// Tells sessions of realms that there are no longer so.
+    nowhere: Rc<Routed>,
     listener: RefCell<Option<OwnedFd>>,
     /// The numbers of the edges that run, as the controller says.
     edges: RefCell<Vec<u64>>,
-    links: RefCell<HashMap<Connection, Link>>,
+    /// The realms that edges have links for, as they say.
+    known: RefCell<BTreeMap<u64, HashSet<String>>>,
     /// Counts the processes that have had these realms one after the other, from 1.
     epoch: Cell<u64>,
-    /// How long it took until the realms were routed again.
-    takeover: Cell<Option<Duration>>,
-    /// When there is something to be done next, and whether edges are waited for, after the last step.
-    next: Cell<(Option<Duration>, bool)>,
-    changed: Notify,
-}
-
-/// A link to an edge.
-struct Link {
-    waits: Rc<Notify>,
-    task: AbortHandle,
 }
 
 impl RealmProcess {
@@ -54,18 +45,22 @@ impl RealmProcess {
         edges: Vec<u64>,
         controller: &Rc<Controller>,
     ) -> Result<Rc<Self>, String> {
-        Ok(Rc::new(Self {
-            hub: RefCell::new(hub(worker)?),
+        let common = Rc::new(Common {
             bounds: bounds(worker),
             start: Instant::now(),
             controller: Rc::clone(controller),
+            chunk: Chunk::default(),
+            opened: Notify::new(),
+            stuck: RefCell::default(),
+        });
+        Ok(Rc::new(Self {
+            realms: hubs(worker)?.into_iter().map(|hub| Routed::new(&common, hub)).collect(),
+            nowhere: Routed::new(&common, no_realm()),
+            common,
             listener: RefCell::new(Some(listener)),
             edges: RefCell::new(edges),
-            links: RefCell::default(),
+            known: RefCell::default(),
             epoch: Cell::new(1),
-            takeover: Cell::new(None),
-            next: Cell::default(),
-            changed: Notify::new(),
         }))
     }
 
@@ -80,10 +75,7 @@ impl RealmProcess {
             reason = routing => reason,
             () = drain.begun() => "the realms are handed over".to_owned(),
         };
-        // The edges read to the end what was written, and find the successor.
-        for (_, link) in self.links.borrow_mut().drain() {
-            link.task.abort();
-        }
+        // No link is served any longer. The edges read to the end what was written, and find the successor.
         turn.end();
         reason
     }
@@ -103,27 +95,73 @@ impl RealmProcess {
         if self.epoch.get() > 1 {
             info!("taking the realms over from {} edges", edges.len());
         }
-        self.step(|hub, now| hub.take_over(now, edges, self.bounds.takeover_timeout));
+        // What is in it ends with it.
+        let mut tasks = JoinSet::new();
+        for realm in &self.realms {
+            tasks.spawn_local(Rc::clone(realm).run(edges.clone()));
+        }
+        let mut is_taking_over = true;
         loop {
-            let wait = self.next.get().0.map(|at| at.saturating_sub(self.start.elapsed()));
             tokio::select! {
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => self.linked(stream),
+                    Ok((stream, _)) => _ = tasks.spawn_local(Rc::clone(&self).connected(stream)),
                     Err(e) => {
                         warn!("can't accept a link of an edge: {e}");
                         sleep(Duration::from_millis(50)).await;
                     }
                 },
-                () = until(wait) => self.step(Hub::expire),
-                () = self.changed.notified() => {}
+                () = self.common.opened.notified() => {}
+                Some(ended) = tasks.join_next() => {
+                    if let Err(e) = ended {
+                        return format!("a task of the process has failed: {e}");
+                    }
+                }
             }
-            if self.takeover.get().is_none() && !self.next.get().1 {
-                self.takeover.set(Some(began.elapsed()));
+            if is_taking_over && self.realms.iter().all(|realm| realm.takeover().is_some()) {
+                is_taking_over = false;
                 if self.epoch.get() > 1 {
                     info!("the realms are routed again after {} ms", began.elapsed().as_millis());
                     // From now on its end is answered at once.
                     let counters = Counters { realms: self.counters(), ..Counters::default() };
-                    self.controller.send(FromWorker::Pong { seq: 0, counters });
+                    self.common.controller.send(FromWorker::Pong { seq: 0, counters });
+                }
+            }
+        }
+    }
+
+    /// Serves a connection of an edge.
+    async fn connected(self: Rc<Self>, stream: UnixStream) {
+        let (reader, writer) = stream.into_split();
+        let mut came = BytesMut::new();
+        let greeting = timeout(self.common.bounds.send_timeout, self.greeting(&reader, &mut came)).await;
+        let Ok(Some(Greeting { edge, about })) = greeting else { return };
+        match about {
+            About::Realm(name) => {
+                let realm = self.realms.iter().find(|realm| realm.name().as_ref() == Some(&name));
+                let realm = realm.unwrap_or(&self.nowhere);
+                realm.serve(reader, writer, &came).await;
+            }
+            About::Realms(names) => {
+                self.known.borrow_mut().insert(edge, names.into_iter().collect());
+                self.tell_edges();
+                while read(&reader, &self.common.chunk).await > 0 {}
+                self.known.borrow_mut().remove(&edge);
+            }
+        }
+    }
+
+    /// Whose a connection is. None: it has ended, or is of no use.
+    async fn greeting(&self, reader: &OwnedReadHalf, came: &mut BytesMut) -> Option<Greeting> {
+        loop {
+            let count = read(reader, &self.common.chunk).await;
+            came.extend_from_slice(&self.common.chunk.first(count));
+            match Greeting::take(came) {
+                _ if count == 0 => return None,
+                Ok(Some(greeting)) => return Some(greeting),
+                Ok(None) => {}
+                Err(e) => {
+                    warn!("{e}; the link is closed");
+                    return None;
                 }
             }
         }
@@ -131,110 +169,23 @@ impl RealmProcess {
 
     /// These edges run.
     pub(crate) fn set_edges(&self, edges: Vec<u64>) {
-        self.step(|hub, now| hub.set_edges(now, &edges));
         *self.edges.borrow_mut() = edges;
+        self.tell_edges();
     }
 
-    fn step<T>(&self, step: impl FnOnce(&mut Hub, Now) -> T) -> T {
-        let mut hub = self.hub.borrow_mut();
-        let result = step(&mut hub, now(self.start));
-        // What has caused nothing that would have to be written is settled at once.
-        hub.acknowledge();
-        self.flush(&mut hub);
-        for (edge, reason) in hub.take_stuck() {
-            self.controller.send(FromWorker::EdgeStuck { edge, reason });
-        }
-        let next = (hub.next_expiry(), hub.is_gathering());
-        if self.next.replace(next) != next {
-            self.changed.notify_one();
-        }
-        result
-    }
-
-    /// Wakes those links that have something to send.
-    fn flush(&self, hub: &mut Hub) {
-        for (connection, link) in &*self.links.borrow() {
-            if hub.output(*connection).is_some_and(|output| !output.is_empty()) {
-                link.waits.notify_one();
-            }
-        }
-    }
-
-    fn linked(self: &Rc<Self>, stream: UnixStream) {
-        let connection = self.hub.borrow_mut().connected();
-        let waits = Rc::new(Notify::new());
-        let serving = Rc::clone(self).serve(connection, stream, Rc::clone(&waits));
-        let task = spawn_local(serving).abort_handle();
-        self.links.borrow_mut().insert(connection, Link { waits, task });
-    }
-
-    async fn serve(self: Rc<Self>, connection: Connection, stream: UnixStream, waits: Rc<Notify>) {
-        let (reader, writer) = stream.into_split();
-        tokio::select! {
-            () = self.receive(connection, reader) => debug!("the link of an edge has ended"),
-            why = self.send(connection, writer, &waits) => {
-                if let Some(edge) = self.hub.borrow().edge_of(connection) {
-                    self.controller.send(FromWorker::EdgeStuck { edge, reason: why });
-                }
-            }
-        }
-        self.links.borrow_mut().remove(&connection);
-        self.step(|hub, now| hub.closed(now, connection));
-    }
-
-    async fn receive(&self, connection: Connection, reader: OwnedReadHalf) {
-        let mut chunk = vec![0; CHUNK];
-        loop {
-            let count = read(&reader, &mut chunk).await;
-            if count == 0 {
-                return;
-            }
-            if let Err(e) = self.step(|hub, now| hub.received(now, connection, &chunk[..count])) {
-                return warn!("{e}; the link is closed");
-            }
-        }
-    }
-
-    /// Sends what is for an edge; completes with the reason why that can't be.
-    async fn send(&self, connection: Connection, writer: OwnedWriteHalf, waits: &Notify) -> String {
-        let patience = self.bounds.send_timeout;
-        let mut buffer = Vec::new();
-        loop {
-            let notified = waits.notified();
-            if let Some(output) = self.hub.borrow_mut().output(connection) {
-                std::mem::swap(output, &mut buffer);
-            }
-            if buffer.is_empty() {
-                notified.await;
-                continue;
-            }
-            if buffer.len() as u64 > self.bounds.max_queue_size {
-                return format!("{} bytes wait for it", buffer.len());
-            }
-            let written = |count| {
-                let mut hub = self.hub.borrow_mut();
-                hub.written(connection, count);
-                hub.acknowledge();
-                self.flush(&mut hub);
-            };
-            match write_all(&writer, &mut buffer, Some(patience), written).await {
-                Ok(()) => {}
-                // The reader comes to the end in its time.
-                Err(Unwritten::Gone) => return std::future::pending().await,
-                Err(Unwritten::Stuck) => {
-                    return format!("it has taken nothing for {} s", patience.as_secs_f64());
-                }
-            }
+    /// Nobody waits for an edge that has ended, or that does not know the realm: it is of another configuration.
+    fn tell_edges(&self) {
+        let (edges, known) = (self.edges.borrow(), self.known.borrow());
+        for (realm, name) in self.realms.iter().filter_map(|realm| Some((realm, realm.name()?))) {
+            let has = |edge: &&u64| known.get(*edge).is_none_or(|names| names.contains(&name));
+            let edges: Vec<_> = edges.iter().filter(has).copied().collect();
+            realm.set_edges(&edges);
         }
     }
 
     /// What was counted so far, for each realm.
     pub(crate) fn counters(&self) -> Vec<RealmCounters> {
-        let last = self.takeover.get().filter(|_| self.epoch.get() > 1);
-        // 0 would mean that there was none.
-        let last_takeover_ms = last.map_or(0, |time| time.as_millis().max(1) as u64);
-        let count = |realm| RealmCounters { last_takeover_ms, ..counters(realm, self.epoch.get()) };
-        self.hub.borrow().realms().iter().map(count).collect()
+        self.realms.iter().flat_map(|realm| realm.counters(self.epoch.get())).collect()
     }
 }
 
@@ -242,13 +193,5 @@ fn bounds(worker: &Worker) -> RealmLink {
     match &worker.kind {
         WorkerKind::Router(router) => router.realm_link.clone(),
         _ => RealmLink::default(),
-    }
-}
-
-/// Completes after this time, or never.
-async fn until(wait: Option<Duration>) {
-    match wait {
-        Some(wait) => sleep(wait).await,
-        None => std::future::pending().await,
     }
 }

@@ -1,22 +1,41 @@
 //! Reading from and writing to a link.
 
+use std::cell::{Ref, RefCell};
 use std::io;
+use std::rc::Rc;
 use std::time::Duration;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::timeout;
 
 /// Bytes that are read at a time: messages that came together are done together.
-pub(super) const CHUNK: usize = 64 << 10;
+const CHUNK: usize = 64 << 10;
 /// Bytes of an empty buffer that are kept for what comes next.
 const MOST_KEPT: usize = 16 * CHUNK;
 
-/// Reads some bytes; nothing: the other end is gone.
-pub(super) async fn read(socket: &OwnedReadHalf, buffer: &mut [u8]) -> usize {
+/// Where a process reads what comes, of all of its links: nobody waits between reading and taking it.
+#[derive(Clone)]
+pub(super) struct Chunk(Rc<RefCell<Vec<u8>>>);
+
+impl Default for Chunk {
+    fn default() -> Self {
+        Self(Rc::new(RefCell::new(vec![0; CHUNK])))
+    }
+}
+
+impl Chunk {
+    /// The first bytes of it.
+    pub(super) fn first(&self, count: usize) -> Ref<'_, [u8]> {
+        Ref::map(self.0.borrow(), |bytes| &bytes[..count])
+    }
+}
+
+/// Reads some bytes, which are then at the beginning of `chunk`; nothing: the other end is gone.
+pub(super) async fn read(socket: &OwnedReadHalf, chunk: &Chunk) -> usize {
     loop {
         if socket.readable().await.is_err() {
             return 0;
         }
-        match socket.try_read(buffer) {
+        match socket.try_read(&mut chunk.0.borrow_mut()) {
             Ok(count) => return count,
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
             Err(_) => return 0,

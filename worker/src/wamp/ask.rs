@@ -7,9 +7,9 @@ use jackfield_wamp::Now;
 impl Inner {
     /// Asks an authenticator, or keeps the question until it is registered, if one waits for that here.
     pub(super) fn ask(&mut self, now: Now, question: Waiting) {
-        if let Some(edge) = &mut self.edge {
+        if let Some(edges) = &mut self.edges {
             let Waiting { client, realm, procedure, payload, .. } = question;
-            return edge.ask(self.realms.list[realm].name(), client, procedure, payload);
+            return edges.touch(realm).ask(self.realms.list[realm].name(), client, procedure, payload);
         }
         let wait = self.realms.list[question.realm].authenticator_wait();
         if wait.is_zero() || self.realms.list[question.realm].has_procedure(&question.procedure) {

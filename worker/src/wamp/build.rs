@@ -1,5 +1,6 @@
 //! What a configuration asks for, as the router takes it.
 
+use super::edges::Edges;
 use super::passage::Routes;
 use super::random::fill;
 use super::router::{Elsewhere, Router};
@@ -29,7 +30,8 @@ pub(super) fn router(
     let elsewhere = match edge {
         Some(number) => {
             let most = usize::try_from(router.realm_link.max_unsettled_size).unwrap_or(usize::MAX);
-            Elsewhere::Realms(Box::new(Edge::new(number, Ids::new(fill))), most)
+            let edges = realms.iter().map(|_| Edge::new(number, Ids::new(fill))).collect();
+            Elsewhere::Realms(Edges::new(number, edges, most))
         }
         None => Elsewhere::Nothing,
     };
@@ -60,12 +62,17 @@ fn told(worker: &config::Worker, node: &NodeInfo) -> Dict {
         .with("x_cb_pid", u64::from(std::process::id()))
 }
 
-/// The hub with the realms of a worker; the error says what is not built, or is wrong.
-pub(super) fn hub(worker: &config::Worker) -> Result<Hub, String> {
+/// A hub for each realm of a worker; the error says what is not built, or is wrong.
+pub(super) fn hubs(worker: &config::Worker) -> Result<Vec<Hub>, String> {
     let config::WorkerKind::Router(router) = &worker.kind else {
         return Err(format!("worker \"{}\" has no realms", worker.id));
     };
-    Ok(Hub::new(realms(router)?, Ids::new(fill)))
+    Ok(realms(router)?.into_iter().map(|realm| Hub::new(vec![realm], Ids::new(fill))).collect())
+}
+
+/// A hub without a realm, which tells sessions of realms that there are no longer so.
+pub(super) fn no_realm() -> Hub {
+    Hub::new(Vec::new(), Ids::new(fill))
 }
 
 fn realms(router: &config::Router) -> Result<Vec<Realm>, String> {

@@ -1,12 +1,12 @@
 //! What the router does with a message, under one borrow: who it is from, what comes of it, and who gets that.
 
 use super::cookies::Cookies;
+use super::edges::Edges;
 use super::guard::Guard;
 use super::outbox::{Outbox, Queued};
 use super::passage::{Passages, Question};
 use super::question::Waiting;
 use jackfield_wamp::auth::Methods;
-use jackfield_wamp::link::Edge;
 use jackfield_wamp::realm::{Effect, IdMap, Realm};
 use jackfield_wamp::session::{Joined, Output, Realms, Session, Terms};
 use jackfield_wamp::{Dict, Id, Ids, Message, Now, Outgoing, Payload, Value, kind};
@@ -31,7 +31,7 @@ const MOST_HELD_BYTES: usize = 1 << 20;
 pub(super) struct Inner {
     pub(super) realms: Known,
     /// What has the realms' sessions where another process has the realms; then those above are configuration alone.
-    pub(super) edge: Option<Edge>,
+    pub(super) edges: Option<Edges>,
     /// The sessions of the clients, where other routers have them; then, too.
     pub(super) passages: Option<Passages>,
     pub(super) clients: IdMap<Client>,
@@ -234,8 +234,8 @@ impl Inner {
         if self.passages.is_some() {
             return self.send_on(now, id, message);
         }
-        match &mut self.edge {
-            Some(edge) => edge.receive(now, &self.realms.list[realm], id, message),
+        match &mut self.edges {
+            Some(edges) => edges.touch(realm).receive(now, &self.realms.list[realm], id, message),
             None => self.realms.touch(realm).receive(now, id, message, &mut self.effects),
         }
     }
@@ -256,8 +256,8 @@ impl Inner {
         }
         client.outbox.set_in_realm(true);
         self.send(now, id, joined.welcome);
-        match &mut self.edge {
-            Some(edge) => edge.join(self.realms.list[index].name(), joined.joining),
+        match &mut self.edges {
+            Some(edges) => edges.touch(index).join(self.realms.list[index].name(), joined.joining),
             None => self.realms.touch(index).join(now, joined.joining, &mut self.effects),
         }
     }
@@ -278,8 +278,8 @@ impl Inner {
                 continue;
             }
             let reason = Some(logout);
-            match &mut self.edge {
-                Some(edge) => edge.kill(id, reason),
+            match &mut self.edges {
+                Some(edges) => edges.touch(realm).kill(id, reason),
                 None => _ = self.realms.touch(realm).kill(now, id, reason, None, &mut self.effects),
             }
         }
@@ -290,8 +290,8 @@ impl Inner {
         if let Some(passages) = &mut self.passages {
             return passages.leave(id);
         }
-        match &mut self.edge {
-            Some(edge) => edge.leave(id),
+        match &mut self.edges {
+            Some(edges) => edges.touch(realm).leave(id),
             None => self.realms.touch(realm).leave(now, id, &mut self.effects),
         }
     }

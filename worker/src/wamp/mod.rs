@@ -9,6 +9,7 @@ mod carry;
 mod clock;
 mod cookies;
 mod counts;
+mod edges;
 mod embedded;
 mod endpoint;
 mod guard;
@@ -23,6 +24,7 @@ mod polled;
 mod question;
 pub(crate) mod random;
 mod router;
+mod share;
 mod subprotocol;
 mod turn;
 
@@ -36,6 +38,7 @@ pub(crate) use line::Line;
 pub(crate) use longpoll::{Longpoll, Opening};
 pub(crate) use passage::{Passage, Question, Routes};
 pub(crate) use router::Router;
+pub(crate) use share::in_turn;
 pub(crate) use turn::Turn;
 
 use jackfield_shared::config::Worker;
@@ -69,9 +72,14 @@ pub(crate) fn front<'a>(
     build::front(worker, node, realms, routes)
 }
 
-/// The hub with the realms of a worker, whose clients other processes have; the error says what is wrong.
-pub(crate) fn hub(worker: &Worker) -> Result<Hub, String> {
-    build::hub(worker)
+/// A hub for each realm of a worker, whose clients other processes have; the error says what is wrong.
+pub(crate) fn hubs(worker: &Worker) -> Result<Vec<Hub>, String> {
+    build::hubs(worker)
+}
+
+/// A hub without a realm, which tells sessions of realms that there are no longer so.
+pub(crate) fn no_realm() -> Hub {
+    build::no_realm()
 }
 
 /// Lets the router watch its clock until sessions are to end; then it says GOODBYE to everybody. If it has the realms,

@@ -3,6 +3,7 @@
 use super::clock;
 use super::cookies::{Cookies, Stores};
 use super::counts::counters;
+use super::edges::Edges;
 use super::guard::Guard;
 use super::inner::{Client, Inner, Known, SERVICE_RESTART};
 use super::outbox::Outbox;
@@ -10,15 +11,16 @@ use super::passage::{Passages, Routes};
 use bytes::Bytes;
 use jackfield_shared::status::RealmCounters;
 use jackfield_wamp::auth::{Connection, Methods};
-use jackfield_wamp::link::{self, Edge};
+use jackfield_wamp::link;
 use jackfield_wamp::realm::{IdHash, Realm};
 use jackfield_wamp::session::{Realms, Session};
 use jackfield_wamp::{Dict, Id, Ids, Message, Now, Outgoing, Payload, codec};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::future::pending;
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::task::{Context, Waker};
+use std::task::Context;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -36,20 +38,14 @@ pub(crate) struct Router {
     /// The moment that the task of [`Self::run`] sleeps until.
     alarm: Cell<Option<Duration>>,
     changed: Notify,
-    /// There is something to be sent to the realm process.
-    link: Notify,
-    /// Bytes of clients' messages that may wait for the realm process; beyond that nothing is read.
-    most_unsettled: usize,
-    /// Connections that are not read, because too much waits for the realm process.
-    paused: RefCell<Vec<Waker>>,
 }
 
 /// What of routing is done elsewhere.
 pub(super) enum Elsewhere {
     /// Nothing.
     Nothing,
-    /// The realms are another process's; so many bytes of clients' messages may wait for it.
-    Realms(Box<Edge>, usize),
+    /// The realms are another process's.
+    Realms(Edges),
     /// Each session is another router's.
     Sessions(Rc<dyn Routes>),
 }
@@ -69,14 +65,14 @@ impl Router {
     pub(super) fn new(realms: Vec<Realm>, elsewhere: Elsewhere, mut ids: Ids, told: Dict) -> Rc<Self> {
         let dropped = vec![0; realms.len()];
         let hash = IdHash::new(ids.random());
-        let (edge, passages, most_unsettled) = match elsewhere {
-            Elsewhere::Nothing => (None, None, usize::MAX),
-            Elsewhere::Realms(edge, most) => (Some(*edge), None, most),
-            Elsewhere::Sessions(routes) => (None, Some(Passages::new(routes, hash.map())), usize::MAX),
+        let (edges, passages) = match elsewhere {
+            Elsewhere::Nothing => (None, None),
+            Elsewhere::Realms(edges) => (Some(edges), None),
+            Elsewhere::Sessions(routes) => (None, Some(Passages::new(routes, hash.map()))),
         };
         let inner = Inner {
             realms: Known::new(realms),
-            edge,
+            edges,
             passages,
             clients: hash.map(),
             ids,
@@ -93,9 +89,6 @@ impl Router {
             epoch: Cell::new(1),
             alarm: Cell::new(None),
             changed: Notify::new(),
-            link: Notify::new(),
-            most_unsettled,
-            paused: RefCell::default(),
         })
     }
 
@@ -125,8 +118,8 @@ impl Router {
             inner.ask_waiting(now);
             inner.apply(now);
         }
-        if inner.edge.as_mut().is_some_and(|edge| !edge.output().is_empty()) {
-            self.link.notify_one();
+        if let Some(edges) = &mut inner.edges {
+            edges.wake();
         }
         let waiting = inner.waiting.iter().map(|question| question.until).min();
         let next = inner.realms.next_expiry().into_iter().chain(waiting).min();
@@ -137,58 +130,67 @@ impl Router {
 
     /// Whether a message of a client can be taken now; if not, `cx` is woken when it can.
     pub(super) fn takes(&self, id: Id, cx: &Context<'_>) -> bool {
-        let inner = self.inner.borrow();
-        if let Some(passage) = inner.passages.as_ref().and_then(|passages| passages.get(id)) {
+        let mut inner = self.inner.borrow_mut();
+        let Inner { passages, clients, edges, .. } = &mut *inner;
+        if let Some(passage) = passages.as_ref().and_then(|passages| passages.get(id)) {
             return passage.takes(cx);
         }
-        let full = inner.edge.as_ref().is_some_and(|edge| edge.unsettled() > self.most_unsettled);
-        if full {
-            let mut paused = self.paused.borrow_mut();
-            if !paused.iter().any(|waker| waker.will_wake(cx.waker())) {
-                paused.push(cx.waker().clone());
-            }
-        }
-        !full
+        let Some(edges) = edges else { return true };
+        let realm = clients.get(&id).and_then(|client| client.realm);
+        realm.is_none_or(|realm| edges.takes(realm, cx))
     }
 
-    /// There is a link to a realm process, which is told of all sessions.
-    pub(crate) fn linked(&self) {
+    /// The number of this process and the names of its realms, if another one has them.
+    pub(crate) fn edge(&self) -> Option<(u64, Vec<String>)> {
+        let inner = self.inner.borrow();
+        let number = inner.edges.as_ref()?.number();
+        Some((number, inner.realms.list.iter().map(|realm| realm.name().to_owned()).collect()))
+    }
+
+    /// There is a link to the process that has a realm, which is told of all sessions in it.
+    pub(crate) fn linked(&self, realm: usize) {
         self.step(|inner, now| {
-            if let Some(edge) = &mut inner.edge {
-                edge.connected(now);
+            if let Some(edges) = &mut inner.edges {
+                edges.touch(realm).connected(now);
             }
         });
     }
 
     /// The link has ended.
-    pub(crate) fn unlinked(&self) {
-        if let Some(edge) = &mut self.inner.borrow_mut().edge {
-            edge.disconnected();
+    pub(crate) fn unlinked(&self, realm: usize) {
+        if let Some(edges) = &mut self.inner.borrow_mut().edges {
+            edges.disconnected(realm);
         }
     }
 
-    /// Takes bytes of the realm process; fails where the link is of no use.
-    pub(crate) fn take_from_link(&self, bytes: &[u8]) -> Result<(), link::Error> {
-        let mut result = Ok(());
+    /// Takes bytes of the process that has a realm; what they say is done by [`Self::turn_of_link`].
+    pub(crate) fn take_from_link(&self, realm: usize, bytes: &[u8]) {
+        if let Some(edges) = &mut self.inner.borrow_mut().edges {
+            edges.feed(realm, bytes);
+        }
+    }
+
+    /// Does some of what the process that has a realm has said; true: there may be more. Fails where the link is of no use.
+    pub(crate) fn turn_of_link(&self, realm: usize) -> Result<bool, link::Error> {
+        let mut result = Ok(false);
         self.step(|inner, _| {
-            if let Some(edge) = &mut inner.edge {
-                result = edge.received(bytes, &mut inner.effects);
-                if edge.unsettled() <= self.most_unsettled / 2 {
-                    self.paused.borrow_mut().drain(..).for_each(Waker::wake);
-                }
+            if let Some(edges) = &mut inner.edges {
+                result = edges.turn(realm, &mut inner.effects);
             }
         });
         result
     }
 
-    /// Bytes for the realm process, as soon as there are some; in exchange for an empty buffer.
-    pub(crate) async fn take_for_link(&self, buffer: &mut Vec<u8>) {
+    /// Bytes for the process that has a realm, as soon as there are some; in exchange for an empty buffer.
+    pub(crate) async fn take_for_link(&self, realm: usize, buffer: &mut Vec<u8>) {
+        let waits = self.inner.borrow().edges.as_ref().map(|edges| edges.waits(realm));
+        let Some(waits) = waits else { return pending().await };
         loop {
-            let notified = self.link.notified();
-            if let Some(edge) = &mut self.inner.borrow_mut().edge
-                && !edge.output().is_empty()
+            let notified = waits.notified();
+            if let Some(edges) = &mut self.inner.borrow_mut().edges
+                && !edges.output(realm).is_empty()
             {
-                std::mem::swap(edge.output(), buffer);
+                std::mem::swap(edges.output(realm), buffer);
                 return;
             }
             notified.await;

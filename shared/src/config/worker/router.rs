@@ -45,9 +45,10 @@ object! {
         pub takeover_timeout as "takeover_timeout": Duration = seconds(0.1..=600.0), default(json!(2), Duration::from_secs(2));
         /// Seconds for which a process may take nothing of what its realms have for it; then it is replaced.
         pub send_timeout as "send_timeout": Duration = seconds(0.1..=600.0), default(json!(5), Duration::from_secs(5));
-        /// Bytes that may wait for a process with clients; with more it is replaced.
+        /// Bytes of a realm that may wait for a process with clients; with more it is replaced. From a quarter on, nothing more is
+        /// done in the realm until it has taken some.
         pub max_queue_size as "max_queue_size": u64 = int(1_048_576..=1_099_511_627_776), default(268435456);
-        /// Bytes of what its clients have said that a process keeps until it is routed; with more no client of it is read.
+        /// Bytes of what its clients in a realm have said that a process keeps until it is routed; with more none of them is read.
         pub max_unsettled_size as "max_unsettled_size": u64 = int(65_536..=1_099_511_627_776), default(67108864);
     }
     absent default;

@@ -138,21 +138,38 @@ impl Edge {
         self.input.clear();
     }
 
-    /// Takes bytes of the hub.
+    /// Takes bytes of the hub, and does what they say.
     ///
     /// # Errors
     ///
     /// The link is of no use; where it was refused, the sessions are gone.
     pub fn received(&mut self, bytes: &[u8], out: &mut Vec<Effect>) -> Result<(), Error> {
+        self.feed(bytes);
+        self.turn(usize::MAX, out).map(drop)
+    }
+
+    /// Takes bytes of the hub; what they say is done by [`Self::turn`].
+    pub fn feed(&mut self, bytes: &[u8]) {
         self.input.extend_from_slice(bytes);
-        while let Some((kind, frame)) = take_frame(&mut self.input)? {
+    }
+
+    /// Does what the next frames of the hub say, `most` of them at most; tells how many there were.
+    ///
+    /// # Errors
+    ///
+    /// The link is of no use; where it was refused, the sessions are gone.
+    pub fn turn(&mut self, most: usize, out: &mut Vec<Effect>) -> Result<usize, Error> {
+        let mut done = 0;
+        while done < most {
+            let Some((kind, frame)) = take_frame(&mut self.input)? else { break };
             match read(kind, frame)? {
                 Down::Step(step) => self.step(step, out),
                 Down::Ack(settled) => self.settle(&settled),
                 Down::Refused => return Err(Error::Refused),
             }
+            done += 1;
         }
-        Ok(())
+        Ok(done)
     }
 
     fn step(&mut self, step: Step, out: &mut Vec<Effect>) {

@@ -61,7 +61,7 @@ pub(super) struct Link {
 }
 
 impl Hub {
-    /// Realms without sessions.
+    /// Realms without sessions. With no realm at all it tells every session that its realm is there no longer.
     #[must_use]
     pub fn new(realms: Vec<Realm>, mut ids: Ids) -> Self {
         let names = realms.iter().enumerate().map(|(at, realm)| (realm.name().to_owned(), at)).collect();
@@ -127,20 +127,39 @@ impl Hub {
         self.ask_waiting(now);
     }
 
-    /// Takes bytes of an edge.
+    /// Takes bytes of an edge, and does what they say.
     ///
     /// # Errors
     ///
     /// They are no frames of this release; the link is to be closed.
     pub fn received(&mut self, now: Now, connection: Connection, bytes: &[u8]) -> Result<(), Error> {
-        let Some(link) = self.links.get_mut(&connection) else { return Ok(()) };
-        link.input.extend_from_slice(bytes);
-        while let Some(link) = self.links.get_mut(&connection) {
+        self.feed(connection, bytes);
+        self.turn(now, connection, usize::MAX).map(drop)
+    }
+
+    /// Takes bytes of an edge; what they say is done by [`Self::turn`].
+    pub fn feed(&mut self, connection: Connection, bytes: &[u8]) {
+        if let Some(link) = self.links.get_mut(&connection) {
+            link.input.extend_from_slice(bytes);
+        }
+    }
+
+    /// Does what the next frames of an edge say, `most` of them at most; tells how many there were.
+    ///
+    /// # Errors
+    ///
+    /// They are no frames of this release; the link is to be closed.
+    pub fn turn(&mut self, now: Now, connection: Connection, most: usize) -> Result<usize, Error> {
+        let mut done = 0;
+        while done < most
+            && let Some(link) = self.links.get_mut(&connection)
+        {
             let Some((kind, frame)) = take_frame(&mut link.input)? else { break };
             let frame = read(kind, frame)?;
             self.frame(now, connection, frame)?;
+            done += 1;
         }
-        Ok(())
+        Ok(done)
     }
 
     fn frame(&mut self, now: Now, connection: Connection, frame: Up) -> Result<(), Error> {
@@ -170,7 +189,9 @@ impl Hub {
                 (link.complete, link.last, link.told_until) = (true, last, last);
                 if gathers {
                     self.look_whether_all_have_told(now);
-                } else if link.told.iter().any(|told| matches!(told, Up::Restore { .. })) {
+                } else if !self.realms.is_empty()
+                    && link.told.iter().any(|told| matches!(told, Up::Restore { .. }))
+                {
                     // This one was waited for in vain, and others were told that its sessions are gone.
                     let before = link.output.len();
                     put_refused(&mut link.output);

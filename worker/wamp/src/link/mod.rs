@@ -5,6 +5,9 @@
 //! successor gets from every edge what its sessions have and what is not acknowledged, does it again in the order that
 //! it had, and each edge drops what it has had already.
 //!
+//! Realms don't wait for each other: where a hub has one realm, and each edge a link for each realm, numbers, orders and
+//! takeovers are those of that realm alone. A link begins with a [`Greeting`], which says whose it is.
+//!
 //! Neither part does any I/O: bytes come in, bytes and [`Effect`](crate::realm::Effect)s go out.
 
 mod acks;
@@ -12,6 +15,7 @@ mod down;
 mod edge;
 mod error;
 mod gather;
+mod greeting;
 mod hub;
 mod pending;
 mod perform;
@@ -23,4 +27,5 @@ mod wire;
 
 pub use edge::Edge;
 pub use error::{Error, VERSION};
+pub use greeting::{About, Greeting};
 pub use hub::{Connection, Hub};

@@ -38,9 +38,13 @@ fn joining(session: Id, role: &str) -> Joining {
 
 /// Connects the edge with a hub of this realm, until neither has anything to say; gives back what the edge is to do.
 fn link(edge: &mut Edge, realm: Realm) -> Vec<Effect> {
-    let (now, mut out) = (Now::default(), Vec::new());
     let mut hub = Hub::new(vec![realm], Ids::seeded(1));
-    hub.take_over(now, [1], Duration::from_secs(2));
+    hub.take_over(Now::default(), [1], Duration::from_secs(2));
+    link_with(edge, &mut hub)
+}
+
+fn link_with(edge: &mut Edge, hub: &mut Hub) -> Vec<Effect> {
+    let (now, mut out) = (Now::default(), Vec::new());
     let link = hub.connected();
     edge.connected(now);
     for _ in 0..10 {
@@ -89,4 +93,47 @@ fn a_role_that_is_gone_ends_its_sessions_and_a_permission_that_is_gone_what_it_a
     assert!(said.iter().any(|(to, what)| *to == ADMIN && what == "wamp.error.no_such_role"), "{said:?}");
     // And what was said is not said again.
     assert_eq!(link(&mut edge, realm(&[("user", "com.one")])).iter().filter_map(says).count(), 0);
+}
+
+#[test]
+fn a_hub_without_realms_tells_sessions_that_their_realm_is_gone_and_what_comes_later_too() {
+    let mut edge = Edge::new(1, Ids::seeded(2));
+    edge.join("realm1", joining(USER, "user"));
+    let there = realm(&[("user", "com.")]);
+    assert_eq!(link(&mut edge, there).iter().filter_map(says).count(), 0);
+    let mut hub = Hub::new(Vec::new(), Ids::seeded(1));
+    let gone = "wamp.error.no_such_realm".to_owned();
+    let said: Vec<_> = link_with(&mut edge, &mut hub).iter().filter_map(says).collect();
+    assert_eq!(said, [(USER, gone.clone())]);
+    edge.join("realm1", joining(ADMIN, "admin"));
+    let said: Vec<_> = link_with(&mut edge, &mut hub).iter().filter_map(says).collect();
+    assert_eq!(said, [(ADMIN, gone)]);
+}
+
+#[test]
+fn frames_are_done_as_many_at_a_time_as_is_said() {
+    let now = Now::default();
+    let (mut edge, there) = (Edge::new(1, Ids::seeded(2)), realm(&[("user", "com.")]));
+    let mut hub = Hub::new(vec![realm(&[("user", "com.")])], Ids::seeded(1));
+    hub.take_over(now, [], Duration::ZERO);
+    edge.connected(now);
+    edge.join("realm1", joining(USER, "user"));
+    for request in 1..=19 {
+        let message = Message::Subscribe { request, options: Dict::new(), topic: format!("com.{request}") };
+        edge.receive(now, &there, USER, message);
+    }
+    let link = hub.connected();
+    // HELLO and END, the session and what it does.
+    hub.feed(link, edge.output());
+    let subscriptions = |hub: &Hub| hub.realms()[0].status().subscriptions;
+    assert_eq!((hub.turn(now, link, 8), subscriptions(&hub)), (Ok(8), 5));
+    assert_eq!((hub.turn(now, link, 0), subscriptions(&hub)), (Ok(0), 5));
+    assert_eq!((hub.turn(now, link, 8), subscriptions(&hub)), (Ok(8), 13));
+    assert_eq!((hub.turn(now, link, 8), subscriptions(&hub)), (Ok(6), 19));
+    let down = hub.output(link).map(std::mem::take).unwrap_or_default();
+    edge.feed(&down);
+    let mut out = Vec::new();
+    assert_eq!((edge.turn(8, &mut out), out.len()), (Ok(8), 8));
+    assert!(edge.turn(usize::MAX, &mut out).is_ok_and(|frames| frames >= 11));
+    assert_eq!((edge.turn(8, &mut out), out.len()), (Ok(0), 19));
 }
