@@ -70,3 +70,42 @@ fn clients_are_read_no_further_than_configured_while_the_realm_process_is_away_a
     assert_eq!((&answer[0], &answer[3]), (&json!(50), &json!([1])), "{answer}");
     node.stop();
 }
+
+#[test]
+fn calls_given_up_while_the_realm_process_hangs_end_with_it_and_are_not_delivered_later() {
+    let node = start(json!({}));
+    let realm = pid(&node.ready(), 2);
+    let mut callee = Wamp::dial((node.addr, 8080));
+    let features = json!({"call_canceling": true});
+    callee.say(&json!([1, "realm1", {"roles": {"callee": {"features": features}}}])).unwrap();
+    assert_eq!(callee.hear()[0], 2);
+    let registered = callee.ask(&json!([64, 1, {}, "com.slow"]));
+    assert_eq!(registered[0], 65, "{registered}");
+    let mut caller = Wamp::joined((node.addr, 8080));
+    let mut invoked = Vec::new();
+    for request in [1, 2] {
+        caller.say(&json!([48, request, {}, "com.slow"])).unwrap();
+        invoked.push(callee.hear()[1].clone());
+    }
+    signal_pid(realm, Signal::STOP);
+    caller.say(&json!([49, 1, {"mode": "killnowait"}])).unwrap();
+    // Never delivered: they are given up before anybody routes them.
+    caller.say(&json!([48, 3, {"timeout": 1}, "com.slow"])).unwrap();
+    caller.say(&json!([48, 4, {}, "com.slow"])).unwrap();
+    caller.say(&json!([49, 4, {}])).unwrap();
+    signal_pid(realm, Signal::KILL);
+    let mut answers: Vec<_> = (0..3).map(|_| caller.hear()).map(|m| (m[2].clone(), m[4].clone())).collect();
+    answers.sort_by_key(|(request, _)| request.as_u64());
+    let [canceled, timeout] = ["wamp.error.canceled", "wamp.error.timeout"].map(|error| json!(error));
+    assert_eq!(answers, [(json!(1), canceled.clone()), (json!(3), timeout), (json!(4), canceled)]);
+    let interrupt = callee.hear();
+    assert_eq!((&interrupt[0], &interrupt[1]), (&json!(69), &invoked[0]), "{interrupt}");
+    // Only the one that is still wanted has a result.
+    for invocation in &invoked {
+        callee.say(&json!([70, invocation, {}, ["done"]])).unwrap();
+    }
+    let result = caller.hear();
+    assert_eq!((&result[0], &result[1]), (&json!(50), &json!(2)), "{result}");
+    node.until("a result that came too late", |status| status["realms"][0]["results_dropped"] == 1);
+    node.stop();
+}

@@ -42,6 +42,9 @@ pub struct RealmCounters {
     pub queued_bytes: u64,
     /// Events that were dropped, because their clients did not take them.
     pub events_dropped: u64,
+    /// Results of calls that were dropped, because the calls had ended before.
+    #[serde(default)]
+    pub results_dropped: u64,
     /// Bytes of retained events and of the event history.
     pub kept_bytes: u64,
     /// What does not work, for operators.
@@ -62,6 +65,7 @@ impl std::ops::AddAssign for RealmCounters {
         self.events += other.events;
         self.queued_bytes += other.queued_bytes;
         self.events_dropped += other.events_dropped;
+        self.results_dropped += other.results_dropped;
         self.kept_bytes += other.kept_bytes;
         let more = other.troubles.into_iter().filter(|trouble| !self.troubles.contains(trouble));
         let more: Vec<_> = more.collect();
@@ -109,13 +113,21 @@ mod tests {
             events: 9,
             queued_bytes: 100,
             events_dropped: 1,
+            results_dropped: 2,
             troubles: vec!["a".into(), "b".into()],
             ..RealmCounters::default()
         };
         let mut told = edge(20);
         told += realm.clone();
         told += edge(22);
-        let edges = RealmCounters { messages: 42, events: 18, queued_bytes: 200, events_dropped: 2, ..realm };
+        let edges = RealmCounters {
+            messages: 42,
+            events: 18,
+            queued_bytes: 200,
+            events_dropped: 2,
+            results_dropped: 4,
+            ..realm
+        };
         assert_eq!(told, RealmCounters { troubles: vec!["a".into(), "b".into()], ..edges });
     }
 

@@ -27,7 +27,7 @@ pub fn link(bytes: &[u8]) {
     edge.connected(now);
     let mut effects = Vec::new();
     let _ = edge.received(bytes, &mut effects); // refused: the same as torn
-    edge.disconnected();
+    edge.disconnected(&mut effects);
     edge.connected(now);
     assert!(edge.received(&[], &mut effects).is_ok());
 }

@@ -19,6 +19,7 @@ pub(crate) fn counters(realm: &Realm, epoch: u64) -> RealmCounters {
         calls: status.calls as u64,
         messages: counters.messages,
         events: counters.events,
+        results_dropped: counters.late_answers,
         kept_bytes: (status.retained_bytes + status.history_bytes) as u64,
         troubles: realm.failing_authorizers().map(trouble).collect(),
         ..RealmCounters::default()

@@ -2,10 +2,11 @@
 
 use super::share::in_turn;
 use jackfield_wamp::link::{self, Edge};
+use jackfield_wamp::Now;
 use jackfield_wamp::realm::Effect;
 use std::rc::Rc;
 use std::task::{Context, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// The part of each realm that this process has, by the place of the realm in the configuration.
@@ -91,7 +92,21 @@ impl Edges {
         self.list[realm].edge.output()
     }
 
-    pub(super) fn disconnected(&mut self, realm: usize) {
-        self.list[realm].edge.disconnected();
+    pub(super) fn disconnected(&mut self, realm: usize, out: &mut Vec<Effect>) {
+        self.touch(realm).disconnected(out);
+    }
+
+    /// Does what was to be done by now.
+    pub(super) fn expire(&mut self, now: Now, out: &mut Vec<Effect>) {
+        for realm in 0..self.list.len() {
+            if self.list[realm].edge.next_expiry().is_some_and(|next| next <= now.clock) {
+                self.touch(realm).expire(now, out);
+            }
+        }
+    }
+
+    /// When there is something to be done next.
+    pub(super) fn next_expiry(&self) -> Option<Duration> {
+        self.list.iter().filter_map(|part| part.edge.next_expiry()).min()
     }
 }

@@ -41,6 +41,8 @@ pub(super) struct Inner {
     pub(super) waiting: Vec<Waiting>,
     /// Events that clients who are gone did not take, for each realm.
     pub(super) dropped: Vec<u64>,
+    /// Results that were dropped because their calls had been answered here, for each realm.
+    pub(super) late: Vec<u64>,
     /// Whether the process ends.
     pub(super) closing: bool,
 }
@@ -153,6 +155,9 @@ impl Inner {
         for index in due {
             self.realms.touch(index).expire(now, &mut self.effects);
         }
+        if let Some(edges) = &mut self.edges {
+            edges.expire(now, &mut self.effects);
+        }
     }
 
     pub(super) fn take(&mut self, now: Now, id: Id, message: Message) {
@@ -235,7 +240,9 @@ impl Inner {
             return self.send_on(now, id, message);
         }
         match &mut self.edges {
-            Some(edges) => edges.touch(realm).receive(now, &self.realms.list[realm], id, message),
+            Some(edges) => {
+                edges.touch(realm).receive(now, &self.realms.list[realm], id, message, &mut self.effects);
+            }
             None => self.realms.touch(realm).receive(now, id, message, &mut self.effects),
         }
     }
@@ -394,6 +401,10 @@ impl Inner {
                     }
                     Effect::Violation { session, text } => self.violation(now, session, &text),
                     Effect::Answer { token, answer } => self.answered(now, token, answer),
+                    Effect::Late(session) => {
+                        let realm = self.clients.get(&session).and_then(|client| client.last_realm);
+                        realm.into_iter().for_each(|index| self.late[index] += 1);
+                    }
                     // Of a hub.
                     Effect::Held | Effect::Cause(_) | Effect::Dropped(_) | Effect::Queued => {}
                 }

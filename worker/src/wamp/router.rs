@@ -63,7 +63,7 @@ pub(super) struct Connecting {
 impl Router {
     /// The realms `realms`, which nobody is connected to yet.
     pub(super) fn new(realms: Vec<Realm>, elsewhere: Elsewhere, mut ids: Ids, told: Dict) -> Rc<Self> {
-        let dropped = vec![0; realms.len()];
+        let (dropped, late) = (vec![0; realms.len()], vec![0; realms.len()]);
         let hash = IdHash::new(ids.random());
         let (edges, passages) = match elsewhere {
             Elsewhere::Nothing => (None, None),
@@ -79,6 +79,7 @@ impl Router {
             effects: Vec::new(),
             waiting: Vec::new(),
             dropped,
+            late,
             closing: false,
         };
         Rc::new(Self {
@@ -122,7 +123,8 @@ impl Router {
             edges.wake();
         }
         let waiting = inner.waiting.iter().map(|question| question.until).min();
-        let next = inner.realms.next_expiry().into_iter().chain(waiting).min();
+        let away = inner.edges.as_ref().and_then(Edges::next_expiry);
+        let next = inner.realms.next_expiry().into_iter().chain(waiting).chain(away).min();
         if next != self.alarm.replace(next) {
             self.changed.notify_one();
         }
@@ -158,9 +160,11 @@ impl Router {
 
     /// The link has ended.
     pub(crate) fn unlinked(&self, realm: usize) {
-        if let Some(edges) = &mut self.inner.borrow_mut().edges {
-            edges.disconnected(realm);
-        }
+        self.step(|inner, _| {
+            if let Some(edges) = &mut inner.edges {
+                edges.disconnected(realm, &mut inner.effects);
+            }
+        });
     }
 
     /// Takes bytes of the process that has a realm; what they say is done by [`Self::turn_of_link`].
@@ -295,7 +299,9 @@ impl Router {
                 queued_bytes += client.outbox.bytes() as u64;
                 events_dropped += client.outbox.dropped();
             }
-            RealmCounters { queued_bytes, events_dropped, ..counters(realm, self.epoch.get()) }
+            let told = counters(realm, self.epoch.get());
+            let results_dropped = told.results_dropped + inner.late[index];
+            RealmCounters { queued_bytes, events_dropped, results_dropped, ..told }
         };
         inner.realms.list.iter().enumerate().map(count).collect()
     }

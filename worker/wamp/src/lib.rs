@@ -10,6 +10,7 @@ pub mod link;
 mod message;
 mod outgoing;
 mod payload;
+mod planted;
 pub mod realm;
 pub mod rlink;
 mod serializer;
@@ -22,6 +23,8 @@ pub use id::{Id, Ids, MAX_ID};
 pub use message::{Message, kind};
 pub use outgoing::Outgoing;
 pub use payload::Payload;
+#[cfg(feature = "planted")]
+pub use planted::{Planted, plant};
 pub use serializer::Serializer;
 pub use time::{Now, parse as parse_time, rfc3339 as time_text};
 pub use value::{Dict, Value};

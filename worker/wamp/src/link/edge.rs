@@ -1,14 +1,16 @@
 //! An edge: the sessions of the clients that are connected to this process.
 
+use super::away::{Deadlines, Ended};
 use super::down::{Down, Part, Step, read};
 use super::error::Error;
 use super::pending::{Calling, Entry, Member, Own, Queued, Working, is_last};
 use super::seen::{Coming, Seen};
 use super::up::{Called, Op, put_new};
 use super::wire::take_frame;
+use crate::planted::planted;
 use crate::realm::hash::{IdHash, IdMap};
-use crate::realm::{Effect, Joining, Realm};
-use crate::{Id, Ids, Message, Now, Outgoing, Payload, Value, kind};
+use crate::realm::{CancelMode, Effect, Joining, Realm};
+use crate::{Id, Ids, Message, Now, Outgoing, Payload, Value, kind, uri};
 use bytes::BytesMut;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::rc::Rc;
@@ -31,6 +33,10 @@ pub struct Edge {
     pub(super) seen: HashMap<u64, Seen>,
     /// Questions to authenticators that are not answered, by their tokens.
     pub(super) asks: BTreeMap<u64, Op>,
+    /// Calls that were answered here, by session and request, until the hub has answered them, too.
+    pub(super) ended: HashMap<(Id, Id), Ended>,
+    /// Nothing: a hub has the realms, and sees to them.
+    pub(super) deadlines: Option<Deadlines>,
     pub(super) connected: bool,
     pub(super) input: BytesMut,
     pub(super) output: Vec<u8>,
@@ -53,6 +59,8 @@ impl Edge {
             own: hash.map(),
             seen: HashMap::new(),
             asks: BTreeMap::new(),
+            ended: HashMap::new(),
+            deadlines: Some(Deadlines::new()),
             connected: false,
             input: BytesMut::new(),
             output: Vec::new(),
@@ -70,6 +78,7 @@ impl Edge {
         if let Some(own) = self.own.get_mut(&session).filter(|own| !own.gone) {
             own.gone = true;
             own.calls.clear();
+            self.ended.retain(|(of, _), _| *of != session);
             self.send(None, Op::Leave(session));
         }
     }
@@ -87,22 +96,48 @@ impl Edge {
     }
 
     /// Takes a message of a session. `realm` has the realm's configuration.
-    pub fn receive(&mut self, now: Now, realm: &Realm, session: Id, message: Message) {
+    pub fn receive(&mut self, now: Now, realm: &Realm, session: Id, message: Message, out: &mut Vec<Effect>) {
         let Some(own) = self.own.get_mut(&session).filter(|own| !own.gone) else { return };
+        if let Message::Call { request, options, .. } = &message
+            && own.is_late_input(*request, is_last(options))
+        {
+            return;
+        }
         let number = self.last + 1;
         let mut id = None;
         match &message {
             Message::Publish { .. } => id = Some(self.ids.id()),
-            Message::Call { request, options, .. } => match own.calls.get_mut(request) {
-                Some(calling) if calling.queued.is_empty() => {}
-                Some(calling) => calling.queued.push(Queued { number, order: 0, message: message.clone() }),
+            Message::Call { request, options, procedure, .. } => match own.calls.get_mut(request) {
+                Some(calling) => {
+                    calling.open = !is_last(options);
+                    if !calling.queued.is_empty() {
+                        calling.queued.push(Queued { number, order: 0, message: message.clone() });
+                    }
+                }
                 None => {
-                    let deadline = realm.time_limit(options).map(|limit| now.clock.saturating_add(limit));
-                    own.calls.insert(*request, Calling { name: number, deadline, queued: Vec::new() });
+                    // The hub answers by itself what is asked of itself.
+                    let limit = realm.time_limit(options).filter(|_| !uri::is_reserved(procedure));
+                    let deadline = limit.map(|limit| now.clock.saturating_add(limit));
+                    if let (Some(deadlines), Some(deadline)) = (&mut self.deadlines, deadline) {
+                        deadlines.insert((deadline, session, *request));
+                    }
+                    let open = !is_last(options);
+                    own.calls.insert(
+                        *request,
+                        Calling { name: number, deadline, killed: false, open, queued: Vec::new() },
+                    );
                 }
             },
             Message::Yield { request, options, .. } if is_last(options) => own.answer(*request, number),
             Message::Error { request_type: kind::INVOCATION, request, .. } => own.answer(*request, number),
+            Message::Cancel { request, options } => {
+                let is_killed = matches!(CancelMode::parse(options), Ok(Some(CancelMode::Kill)));
+                if let Some(calling) = own.calls.get_mut(request).filter(|_| is_killed) {
+                    calling.killed = true;
+                } else if self.deadlines.is_some() {
+                    self.cancel(session, *request, options, number, out);
+                }
+            }
             _ => {}
         }
         self.send(id, Op::Message(session, message));
@@ -132,10 +167,11 @@ impl Edge {
     }
 
     /// The link has ended, and all that came over it was taken in by [`Self::received`].
-    pub fn disconnected(&mut self) {
+    pub fn disconnected(&mut self, out: &mut Vec<Effect>) {
         self.connected = false;
         self.output.clear();
         self.input.clear();
+        self.begin_away(out);
     }
 
     /// Takes bytes of the hub, and does what they say.
@@ -162,7 +198,10 @@ impl Edge {
         let mut done = 0;
         while done < most {
             let Some((kind, frame)) = take_frame(&mut self.input)? else { break };
-            match read(kind, frame)? {
+            let frame = read(kind, frame)?;
+            // Nothing comes before the hub has the realms.
+            self.deadlines = None;
+            match frame {
                 Down::Step(step) => self.step(step, out),
                 Down::Ack(settled) => self.settle(&settled),
                 Down::Refused => return Err(Error::Refused),
@@ -180,7 +219,7 @@ impl Edge {
         }
         for part in step.parts {
             // A call that is not answered yet has taken another way than the one that was seen.
-            if coming == Coming::Again && !self.ends_call(&part) {
+            if planted!(EventAgain, false, coming == Coming::Again && !self.ends_call(&part)) {
                 continue;
             }
             match part {
@@ -216,14 +255,14 @@ impl Edge {
     }
 
     /// The entry of a number, if it is not settled.
-    fn entry(&mut self, number: u64) -> Option<&mut Entry> {
+    pub(super) fn entry(&mut self, number: u64) -> Option<&mut Entry> {
         let first = self.log.front()?.number;
         self.log.get_mut(usize::try_from(number.checked_sub(first)?).ok()?)
     }
 
     /// A CALL waits for a callee: it is kept until it is answered.
     fn queued(&mut self, number: u64) {
-        let Some(entry) = self.entry(number) else { return };
+        let Some(entry) = planted!(ForgottenPayload, None, self.entry(number)) else { return };
         let Op::Message(session, message @ Message::Call { request, .. }) = &entry.op else { return };
         let (session, request, message) = (*session, *request, message.clone());
         let calling = self.own.get_mut(&session).and_then(|own| own.calls.get_mut(&request));
@@ -242,6 +281,9 @@ impl Edge {
     ) {
         to.retain(|id| self.own.get(id).is_some_and(|own| !own.gone));
         let Some(&first) = to.first() else { return self.note_answer((edge, number), order, &message) };
+        if self.is_late(first, &message, out) {
+            return self.note_answer((edge, number), order, &message);
+        }
         match &message {
             Message::Event { subscription, .. } => {
                 let own = &self.own;
@@ -249,14 +291,10 @@ impl Edge {
                 to.retain(|id| own.get(id).is_some_and(hears));
             }
             Message::Result { request, details, .. } if is_last(details) => {
-                if let Some(own) = self.own.get_mut(&first) {
-                    own.calls.remove(request);
-                }
+                self.own.get_mut(&first).and_then(|own| own.end_call(*request));
             }
             Message::Error { request_type: kind::CALL, request, .. } => {
-                if let Some(own) = self.own.get_mut(&first) {
-                    own.calls.remove(request);
-                }
+                self.own.get_mut(&first).and_then(|own| own.end_call(*request));
             }
             Message::Unsubscribed { request: 0, details: Some(details) } => {
                 self.revoked(first, details.get("subscription"));

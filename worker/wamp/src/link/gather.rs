@@ -2,9 +2,10 @@
 
 use super::hub::{Connection, Hub};
 use super::up::{Called, Op, Up};
+use crate::planted::planted;
 use crate::realm::{Realm, Restored, Stamp};
-use crate::{Id, Message, Now};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use crate::{Id, Message, Now, uri};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 /// The edges that are waited for.
@@ -145,6 +146,8 @@ impl Hub {
         let adopted: HashSet<_> =
             called.keys().filter_map(|name| callers.get(name)).map(|c| (c.0, c.1)).collect();
         let again: HashSet<_> = actions.iter().filter_map(|(_, edge, action)| action.again(*edge)).collect();
+        let withdrawn = self.withdrawn(connections, &actions);
+        let mut lost = BTreeMap::new();
         self.realms.iter_mut().for_each(Realm::freeze);
         for (order, edge, action) in actions {
             // What had a place keeps it, so that others that tell of it later fit in.
@@ -159,8 +162,13 @@ impl Hub {
                 }
                 Action::Again(number, id, op) => {
                     let is_settled = self.link_mut(edge).is_some_and(|link| number <= link.settled);
-                    // It was given to a callee with all that waited with it.
-                    if !(is_settled && op.calls().is_some_and(|call| adopted.contains(&call))) {
+                    let call = op.calls();
+                    let is_adopted = call.is_some_and(|call| adopted.contains(&call));
+                    let is_adopted = planted!(Undelivered, true, is_adopted);
+                    if let Some(is_canceled) = withdrawn.of(&op, number).filter(|_| !is_adopted) {
+                        lost.extend(call.filter(|_| is_canceled).map(|call| (call, true)));
+                    } else if !(is_settled && is_adopted) {
+                        // Otherwise it was given to a callee with all that waited with it.
                         self.again(now, (edge, number), id, op, (&called, &invoked));
                     }
                 }
@@ -180,15 +188,37 @@ impl Hub {
                 link.unsettled.skip_to(link.told_until, order);
             }
         }
-        let lost = callers.iter().filter(|(name, _)| !called.contains_key(*name) && !again.contains(*name));
-        let mut lost: Vec<_> = lost.map(|(_, (session, request, _))| (*session, *request)).collect();
-        lost.sort_unstable();
-        for (session, request) in lost {
+        for (name, (session, request, _)) in &callers {
+            if !called.contains_key(name) && !again.contains(name) {
+                lost.entry((*session, *request)).or_insert(false);
+            }
+        }
+        for ((session, request), is_canceled) in lost {
             let Some(&(at, _)) = self.sessions.get(&session) else { continue };
             let (realms, effects) = self.effects_mut();
-            realms[at].lost_call(session, request, effects);
+            realms[at].lost_call(session, request, is_canceled, effects);
             self.distribute(None);
         }
+        // By this they know who has the realms.
+        for link in connections {
+            if let Some(link) = self.links.get_mut(link) {
+                link.acknowledge(&[]);
+            }
+        }
+    }
+
+    /// The calls that their callers do not want any longer, as far as that has come by now.
+    fn withdrawn(&self, connections: &[Connection], actions: &[(u64, u64, Action)]) -> Withdrawn {
+        let mut withdrawn = Withdrawn::default();
+        for (.., action) in actions {
+            if let Action::Again(number, _, op) = action {
+                withdrawn.note(*number, op);
+            }
+        }
+        for link in connections.iter().filter_map(|connection| self.links.get(connection)) {
+            link.later.iter().for_each(|(number, _, op)| withdrawn.note(*number, op));
+        }
+        withdrawn
     }
 
     fn joined(&mut self, session: Option<Id>, invoked: &HashMap<Id, Id>) {
@@ -212,7 +242,8 @@ impl Hub {
         if is_new {
             self.expect(edge, number);
         }
-        if matches!(&op, Op::Message(_, Message::Call { .. })) && called.contains_key(&(edge, number)) {
+        let is_called = called.contains_key(&(edge, number));
+        if matches!(&op, Op::Message(_, Message::Call { .. })) && planted!(DeliveredAgain, false, is_called) {
             return;
         }
         let joins = op.joins();
@@ -246,6 +277,39 @@ impl Hub {
         realms[at].set_stamp(Stamp::default());
         realms[at].restore_call(now, restored, effects);
         self.distribute(None);
+    }
+}
+
+/// Calls that their callers do not want any longer.
+#[derive(Default)]
+struct Withdrawn {
+    /// The numbers of the CANCELs, by session and request.
+    cancels: HashMap<(Id, Id), u64>,
+    /// Sessions that have gone.
+    gone: HashSet<Id>,
+}
+
+impl Withdrawn {
+    fn note(&mut self, number: u64, op: &Op) {
+        match op {
+            Op::Message(session, Message::Cancel { request, .. }) => {
+                self.cancels.insert((*session, *request), number);
+            }
+            Op::Leave(session) => _ = self.gone.insert(*session),
+            _ => {}
+        }
+    }
+
+    /// Whether the call that is made by this is one of them; if so, whether its caller waits for an answer.
+    fn of(&self, op: &Op, number: u64) -> Option<bool> {
+        let Op::Message(session, Message::Call { request, procedure, .. }) = op else { return None };
+        if uri::is_reserved(procedure) {
+            return None;
+        }
+        if self.gone.contains(session) {
+            return Some(false);
+        }
+        self.cancels.get(&(*session, *request)).filter(|cancel| **cancel > number).map(|_| true)
     }
 }
 

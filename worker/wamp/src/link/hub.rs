@@ -57,7 +57,16 @@ pub(super) struct Link {
     /// The number of the last message that it has sent.
     pub(super) last: u64,
     /// What came after that and has to wait for the others.
-    later: Vec<(u64, Option<Id>, Op)>,
+    pub(super) later: Vec<(u64, Option<Id>, Op)>,
+}
+
+impl Link {
+    /// Says what is settled.
+    pub(super) fn acknowledge(&mut self, settled: &[(u64, u64)]) {
+        let before = self.output.len();
+        put_ack(settled, &mut self.output);
+        self.queued += (self.output.len() - before) as u64;
+    }
 }
 
 impl Hub {
@@ -281,9 +290,7 @@ impl Hub {
             let settled = link.unsettled.settle(is_written);
             if let Some((number, _)) = settled.last() {
                 link.settled = *number;
-                let before = link.output.len();
-                put_ack(&settled, &mut link.output);
-                link.queued += (link.output.len() - before) as u64;
+                link.acknowledge(&settled);
             }
         }
     }

@@ -11,6 +11,7 @@
 //! Neither part does any I/O: bytes come in, bytes and [`Effect`](crate::realm::Effect)s go out.
 
 mod acks;
+mod away;
 mod down;
 mod edge;
 mod error;

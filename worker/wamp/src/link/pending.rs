@@ -1,11 +1,16 @@
 //! What an edge keeps of its sessions, so that another hub can be told.
 
 use super::up::{Called, Op};
+use crate::planted::planted;
 use crate::realm::Joining;
 use crate::realm::hash::{IdHash, IdMap};
 use crate::{Id, Message, Payload, Value, kind};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
+
+/// How many calls of a session with further arguments under way are remembered after their end.
+const LATE_INPUTS: usize = 64;
 
 /// A message to the hub that is not settled.
 #[derive(Debug)]
@@ -88,7 +93,7 @@ impl Member {
 
     /// Forgets a subscription or registration.
     pub(super) fn forget(&mut self, id: Id) {
-        self.kept.retain(|kept| kept.id != Some(id));
+        self.kept.retain(|kept| planted!(Unforgotten, true, kept.id != Some(id)));
     }
 }
 
@@ -117,6 +122,8 @@ pub(super) struct Own {
     /// Calls that it works on, by their requests.
     pub(super) called: IdMap<Working>,
     pub(super) invoked_until: Id,
+    /// Calls that were answered while further arguments of them were under way, which are for nobody.
+    late_inputs: VecDeque<Id>,
     /// Subscriptions that it was told it has no longer, which the next hub may not know.
     pub(super) silenced: Vec<Id>,
 }
@@ -129,8 +136,30 @@ impl Own {
             calls: hash.map(),
             called: hash.map(),
             invoked_until: 0,
+            late_inputs: VecDeque::new(),
             silenced: Vec::new(),
         }
+    }
+
+    /// Takes out a call that is answered.
+    pub(super) fn end_call(&mut self, request: Id) -> Option<Calling> {
+        let calling = self.calls.remove(&request)?;
+        if calling.open {
+            if self.late_inputs.len() == LATE_INPUTS {
+                self.late_inputs.pop_front();
+            }
+            self.late_inputs.push_back(request);
+        }
+        Some(calling)
+    }
+
+    /// Whether a CALL brings further arguments of a call that was answered; after the last of them no longer.
+    pub(super) fn is_late_input(&mut self, request: Id, is_last: bool) -> bool {
+        let Some(at) = self.late_inputs.iter().position(|late| *late == request) else { return false };
+        if is_last {
+            self.late_inputs.remove(at);
+        }
+        true
     }
 }
 
@@ -141,6 +170,10 @@ pub(super) struct Calling {
     pub(super) name: u64,
     /// By when it is to be answered.
     pub(super) deadline: Option<Duration>,
+    /// It was cancelled so that its callee answers it.
+    pub(super) killed: bool,
+    /// Further arguments are to come.
+    pub(super) open: bool,
     /// While it waits for a callee: its CALLs.
     pub(super) queued: Vec<Queued>,
 }

@@ -88,7 +88,7 @@ impl Hub {
                         link.unsettled.release(stamp.number);
                     }
                 }
-                Effect::Held | Effect::Cause(_) => {}
+                Effect::Held | Effect::Cause(_) | Effect::Late(_) => {}
             }
         }
         let waits = frames.end(self);

@@ -4,6 +4,7 @@ use super::edge::Edge;
 use super::error::VERSION;
 use super::pending::{Entry, Kept, Member, Own, Queued};
 use super::up::{Op, Up, put};
+use crate::planted::planted;
 use crate::{Id, Message, Now, uri};
 use std::rc::Rc;
 use std::time::Duration;
@@ -24,6 +25,10 @@ impl Edge {
         }
         for (session, own) in &self.own {
             self.tell_of(now, *session, own, &mut out);
+        }
+        for ((session, request), ended) in &self.ended {
+            let (name, session, request) = (ended.name, *session, *request);
+            put(&Up::Calling { name, session, request, left_ms: None }, &mut out);
         }
         for (entry, order) in self.log.iter().zip(self.places()) {
             if self.is_to_be_done_again(entry) {
@@ -88,9 +93,10 @@ impl Edge {
                 if !uri::is_reserved(procedure) =>
             {
                 let calling = self.own.get(session).and_then(|own| own.calls.get(request));
-                calling.is_some_and(|calling| calling.name <= entry.number)
+                let is_waited_for = calling.is_some_and(|calling| calling.name <= entry.number);
+                planted!(DeliveredLater, true, is_waited_for)
             }
-            _ => !entry.refused,
+            _ => planted!(RefusedAgain, true, !entry.refused),
         }
     }
 
@@ -107,7 +113,7 @@ impl Edge {
             let exact = (entry.number == number).then_some(order);
             let Some(mut entry) = self.log.pop_front() else { return };
             entry.order = exact.unwrap_or(entry.order);
-            self.log_bytes -= entry.bytes;
+            self.log_bytes -= planted!(MiscountedBytes, 0, entry.bytes);
             self.settle_one(entry);
         }
     }
@@ -127,6 +133,12 @@ impl Edge {
                 }
             }
             Op::Message(session, message) => {
+                if let Message::Cancel { request, .. } = message {
+                    let call = (session, request);
+                    if self.ended.get(&call).is_some_and(|ended| ended.cancel == number) {
+                        self.ended.remove(&call);
+                    }
+                }
                 if let Some(own) = self.own.get_mut(&session) {
                     match &message {
                         Message::Yield { request, .. } | Message::Error { request, .. } => {

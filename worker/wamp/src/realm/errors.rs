@@ -18,6 +18,8 @@ pub(crate) const FEATURE_NOT_SUPPORTED: &str = "wamp.error.feature_not_supported
 pub(crate) const CANCELED: &str = "wamp.error.canceled";
 pub(crate) const NETWORK_FAILURE: &str = "wamp.error.network_failure";
 pub(crate) const TIMEOUT: &str = "wamp.error.timeout";
+/// What [`TIMEOUT`] says to people.
+pub(crate) const TIMEOUT_REACHED: &str = "timeout reached";
 pub(crate) const TESTAMENT: &str = "wamp.error.testament_error";
 pub(crate) const HISTORY_UNAVAILABLE: &str = "wamp.error.history_unavailable";
 pub(crate) const MAX_CONCURRENCY: &str = "crossbar.error.max_concurrency_reached";

@@ -8,7 +8,7 @@ mod authorize;
 mod broker;
 mod config;
 mod dealer;
-mod errors;
+pub(crate) mod errors;
 mod features;
 pub(crate) mod hash;
 mod lifecycle;
@@ -24,6 +24,7 @@ mod status;
 pub use config::{Access, Allow, Bounds, Config, Disclose, Kept, Role, Rule, Store, TimeoutUnit};
 pub use hash::{IdHash, IdHasher, IdMap};
 pub use machine::Realm;
+pub(crate) use options::CancelMode;
 pub use restore::{Restored, Stamp};
 pub use status::{Counters, Status};
 
@@ -132,6 +133,8 @@ pub enum Effect {
     Dropped(Stamp),
     /// The call of this step waits for a callee.
     Queued,
+    /// A result came for a call of this session that has its answer, and was dropped. Only of an edge.
+    Late(Id),
     /// The answer to [`Realm::call`].
     Answer {
         /// The caller's name for the call.

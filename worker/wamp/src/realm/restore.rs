@@ -6,7 +6,8 @@
 use super::dealer::{Call, Caller, Target};
 use super::permission::{Action, Verdict};
 use super::{Effect, Effects, Realm, errors, options};
-use crate::{Dict, Id, Message, Now};
+use crate::planted::planted;
+use crate::{Dict, Id, Message, Now, Payload};
 use std::time::Duration;
 
 /// Where a message comes from: by this it is told from others if it comes again.
@@ -140,7 +141,8 @@ impl Realm {
             own.invocations.insert(request, key);
         }
         self.invoked_until(callee, request);
-        if let Some(entry) = self.dealer.by_id.get(&call.registration).copied() {
+        let entry = self.dealer.by_id.get(&call.registration).copied();
+        if let Some(entry) = planted!(ForgottenSlots, None, entry) {
             self.dealer.registrations[entry].take_place(callee);
         }
         if let Caller::Session { session, request } = caller
@@ -165,6 +167,7 @@ impl Realm {
         let keys: Vec<_> = self.dealer.registrations.iter().map(|(key, _)| key).collect();
         for key in keys {
             self.serve_queue(key, out);
+            self.refuse_surplus(key, out);
         }
     }
 
@@ -176,17 +179,15 @@ impl Realm {
         }
     }
 
-    /// Answers a call that no callee has and none will get.
-    pub fn lost_call(&mut self, session: Id, request: Id, out: &mut Vec<Effect>) {
-        let text = "the connection to the callee was lost";
-        super::errors::refuse(
-            out,
-            session,
-            crate::kind::CALL,
-            request,
-            super::errors::NETWORK_FAILURE,
-            text.into(),
-        );
+    /// Answers a call that no callee has and none will get; `canceled`: as its caller wanted.
+    pub fn lost_call(&mut self, session: Id, request: Id, canceled: bool, out: &mut Vec<Effect>) {
+        let caller = Caller::Session { session, request };
+        let (error, payload) = if canceled {
+            (errors::CANCELED, Payload::None)
+        } else {
+            (errors::NETWORK_FAILURE, Payload::one("the connection to the callee was lost"))
+        };
+        self.respond_error(caller, error, Dict::new(), payload, out);
     }
 
     /// Where the CALL came from that a session was invoked for.

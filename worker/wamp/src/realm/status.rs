@@ -19,6 +19,8 @@ pub struct Counters {
     pub results: u64,
     /// Calls that were answered by an error after they had been sent to a callee or the meta API.
     pub errors: u64,
+    /// Results and errors of callees that came after their calls had ended, and were dropped.
+    pub late_answers: u64,
     /// Calls that were past their time limits.
     pub timeouts: u64,
     /// Requests that were not allowed.

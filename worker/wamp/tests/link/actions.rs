@@ -9,8 +9,11 @@ impl World {
     fn send(&mut self, id: Id, message: Message) {
         let Some(client) = self.clients.get(&id) else { return };
         self.say(|| format!("{id} at {} says {message:?}", client.edge));
-        let Some(process) = self.processes.get_mut(&client.edge) else { return };
-        process.edge.receive(self.now, &self.realm, id, message);
+        let edge = client.edge;
+        let Some(process) = self.processes.get_mut(&edge) else { return };
+        let mut effects = Vec::new();
+        process.edge.receive(self.now, &self.realm, id, message, &mut effects);
+        self.carry_out(edge, None, effects);
     }
 
     pub(crate) fn act(&mut self, number: u64) {
@@ -27,7 +30,8 @@ impl World {
             30..34 => self.unregister(id),
             34..60 => self.publish(id),
             60..80 => self.call(id),
-            _ => self.answer(id),
+            80..86 => self.cancel(id),
+            _ => _ = self.answer(id),
         }
     }
 
@@ -53,6 +57,11 @@ impl World {
     fn leave(&mut self, id: Id) {
         self.say(|| format!("{id} leaves"));
         let Some(client) = self.clients.remove(&id) else { return };
+        for pending in client.pending.values() {
+            if let Pending::Call(number) = pending {
+                self.withdrawn(client.edge, *number);
+            }
+        }
         if let Some(process) = self.processes.get_mut(&client.edge) {
             process.edge.leave(id);
         }
@@ -104,6 +113,7 @@ impl World {
             return;
         }
         let request = client.request(Pending::Unregister(registration));
+        client.has_unregistered = true;
         self.send(id, Message::Unregister { request, registration });
     }
 
@@ -126,16 +136,39 @@ impl World {
         let request = client.request(Pending::Call(number));
         self.calls.push(Call { caller: id, procedure, ..Call::default() });
         let payload = Payload::one(number);
-        self.send(
-            id,
-            Message::Call { request, options: Dict::new(), procedure: procedure.to_owned(), payload },
-        );
+        let mut options = Dict::new();
+        if self.chance(20) {
+            options = options.with("timeout", 1 + self.random.below(100) as u64);
+        }
+        self.send(id, Message::Call { request, options, procedure: procedure.to_owned(), payload });
     }
 
-    pub(crate) fn answer(&mut self, id: Id) {
-        let Some(client) = self.clients.get_mut(&id) else { return };
-        let Some((request, number)) = client.invocations.pop_first() else { return };
+    fn cancel(&mut self, id: Id) {
+        let Some(client) = self.clients.get(&id) else { return };
+        let edge = client.edge;
+        let call = |(request, pending): (&Id, &Pending)| match pending {
+            Pending::Call(number) => Some((*request, *number)),
+            _ => None,
+        };
+        let Some((request, number)) = client.pending.iter().filter_map(call).next() else { return };
+        let mode = [None, Some("skip"), Some("kill"), Some("killnowait")][self.random.below(4)];
+        let options = mode.map_or_else(Dict::new, |mode| Dict::new().with("mode", mode));
+        self.calls[number as usize].skipped |= mode == Some("skip");
+        self.withdrawn(edge, number);
+        self.send(id, Message::Cancel { request, options });
+        let is_answered = self.calls[number as usize].answer.is_some();
+        let is_away = self.processes[&edge].edge.is_away();
+        let call = &mut self.calls[number as usize];
+        call.killed |= mode == Some("kill");
+        assert!(is_answered || !is_away || call.killed, "call {number} is not answered at once");
+    }
+
+    /// Answers the next invocation of a client, if there is one.
+    pub(crate) fn answer(&mut self, id: Id) -> bool {
+        let Some(client) = self.clients.get_mut(&id) else { return false };
+        let Some((request, number)) = client.invocations.pop_first() else { return false };
         let payload = Payload::one(number);
         self.send(id, Message::Yield { request, options: Dict::new(), payload });
+        true
     }
 }

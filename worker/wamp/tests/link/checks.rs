@@ -1,6 +1,7 @@
 //! What must hold when everything has arrived.
 
 use crate::world::World;
+use std::collections::BTreeSet;
 
 impl World {
     pub(crate) fn check(&self) {
@@ -30,6 +31,13 @@ impl World {
         procedures.sort_unstable();
         procedures.dedup();
         assert_eq!(status.registrations, procedures.len(), "{procedures:?}");
+        // All know one id of each topic and procedure.
+        let ids = self.clients.values().flat_map(|client| &client.subscriptions);
+        let ids: BTreeSet<_> = ids.map(|(id, subscribed)| (subscribed.topic, *id)).collect();
+        assert_eq!(ids.len(), topics.len(), "{ids:?}");
+        let ids = self.clients.values().flat_map(|client| &client.registrations);
+        let ids: BTreeSet<_> = ids.map(|(id, procedure)| (*procedure, *id)).collect();
+        assert_eq!(ids.len(), procedures.len(), "{ids:?}");
     }
 
     fn check_events(&self) {
@@ -50,6 +58,18 @@ impl World {
         }
     }
 
+    /// Whoever works on a call that has ended was told to stop, before it has answered.
+    pub(crate) fn check_interrupts(&self) {
+        for (id, client) in &self.clients {
+            for (request, number) in &client.invocations {
+                let call = &self.calls[*number as usize];
+                let has_ended = call.answer.is_some() || !self.clients.contains_key(&call.caller);
+                let told = client.interrupted.contains(request) || call.skipped || !has_ended;
+                assert!(told, "{id} works on call {number}, which has ended: {:?}", call.answer);
+            }
+        }
+    }
+
     fn check_calls(&self) {
         for (number, call) in self.calls.iter().enumerate() {
             if self.clients.contains_key(&call.caller) {
@@ -61,6 +81,7 @@ impl World {
                 let known = [
                     "wamp.error.no_such_procedure",
                     "wamp.error.canceled",
+                    "wamp.error.timeout",
                     "crossbar.error.max_concurrency_reached",
                 ];
                 assert!(known.contains(&error.as_str()), "call {number} of {}: {error}", call.procedure);

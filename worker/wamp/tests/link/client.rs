@@ -33,6 +33,11 @@ pub(crate) struct Client {
     pub(crate) registrations: BTreeMap<Id, &'static str>,
     /// Requests of invocations, and the numbers of their calls.
     pub(crate) invocations: BTreeMap<Id, u64>,
+    /// The last one by each registration.
+    pub(crate) working: BTreeMap<Id, Id>,
+    pub(crate) has_unregistered: bool,
+    /// Those that it was told to stop.
+    pub(crate) interrupted: BTreeSet<Id>,
     /// The last event of each publisher.
     pub(crate) last_of: BTreeMap<Id, u64>,
 }

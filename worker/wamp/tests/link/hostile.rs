@@ -30,7 +30,7 @@ fn talk(seed: u64) -> (Vec<u8>, Vec<u8>) {
     let mut hub = hub(seed);
     hub.take_over(now, [], Duration::ZERO);
     let realm = Realm::new(Config::new("realm1"), Ids::seeded(seed));
-    let mut edge = Edge::new(1, Ids::seeded(seed));
+    let (mut edge, mut out) = (Edge::new(1, Ids::seeded(seed)), Vec::new());
     edge.join("realm1", joining("joe"));
     edge.connected(now);
     let (options, uri) = (Dict::new(), "com.x".to_owned());
@@ -39,15 +39,18 @@ fn talk(seed: u64) -> (Vec<u8>, Vec<u8>) {
         &realm,
         7,
         Message::Subscribe { request: 1, options: options.clone(), topic: uri.clone() },
+        &mut out,
     );
     edge.receive(
         now,
         &realm,
         7,
         Message::Register { request: 2, options: options.clone(), procedure: uri.clone() },
+        &mut out,
     );
     let payload = Payload::one("x");
-    edge.receive(now, &realm, 7, Message::Call { request: 3, options, procedure: uri, payload });
+    edge.receive(now, &realm, 7, Message::Call { request: 3, options, procedure: uri, payload }, &mut out);
+    assert!(out.is_empty(), "{out:?}");
     let up = std::mem::take(edge.output());
     let link = hub.connected();
     hub.received(now, link, &up).unwrap();
@@ -92,7 +95,7 @@ fn whatever_a_link_carries_is_taken_or_refused() {
         edge.connected(now);
         let mut effects = Vec::new();
         refused += u32::from(edge.received(&mutate(&down, &mut random), &mut effects).is_err());
-        edge.disconnected();
+        edge.disconnected(&mut effects);
         edge.connected(now);
     }
     assert!(refused > 1000, "{refused}");

@@ -55,7 +55,7 @@ fn link_with(edge: &mut Edge, hub: &mut Hub) -> Vec<Effect> {
         hub.acknowledge();
         edge.received(&down, &mut out).unwrap();
     }
-    edge.disconnected();
+    edge.disconnected(&mut out);
     out
 }
 
@@ -79,7 +79,7 @@ fn a_role_that_is_gone_ends_its_sessions_and_a_permission_that_is_gone_what_it_a
     for (request, topic) in [(1, "com.one"), (2, "com.two")] {
         let topic = topic.to_owned();
         let subscribe = Message::Subscribe { request, options: Dict::new(), topic };
-        edge.receive(Now::default(), &before(), USER, subscribe);
+        edge.receive(Now::default(), &before(), USER, subscribe, &mut Vec::new());
     }
     assert_eq!(link(&mut edge, before()).iter().filter_map(says).count(), 0);
     // The same configuration once more: nothing is said.

@@ -21,6 +21,8 @@ pub(crate) struct Process {
     down: Vec<u8>,
     /// The hub at the other end has died.
     torn: bool,
+    /// Which hub is at the other end, or was the last time.
+    hub: u64,
 }
 
 /// A publication: who, to what, and whether its edge has died since.
@@ -38,6 +40,12 @@ pub(crate) struct Call {
     pub(crate) answer: Option<Result<(), String>>,
     /// A callee was registered before and until the end.
     pub(crate) procedure: &'static str,
+    /// It was cancelled so that the callee is not told.
+    pub(crate) skipped: bool,
+    /// It was cancelled so that the callee answers.
+    pub(crate) killed: bool,
+    /// Its caller did not want it any longer while its edge had no hub: which hubs may have delivered it before, at most.
+    pub(crate) withdrawn: Option<u64>,
 }
 
 pub(crate) struct World {
@@ -53,6 +61,8 @@ pub(crate) struct World {
     pub(crate) dead_edges: BTreeSet<u64>,
     pub(crate) events: u64,
     pub(crate) results: u64,
+    /// Results that came too late.
+    pub(crate) late: u64,
     pub(crate) takeovers: u64,
     pub(crate) realm: Realm,
     pub(crate) queues: bool,
@@ -95,6 +105,7 @@ impl World {
             dead_edges: BTreeSet::new(),
             events: 0,
             results: 0,
+            late: 0,
             takeovers: 0,
             realm: Realm::new(config(queues), Ids::seeded(7)),
             queues,
@@ -121,7 +132,7 @@ impl World {
     fn start_edge(&mut self) {
         self.last_edge += 1;
         let edge = Edge::new(self.last_edge, Ids::seeded(self.random.random()));
-        let process = Process { edge, link: None, up: Vec::new(), down: Vec::new(), torn: false };
+        let process = Process { edge, link: None, up: Vec::new(), down: Vec::new(), torn: false, hub: 0 };
         self.processes.insert(self.last_edge, process);
     }
 
@@ -170,13 +181,13 @@ impl World {
         let mut effects = Vec::new();
         if process.torn {
             process.edge.received(&std::mem::take(&mut process.down), &mut effects).unwrap();
-            process.edge.disconnected();
-            (process.link, process.torn) = (None, false);
-            return self.carry_out(number, effects);
+            let hub = process.hub;
+            self.carry_out(number, Some(hub), effects);
+            return self.disconnected(number);
         }
         let Some(hub) = &mut self.hub else { return };
         let Some(link) = process.link else {
-            process.link = Some(hub.connected());
+            (process.link, process.hub) = (Some(hub.connected()), self.takeovers);
             return process.edge.connected(self.now);
         };
         match self.random.below(4) {
@@ -202,12 +213,47 @@ impl World {
                 process.edge.received(&bytes, &mut effects).unwrap();
             }
         }
-        self.carry_out(number, effects);
+        let hub = process.hub;
+        self.carry_out(number, Some(hub), effects);
+    }
+
+    fn disconnected(&mut self, number: u64) {
+        let Some(process) = self.processes.get_mut(&number) else { return };
+        (process.link, process.torn) = (None, false);
+        let mut effects = Vec::new();
+        process.edge.disconnected(&mut effects);
+        self.carry_out(number, None, effects);
+    }
+
+    /// Does what is due by now.
+    fn expire(&mut self) {
+        if let Some(hub) = &mut self.hub {
+            hub.expire(self.now);
+        }
+        for number in self.processes.keys().copied().collect::<Vec<_>>() {
+            let mut effects = Vec::new();
+            let Some(process) = self.processes.get_mut(&number) else { continue };
+            process.edge.expire(self.now, &mut effects);
+            let due = process.edge.next_expiry().is_some_and(|next| next <= self.now.clock);
+            assert!(!due, "edge {number} does not do what is due");
+            self.carry_out(number, None, effects);
+        }
+    }
+
+    /// A call is not wanted any longer: if its edge has no hub, none that is told later may deliver it.
+    pub(crate) fn withdrawn(&mut self, edge: u64, call: u64) {
+        let process = &self.processes[&edge];
+        if process.edge.is_away() {
+            let told = process.link.is_some() || self.hub.is_none();
+            let last = if told { self.takeovers } else { self.takeovers - 1 };
+            self.calls[call as usize].withdrawn.get_or_insert(last);
+        }
     }
 
     pub(crate) fn run(&mut self, steps: usize) {
         for _ in 0..steps {
             self.now.clock += Duration::from_millis(1);
+            self.expire();
             let numbers: Vec<_> = self.processes.keys().copied().collect();
             let number = numbers[self.random.below(numbers.len())];
             match self.random.below(100) {
@@ -227,35 +273,61 @@ impl World {
         if self.hub.is_none() {
             self.start_hub();
         }
+        self.settle();
+        self.check_interrupts();
+        for _ in 0..50 {
+            for id in self.clients.keys().copied().collect::<Vec<_>>() {
+                while self.answer(id) {}
+            }
+            self.settle();
+            let next = self.hub.as_ref().and_then(Hub::next_expiry);
+            match next.filter(|_| self.clients.values().all(|client| client.invocations.is_empty())) {
+                Some(next) => self.now.clock = self.now.clock.max(next),
+                None => {}
+            }
+            self.expire();
+        }
+    }
+
+    /// Moves all bytes, until there are none.
+    fn settle(&mut self) {
         for _ in 0..400 {
             for number in self.processes.keys().copied().collect::<Vec<_>>() {
-                for _ in 0..6 {
-                    self.transport(number, usize::MAX);
-                }
-                let working: Vec<_> =
-                    self.clients.iter().filter(|(_, c)| c.edge == number).map(|(id, _)| *id).collect();
-                for id in working {
-                    self.answer(id);
-                }
+                self.transport(number, usize::MAX);
+            }
+            if self.is_still() {
+                return;
             }
         }
     }
 
-    pub(crate) fn carry_out(&mut self, number: u64, effects: Vec<Effect>) {
+    fn is_still(&mut self) -> bool {
+        let Some(hub) = &mut self.hub else { return false };
+        self.processes.values_mut().all(|process| {
+            let Some(link) = process.link.filter(|_| !process.torn) else { return false };
+            let is_sent = hub.output(link).is_none_or(|output| output.is_empty());
+            let is_taken = process.up.is_empty() && process.down.is_empty();
+            is_sent && is_taken && process.edge.output().is_empty() && process.edge.unsettled() == 0
+        })
+    }
+
+    /// `hub`: where they come from; nothing: from the edge itself.
+    pub(crate) fn carry_out(&mut self, number: u64, hub: Option<u64>, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::Send { to, message } => self.got(number, to, message.message()),
+                Effect::Send { to, message } => self.got(number, hub, to, message.message()),
                 Effect::Fan { to, message } => {
                     for to in to {
-                        self.got(number, to, message.message());
+                        self.got(number, hub, to, message.message());
                     }
                 }
+                Effect::Late(_) => self.late += 1,
                 other => panic!("{other:?}"),
             }
         }
     }
 
-    fn got(&mut self, edge: u64, id: Id, message: &Message) {
+    fn got(&mut self, edge: u64, hub: Option<u64>, id: Id, message: &Message) {
         let publications = self.publications.len() as u64;
         self.say(|| format!("    {id} at {edge} gets {message:?}"));
         let Some(client) = self.clients.get_mut(&id) else { return };
@@ -272,18 +344,32 @@ impl World {
                 assert!(last.is_none_or(|last| last < number), "{id} gets event {number} after {last:?}");
                 self.events += 1;
             }
-            Message::Invocation { request, payload, .. } => {
+            Message::Invocation { request, registration, payload, .. } => {
                 let (args, _) = payload.decode().unwrap();
                 let number = args[0].as_u64().unwrap();
                 assert!(client.invocations.insert(*request, number).is_none());
+                // As long as it registers anew nothing, it takes one call at a time.
+                let name = client.registrations.get(registration).filter(|name| **name != "com.single");
+                if self.queues && name.is_some() && !client.has_unregistered {
+                    let busy = client.working.insert(*registration, *request);
+                    let is_free = busy.is_none_or(|request| !client.invocations.contains_key(&request));
+                    assert!(is_free, "{id} gets call {number} while it works on another one");
+                }
                 let call = &mut self.calls[number as usize];
                 call.delivered += 1;
                 // A callee that dies with its edge may have had it.
                 let once = call.delivered == 1 || !self.dead_edges.is_empty();
                 assert!(once, "call {number} is delivered twice");
+                let is_wanted = call.withdrawn.is_none_or(|last| hub.is_some_and(|hub| hub <= last));
+                assert!(
+                    is_wanted,
+                    "call {number} is delivered though its caller does not want it any longer"
+                );
             }
             // It answers nonetheless.
-            Message::Interrupt { .. } => {}
+            Message::Interrupt { request, .. } => {
+                client.interrupted.insert(*request);
+            }
             Message::Unsubscribed { request: 0, details: Some(details) } => {
                 let subscription = details.get("subscription").unwrap().as_u64().unwrap();
                 client.subscriptions.remove(&subscription);
@@ -332,7 +418,10 @@ impl World {
                 let pending = client.pending.remove(request);
                 match pending {
                     Some(Pending::Call(number)) => {
-                        self.calls[number as usize].answer = Some(Err(error.clone()))
+                        self.calls[number as usize].answer = Some(Err(error.clone()));
+                        if hub.is_none() {
+                            self.withdrawn(edge, number);
+                        }
                     }
                     Some(Pending::Register(_)) => assert_eq!(*request_type, kind::REGISTER),
                     other => panic!("{other:?}: {message:?}"),

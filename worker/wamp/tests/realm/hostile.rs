@@ -154,7 +154,9 @@ impl Fuzz {
         for effect in effects {
             match effect {
                 // Only for messages with a stamp.
-                Effect::Held | Effect::Cause(_) | Effect::Dropped(_) | Effect::Queued => panic!("{effect:?}"),
+                Effect::Held | Effect::Cause(_) | Effect::Dropped(_) | Effect::Queued | Effect::Late(_) => {
+                    panic!("{effect:?}")
+                }
                 Effect::Send { message, .. } | Effect::Fan { message, .. } => match message.message() {
                     Message::Subscribed { subscription: id, .. }
                     | Message::Registered { registration: id, .. }

@@ -107,7 +107,9 @@ impl World {
         for effect in out {
             match effect {
                 // Only for messages with a stamp.
-                Effect::Held | Effect::Cause(_) | Effect::Dropped(_) | Effect::Queued => panic!("{effect:?}"),
+                Effect::Held | Effect::Cause(_) | Effect::Dropped(_) | Effect::Queued | Effect::Late(_) => {
+                    panic!("{effect:?}")
+                }
                 Effect::Send { to, message } => self.got(to, wire(message.message())),
                 Effect::Fan { to, message } => {
                     for to in to {

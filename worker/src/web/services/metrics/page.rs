@@ -191,6 +191,8 @@ fn wamp(families: &mut Families<'_>, realms: &[Realm]) -> fmt::Result {
     families.counter(("wamp_events", None, "Events to clients."), of(|r| r.told.events))?;
     let help = "Events whose clients did not take them.";
     families.counter(("wamp_events_dropped", None, help), of(|r| r.told.events_dropped))?;
+    let help = "Results that came after their calls had ended.";
+    families.counter(("wamp_results_dropped", None, help), of(|r| r.told.results_dropped))?;
     let help = "How often another process has taken over a realm.";
     families.counter(("wamp_takeovers", None, help), of(|r| r.told.takeovers))
 }

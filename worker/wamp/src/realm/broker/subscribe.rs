@@ -1,6 +1,7 @@
 //! SUBSCRIBE and UNSUBSCRIBE.
 
 use super::{Broker, Subscription};
+use crate::planted::planted;
 use crate::realm::options;
 use crate::realm::permission::{Action, Verdict};
 use crate::realm::{Effects, Realm, errors};
@@ -62,7 +63,7 @@ impl Realm {
         }
         let confirmed = self.stamp.confirmed();
         if let Some(key) = self.broker.table.get(parsed.policy, &topic)
-            && confirmed.is_some_and(|id| id != self.broker.subscriptions[key].id)
+            && planted!(TwoIds, false, confirmed.is_some_and(|id| id != self.broker.subscriptions[key].id))
         {
             self.evict_subscribers(key, out);
         }

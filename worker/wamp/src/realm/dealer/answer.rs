@@ -59,6 +59,8 @@ impl Realm {
         if request > own.last_invocation && request <= self.dealer.last_invocation {
             let text = format!("{name} for the invocation {request} of somebody else");
             self.violation(session, &text, out);
+        } else {
+            self.counters.late_answers += 1;
         }
         None
     }

@@ -173,9 +173,11 @@ impl Realm {
             let text = format!("no callee of this router has registered <{}>", errors::short(&entry.uri));
             return Err((errors::NO_SUCH_PROCEDURE, text));
         }
-        let waiting = !entry.queue.is_empty();
+        // Until all is known that callees are working on nobody knows which of them are free.
+        let frozen = self.dealer.frozen;
+        let waiting = !entry.queue.is_empty() || frozen && entry.is_limited();
         let place = if waiting { None } else { entry.pick(&mut self.ids, forwarded) };
-        if place.is_none() {
+        if place.is_none() && !frozen {
             let room = self.room_in_queue(registration, details.size() + payload.size());
             room.map_err(|text| (errors::MAX_CONCURRENCY, text))?;
         }

@@ -1,6 +1,7 @@
 //! CANCEL, time limits, and calls whose caller or callee leaves.
 
 use super::{CallKey, Caller, Target};
+use crate::planted::planted;
 use crate::realm::hash::IdMap;
 use crate::realm::options::CancelMode;
 use crate::realm::{Effects, Realm, errors};
@@ -70,7 +71,8 @@ impl Realm {
     /// Sends INTERRUPT to the callee of a call, if it takes it.
     fn interrupt(&mut self, key: CallKey, options: Dict, out: &mut Effects) {
         let Target::Callee { session, request } = self.dealer.calls[key].target else { return };
-        if self.sessions.get(&session).is_some_and(|callee| callee.features.callee_canceling) {
+        let takes_it = self.sessions.get(&session).is_some_and(|callee| callee.features.callee_canceling);
+        if planted!(NoInterrupt, false, takes_it) {
             self.send(session, Message::Interrupt { request, options }, out);
         }
     }
@@ -105,7 +107,7 @@ impl Realm {
                 );
             } else {
                 self.counters.timeouts += 1;
-                self.give_up(key, errors::TIMEOUT, "timeout reached", out);
+                self.give_up(key, errors::TIMEOUT, errors::TIMEOUT_REACHED, out);
             }
         }
     }

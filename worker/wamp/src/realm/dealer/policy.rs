@@ -2,6 +2,7 @@
 
 use super::{Callee, Registration};
 use crate::Ids;
+use crate::planted::planted;
 use crate::realm::options::Invoke;
 
 impl Callee {
@@ -21,6 +22,11 @@ impl Registration {
         let Some(at) = self.callees.iter().position(|entry| entry.session == callee) else { return };
         self.callees[at].active += 1;
         self.turn = at + 1;
+    }
+
+    /// Whether some callee takes a limited number of calls at a time.
+    pub(crate) fn is_limited(&self) -> bool {
+        planted!(EarlyDelivery, false, self.callees.iter().any(|callee| callee.concurrency > 0))
     }
 
     /// Whether a call that has come over a link between routers finds a callee here: it does not go over another one.

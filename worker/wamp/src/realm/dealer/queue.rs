@@ -1,16 +1,22 @@
 //! Calls that wait for a callee at its limit.
 
 use super::call::NO_FURTHER_INPUT;
-use super::{Target, input_size};
+use super::{Dealer, Target, input_size};
 use crate::realm::{Effects, Realm, errors};
 use crate::{Id, Message};
+
+impl Dealer {
+    /// How many calls of a procedure may wait.
+    fn limit_of_queue(&self, procedure: &str) -> usize {
+        self.queue_limits.best(procedure).unwrap_or(self.queue_limit)
+    }
+}
 
 impl Realm {
     /// Whether a further call with arguments of `size` bytes may wait; why not, for people.
     pub(crate) fn room_in_queue(&self, registration: usize, size: usize) -> Result<(), String> {
         let entry = &self.dealer.registrations[registration];
-        let own = self.dealer.queue_limits.best(&entry.uri);
-        let limit = own.unwrap_or(self.dealer.queue_limit);
+        let limit = self.dealer.limit_of_queue(&entry.uri);
         let bytes = self.config.bounds.queued_bytes;
         if entry.queue.len() < limit {
             let fits = self.dealer.queued_bytes + size <= bytes;
@@ -21,6 +27,16 @@ impl Realm {
         } else {
             format!("the callees have as many calls as they take at a time, and {limit} are waiting")
         })
+    }
+
+    /// Refuses the last of the calls that wait without room, since nobody knew whether they had to.
+    pub(crate) fn refuse_surplus(&mut self, registration: usize, out: &mut Effects) {
+        let Some(entry) = self.dealer.registrations.get(registration) else { return };
+        let limit = self.dealer.limit_of_queue(&entry.uri);
+        for key in entry.queue.iter().skip(limit).copied().collect::<Vec<_>>() {
+            let text = "the callees had as many calls as they take at a time when another process took over";
+            self.give_up(key, errors::MAX_CONCURRENCY, text, out);
+        }
     }
 
     /// Gives waiting calls to the callees that are free.

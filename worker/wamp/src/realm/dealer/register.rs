@@ -1,6 +1,7 @@
 //! REGISTER and UNREGISTER.
 
 use super::{Callee, Caller, Registration};
+use crate::planted::planted;
 use crate::realm::options::{self, Invoke};
 use crate::realm::permission::{Action, Verdict};
 use crate::realm::{Effects, Realm, errors};
@@ -44,7 +45,11 @@ impl Realm {
         let confirmed = self.stamp.confirmed();
         // What was confirmed later than what is there takes its place.
         let later = |key: &usize| confirmed.is_some_and(|id| self.dealer.registrations[*key].id != id);
-        let force = if confirmed.is_some() { existing.as_ref().is_some_and(later) } else { parsed.force };
+        let force = if confirmed.is_some() {
+            planted!(EarlierOwner, false, existing.as_ref().is_some_and(later))
+        } else {
+            parsed.force
+        };
         if let Some(key) = existing.filter(|_| !force && confirmed.is_none()) {
             let registration = &self.dealer.registrations[key];
             let text = format!("register for already registered procedure '{name}'");
