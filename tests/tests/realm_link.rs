@@ -10,8 +10,9 @@ use std::time::Duration;
 fn start(realm_link: Value) -> Node {
     let all = json!({"call": true, "register": true, "publish": true, "subscribe": true});
     let roles = json!([{"name": "anonymous", "permissions": [{"uri": "*", "allow": all}]}]);
+    let store = json!({"type": "memory", "event-history": [{"uri": "com.past", "limit": 10}]});
     let router = json!({"type": "router", "id": "router1", "processes": 2, "watchdog": 0, "realm_watchdog": 0,
-        "realm_link": realm_link, "realms": [{"name": "realm1", "roles": roles}],
+        "realm_link": realm_link, "realms": [{"name": "realm1", "roles": roles, "store": store}],
         "transports": [{"type": "rawsocket", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8080}}]});
     Node::start(&json!({"version": 2, "workers": [router]}).to_string())
 }
@@ -107,5 +108,77 @@ fn calls_given_up_while_the_realm_process_hangs_end_with_it_and_are_not_delivere
     let result = caller.hear();
     assert_eq!((&result[0], &result[1]), (&json!(50), &json!(2)), "{result}");
     node.until("a result that came too late", |status| status["realms"][0]["results_dropped"] == 1);
+    node.stop();
+}
+
+/// A client, and the process that it is connected to.
+fn joined(node: &Node) -> (Wamp, u32) {
+    let mut client = Wamp::dial((node.addr, 8080));
+    let welcome = client.join(None);
+    (client, u32::try_from(welcome[2]["x_cb_pid"].as_u64().unwrap()).unwrap())
+}
+
+/// Clients of both processes.
+fn apart(node: &Node) -> [(Wamp, u32); 2] {
+    let first = joined(node);
+    let second = std::iter::repeat_with(|| joined(node)).find(|other| other.1 != first.1).unwrap();
+    [first, second]
+}
+
+#[test]
+fn retained_events_and_the_event_history_outlive_the_realm_process_again_and_again() {
+    let node = start(json!({}));
+    let mut realm = pid(&node.ready(), 2);
+    let mut publisher = Wamp::joined((node.addr, 8080));
+    let mut history = Vec::new();
+    for round in 1..=3 {
+        let options = json!({"acknowledge": true, "retain": true});
+        for topic in ["com.kept", "com.past"] {
+            let published = publisher.ask(&json!([16, round, options, topic, [round]]));
+            assert_eq!(published[0], 17, "{published}");
+        }
+        history.insert(0, json!([round]));
+        signal_pid(realm, Signal::KILL);
+        let status =
+            node.until("another realm process", |status| is_ready(status) && pid(status, 2) != realm);
+        realm = pid(&status, 2);
+        let mut subscriber = Wamp::joined((node.addr, 8080));
+        assert_eq!(subscriber.ask(&json!([32, 1, {"get_retained": true}, "com.kept"]))[0], 33);
+        let event = subscriber.hear();
+        assert_eq!((&event[3]["retained"], &event[4]), (&json!(true), &json!([round])), "{event}");
+        let subscribed = subscriber.ask(&json!([32, 2, {}, "com.past"]));
+        let question = json!([48, 3, {}, "wamp.subscription.get_events", [subscribed[2]]]);
+        let events = subscriber.ask(&question)[3][0].clone();
+        let args: Vec<_> = events.as_array().unwrap().iter().map(|event| event["args"].clone()).collect();
+        assert_eq!(args, history);
+    }
+    node.stop();
+}
+
+#[test]
+fn sessions_of_an_edge_that_dies_with_the_realm_process_leave_with_their_testaments() {
+    let node = start(json!({}));
+    let realm = pid(&node.ready(), 2);
+    let [(mut stays, _), (mut dies, edge)] = apart(&node);
+    for topic in ["wamp.session.on_leave", "com.testament"] {
+        let subscribed = stays.ask(&json!([32, 1, {}, topic]));
+        assert_eq!(subscribed[0], 33, "{subscribed}");
+    }
+    let testament = json!(["com.testament", ["gone"], {}]);
+    let added = dies.ask(&json!([48, 1, {}, "wamp.session.add_testament", testament]));
+    assert_eq!(added[0], 50, "{added}");
+    // What is asked later is answered later: the one before is settled by then.
+    assert_eq!(dies.ask(&json!([64, 2, {}, "com.slow"]))[0], 65);
+    stays.say(&json!([48, 2, {}, "com.slow"])).unwrap();
+    assert_eq!(dies.hear()[0], 68);
+    // The realm process does not hear of the end of the edge.
+    signal_pid(realm, Signal::STOP);
+    signal_pid(edge, Signal::KILL);
+    signal_pid(realm, Signal::KILL);
+    let mut heard: Vec<_> = (0..3).map(|_| stays.hear()).collect();
+    heard.sort_by_key(|message| message[0].as_u64());
+    assert_eq!((&heard[0][0], &heard[0][4]), (&json!(8), &json!("wamp.error.network_failure")), "{heard:?}");
+    assert_eq!(heard[1..].iter().filter(|event| event[4] == json!(["gone"])).count(), 1, "{heard:?}");
+    assert_eq!(heard[1..].iter().filter(|event| event[4][1].is_string()).count(), 1, "{heard:?}");
     node.stop();
 }

@@ -406,7 +406,14 @@ impl Inner {
                         realm.into_iter().for_each(|index| self.late[index] += 1);
                     }
                     // Of a hub.
-                    Effect::Held | Effect::Cause(_) | Effect::Dropped(_) | Effect::Queued => {}
+                    Effect::Held
+                    | Effect::Cause(_)
+                    | Effect::Dropped(_)
+                    | Effect::Queued
+                    | Effect::Keep(..)
+                    | Effect::Forget(_)
+                    | Effect::Testaments(_)
+                    | Effect::Gone(_) => {}
                 }
             }
         }

@@ -24,6 +24,10 @@ pub enum Planted {
     EventAgain,
     /// Rule 4: a message is settled before what it has caused is written.
     EarlyAcknowledgement,
+    /// Rule 5: what is to outlive the hub is kept by nobody.
+    NotKept,
+    /// Rule 5: an event is in the history twice.
+    DoubleHistory,
     /// Rule 6: a call that was given up is delivered later.
     DeliveredLater,
     /// Rule 6: a result is given to a session that has its answer.
@@ -32,6 +36,10 @@ pub enum Planted {
     NoInterrupt,
     /// Rule 6: a session waits for the next hub though it has cancelled.
     NoAnswer,
+    /// Rule 7: sessions of an edge that has died with the hub are forgotten.
+    ForgottenDead,
+    /// Rule 7: who has heard of the end of a session hears of it again.
+    EndAgain,
     /// Rule 8: a call's arguments are forgotten while it waits for a callee.
     ForgottenPayload,
     /// Rule 8: what is settled is counted as if it waited.

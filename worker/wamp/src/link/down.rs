@@ -1,9 +1,11 @@
 //! Frames from the hub to an edge.
 
 use super::error::Error;
-use super::wire::{Read, begin_frame, end_frame, put_bytes, put_message, put_number, put_payload};
+use super::wire::{Read, begin_frame, end_frame, put_bytes, put_key, put_message, put_number, put_payload};
+use crate::realm::LastingKey;
 use crate::session::Answer;
 use crate::{Id, Message};
+use bytes::Bytes;
 
 /// A frame.
 #[derive(Debug)]
@@ -45,6 +47,12 @@ pub(super) enum Part {
     Answer(u64, Answer),
     /// The CALL of this number waits for a callee, and is to be kept.
     Queued(u64),
+    /// This is to be kept for the next hub.
+    Keep(LastingKey, Bytes),
+    /// That no longer.
+    Forget(LastingKey),
+    /// Nothing is to be kept here any longer.
+    ForgetAll,
 }
 
 const STEP: u8 = 1;
@@ -112,6 +120,21 @@ pub(super) fn put_answer(token: u64, answer: &Answer, out: &mut Vec<u8>) {
 pub(super) fn put_queued(number: u64, out: &mut Vec<u8>) {
     out.push(6);
     put_number(number, out);
+}
+
+pub(super) fn put_keep(key: LastingKey, content: &[u8], out: &mut Vec<u8>) {
+    out.push(7);
+    put_key(key, out);
+    put_bytes(content, out);
+}
+
+pub(super) fn put_forget(key: LastingKey, out: &mut Vec<u8>) {
+    out.push(8);
+    put_key(key, out);
+}
+
+pub(super) fn put_forget_all(out: &mut Vec<u8>) {
+    out.push(9);
 }
 
 /// Both of each pair are above those before.
@@ -184,6 +207,9 @@ fn part(r: &mut Read) -> Result<Part, Error> {
             Part::Answer(token, if error.is_empty() { Ok(payload) } else { Err((error, payload)) })
         }
         6 => Part::Queued(r.number()?),
+        7 => Part::Keep(r.key()?, r.bytes()?),
+        8 => Part::Forget(r.key()?),
+        9 => Part::ForgetAll,
         _ => return Err(Error::Malformed),
     })
 }

@@ -9,9 +9,9 @@ use super::up::{Called, Op, put_new};
 use super::wire::take_frame;
 use crate::planted::planted;
 use crate::realm::hash::{IdHash, IdMap};
-use crate::realm::{CancelMode, Effect, Joining, Realm};
+use crate::realm::{CancelMode, Effect, Joining, LastingKey, Realm};
 use crate::{Id, Ids, Message, Now, Outgoing, Payload, Value, kind, uri};
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::rc::Rc;
 
@@ -37,6 +37,8 @@ pub struct Edge {
     pub(super) ended: HashMap<(Id, Id), Ended>,
     /// Nothing: a hub has the realms, and sees to them.
     pub(super) deadlines: Option<Deadlines>,
+    /// What the hub wants to be kept for its successor.
+    pub(super) kept: BTreeMap<LastingKey, Bytes>,
     pub(super) connected: bool,
     pub(super) input: BytesMut,
     pub(super) output: Vec<u8>,
@@ -61,6 +63,7 @@ impl Edge {
             asks: BTreeMap::new(),
             ended: HashMap::new(),
             deadlines: Some(Deadlines::new()),
+            kept: BTreeMap::new(),
             connected: false,
             input: BytesMut::new(),
             output: Vec::new(),
@@ -152,7 +155,8 @@ impl Edge {
             self.output.truncate(before);
         }
         self.log_bytes += bytes;
-        self.log.push_back(Entry { number: self.last, order: 0, id, refused: false, op, bytes });
+        let sent = self.connected;
+        self.log.push_back(Entry { number: self.last, order: 0, id, refused: false, sent, op, bytes });
     }
 
     /// Bytes of what is not settled.
@@ -218,6 +222,7 @@ impl Edge {
             coming = self.seen.entry(edge).or_default().note((number, step.order), step.floor, step.late);
         }
         for part in step.parts {
+            let Some(part) = self.keep(part) else { continue };
             // A call that is not answered yet has taken another way than the one that was seen.
             if planted!(EventAgain, false, coming == Coming::Again && !self.ends_call(&part)) {
                 continue;
@@ -238,8 +243,20 @@ impl Edge {
                     }
                 }
                 Part::Queued(number) => self.queued(number),
+                Part::Keep(..) | Part::Forget(_) | Part::ForgetAll => {}
             }
         }
+    }
+
+    /// Keeps what the hub wants to be kept; gives back what is something else.
+    fn keep(&mut self, part: Part) -> Option<Part> {
+        match part {
+            Part::Keep(key, content) => _ = planted!(NotKept, None, self.kept.insert(key, content)),
+            Part::Forget(key) => _ = self.kept.remove(&key),
+            Part::ForgetAll => self.kept.clear(),
+            part => return Some(part),
+        }
+        None
     }
 
     /// Whether it is the answer to a call that a session waits for.

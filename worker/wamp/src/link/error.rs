@@ -1,7 +1,7 @@
 //! Why a link can't be used.
 
 /// The version of the frames; the two ends must agree.
-pub const VERSION: u64 = 1;
+pub const VERSION: u64 = 2;
 
 /// Why a link is of no use any longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

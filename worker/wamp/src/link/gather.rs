@@ -19,7 +19,7 @@ pub(super) struct Gathering {
 /// What is to be done, at its place in the order.
 enum Action {
     Restore(Option<Id>, Op),
-    Again(u64, Option<Id>, Op),
+    Again(u64, Option<Id>, bool, Op),
     Called(Box<Called>),
 }
 
@@ -85,12 +85,18 @@ impl Hub {
     fn open(&mut self, now: Now) {
         self.gathering = None;
         let connections: Vec<_> = self.edges.values().copied().collect();
-        self.restore(now, &connections);
+        let dead = self.take_in_kept(now, &connections);
+        self.choose_holders();
+        // What was under way at an edge that has died nobody knows.
+        self.restore(now, &connections, !dead.is_empty());
+        self.end_dead(now, dead);
+        self.tell_new_holders();
         self.go_on(now);
     }
 
-    /// Takes in what these edges have told.
-    pub(super) fn restore(&mut self, now: Now, connections: &[Connection]) {
+    /// Takes in what these edges have told. `died`: an edge has died together with the hub, and what its sessions were
+    /// called for is not known.
+    pub(super) fn restore(&mut self, now: Now, connections: &[Connection], died: bool) {
         let mut actions: Vec<(u64, u64, Action)> = Vec::new();
         let mut callers: HashMap<(u64, u64), Caller> = HashMap::new();
         let mut invoked: HashMap<Id, Id> = HashMap::new();
@@ -104,11 +110,11 @@ impl Hub {
                 match told {
                     Up::Restore { order, id, op } => actions.push((order, edge, Action::Restore(id, op))),
                     // A call that waits for a callee: its place is known.
-                    Up::Again { number, order, id, op } if number <= link.settled => {
-                        actions.push((order, edge, Action::Again(number, id, op)));
+                    Up::Again { number, order, id, sent, op } if number <= link.settled => {
+                        actions.push((order, edge, Action::Again(number, id, sent, op)));
                     }
-                    Up::Again { number, order, id, op } => {
-                        own.push((order, edge, Action::Again(number, id, op)));
+                    Up::Again { number, order, id, sent, op } => {
+                        own.push((order, edge, Action::Again(number, id, sent, op)));
                     }
                     Up::Calling { name, session, request, left_ms } => {
                         let left = left_ms.map(Duration::from_millis);
@@ -121,7 +127,7 @@ impl Hub {
                     Up::Seen { edge, number, order } => {
                         seen.insert((edge, number), order);
                     }
-                    Up::Hello { .. } | Up::End { .. } | Up::New { .. } => {}
+                    Up::Hello { .. } | Up::Kept(..) | Up::End { .. } | Up::New { .. } => {}
                 }
             }
             unsettled.push(own);
@@ -160,13 +166,20 @@ impl Hub {
                     self.distribute(None);
                     self.joined(joins, &invoked);
                 }
-                Action::Again(number, id, op) => {
+                Action::Again(number, id, sent, op) => {
                     let is_settled = self.link_mut(edge).is_some_and(|link| number <= link.settled);
                     let call = op.calls();
                     let is_adopted = call.is_some_and(|call| adopted.contains(&call));
                     let is_adopted = planted!(Undelivered, true, is_adopted);
                     if let Some(is_canceled) = withdrawn.of(&op, number).filter(|_| !is_adopted) {
                         lost.extend(call.filter(|_| is_canceled).map(|call| (call, true)));
+                    } else if died
+                        && sent
+                        && !is_adopted
+                        && op.is_for_callee()
+                        && !called.contains_key(&(edge, number))
+                    {
+                        lost.extend(call.map(|call| (call, false)));
                     } else if !(is_settled && is_adopted) {
                         // Otherwise it was given to a callee with all that waited with it.
                         self.again(now, (edge, number), id, op, (&called, &invoked));
@@ -211,7 +224,7 @@ impl Hub {
     fn withdrawn(&self, connections: &[Connection], actions: &[(u64, u64, Action)]) -> Withdrawn {
         let mut withdrawn = Withdrawn::default();
         for (.., action) in actions {
-            if let Action::Again(number, _, op) = action {
+            if let Action::Again(number, _, _, op) = action {
                 withdrawn.note(*number, op);
             }
         }
@@ -302,14 +315,11 @@ impl Withdrawn {
 
     /// Whether the call that is made by this is one of them; if so, whether its caller waits for an answer.
     fn of(&self, op: &Op, number: u64) -> Option<bool> {
-        let Op::Message(session, Message::Call { request, procedure, .. }) = op else { return None };
-        if uri::is_reserved(procedure) {
-            return None;
-        }
-        if self.gone.contains(session) {
+        let (session, request) = op.calls().filter(|_| op.is_for_callee())?;
+        if self.gone.contains(&session) {
             return Some(false);
         }
-        self.cancels.get(&(*session, *request)).filter(|cancel| **cancel > number).map(|_| true)
+        self.cancels.get(&(session, request)).filter(|cancel| **cancel > number).map(|_| true)
     }
 }
 
@@ -328,6 +338,11 @@ impl Op {
     fn calls(&self) -> Option<(Id, Id)> {
         let Self::Message(session, Message::Call { request, .. }) = self else { return None };
         Some((*session, *request))
+    }
+
+    /// Whether it is a CALL that the hub does not answer by itself.
+    fn is_for_callee(&self) -> bool {
+        matches!(self, Self::Message(_, Message::Call { procedure, .. }) if !uri::is_reserved(procedure))
     }
 
     /// The session that joins, if one does.

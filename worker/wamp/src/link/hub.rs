@@ -4,13 +4,14 @@ use super::acks::Unsettled;
 use super::down::{put_ack, put_refused};
 use super::error::{Error, VERSION};
 use super::gather::Gathering;
+use super::holders::Holders;
 use super::perform::Questions;
 use super::up::{Op, Up, read};
 use super::wire::take_frame;
 use crate::realm::hash::{IdHash, IdMap};
-use crate::realm::{Effect, Realm, Stamp};
+use crate::realm::{Effect, LastingKey, Realm, Stamp};
 use crate::{Id, Ids, Now};
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
@@ -27,7 +28,8 @@ pub struct Hub {
     pub(super) links: BTreeMap<Connection, Link>,
     pub(super) edges: BTreeMap<u64, Connection>,
     /// Bytes that were written to each link.
-    written: BTreeMap<Connection, u64>,
+    pub(super) written: BTreeMap<Connection, u64>,
+    pub(super) holders: Holders,
     last_connection: Connection,
     /// Counts the steps.
     pub(super) order: u64,
@@ -51,6 +53,8 @@ pub(super) struct Link {
     pub(super) unsettled: Unsettled,
     /// What it has told before [`Up::End`].
     pub(super) told: Vec<Up>,
+    /// What it has kept.
+    pub(super) kept: BTreeMap<LastingKey, Bytes>,
     pub(super) complete: bool,
     /// The number of the last message that it had sent before.
     pub(super) told_until: u64,
@@ -72,7 +76,8 @@ impl Link {
 impl Hub {
     /// Realms without sessions. With no realm at all it tells every session that its realm is there no longer.
     #[must_use]
-    pub fn new(realms: Vec<Realm>, mut ids: Ids) -> Self {
+    pub fn new(mut realms: Vec<Realm>, mut ids: Ids) -> Self {
+        realms.iter_mut().for_each(Realm::set_lasting);
         let names = realms.iter().enumerate().map(|(at, realm)| (realm.name().to_owned(), at)).collect();
         Self {
             realms,
@@ -81,6 +86,7 @@ impl Hub {
             links: BTreeMap::new(),
             edges: BTreeMap::new(),
             written: BTreeMap::new(),
+            holders: Holders::default(),
             last_connection: 0,
             order: 0,
             gathering: None,
@@ -129,10 +135,11 @@ impl Hub {
         for (session, realm) in gone {
             self.sessions.remove(&session);
             self.order += 1;
-            self.realms[realm].set_stamp(Stamp::default());
-            self.realms[realm].leave(now, session, &mut self.effects);
-            self.distribute(None);
+            self.realms[realm].set_order(self.order);
+            self.end_session(now, session, edge, realm);
         }
+        self.choose_holders();
+        self.tell_new_holders();
         self.ask_waiting(now);
     }
 
@@ -206,9 +213,12 @@ impl Hub {
                     put_refused(&mut link.output);
                     link.queued += (link.output.len() - before) as u64;
                 } else {
-                    self.restore(now, &[connection]);
+                    self.restore(now, &[connection], false);
+                    self.choose_holders();
+                    self.tell_new_holders();
                 }
             }
+            (Up::Kept(key, content), Some(_)) if !link.complete => _ = link.kept.insert(key, content),
             (told, Some(_)) if !link.complete => {
                 if let Up::Again { number, .. } = told {
                     link.last = link.last.max(number);
@@ -261,6 +271,7 @@ impl Hub {
             if self.realms[at].next_expiry().is_some_and(|next| next <= now.clock) {
                 self.realms[at].set_stamp(Stamp::default());
                 self.order += 1;
+                self.realms[at].set_order(self.order);
                 self.realms[at].expire(now, &mut self.effects);
                 self.distribute(None);
             }
@@ -293,6 +304,7 @@ impl Hub {
                 link.acknowledge(&settled);
             }
         }
+        self.tell_holders();
     }
 
     /// The bytes for an edge, which are to be written in order.

@@ -22,6 +22,8 @@ pub(super) struct Entry {
     pub(super) id: Option<Id>,
     /// It was answered by an error: there is nothing to be done again.
     pub(super) refused: bool,
+    /// A hub may have done it.
+    pub(super) sent: bool,
     pub(super) op: Op,
     pub(super) bytes: usize,
 }

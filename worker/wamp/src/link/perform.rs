@@ -27,6 +27,8 @@ impl Hub {
 
     /// Does what an edge wants; what comes of it is then to be distributed.
     pub(super) fn perform(&mut self, now: Now, stamp: Stamp, op: Op) {
+        let order = self.order;
+        self.realms.iter_mut().for_each(|realm| realm.set_order(order));
         match op {
             Op::Join(realm, joining) => {
                 let session = joining.session;
@@ -51,12 +53,14 @@ impl Hub {
                     return self.effects.push(Effect::Goodbye { session, reason, message });
                 }
                 self.realms[at].join(now, joining, &mut self.effects);
+                self.effects.push(Effect::Testaments(session));
             }
             Op::Leave(session) => {
                 let Some(at) = self.owned(session, stamp.edge) else { return };
                 self.sessions.remove(&session);
                 self.realms[at].set_stamp(stamp);
                 self.realms[at].leave(now, session, &mut self.effects);
+                self.effects.push(Effect::Gone(session));
             }
             Op::Kill(session, reason) => {
                 let Some(&(at, _)) = self.sessions.get(&session) else { return };
@@ -86,6 +90,7 @@ impl Hub {
     pub(super) fn redo(&mut self, now: Now, stamp: Stamp, op: Op) {
         if let Op::Message(session, message) = op {
             let Some(at) = self.owned(session, stamp.edge) else { return };
+            self.realms[at].set_order(self.order);
             self.realms[at].set_stamp(stamp);
             self.realms[at].redo(now, session, message, &mut self.effects);
         } else {

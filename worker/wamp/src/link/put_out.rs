@@ -1,11 +1,13 @@
 //! How what has come of a step goes out to the edges that it concerns.
 
 use super::down::{
-    begin_step, end_step, put_answer, put_goodbye, put_invoke, put_queued, put_send, put_violation,
+    begin_step, end_step, put_answer, put_forget, put_goodbye, put_invoke, put_keep, put_queued, put_send,
+    put_violation,
 };
 use super::hub::Hub;
+use super::lasting;
 use super::wire::put_message;
-use crate::realm::Effect;
+use crate::realm::{Effect, LastingKey};
 use crate::session::Answer;
 use crate::{Id, Message};
 
@@ -35,9 +37,9 @@ impl Hub {
         // What comes in the end is not to be taken for what has come now.
         let waits = held || effects.iter().any(|effect| matches!(effect, Effect::Queued));
         let shown = cause.filter(|_| !waits).unwrap_or_default();
-        let floor = self.link_mut(shown.0).map_or(shown.1, |link| link.settled);
+        let floor = self.link_mut(shown.0).map_or(0, |link| link.settled);
         let mut frames = Frames { shown, floor, order: self.order, late, begun: Vec::new() };
-        let mut message_bytes = Vec::new();
+        let (mut message_bytes, mut gone) = (Vec::new(), Vec::new());
         for effect in effects {
             match effect {
                 Effect::Send { to, message } => {
@@ -66,6 +68,7 @@ impl Hub {
                 }
                 Effect::Goodbye { session, reason, message } => {
                     let Some((_, edge)) = self.sessions.remove(&session) else { continue };
+                    gone.push(session);
                     if let Some(out) = frames.of(self, edge) {
                         put_goodbye(session, &reason, message.as_deref(), out);
                     }
@@ -88,14 +91,43 @@ impl Hub {
                         link.unsettled.release(stamp.number);
                     }
                 }
+                Effect::Keep(realm, lasting) => {
+                    let content = lasting::put(&realm, &lasting);
+                    self.keep(&mut frames, lasting.key(), Some(&content));
+                }
+                Effect::Forget(key) => self.keep(&mut frames, key, None),
+                Effect::Testaments(session) => {
+                    if let Some(content) = self.put_session(session) {
+                        self.keep(&mut frames, LastingKey::Session(session), Some(&content));
+                    }
+                }
+                Effect::Gone(session) => gone.push(session),
                 Effect::Held | Effect::Cause(_) | Effect::Late(_) => {}
             }
         }
         let waits = frames.end(self);
+        self.holders.gone.extend(gone.into_iter().map(|session| (session, waits.clone())));
         if let Some((edge, number)) = cause
             && let Some(link) = self.link_mut(edge)
         {
             link.unsettled.caused(number, held, &waits);
+        }
+    }
+
+    /// Has edges keep something, or forget it.
+    fn keep(&mut self, frames: &mut Frames, key: LastingKey, content: Option<&[u8]>) {
+        for at in 0..self.holders.edges.len() {
+            let holder = &mut self.holders.edges[at];
+            holder.todo.remove(&key);
+            if holder.retires && content.is_some() {
+                continue;
+            }
+            let edge = holder.edge;
+            match (frames.of(self, edge), content) {
+                (Some(out), Some(content)) => put_keep(key, content, out),
+                (Some(out), None) => put_forget(key, out),
+                (None, _) => {}
+            }
         }
     }
 

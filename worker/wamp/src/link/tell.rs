@@ -32,8 +32,9 @@ impl Edge {
         }
         for (entry, order) in self.log.iter().zip(self.places()) {
             if self.is_to_be_done_again(entry) {
-                let Entry { number, id, op, .. } = entry;
-                put(&Up::Again { number: *number, order, id: *id, op: op.clone() }, &mut out);
+                let Entry { number, id, sent, op, .. } = entry;
+                let (number, id, sent, op) = (*number, *id, *sent, op.clone());
+                put(&Up::Again { number, order, id, sent, op }, &mut out);
             }
         }
         for (edge, seen) in &self.seen {
@@ -41,8 +42,13 @@ impl Edge {
                 put(&Up::Seen { edge: *edge, number, order }, &mut out);
             }
         }
+        for (key, content) in &self.kept {
+            put(&Up::Kept(*key, content.clone()), &mut out);
+        }
         put(&Up::End { last: self.last }, &mut out);
         self.output = out;
+        // From now on the hub may have done it.
+        self.log.iter_mut().for_each(|entry| entry.sent = true);
         // Their answers may have been lost with the hub; a higher number settles the old ones, too.
         for op in self.asks.values().cloned().collect::<Vec<_>>() {
             self.send(None, op);
@@ -75,7 +81,7 @@ impl Edge {
             let settled = calling.queued.iter().filter(|queued| queued.number <= self.settled);
             for Queued { number, order, message } in settled {
                 let op = Op::Message(session, message.clone());
-                put(&Up::Again { number: *number, order: *order, id: None, op }, out);
+                put(&Up::Again { number: *number, order: *order, id: None, sent: true, op }, out);
             }
         }
         for working in own.called.values() {

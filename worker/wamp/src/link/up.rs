@@ -2,11 +2,12 @@
 
 use super::error::Error;
 use super::wire::{
-    Read, begin_frame, end_frame, put_bytes, put_joining, put_maybe, put_maybe_dict, put_message, put_number,
-    put_payload,
+    Read, begin_frame, end_frame, put_bytes, put_joining, put_key, put_maybe, put_maybe_dict, put_message,
+    put_number, put_payload,
 };
-use crate::realm::Joining;
+use crate::realm::{Joining, LastingKey};
 use crate::{Dict, Id, Message, Payload};
+use bytes::Bytes;
 use std::rc::Rc;
 
 /// What an edge wants done.
@@ -32,7 +33,8 @@ pub(super) enum Up {
     /// What a session has, in the words by which it came to it.
     Restore { order: u64, id: Option<Id>, op: Op },
     /// What is not settled. `order` is the hub's number of it, if that is known, `id` what it has made or is to make.
-    Again { number: u64, order: u64, id: Option<Id>, op: Op },
+    /// `sent`: a hub before this one may have done it.
+    Again { number: u64, order: u64, id: Option<Id>, sent: bool, op: Op },
     /// A call that a session waits for.
     Calling { name: u64, session: Id, request: Id, left_ms: Option<u64> },
     /// A call that a session works on.
@@ -41,6 +43,8 @@ pub(super) enum Up {
     InvokedUntil { session: Id, request: Id },
     /// What a message of an edge has caused has come here; the hub had given it this place in its order.
     Seen { edge: u64, number: u64, order: u64 },
+    /// What was kept here for the next hub.
+    Kept(LastingKey, Bytes),
     /// That was all that was there before; the number of the last message.
     End { last: u64 },
     /// Something new.
@@ -68,6 +72,7 @@ const INVOKED_UNTIL: u8 = 6;
 const END: u8 = 7;
 const NEW: u8 = 8;
 const SEEN: u8 = 9;
+const KEPT: u8 = 10;
 
 pub(super) fn put_new(number: u64, id: Option<Id>, op: &Op, out: &mut Vec<u8>) {
     let start = begin_frame(NEW, out);
@@ -86,6 +91,7 @@ pub(super) fn put(frame: &Up, out: &mut Vec<u8>) {
         Up::Called(_) => CALLED,
         Up::InvokedUntil { .. } => INVOKED_UNTIL,
         Up::Seen { .. } => SEEN,
+        Up::Kept(..) => KEPT,
         Up::End { .. } => END,
         Up::New { number, id, op } => return put_new(*number, *id, op, out),
     };
@@ -101,10 +107,11 @@ pub(super) fn put(frame: &Up, out: &mut Vec<u8>) {
             put_maybe(*id, out);
             put_op(op, out);
         }
-        Up::Again { number, order, id, op } => {
+        Up::Again { number, order, id, sent, op } => {
             put_number(*number, out);
             put_number(*order, out);
             put_maybe(*id, out);
+            out.push((*sent).into());
             put_op(op, out);
         }
         Up::Calling { name, session, request, left_ms } => {
@@ -133,6 +140,10 @@ pub(super) fn put(frame: &Up, out: &mut Vec<u8>) {
                 put_number(number, out);
             }
         }
+        Up::Kept(key, content) => {
+            put_key(*key, out);
+            put_bytes(content, out);
+        }
         Up::End { last } => put_number(*last, out),
         Up::New { .. } => {}
     }
@@ -144,7 +155,10 @@ pub(super) fn read(kind: u8, mut read: Read) -> Result<Up, Error> {
     let frame = match kind {
         HELLO => Up::Hello { version: r.number()?, edge: r.number()?, settled: r.number()? },
         RESTORE => Up::Restore { order: r.number()?, id: r.maybe()?, op: op(r)? },
-        AGAIN => Up::Again { number: r.number()?, order: r.number()?, id: r.maybe()?, op: op(r)? },
+        AGAIN => {
+            let (number, order, id) = (r.number()?, r.number()?, r.maybe()?);
+            Up::Again { number, order, id, sent: r.byte()? != 0, op: op(r)? }
+        }
         CALLING => {
             Up::Calling { name: r.number()?, session: r.number()?, request: r.number()?, left_ms: r.maybe()? }
         }
@@ -163,6 +177,7 @@ pub(super) fn read(kind: u8, mut read: Read) -> Result<Up, Error> {
         }
         INVOKED_UNTIL => Up::InvokedUntil { session: r.number()?, request: r.number()? },
         SEEN => Up::Seen { edge: r.number()?, number: r.number()?, order: r.number()? },
+        KEPT => Up::Kept(r.key()?, r.bytes()?),
         END => Up::End { last: r.number()? },
         NEW => Up::New { number: r.number()?, id: r.maybe()?, op: op(r)? },
         _ => return Err(Error::Malformed),

@@ -1,7 +1,7 @@
 //! What frames of a link are made of.
 
 use super::error::Error;
-use crate::realm::{ClientFeatures, Joining};
+use crate::realm::{ClientFeatures, Joining, LastingKey};
 use crate::{Dict, Message, Payload, Serializer, Value, codec};
 use bytes::{Buf, Bytes};
 
@@ -25,6 +25,17 @@ pub(super) fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
 /// Zero for none, else the number and one.
 pub(super) fn put_maybe(number: Option<u64>, out: &mut Vec<u8>) {
     put_number(number.map_or(0, |number| number + 1), out);
+}
+
+pub(super) fn put_key(key: LastingKey, out: &mut Vec<u8>) {
+    let (kind, id) = match key {
+        LastingKey::Retained(id) => (1, id),
+        LastingKey::Past(id) => (2, id),
+        LastingKey::Topic(id) => (3, id),
+        LastingKey::Session(id) => (4, id),
+    };
+    out.push(kind);
+    put_number(id, out);
 }
 
 pub(super) fn put_dict(dict: &Dict, out: &mut Vec<u8>) {
@@ -188,6 +199,17 @@ impl Read {
             subscriber_revocation: h,
         };
         Ok(Joining { session, authid, authrole, authmethod, authprovider, authextra, transport, features })
+    }
+
+    pub(super) fn key(&mut self) -> Result<LastingKey, Error> {
+        let (kind, id) = (self.byte()?, self.number()?);
+        Ok(match kind {
+            1 => LastingKey::Retained(id),
+            2 => LastingKey::Past(id),
+            3 => LastingKey::Topic(id),
+            4 => LastingKey::Session(id),
+            _ => return Err(Error::Malformed),
+        })
     }
 
     pub(super) fn is_empty(&self) -> bool {

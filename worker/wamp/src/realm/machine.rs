@@ -33,6 +33,10 @@ pub struct Realm {
     /// Where the message of this step came from.
     pub(crate) stamp: Stamp,
     places: u64,
+    /// The place of this step in the order of the realm.
+    pub(crate) order: u64,
+    /// Whether it is told what is to outlive the process.
+    pub(crate) lasting: bool,
 }
 
 impl Realm {
@@ -58,6 +62,8 @@ impl Realm {
             counters: Counters::default(),
             stamp: Stamp::default(),
             places: 0,
+            order: 0,
+            lasting: false,
             config,
             ids,
         };

@@ -11,6 +11,7 @@ mod dealer;
 pub(crate) mod errors;
 mod features;
 pub(crate) mod hash;
+mod lasting;
 mod lifecycle;
 mod machine;
 mod meta;
@@ -23,6 +24,7 @@ mod status;
 
 pub use config::{Access, Allow, Bounds, Config, Disclose, Kept, Role, Rule, Store, TimeoutUnit};
 pub use hash::{IdHash, IdHasher, IdMap};
+pub use lasting::{Lasting, LastingEvent, LastingKey};
 pub use machine::Realm;
 pub(crate) use options::CancelMode;
 pub use restore::{Restored, Stamp};
@@ -133,6 +135,14 @@ pub enum Effect {
     Dropped(Stamp),
     /// The call of this step waits for a callee.
     Queued,
+    /// This of the realm with this name is to outlive the process. Only of a realm that was told to tell it, as the three that follow.
+    Keep(Box<str>, Lasting),
+    /// That no longer.
+    Forget(LastingKey),
+    /// A session has joined, or has other testaments.
+    Testaments(Id),
+    /// A session has gone.
+    Gone(Id),
     /// A result came for a call of this session that has its answer, and was dropped. Only of an edge.
     Late(Id),
     /// The answer to [`Realm::call`].

@@ -136,6 +136,14 @@ impl Publish {
         Ok(this)
     }
 
+    /// It as options again, without those that concern the answer.
+    pub(crate) fn options(&self) -> Dict {
+        let mut options = self.filter.as_deref().map_or_else(Dict::new, Filter::options);
+        options.push("retain", self.retain);
+        options.0.extend(self.passed.0.0.iter().cloned());
+        options
+    }
+
     fn filter(&mut self) -> &mut Filter {
         self.filter.get_or_insert_default()
     }

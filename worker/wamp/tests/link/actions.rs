@@ -6,7 +6,7 @@ use jackfield_wamp::realm::Joining;
 use jackfield_wamp::{Dict, Id, Message, Payload};
 
 impl World {
-    fn send(&mut self, id: Id, message: Message) {
+    pub(crate) fn send(&mut self, id: Id, message: Message) {
         let Some(client) = self.clients.get(&id) else { return };
         self.say(|| format!("{id} at {} says {message:?}", client.edge));
         let edge = client.edge;
@@ -19,7 +19,11 @@ impl World {
     pub(crate) fn act(&mut self, number: u64) {
         let own: Vec<_> = self.clients.iter().filter(|(_, c)| c.edge == number).map(|(id, _)| *id).collect();
         if own.is_empty() || (own.len() < 4 && self.chance(15)) {
-            return self.join(number);
+            let id = self.join(number);
+            if self.chance(40) {
+                self.hear_of_leaves(id);
+            }
+            return;
         }
         let id = own[self.random.below(own.len())];
         match self.random.below(100) {
@@ -31,11 +35,13 @@ impl World {
             34..60 => self.publish(id),
             60..80 => self.call(id),
             80..86 => self.cancel(id),
+            86..88 => self.hear_of_leaves(id),
+            88..90 => self.leave_something(id),
             _ => _ = self.answer(id),
         }
     }
 
-    fn join(&mut self, number: u64) {
+    pub(crate) fn join(&mut self, number: u64) -> Id {
         let session = self.random.id();
         let joining = Joining {
             session,
@@ -52,6 +58,7 @@ impl World {
         if let Some(process) = self.processes.get_mut(&number) {
             process.edge.join(REALM, joining);
         }
+        session
     }
 
     fn leave(&mut self, id: Id) {
@@ -62,6 +69,7 @@ impl World {
                 self.withdrawn(client.edge, *number);
             }
         }
+        self.has_gone(id, &client);
         if let Some(process) = self.processes.get_mut(&client.edge) {
             process.edge.leave(id);
         }
@@ -123,8 +131,9 @@ impl World {
         let Some(client) = self.clients.get_mut(&id) else { return };
         let (edge, number) = (client.edge, self.publications.len() as u64);
         let request = if acknowledge { client.request(Pending::Publish) } else { 0 };
-        self.publications.push(Publication { publisher: id, topic, edge });
-        let options = Dict::new().with("acknowledge", acknowledge);
+        let retained = self.chance(30);
+        self.publications.push(Publication { publisher: id, topic, edge, at: Some(number), retained });
+        let options = Dict::new().with("acknowledge", acknowledge).with("retain", retained);
         let payload = Payload::of(vec![id.into(), number.into()], Dict::new());
         self.send(id, Message::Publish { request, options, topic: topic.to_owned(), payload });
     }

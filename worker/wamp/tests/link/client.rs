@@ -1,6 +1,6 @@
 //! A client: what it has sent, and what it knows by what it was sent.
 
-use jackfield_wamp::Id;
+use jackfield_wamp::{Id, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a request is about.
@@ -13,6 +13,12 @@ pub(crate) enum Pending {
     Unregister(Id),
     /// With the number of the call.
     Call(u64),
+    /// A subscription to ends of sessions.
+    Leaves,
+    /// With the number of its publication.
+    Testament(u64),
+    /// A question to the router.
+    Meta,
 }
 
 /// A subscription, and what must have come by it.
@@ -38,6 +44,20 @@ pub(crate) struct Client {
     pub(crate) has_unregistered: bool,
     /// Those that it was told to stop.
     pub(crate) interrupted: BTreeSet<Id>,
+    /// It was settled that it is there.
+    pub(crate) is_settled: bool,
+    /// Its subscription to ends of sessions, how many had gone then, and whose it has heard of.
+    pub(crate) leaves: Option<Id>,
+    pub(crate) leaves_since: usize,
+    pub(crate) has_left: BTreeSet<Id>,
+    pub(crate) has_left_twice: BTreeSet<Id>,
+    /// The number of its testament.
+    pub(crate) testament: Option<u64>,
+    /// Events that were to be retained, by topic, in the order in which they came.
+    pub(crate) retained: BTreeMap<&'static str, Vec<u64>>,
+    pub(crate) wants_retained: bool,
+    /// The answer of the router.
+    pub(crate) answer: Option<Value>,
     /// The last event of each publisher.
     pub(crate) last_of: BTreeMap<Id, u64>,
 }

@@ -8,7 +8,9 @@
 mod actions;
 mod checks;
 mod client;
+mod hears;
 mod hostile;
+mod lasting;
 #[cfg(feature = "planted")]
 mod planted;
 mod reconfigured;

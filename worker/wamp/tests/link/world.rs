@@ -1,16 +1,23 @@
 //! Processes, links and clients.
 
-use crate::client::{Client, Pending, Subscribed};
+use crate::client::Client;
 use jackfield_wamp::link::{Connection, Edge, Hub};
-use jackfield_wamp::realm::{Access, Allow, ClientFeatures, Config, Disclose, Effect, Realm, Role, Rule};
+use jackfield_wamp::realm::{
+    Access, Allow, ClientFeatures, Config, Disclose, Effect, Kept, Realm, Role, Rule, Store,
+};
 use jackfield_wamp::uri::Match;
-use jackfield_wamp::{Id, Ids, Message, Now, kind};
+use jackfield_wamp::{Id, Ids, Now};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 pub(crate) const TOPICS: [&str; 3] = ["com.a", "com.b", "com.c"];
 pub(crate) const PROCEDURES: [&str; 3] = ["com.single", "com.shared", "com.other"];
 pub(crate) const REALM: &str = "realm1";
+/// The topic whose history is kept, and how many events of it.
+pub(crate) const HISTORY: &str = "com.b";
+pub(crate) const MOST: u64 = 1000;
+/// Added to the id of a session: the publisher of its testament.
+pub(crate) const LATE: Id = 1 << 60;
 
 /// A process with clients, and what is in its link.
 pub(crate) struct Process {
@@ -30,6 +37,9 @@ pub(crate) struct Publication {
     pub(crate) publisher: Id,
     pub(crate) topic: &'static str,
     pub(crate) edge: u64,
+    /// How many there were when it was published; nothing: it is a testament of a session that is there.
+    pub(crate) at: Option<u64>,
+    pub(crate) retained: bool,
 }
 
 /// What became of a call.
@@ -59,6 +69,12 @@ pub(crate) struct World {
     pub(crate) publications: Vec<Publication>,
     pub(crate) calls: Vec<Call>,
     pub(crate) dead_edges: BTreeSet<u64>,
+    /// Sessions that have gone: which, and whether that was known to be settled that they were there.
+    pub(crate) gone: Vec<(Id, bool)>,
+    /// Whether another edge may die, since everything is kept by two again.
+    is_spread: bool,
+    /// The only edge there was has died: what it kept is lost if a hub dies before there is another one.
+    pub(crate) was_alone: bool,
     pub(crate) events: u64,
     pub(crate) results: u64,
     /// Results that came too late.
@@ -78,11 +94,9 @@ fn config(queues: bool) -> Config {
         disclose: Disclose { caller: true, publisher: true },
     };
     config.roles = vec![Role { name: "user".to_owned(), access: Access::Static(vec![rule]) }];
-    if queues {
-        let store =
-            jackfield_wamp::realm::Store { limit: 50, event_history: Vec::new(), call_queues: Vec::new() };
-        config.store = Some(store);
-    }
+    let history = Kept { uri: HISTORY.to_owned(), policy: Match::Exact, limit: Some(MOST as usize) };
+    let limit = if queues { 50 } else { 0 };
+    config.store = Some(Store { limit, event_history: vec![history], call_queues: Vec::new() });
     config
 }
 
@@ -103,6 +117,9 @@ impl World {
             publications: Vec::new(),
             calls: Vec::new(),
             dead_edges: BTreeSet::new(),
+            gone: Vec::new(),
+            is_spread: false,
+            was_alone: false,
             events: 0,
             results: 0,
             late: 0,
@@ -157,10 +174,20 @@ impl World {
     }
 
     fn kill_edge(&mut self, number: u64) {
+        // Nothing outlives two edges that keep it, if both die before it is given to others.
+        if !std::mem::take(&mut self.is_spread) {
+            return;
+        }
         let Some(process) = self.processes.remove(&number) else { return };
         self.say(|| format!("edge {number} dies"));
+        self.was_alone |= self.processes.is_empty();
         self.dead_edges.insert(number);
-        self.clients.retain(|_, client| client.edge != number);
+        let own: Vec<_> = self.clients.iter().filter(|(_, c)| c.edge == number).map(|(id, _)| *id).collect();
+        for id in own {
+            if let Some(client) = self.clients.remove(&id) {
+                self.has_gone(id, &client);
+            }
+        }
         let edges: Vec<_> = self.processes.keys().copied().collect();
         if let Some(hub) = &mut self.hub {
             // What is in the socket is read before its end.
@@ -214,7 +241,12 @@ impl World {
             }
         }
         let hub = process.hub;
+        let is_settled = process.edge.unsettled() == 0;
         self.carry_out(number, Some(hub), effects);
+        if is_settled {
+            self.clients.values_mut().filter(|c| c.edge == number).for_each(|c| c.is_settled = true);
+        }
+        self.is_spread |= self.hub.as_ref().is_some_and(Hub::is_spread);
     }
 
     fn disconnected(&mut self, number: u64) {
@@ -259,13 +291,20 @@ impl World {
             match self.random.below(100) {
                 0..2 => self.kill_hub(),
                 2..10 if self.hub.is_none() => self.start_hub(),
-                10 if self.deaths => self.kill_edge(number),
+                10 if self.deaths => {
+                    // Often together with the hub.
+                    if self.chance(50) {
+                        self.kill_hub();
+                    }
+                    self.kill_edge(number);
+                }
                 11..40 => self.act(number),
                 _ => self.transport(number, 300),
             }
         }
         self.quiet();
         self.check();
+        self.check_lasting();
     }
 
     /// Lets everything that is under way arrive.
@@ -290,7 +329,7 @@ impl World {
     }
 
     /// Moves all bytes, until there are none.
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         for _ in 0..400 {
             for number in self.processes.keys().copied().collect::<Vec<_>>() {
                 self.transport(number, usize::MAX);
@@ -324,110 +363,6 @@ impl World {
                 Effect::Late(_) => self.late += 1,
                 other => panic!("{other:?}"),
             }
-        }
-    }
-
-    fn got(&mut self, edge: u64, hub: Option<u64>, id: Id, message: &Message) {
-        let publications = self.publications.len() as u64;
-        self.say(|| format!("    {id} at {edge} gets {message:?}"));
-        let Some(client) = self.clients.get_mut(&id) else { return };
-        assert_eq!(client.edge, edge);
-        match message {
-            Message::Event { subscription, payload, .. } => {
-                let (args, _) = payload.decode().unwrap();
-                let (publisher, number) = (args[0].as_u64().unwrap(), args[1].as_u64().unwrap());
-                let own = client.subscriptions.get_mut(subscription);
-                let own = own.unwrap_or_else(|| panic!("{id} has no subscription {subscription}"));
-                assert_eq!(own.topic, self.publications[number as usize].topic);
-                assert!(own.got.insert(number), "{id} gets event {number} twice");
-                let last = client.last_of.insert(publisher, number);
-                assert!(last.is_none_or(|last| last < number), "{id} gets event {number} after {last:?}");
-                self.events += 1;
-            }
-            Message::Invocation { request, registration, payload, .. } => {
-                let (args, _) = payload.decode().unwrap();
-                let number = args[0].as_u64().unwrap();
-                assert!(client.invocations.insert(*request, number).is_none());
-                // As long as it registers anew nothing, it takes one call at a time.
-                let name = client.registrations.get(registration).filter(|name| **name != "com.single");
-                if self.queues && name.is_some() && !client.has_unregistered {
-                    let busy = client.working.insert(*registration, *request);
-                    let is_free = busy.is_none_or(|request| !client.invocations.contains_key(&request));
-                    assert!(is_free, "{id} gets call {number} while it works on another one");
-                }
-                let call = &mut self.calls[number as usize];
-                call.delivered += 1;
-                // A callee that dies with its edge may have had it.
-                let once = call.delivered == 1 || !self.dead_edges.is_empty();
-                assert!(once, "call {number} is delivered twice");
-                let is_wanted = call.withdrawn.is_none_or(|last| hub.is_some_and(|hub| hub <= last));
-                assert!(
-                    is_wanted,
-                    "call {number} is delivered though its caller does not want it any longer"
-                );
-            }
-            // It answers nonetheless.
-            Message::Interrupt { request, .. } => {
-                client.interrupted.insert(*request);
-            }
-            Message::Unsubscribed { request: 0, details: Some(details) } => {
-                let subscription = details.get("subscription").unwrap().as_u64().unwrap();
-                client.subscriptions.remove(&subscription);
-            }
-            Message::Unregistered { request: 0, details: Some(details) } => {
-                let registration = details.get("registration").unwrap().as_u64().unwrap();
-                client.registrations.remove(&registration);
-            }
-            Message::Subscribed { request, subscription } => {
-                let Some(Pending::Subscribe(topic)) = client.pending.remove(request) else {
-                    panic!("{message:?}")
-                };
-                let new = Subscribed { topic, since: publications, got: BTreeSet::new() };
-                client.subscriptions.entry(*subscription).or_insert(new);
-            }
-            Message::Unsubscribed { request, .. } => {
-                let Some(Pending::Unsubscribe(own)) = client.pending.remove(request) else {
-                    panic!("{message:?}")
-                };
-                client.subscriptions.remove(&own);
-            }
-            Message::Registered { request, registration } => {
-                let Some(Pending::Register(name)) = client.pending.remove(request) else {
-                    panic!("{message:?}")
-                };
-                client.registrations.insert(*registration, name);
-            }
-            Message::Unregistered { request, .. } => {
-                let Some(Pending::Unregister(own)) = client.pending.remove(request) else {
-                    panic!("{message:?}")
-                };
-                client.registrations.remove(&own);
-            }
-            Message::Published { request, .. } => {
-                assert_eq!(client.pending.remove(request), Some(Pending::Publish));
-            }
-            Message::Result { request, payload, .. } => {
-                let Some(Pending::Call(number)) = client.pending.remove(request) else {
-                    panic!("{message:?}")
-                };
-                assert_eq!(payload.decode().unwrap().0[0].as_u64(), Some(number));
-                self.calls[number as usize].answer = Some(Ok(()));
-                self.results += 1;
-            }
-            Message::Error { request_type, request, error, .. } => {
-                let pending = client.pending.remove(request);
-                match pending {
-                    Some(Pending::Call(number)) => {
-                        self.calls[number as usize].answer = Some(Err(error.clone()));
-                        if hub.is_none() {
-                            self.withdrawn(edge, number);
-                        }
-                    }
-                    Some(Pending::Register(_)) => assert_eq!(*request_type, kind::REGISTER),
-                    other => panic!("{other:?}: {message:?}"),
-                }
-            }
-            other => panic!("{other:?}"),
         }
     }
 }

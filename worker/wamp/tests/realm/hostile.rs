@@ -154,9 +154,15 @@ impl Fuzz {
         for effect in effects {
             match effect {
                 // Only for messages with a stamp.
-                Effect::Held | Effect::Cause(_) | Effect::Dropped(_) | Effect::Queued | Effect::Late(_) => {
-                    panic!("{effect:?}")
-                }
+                Effect::Held
+                | Effect::Cause(_)
+                | Effect::Dropped(_)
+                | Effect::Queued
+                | Effect::Keep(..)
+                | Effect::Forget(_)
+                | Effect::Testaments(_)
+                | Effect::Gone(_)
+                | Effect::Late(_) => panic!("{effect:?}"),
                 Effect::Send { message, .. } | Effect::Fan { message, .. } => match message.message() {
                     Message::Subscribed { subscription: id, .. }
                     | Message::Registered { registration: id, .. }

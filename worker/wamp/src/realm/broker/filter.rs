@@ -1,7 +1,7 @@
 //! Black and white lists of a publication.
 
-use crate::Id;
 use crate::realm::session::Identity;
+use crate::{Dict, Id, Value};
 
 /// Who gets an event: those in all lists of eligible ones that are not empty, without those in a list of excluded
 /// ones. The lists are sorted.
@@ -39,6 +39,27 @@ impl Filter {
             && self.exclude.binary_search(session).is_err()
             && !has(&self.exclude_authid, authid)
             && !has(&self.exclude_authrole, authrole)
+    }
+
+    /// It as options of PUBLISH.
+    pub(crate) fn options(&self) -> Dict {
+        let mut options = Dict::new();
+        for (key, ids) in [("exclude", &self.exclude), ("eligible", &self.eligible)] {
+            if !ids.is_empty() {
+                options.push(key, ids.iter().map(|id| Value::from(*id)).collect::<Vec<_>>());
+            }
+        }
+        for (key, names) in [
+            ("exclude_authid", &self.exclude_authid),
+            ("exclude_authrole", &self.exclude_authrole),
+            ("eligible_authid", &self.eligible_authid),
+            ("eligible_authrole", &self.eligible_authrole),
+        ] {
+            if !names.is_empty() {
+                options.push(key, names.iter().map(|name| Value::from(name.as_str())).collect::<Vec<_>>());
+            }
+        }
+        options
     }
 
     /// The bytes that it takes, about.

@@ -1,9 +1,11 @@
 //! Event history: the last events of configured topics.
 
 use super::{Filter, Publication};
+use crate::planted::planted;
 use crate::realm::config::Store;
 use crate::realm::pattern::Patterns;
 use crate::realm::session::Identity;
+use crate::realm::{Lasting, LastingEvent};
 use crate::uri::Match;
 use crate::{Dict, Id, Now, Payload};
 use std::collections::VecDeque;
@@ -36,6 +38,8 @@ pub(crate) struct Topic {
 #[derive(Debug)]
 pub(crate) struct Event {
     pub(crate) publication: Id,
+    /// Its place in the order of the realm.
+    placed: u64,
     /// Since 1970.
     pub(crate) time: Duration,
     pub(crate) topic: String,
@@ -104,11 +108,38 @@ impl History {
         &self.topics
     }
 
+    /// Gives the subscription to a configured topic the id that it had before.
+    pub(crate) fn set_id(&mut self, policy: Match, uri: &str, id: Id) {
+        if let Some(at) = self.table.get(policy, uri) {
+            self.topics[at].id = id;
+        }
+    }
+
+    /// All events, to be kept by somebody else.
+    pub(crate) fn lasting(&self) -> impl Iterator<Item = Lasting> {
+        // Those of several topics are there once for each.
+        self.topics.iter().flat_map(|topic| &topic.events).map(|event| {
+            Lasting::Event(Box::new(LastingEvent {
+                past: true,
+                order: event.placed,
+                time: event.time,
+                publication: event.publication,
+                topic: event.topic.clone(),
+                details: event.details.clone(),
+                payload: event.payload.clone(),
+                receivers: event.filter.as_deref().map_or_else(Dict::new, Filter::options),
+                except: None,
+                publisher: event.publisher.as_ref().map(Identity::parts),
+            }))
+        })
+    }
+
     /// Keeps an event in all configured topics that cover it. Beyond the bound in bytes the oldest ones of these
-    /// topics go.
-    pub(crate) fn record(&mut self, now: Now, publication: &Publication, bound: usize) {
+    /// topics go. Tells whether it was kept, and which events are in no topic any longer.
+    pub(crate) fn record(&mut self, now: Now, publication: &Publication, bound: usize) -> (bool, Vec<Id>) {
+        let mut gone = Vec::new();
         if self.table.is_empty() {
-            return;
+            return (false, gone);
         }
         let mut found = std::mem::take(&mut self.scratch);
         self.table.all(&publication.topic, &mut found);
@@ -116,9 +147,11 @@ impl History {
             + publication.topic.len()
             + publication.filter.as_ref().map_or(0, |filter| filter.size())
             + 128;
+        let mut recorded = false;
         if !found.is_empty() && size <= bound {
             let event = Rc::new(Event {
                 publication: publication.id,
+                placed: publication.order,
                 time: now.wall,
                 topic: publication.topic.clone(),
                 publisher: publication.publisher.clone(),
@@ -129,15 +162,32 @@ impl History {
             });
             for &at in &found {
                 let topic = &mut self.topics[at];
-                topic.events.push_back(Rc::clone(&event));
+                let mut place = topic.events.len();
+                if publication.again {
+                    // It has one place, that of the last time.
+                    let had = topic.events.iter().position(|had| had.publication == publication.id);
+                    if let Some(had) =
+                        planted!(DoubleHistory, None, had).and_then(|had| topic.events.remove(had))
+                    {
+                        self.bytes -= had.size;
+                    }
+                    let later = topic.events.iter().rev().take_while(|had| had.placed > publication.order);
+                    place = topic.events.len() - later.count();
+                }
+                topic.events.insert(place, Rc::clone(&event));
                 self.bytes += size;
                 while topic.events.len() > topic.limit || self.bytes > bound {
                     let Some(oldest) = topic.events.pop_front() else { break };
                     self.bytes -= oldest.size;
+                    if Rc::strong_count(&oldest) == 1 && oldest.publication != publication.id {
+                        gone.push(oldest.publication);
+                    }
                 }
             }
+            recorded = Rc::strong_count(&event) > 1;
         }
         found.clear();
         self.scratch = found;
+        (recorded, gone)
     }
 }

@@ -13,6 +13,10 @@ use std::rc::Rc;
 #[derive(Debug)]
 pub(crate) struct Publication {
     pub(crate) id: Id,
+    /// Its place in the order of the realm.
+    pub(crate) order: u64,
+    /// It may have been kept before, by a process that has died.
+    pub(crate) again: bool,
     pub(crate) topic: String,
     /// What every subscriber is told.
     pub(crate) details: Dict,
@@ -81,6 +85,8 @@ impl Realm {
         }
         let publication = Publication {
             id: self.stamp.id.unwrap_or_else(|| self.ids.id()),
+            order: self.order,
+            again: self.stamp.again,
             topic,
             details,
             payload,
@@ -90,7 +96,7 @@ impl Realm {
         };
         let id = publication.id;
         if parsed.retain
-            && let Err(text) = self.broker.retained.keep(&publication, &self.config.bounds)
+            && let Err(text) = self.retain(&publication, out)
         {
             return refuse(out, parsed.acknowledge, errors::LIMIT_REACHED, text);
         }
@@ -115,7 +121,7 @@ impl Realm {
         out: &mut Effects,
     ) {
         self.counters.publications += 1;
-        self.broker.history.record(now, &publication, self.config.bounds.history_bytes);
+        self.record(now, &publication, out);
         if !self.broker.table.has_patterns() {
             if let Some(key) = exact {
                 let details = std::mem::take(&mut publication.details);

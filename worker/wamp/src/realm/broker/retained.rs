@@ -3,10 +3,11 @@
 use super::{Filter, Publication};
 use crate::realm::config::Bounds;
 use crate::realm::session::Identity;
-use crate::realm::{Effects, Realm};
+use crate::realm::{Effects, Lasting, LastingEvent, Realm};
 use crate::uri::Match;
 use crate::{Dict, Id, Message, Payload};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// The retained events of a realm.
 #[derive(Debug, Default)]
@@ -28,6 +29,8 @@ struct Topic {
 #[derive(Debug)]
 struct Event {
     order: u64,
+    /// Its place in the order of the realm.
+    placed: u64,
     publication: Id,
     details: Dict,
     payload: Payload,
@@ -47,13 +50,26 @@ impl Retained {
         self.topics.len()
     }
 
-    /// Keeps an event in the place of the ones before it.
-    pub(crate) fn keep(&mut self, publication: &Publication, bounds: &Bounds) -> Result<(), String> {
+    /// Keeps an event in the place of the ones before it, and tells which those are; the error says why not. Nothing: it
+    /// comes again, and there is a later one.
+    pub(crate) fn keep(
+        &mut self,
+        publication: &Publication,
+        bounds: &Bounds,
+    ) -> Result<Option<Vec<Id>>, String> {
         let size = publication.payload.size()
             + publication.filter.as_ref().map_or(0, |filter| filter.size())
             + 2 * publication.topic.len()
             + 128;
-        let replaces = |event: &Event| publication.filter.is_none() || event.filter == publication.filter;
+        let later = |event: &Event| publication.again && event.placed > publication.order;
+        let same = |event: &Event| event.filter == publication.filter;
+        let covers = |event: &Event| event.filter.is_none() || same(event);
+        if let Some(topic) = self.topics.get(&*publication.topic)
+            && topic.events.iter().any(|event| later(event) && covers(event))
+        {
+            return Ok(None);
+        }
+        let replaces = |event: &Event| (publication.filter.is_none() || same(event)) && !later(event);
         let freed = self.topics.get(&*publication.topic).map_or(0, |topic| {
             topic.events.iter().filter(|event| replaces(event)).map(|event| event.size).sum()
         });
@@ -63,21 +79,49 @@ impl Retained {
         }
         self.order += 1;
         let topic = self.topics.entry(publication.topic.as_str().into()).or_default();
+        let forgotten =
+            topic.events.iter().filter(|event| replaces(event) && event.publication != publication.id);
+        let mut forgotten: Vec<_> = forgotten.map(|event| event.publication).collect();
         topic.events.retain(|event| !replaces(event));
-        topic.events.push(Event {
+        let place = topic.events.iter().take_while(|event| !later(event)).count();
+        let event = Event {
             order: self.order,
+            placed: publication.order,
             publication: publication.id,
             details: publication.details.clone(),
             payload: publication.payload.clone(),
             filter: publication.filter.clone(),
             exclude_me: publication.exclude_me,
             size,
-        });
+        };
+        topic.events.insert(place, event);
         self.bytes = self.bytes - freed + size;
         if topic.events.len() > bounds.retained_variants.max(1) {
-            self.bytes -= topic.events.remove(0).size;
+            let oldest = topic.events.remove(0);
+            self.bytes -= oldest.size;
+            forgotten.push(oldest.publication);
         }
-        Ok(())
+        Ok(Some(forgotten))
+    }
+
+    /// All of them, to be kept by somebody else.
+    pub(crate) fn lasting(&self) -> impl Iterator<Item = Lasting> {
+        let events =
+            self.topics.iter().flat_map(|(uri, topic)| topic.events.iter().map(move |event| (uri, event)));
+        events.map(|(uri, event)| {
+            Lasting::Event(Box::new(LastingEvent {
+                past: false,
+                order: event.placed,
+                time: Duration::ZERO,
+                publication: event.publication,
+                topic: uri.to_string(),
+                details: event.details.clone(),
+                payload: event.payload.clone(),
+                receivers: event.filter.as_deref().map_or_else(Dict::new, Filter::options),
+                except: event.exclude_me,
+                publisher: None,
+            }))
+        })
     }
 
     /// Forgets the events of a topic. False: there was none.
@@ -141,7 +185,7 @@ impl Realm {
                     details.push("topic", topic);
                 }
                 details.push("retained", true);
-                events.push((event.order, event.publication, details, event.payload.clone()));
+                events.push(((event.placed, event.order), event.publication, details, event.payload.clone()));
             }
         }
         events.sort_unstable_by_key(|(order, ..)| *order);

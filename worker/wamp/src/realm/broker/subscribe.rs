@@ -87,6 +87,8 @@ impl Realm {
         if subscribed {
             own.subscriptions.insert(id, place);
             if created {
+                // One that was confirmed by another process is also that of the history.
+                self.broker.history.set_id(parsed.policy, &topic, id);
                 let entry = Subscription {
                     id,
                     uri: topic.as_str().into(),

@@ -6,7 +6,7 @@ use crate::realm::permission::{Action, Permissions, Verdict};
 use crate::realm::session::{Identity, Session};
 use crate::realm::{Effects, Realm, authorize, options};
 use crate::uri::Match;
-use crate::{Dict, Now, Payload, uri};
+use crate::{Dict, Id, Ids, Now, Payload, uri};
 use std::collections::VecDeque;
 
 /// When a testament is published. Sessions cannot be resumed, so both are when the session ends, detached ones first.
@@ -36,6 +36,20 @@ pub(crate) struct Testament {
 }
 
 impl Testament {
+    /// The arguments of the call that makes it.
+    pub(crate) fn arguments(&self) -> Payload {
+        let (args, kwargs) = self.payload.decode().unwrap_or_default();
+        let scope = if self.scope == Scope::Detached { "detached" } else { "destroyed" };
+        let args = vec![
+            self.topic.as_str().into(),
+            args.into(),
+            kwargs.into(),
+            self.options.options().into(),
+            scope.into(),
+        ];
+        Payload::of(args, Dict::new())
+    }
+
     /// The bytes that it takes, about.
     pub(crate) fn size(&self) -> usize {
         size_of::<Self>() + self.topic.len() + self.payload.size()
@@ -125,7 +139,10 @@ impl Realm {
             will.identity.disclose("publisher", &mut details);
         }
         let publication = Publication {
-            id: self.ids.id(),
+            // The same if another process does it again.
+            id: testament_id(will.identity.session, will.testaments.len()),
+            order: self.order,
+            again: self.stamp.again,
             topic: testament.topic,
             details,
             payload: testament.payload,
@@ -133,12 +150,17 @@ impl Realm {
             exclude_me: None,
             publisher: Some(will.identity.clone()),
         };
-        if testament.options.retain && self.broker.retained.keep(&publication, &self.config.bounds).is_err() {
+        if testament.options.retain && self.retain(&publication, out).is_err() {
             self.counters.denied += 1;
             return;
         }
         self.dispatch(now, publication, out);
     }
+}
+
+/// The id of the publication of a testament, of which so many are left.
+fn testament_id(session: Id, left: usize) -> Id {
+    Ids::seeded(session.wrapping_add((left as u64) << 54)).id()
 }
 
 const ACTION: Action = Action::Publish;

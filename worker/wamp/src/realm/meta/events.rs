@@ -16,6 +16,8 @@ impl Realm {
         let mut details = Dict::new();
         self.service.disclose("publisher", &mut details);
         let publication = Publication {
+            order: self.order,
+            again: false,
             id: self.ids.id(),
             topic: topic.to_owned(),
             details,

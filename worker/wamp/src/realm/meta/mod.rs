@@ -11,7 +11,7 @@ mod testament;
 pub(crate) use arguments::{Arguments, Refused};
 
 use super::dealer::Caller;
-use super::{Effects, Realm, errors};
+use super::{Effect, Effects, Realm, errors};
 use crate::{Dict, Id, Now, Payload, Value};
 
 /// What a procedure answers, and which sessions end by it after that.
@@ -44,6 +44,12 @@ impl Realm {
         match reply {
             Some(Ok(reply)) => {
                 self.respond(caller, Dict::new(), reply.payload, out);
+                if let Caller::Session { session, .. } = caller
+                    && self.lasting
+                    && procedure.ends_with("_testament") | procedure.ends_with("_testaments")
+                {
+                    out.push(Effect::Testaments(session));
+                }
                 for session in reply.kill {
                     self.end_session(now, session, reply.reason.as_deref(), reply.message.clone(), out);
                 }
