@@ -38,14 +38,10 @@ pub enum Planted {
     NoAnswer,
     /// Rule 7: sessions of an edge that has died with the hub are forgotten.
     ForgottenDead,
-    /// Rule 7: who has heard of the end of a session hears of it again.
-    EndAgain,
     /// Rule 8: a call's arguments are forgotten while it waits for a callee.
     ForgottenPayload,
     /// Rule 8: what is settled is counted as if it waited.
     MiscountedBytes,
-    /// Rule 9: calls are delivered before it is known what callees have.
-    EarlyDelivery,
     /// Rule 9: calls that callees have don't take their places.
     ForgottenSlots,
 }

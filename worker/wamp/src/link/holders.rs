@@ -221,9 +221,7 @@ impl Hub {
     /// Lets a session go whose edge has died; who has heard of it from a hub before does not hear of it again.
     pub(super) fn end_session(&mut self, now: Now, session: Id, edge: u64, at: usize) {
         let stamp = Stamp { edge, number: END | session, id: None, again: true };
-        if planted!(EndAgain, false, true) {
-            self.effects.push(Effect::Cause(stamp));
-        }
+        self.effects.push(Effect::Cause(stamp));
         self.realms[at].set_stamp(Stamp { again: true, ..Stamp::default() });
         self.realms[at].leave(now, session, &mut self.effects);
         self.effects.push(Effect::Gone(session));

@@ -2,7 +2,6 @@
 
 use super::{Callee, Registration};
 use crate::Ids;
-use crate::planted::planted;
 use crate::realm::options::Invoke;
 
 impl Callee {
@@ -26,7 +25,7 @@ impl Registration {
 
     /// Whether some callee takes a limited number of calls at a time.
     pub(crate) fn is_limited(&self) -> bool {
-        planted!(EarlyDelivery, false, self.callees.iter().any(|callee| callee.concurrency > 0))
+        self.callees.iter().any(|callee| callee.concurrency > 0)
     }
 
     /// Whether a call that has come over a link between routers finds a callee here: it does not go over another one.
