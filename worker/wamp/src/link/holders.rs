@@ -148,7 +148,8 @@ impl Hub {
             let edge = self.holders.edges[at].edge;
             while let Some(connection) = self.edges.get(&edge).copied()
                 && let Some(link) = self.links.get(&connection)
-                && link.queued - self.written.get(&connection).copied().unwrap_or_default() < MOST_WAITING
+                && link.queued.saturating_sub(self.written.get(&connection).copied().unwrap_or_default())
+                    < MOST_WAITING
                 && let Some((key, content)) = self.holders.edges[at].todo.pop_first()
             {
                 self.tell_holder(edge, |out| put_keep(key, &content, out));
