@@ -320,9 +320,9 @@ impl World {
             }
             self.settle();
             let next = self.hub.as_ref().and_then(Hub::next_expiry);
-            match next.filter(|_| self.clients.values().all(|client| client.invocations.is_empty())) {
-                Some(next) => self.now.clock = self.now.clock.max(next),
-                None => {}
+            let is_idle = self.clients.values().all(|client| client.invocations.is_empty());
+            if let Some(next) = next.filter(|_| is_idle) {
+                self.now.clock = self.now.clock.max(next);
             }
             self.expire();
         }
