@@ -1,8 +1,8 @@
 //! What a process with clients has of each realm, where another process has the realms.
 
 use super::share::in_turn;
-use jackfield_wamp::link::{self, Edge};
 use jackfield_wamp::Now;
+use jackfield_wamp::link::{self, Edge};
 use jackfield_wamp::realm::Effect;
 use std::rc::Rc;
 use std::task::{Context, Waker};

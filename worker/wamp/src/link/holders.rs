@@ -92,7 +92,9 @@ impl Hub {
             let stale: Vec<_> = kept.keys().filter(|key| !todo.contains_key(key)).copied().collect();
             todo.retain(|key, content| kept.get(key).is_none_or(|had| had != content));
             self.holders.edges[at].todo = todo;
-            self.tell_holder(edge, |out| stale.iter().for_each(|key| put_forget(*key, out)));
+            if !stale.is_empty() {
+                self.tell_holder(edge, |out| stale.iter().for_each(|key| put_forget(*key, out)));
+            }
         }
         self.tell_holders();
     }
