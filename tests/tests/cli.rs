@@ -1,7 +1,8 @@
 //! The commands that need no running node.
 
-use jackfield_tests::{TempDir, jackfield, run};
-use serde_json::Value;
+use jackfield_tests::{TempDir, jackfield, loopback, run};
+use serde_json::{Value, json};
+use std::os::unix::net::UnixListener;
 use std::process::Output;
 
 fn out(output: &Output) -> String {
@@ -293,6 +294,45 @@ fn a_directory_that_is_named_must_hold_a_configuration() {
     dir.write(".jackfield/config.yml", "version: 2\n");
     let (status, said) = code(&["check"]);
     assert!(status == Some(0) && said.contains("config.yml: valid"), "{said}");
+}
+
+#[test]
+fn doctor_says_what_is_found_what_it_means_and_what_to_do() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = TempDir::new();
+    let _there = UnixListener::bind(dir.path().join("app.sock")).unwrap();
+    let addr = loopback();
+    let backends = json!([{"type": "unix", "path": "../app.sock"}, {"type": "tcp", "host": addr, "port": 9, "timeout": 1}]);
+    let relay = json!({"type": "stream.relay", "endpoint": {"type": "tcp", "port": 8080, "backlog": 60000}, "backends": backends});
+    let config = json!({"version": 2, "workers": [{"type": "router", "transports": [relay]}]});
+    dir.write(".jackfield/config.json", config.to_string());
+    let set = |mode| {
+        let permissions = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(dir.path().join(".jackfield"), permissions).unwrap();
+    };
+    set(0o700);
+    let output = run(dir.path(), &["doctor"]);
+    let text = out(&output);
+    assert!(output.status.success(), "{text}{}", err(&output));
+    for wanted in [
+        "good   the configuration",
+        "app.sock can be reached\n",
+        &format!("hint   {addr}:9 can't be reached: "),
+        "       start what is to listen there",
+        "files",
+        ": 0 wrong, ",
+    ] {
+        assert!(text.contains(wanted), "{wanted:?} in {text}");
+    }
+    let most: u32 = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap().trim().parse().unwrap();
+    assert_eq!(text.contains("accept queues of 60000"), most < 60_000, "{text}");
+    set(0o777);
+    let output = run(dir.path(), &["doctor", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let found: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let wrong: Vec<_> = found.iter().filter(|finding| finding["weight"] == "wrong").collect();
+    let [finding] = wrong[..] else { panic!("{wrong:?}") };
+    assert!(finding["advice"].as_str().unwrap().starts_with("chmod go-w "), "{finding}");
 }
 
 #[test]

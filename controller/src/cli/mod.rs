@@ -4,6 +4,7 @@ mod check;
 mod client;
 mod completions;
 mod convert;
+mod doctor;
 mod endpoints;
 mod failure;
 mod init;
@@ -52,6 +53,7 @@ enum Command {
     Upgrade(upgrade::Upgrade),
     Status(status::Status),
     Check(check::Check),
+    Doctor(doctor::Doctor),
     Worker(worker::Worker),
     Top(top::Top),
     Endpoints(endpoints::Endpoints),
@@ -91,6 +93,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Upgrade(upgrade) => upgrade.run(&directory),
         Command::Status(status) => status.run(&directory),
         Command::Check(check) => check.run(&directory),
+        Command::Doctor(doctor) => doctor.run(&directory),
         Command::Worker(worker) => worker.run(&directory),
         Command::Top(top) => top.run(&directory),
         Command::Endpoints(endpoints) => endpoints.run(&directory),
