@@ -4,7 +4,7 @@
 use crate::stage::EXECUTABLE;
 use jackfield_shared::config::{Node, Path, archives_of_node};
 use jackfield_shared::stage;
-use jackfield_worker::{FETCHER, Order};
+use jackfield_worker::{FETCHER, FetchOrder as Order};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};

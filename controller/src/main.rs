@@ -1,6 +1,7 @@
 //! The `jackfield` executable: command line, controller, and the stages that make a process a worker.
 
 mod accounts;
+mod acme;
 mod allowance;
 mod archives;
 mod cgroup;
@@ -48,6 +49,9 @@ fn main() -> ExitCode {
     }
     if stage::is_fetcher() {
         return jackfield_worker::run_fetcher();
+    }
+    if stage::is_acme() {
+        return stage::run_acme();
     }
     if stage::is_launcher() {
         return stage::run_launcher();

@@ -64,6 +64,36 @@ pub struct TicketKeys {
     pub previous: Option<TicketKey>,
 }
 
+/// What an ACME directory gets to see that asks whether a name is ours (RFC 8555, section 8).
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Challenge {
+    /// By HTTP, at `/.well-known/acme-challenge/TOKEN` (HTTP-01).
+    Http {
+        /// The token.
+        token: String,
+        /// The answer.
+        answer: String,
+    },
+    /// By TLS, to clients that offer nothing but `acme-tls/1` (TLS-ALPN-01, RFC 8737).
+    Tls {
+        /// The name that they ask for.
+        domain: String,
+        /// The key, and behind it the certificate, as PEM.
+        pem: String,
+    },
+}
+
+/// Without what is secret.
+impl fmt::Debug for Challenge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Http { .. } => "Http",
+            Self::Tls { .. } => "Tls",
+        })
+    }
+}
+
 /// One remark about the files of a TLS section.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Remark {
@@ -101,6 +131,7 @@ impl Tls<'_> {
                     .chain(&tls.ca_certificates)
                     .chain(&tls.crls)
                     .chain(&tls.dhparam)
+                    .chain(tls.acme.iter().flat_map(|acme| acme.ca_certificates.iter().flatten()))
                     .chain(more)
                     .collect()
             }

@@ -7,6 +7,7 @@
 mod certificates;
 mod load;
 mod node;
+mod pebble;
 mod peers;
 mod talk;
 mod tor;
@@ -18,6 +19,7 @@ pub use certificates::{
 };
 pub use load::{Kind, Load, Report, Tally, Target, tls_connection};
 pub use node::{Background, Node, ends_within, jackfield, run, signal_pid, wait_for_end};
+pub use pebble::{Pebble, PebbleWish};
 pub use peers::{
     Nginx, chromium, chromium_when_loaded, chromium_with, curl, example, node_js, node_modules, python,
     python_with, screenshot, venv_python,

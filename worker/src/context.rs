@@ -6,6 +6,7 @@ use crate::net::backlog::Scratch;
 use crate::net::budget::Budget;
 use crate::net::chain::Chains;
 use crate::offers::Offers;
+use crate::tls::Challenges;
 use std::rc::Rc;
 
 /// Shared by everything that serves; lives as long as the process serves.
@@ -20,6 +21,8 @@ pub(crate) struct Context {
     pub(crate) budget: Rc<Budget>,
     /// Which connections of its own come through which relays.
     pub(crate) chains: Chains,
+    /// What ACME directories get to see.
+    pub(crate) challenges: Rc<Challenges>,
     /// Starts programs, where a service needs some.
     pub(crate) launcher: Option<Rc<Launcher>>,
 }

@@ -8,7 +8,7 @@ use crate::net::connection::Connection;
 use crate::net::per_client::{Admission, PerClient};
 use crate::net::proxy_protocol::{self, Header, Networks, Parser};
 use crate::net::stream::{Peer, Stream};
-use crate::tls::{self, Acceptor};
+use crate::tls::{self, Acceptor, Challenges};
 use crate::web::without_tls;
 use jackfield_shared::config::{ListeningEndpoint, ProxyProtocol, ProxyProtocolAccept, Transport};
 use jackfield_shared::drain::LAST_WORD;
@@ -71,9 +71,12 @@ impl Front {
         transport: &Transport,
         files: &Files,
         tickets: Option<&tls::Tickets>,
+        challenges: &Rc<Challenges>,
     ) -> Result<Option<Rc<Self>>, String> {
         let section = transport.endpoint.tls();
-        let tls = section.map(|section| Acceptor::new(section, transport, files, tickets)).transpose()?;
+        let tls = section
+            .map(|section| Acceptor::new(section, transport, files, tickets, challenges))
+            .transpose()?;
         let proxy = Proxy::of(&transport.endpoint);
         let is_web = transport.kind.kind().speaks_http();
         let (access, clients) = match &transport.endpoint {
@@ -175,7 +178,7 @@ impl Front {
                 tls.accept(stream, &drain).await
             });
             let stream = accepted.await.map_err(|_| Error::Late(self.limit))?.map_err(Error::Tls)?;
-            return Ok(Some(Connection { stream, peer, to, drain, open }));
+            return Ok(stream.map(|stream| Connection { stream, peer, to, drain, open }));
         }
         Ok(Some(connection))
     }

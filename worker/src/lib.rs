@@ -3,6 +3,7 @@
 //! A worker process runs one single-threaded runtime: what serves connections shares its state by `Rc`, without
 //! locks. Only files and name lookups, which the kernel can't do without blocking, go to helper threads.
 
+mod acme;
 mod backends;
 pub mod children;
 pub mod client;
@@ -36,10 +37,11 @@ mod wamp;
 mod web;
 mod websocket;
 
+pub use acme::{ACME, Account, FromClient, Order, ToClient, Wanted, run as run_acme};
 #[cfg(feature = "arti")]
 pub use jackfield_arti::check as check_arti;
 pub use launcher::{LAUNCHER, run as run_launcher};
-pub use web::{FETCHER, Order, run_fetcher};
+pub use web::{FETCHER, Order as FetchOrder, run_fetcher};
 
 use jackfield_shared::log::Level;
 use jackfield_shared::secrecy::hold_secrets;

@@ -145,6 +145,11 @@ impl Life {
                     serving.renew_ticket_keys(keys);
                 }
             }
+            Ok(Some((ToWorker::Challenges(open), _))) => {
+                if let Some(serving) = &self.serving {
+                    serving.set_challenges(&open);
+                }
+            }
             Ok(Some((ToWorker::NodeState(state), _))) => self.controller.set_node_state(state),
             Ok(Some((ToWorker::Edges(edges), _))) => {
                 if let Some(serving) = &self.serving {

@@ -18,7 +18,7 @@ use crate::offers::Offers;
 use crate::proxy::{self, Routes};
 use crate::publish::{embed, publish};
 use crate::rlink::Links;
-use crate::tls::Tickets;
+use crate::tls::{Challenges, Tickets};
 use crate::transport::{self, Service};
 use crate::upstream::Setting;
 use crate::wamp::{self, Turn};
@@ -26,7 +26,7 @@ use jackfield_shared::config::{ListeningEndpoint, Transport, WorkerKind};
 use jackfield_shared::drain::{Drain, Drainer};
 use jackfield_shared::ipc::{ArtiPlan, Counters, DaemonService, FromWorker, Part, Plan, Slot};
 use jackfield_shared::status::{Backend, Web};
-use jackfield_shared::tls::{Files, TicketKeys};
+use jackfield_shared::tls::{Challenge, Files, TicketKeys};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
@@ -125,7 +125,9 @@ impl Serving {
             _ => (wamp::router(&plan.worker, &plan.node, edge)?, None),
         };
         let means = Means { wamp: wamp.as_ref(), ..means };
+        let challenges = Challenges::new(&plan.challenges);
         let context = Rc::new(Context {
+            challenges: Rc::clone(&challenges),
             offers: Offers::of(&plan.worker),
             controller: Rc::clone(controller),
             scratch,
@@ -139,7 +141,8 @@ impl Serving {
         for transport in transports_here {
             let named = |e| format!("transport \"{}\": {e}", transport.id);
             let service = transport::service(transport, means).map_err(named)?;
-            let front = Front::new(transport, &plan.tls_files, tickets.as_ref()).map_err(named)?;
+            let front =
+                Front::new(transport, &plan.tls_files, tickets.as_ref(), &challenges).map_err(named)?;
             let capacity = Capacity::new(most_connections(transport).into());
             let tally = Tally::new(transport.id.clone());
             let prepared = Prepared { transport: transport.clone(), service, front, capacity, tally };
@@ -287,6 +290,13 @@ impl Serving {
         let routes = self.routes.as_ref().map_or(Ok(()), |routes| routes.renew(files));
         for e in [routes, self.links.renew(files)].into_iter().filter_map(Result::err) {
             error!("{e}; new connections are made as before");
+        }
+    }
+
+    /// Answers these challenges of ACME from now on.
+    pub(crate) fn set_challenges(&self, open: &[Challenge]) {
+        if let Some(context) = &self.context {
+            context.challenges.set(open);
         }
     }
 

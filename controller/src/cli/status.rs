@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use jackfield_shared::status::{self, Process, State};
 use std::io::{self, IsTerminal as _};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Shows what the node is doing
 #[derive(Debug, Args)]
@@ -169,6 +169,19 @@ fn table(status: &status::Status) -> String {
     if !status.backends.is_empty() {
         text += &format!("\n{}", backends(status).render());
     }
+    if !status.acme.is_empty() {
+        let mut table = Table::new(["CERTIFICATE", "STATE", "EXPIRES", "ASKS AGAIN", "LAST ERROR"]);
+        for acme in &status.acme {
+            table.row([
+                acme.domains.join(" "),
+                acme.state.to_string(),
+                acme.not_after.map_or_else(|| "none yet".into(), time_until),
+                acme.next.map_or_else(|| "now".into(), time_until),
+                acme.reason.clone().unwrap_or_default(),
+            ]);
+        }
+        text += &format!("\n{}", table.render());
+    }
     for sink in &status.logs.sinks {
         if let Some(trouble) = &sink.trouble {
             let (kind, target, waiting) = (&sink.kind, &sink.target, sink.waiting);
@@ -208,6 +221,13 @@ pub(super) fn backends(status: &status::Status) -> Table {
         ]);
     }
     table
+}
+
+/// How long it is until this time, in seconds since the Unix epoch.
+fn time_until(time: i64) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    let left = time as f64 - now;
+    if left <= 0.0 { "now".into() } else { format!("in {}", duration(left)) }
 }
 
 /// Why a process is not ready, as far as it is known; else what a guest says of itself.

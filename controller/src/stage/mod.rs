@@ -21,7 +21,7 @@ pub(crate) use identity::Identity;
 pub(crate) use jackfield_shared::stage::{EXECUTABLE, VARIABLE};
 pub(crate) use program::{Fate, Program, WATCHDOG_USEC, is_of_service_manager};
 pub(crate) use title::{ARGUMENTS, arguments, name_thread, set_title};
-pub(crate) use worker::{run as run_worker, run_launcher, take_stdin};
+pub(crate) use worker::{run as run_worker, run_acme, run_launcher, take_stdin};
 
 use jackfield_shared::stage::value;
 use rustix::process::{Pid, getppid};
@@ -49,6 +49,11 @@ pub(crate) fn is_keeper() -> bool {
 /// Whether this process is to start the programs of a worker.
 pub(crate) fn is_launcher() -> bool {
     is(|worker| value(jackfield_worker::LAUNCHER, worker))
+}
+
+/// Whether this process is to ask for a certificate.
+pub(crate) fn is_acme() -> bool {
+    is(|controller| value(jackfield_worker::ACME, controller))
 }
 
 /// Whether this process is to fetch an archive.

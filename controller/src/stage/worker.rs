@@ -16,6 +16,11 @@ pub(crate) fn run_launcher() -> ExitCode {
     on_stdin("the launcher's connection to its worker", jackfield_worker::run_launcher)
 }
 
+/// Runs what asks for a certificate, and returns what the process exits with.
+pub(crate) fn run_acme() -> ExitCode {
+    on_stdin("the ACME client's connection to the controller", jackfield_worker::run_acme)
+}
+
 fn on_stdin(what: &str, run: impl FnOnce(OwnedFd) -> ExitCode) -> ExitCode {
     match take_stdin() {
         Ok(ipc) => {

@@ -1,5 +1,6 @@
 //! What the supervisor is told by the tasks around a process.
 
+use crate::acme;
 use crate::guest::Notice;
 use crate::node::Configuration;
 use crate::tls::News;
@@ -89,6 +90,8 @@ pub(crate) enum Event {
     Configuration(Result<Box<Configuration>, String>),
     /// Files of TLS have changed, of the generation with this number.
     TlsFiles(u64, News),
+    /// There is news of the certificate with this name, which the node gets by itself.
+    Acme(String, acme::News),
     /// An image of the executable, at this path, was tried: its release, or why it can't take over.
     Tried(Image, PathBuf, Result<String, TrialError>),
     /// A guest says something of itself.

@@ -72,6 +72,7 @@ impl Supervisor {
                     let _ = client.try_send(Response::Done);
                 }
                 Asker::Process(key, seq) => self.tell_status(key, seq, status.clone()),
+                Asker::Challenges(answer) => drop(answer.send(gather.waits_for.is_empty())),
             }
         }
         self.gathers.last = Some((now, status));

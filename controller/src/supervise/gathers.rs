@@ -4,7 +4,7 @@ use crate::control::Response;
 use jackfield_fleet::ProcessId;
 use jackfield_shared::status::Status;
 use std::time::Instant;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// The questions that are open.
 #[derive(Debug, Default)]
@@ -25,6 +25,8 @@ pub(super) struct Gather {
 pub(super) enum Asker {
     Client(mpsc::Sender<Response>),
     Process(ProcessId, u64),
+    /// Whoever waits for all processes to know the challenges of ACME.
+    Challenges(oneshot::Sender<bool>),
 }
 
 impl Gathers {

@@ -19,6 +19,7 @@ impl Supervisor {
             Event::Watched(worker, file) => self.watched(&worker, &file),
             Event::KeeperGone => self.kill_orphans(),
             Event::TlsFiles(generation, news) => self.tls_renewed(generation, news),
+            Event::Acme(name, news) => self.acme_news(&name, news),
             Event::Configuration(read) => self.configuration_was_read(read),
             Event::Tried(image, path, result) => self.tried(image, path, result),
             Event::Closed(source, error) => self.lost_connection(&source, error.as_ref()),

@@ -2,12 +2,14 @@
 //! processes, requests on the control socket, signals, timers) comes to it one at a time, so nothing is
 //! locked and nothing is half done.
 
+mod acme;
 mod assemble;
 mod attend;
 mod caller;
 mod callers;
 mod calls;
 mod carry_out;
+mod certificates;
 mod compare;
 mod due;
 mod event;
@@ -57,6 +59,7 @@ use crate::node::{Configuration, Origin};
 use crate::sockets::Given;
 use crate::upgrade::{Image, unblock};
 use caller::Caller;
+use certificates::Certificates;
 use due::Due;
 use event::{Event, Source};
 use gathers::Gathers;
@@ -159,6 +162,8 @@ pub(crate) struct Supervisor {
     connection: Option<OwnedFd>,
     /// Watches the files of TLS.
     tls_watch: Option<Task>,
+    /// The certificates that the node gets by itself.
+    acme: Certificates,
     tickets_planned: bool,
     timers: Timers<Due>,
     /// Whoever has started the node and wants to know how it is.
@@ -217,6 +222,7 @@ impl Supervisor {
             waiting: None,
             connection: None,
             tls_watch: None,
+            acme: Certificates::default(),
             tickets_planned: false,
             timers: Timers::default(),
             service,

@@ -56,6 +56,7 @@ impl Supervisor {
                     self.added_up(worker, |counters| &counters.backends, |ended| &ended.backends)
                 })
                 .collect(),
+            acme: self.acme.status(),
             certificates: self.serving().flat_map(|(_, worker)| worker.certificates()).cloned().collect(),
         }
     }

@@ -52,12 +52,13 @@ impl Supervisor {
         }
     }
 
-    /// Begins to watch the files, and to change the ticket keys.
+    /// Begins to watch the files, to keep the certificates that the node gets by itself, and to change the ticket keys.
     pub(super) fn secure(&mut self) {
         let (events, generation) = (self.events.clone(), self.fleet.generation());
         let news = async move |news| events.send(Event::TlsFiles(generation, news)).await.is_ok();
         let watching = spawn_local(watch(self.node.configuration.tls.clone(), news));
         self.tls_watch = Some(Task(watching.abort_handle()));
+        self.keep_certificates();
         let has_tickets = self.serving().any(|(_, worker)| worker.ticket_keys.is_some());
         if has_tickets && !std::mem::replace(&mut self.tickets_planned, true) {
             self.timers.set(Instant::now() + TICKET_LIFETIME, Due::TicketKeys);
@@ -84,6 +85,8 @@ impl Supervisor {
             self.take_tls_files(key, files);
         }
         self.node.configuration.tls.files = files;
+        // A directory may have another authority now.
+        self.keep_certificates();
     }
 
     /// Tickets are sealed with new keys from now on; those that were just sealed can be opened still.

@@ -139,6 +139,7 @@ impl Supervisor {
             tls_files: worker.tls_files.clone(),
             node_key: worker.node_key.clone(),
             ticket_keys: worker.ticket_keys.clone(),
+            challenges: self.acme.challenges(),
         };
         sockets.extend(arti.into_iter().chain(link).chain(turn));
         Ok(((ToWorker::Start(Box::new(plan)), sockets), listening))

@@ -31,7 +31,7 @@ impl Store {
         for (at, section) in store.sections() {
             reader.read(&at, section);
         }
-        let Reader { files, mut remarks, failed } = reader;
+        let Reader { files, mut remarks, failed, .. } = reader;
         for (at, section) in store.sections() {
             if !section.files().iter().any(|file| failed.contains(*file)) {
                 remarks.extend(check(section, &files, &at));
@@ -62,7 +62,7 @@ impl Store {
     /// a key without its certificate waits for it. Returns whether anything is used now that was not, and why
     /// the rest is not.
     fn renew(&mut self) -> (BTreeSet<PathBuf>, Vec<Remark>) {
-        let mut reader = Reader::default();
+        let mut reader = Reader::after(self.files.clone());
         for (at, section) in self.sections() {
             reader.read(&at, section);
         }

@@ -156,9 +156,10 @@ pub fn parse(text: &str, format: Format, file: &str, node_dir: &FsPath, env: Env
     let mut diagnostics = cx.diagnostics;
     let secret = cx.secret_lines;
     if let Some(node) = node.as_mut().or(otherwise.as_mut()) {
-        node.settle();
+        node.settle(node_dir);
         let remarks = super::not_built::remarks(node).into_iter();
         let remarks = remarks.chain(super::after::review(node));
+        let remarks = remarks.chain(super::acme::review(node));
         let remarks = remarks.chain(super::loops::remarks(node));
         diagnostics.extend(remarks.map(|(severity, path, message)| {
             let span = path.span_in(&root);

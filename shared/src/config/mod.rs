@@ -7,6 +7,7 @@
 //!
 //! The format is Crossbar.io's with additions; see docs/configuration.md.
 
+mod acme;
 mod address;
 mod after;
 mod controller;
@@ -31,6 +32,7 @@ mod transport;
 mod wamp;
 mod worker;
 
+pub use acme::{acme_of_node, answers_at_port_80};
 pub use controller::*;
 pub use convert::convert;
 pub use decode::{ReadByProcesses, Secret};

@@ -1,5 +1,7 @@
 //! The whole node.
 
+use std::path::Path as FsPath;
+
 use serde_json::json;
 
 use super::controller::Controller;
@@ -61,7 +63,7 @@ impl Rule for Version {
 impl Node {
     /// Gives every worker and transport without an id the one Crossbar.io gives it: `worker001`, `transport001`;
     /// and every transport the limits of its endpoint.
-    pub(super) fn settle(&mut self) {
+    pub(super) fn settle(&mut self, node_dir: &FsPath) {
         let mut next = 0;
         let taken: Vec<String> = self.workers.iter().map(|worker| worker.id.clone()).collect();
         for worker in &mut self.workers {
@@ -84,7 +86,7 @@ impl Node {
             let mut next = 0;
             for transport in transports {
                 name(&mut transport.id, "transport", &mut next, &taken);
-                transport.settle();
+                transport.settle(node_dir);
             }
         }
     }

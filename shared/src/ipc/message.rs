@@ -5,7 +5,7 @@ use crate::log::{Level, Record};
 use crate::status::{
     Backend, ConnectionCounters, Connections, EndpointState, NodeState, RealmCounters, Status, Web,
 };
-use crate::tls::{Files, TicketKeys};
+use crate::tls::{Challenge, Files, TicketKeys};
 use serde::{Deserialize, Serialize};
 
 /// What the controller says to a worker process.
@@ -58,6 +58,8 @@ pub enum ToWorker {
     /// These are the edges of the worker now ([`Part::Edge`]), by their numbers; those that are left out have ended. To
     /// its realm process alone.
     Edges(Vec<u64>),
+    /// These are the challenges of ACME that are open now. Whoever has answered a [`ToWorker::Ping`] that came later knows them.
+    Challenges(Vec<Challenge>),
     /// Whether the node serves has changed.
     NodeState(NodeState),
 }
@@ -132,6 +134,9 @@ pub struct Plan {
     pub node_key: Option<NodeKey>,
     /// The keys of session tickets; absent where no transport of the worker has TLS.
     pub ticket_keys: Option<TicketKeys>,
+    /// The challenges of ACME that are open.
+    #[serde(default)]
+    pub challenges: Vec<Challenge>,
     /// Whether one more descriptor comes after those of the slots: it names (O_PATH of open(2)) the Unix socket at which
     /// the node's Arti answers as a SOCKS proxy.
     pub arti: bool,

@@ -1,11 +1,13 @@
 //! The answer to `jackfield status --json`: a contract (spec: command line and control API). Fields may be
 //! added here, never renamed or removed.
 
+mod acme;
 mod connection;
 mod node;
 mod realm;
 mod web;
 
+pub use acme::{Acme, AcmeState};
 pub use connection::{Connection, ConnectionCounters};
 pub use node::{Node, NodeState};
 pub use realm::{Realm, RealmCounters};
@@ -42,6 +44,9 @@ pub struct Status {
     /// Every certificate that endpoints show, in the order of the configuration.
     #[serde(default)]
     pub certificates: Vec<Certificate>,
+    /// The certificates that the node gets by itself (ACME).
+    #[serde(default)]
+    pub acme: Vec<Acme>,
 }
 
 impl Status {
@@ -58,6 +63,7 @@ impl Status {
             web: Vec::new(),
             backends: Vec::new(),
             certificates: Vec::new(),
+            acme: Vec::new(),
         }
     }
 
@@ -94,6 +100,7 @@ impl Status {
         self.web.clear();
         self.backends.clear();
         self.certificates.clear();
+        self.acme.clear();
         for sink in &mut self.logs.sinks {
             sink.target.clear();
             sink.trouble = sink.trouble.take().map(|_| "it is hindered".into());

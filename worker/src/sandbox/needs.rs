@@ -104,6 +104,11 @@ impl Needs {
         Self { read, write: directory, connect: Connect::Any, names: true, trust: true, ..Self::nothing() }
     }
 
+    /// What asking a directory for certificates needs.
+    pub(crate) fn of_acme() -> Self {
+        Self { connect: Connect::Any, names: true, trust: true, ..Self::nothing() }
+    }
+
     fn transport(&mut self, transport: &Transport) {
         let at = Path::default();
         for (_, service) in transport.services(&at) {

@@ -1,5 +1,6 @@
 //! TLS on accepted connections.
 
+use super::challenges::{self, Challenges};
 use super::review::Review;
 use super::{Tickets, groups, server};
 use crate::net::facts::Facts;
@@ -14,6 +15,7 @@ use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
+use tokio::io::AsyncWriteExt as _;
 use tokio_rustls::LazyConfigAcceptor;
 
 /// The TLS of one endpoint.
@@ -23,6 +25,8 @@ pub(crate) struct Acceptor {
     transport: Transport,
     tickets: Option<Tickets>,
     configs: RefCell<Rc<Configs>>,
+    /// What ACME directories get to see, if the certificate comes from one.
+    challenges: Option<Rc<Challenges>>,
 }
 
 /// What connections are accepted with at the moment.
@@ -48,6 +52,7 @@ impl Acceptor {
         transport: &Transport,
         files: &Files,
         tickets: Option<&Tickets>,
+        challenges: &Rc<Challenges>,
     ) -> Result<Self, String> {
         let configs = Configs::new(tls, transport, files, tickets)?;
         Ok(Self {
@@ -55,6 +60,7 @@ impl Acceptor {
             transport: transport.clone(),
             tickets: tickets.cloned(),
             configs: RefCell::new(Rc::new(configs)),
+            challenges: tls.acme.is_some().then(|| Rc::clone(challenges)),
         })
     }
 
@@ -65,9 +71,16 @@ impl Acceptor {
         Ok(())
     }
 
-    /// Does the handshake.
-    pub(crate) async fn accept(&self, stream: Stream, drain: &Drain) -> io::Result<Stream> {
+    /// Does the handshake. Nothing: it was all that the client wanted, an ACME directory that has asked for a challenge.
+    pub(crate) async fn accept(&self, stream: Stream, drain: &Drain) -> io::Result<Option<Stream>> {
         let start = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await?;
+        if let Some(challenges) = &self.challenges
+            && start.client_hello().alpn().is_some_and(|offered| offered.eq([challenges::PROTOCOL]))
+        {
+            let config = challenges.by_tls(start.client_hello().server_name().unwrap_or_default())?;
+            start.into_stream(config).await?.shutdown().await?;
+            return Ok(None);
+        }
         let configs = Rc::clone(&self.configs.borrow());
         let asked = start.client_hello().server_name().unwrap_or_default().to_owned();
         let group = configs.names.as_ref().map(|names| (Arc::clone(names), names.of(&asked)));
@@ -80,7 +93,7 @@ impl Acceptor {
         });
         let stream = start.into_stream(if knows_none { without_alpn } else { full }).await?;
         let facts = Facts { group, ..Facts::of(stream.get_ref().1) };
-        Ok(Stream::Tls(Box::new(Tls::accepted(stream, facts, drain.clone()))))
+        Ok(Some(Stream::Tls(Box::new(Tls::accepted(stream, facts, drain.clone())))))
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use x509_cert::Certificate;
 use x509_cert::crl::CertificateList;
 use x509_cert::der::{DateTime, Decode};
+use x509_cert::ext::pkix::AuthorityKeyIdentifier;
 
 impl Review<'_> {
     /// Warns of a certificate whose time is over, or has not come. One that can't be read is found out elsewhere.
@@ -61,6 +62,8 @@ impl Review<'_> {
 pub struct Shown {
     /// The DNS names in it.
     pub names: Vec<String>,
+    /// The beginning of the time that it is valid for, in seconds since the Unix epoch.
+    pub not_before: i64,
     /// The end of the time that it is valid for, in seconds since the Unix epoch.
     pub not_after: i64,
 }
@@ -70,10 +73,24 @@ pub struct Shown {
 pub fn shown(text: &str) -> Option<Shown> {
     let der = CertificateDer::from_pem_slice(text.as_bytes()).ok()?;
     let certificate = Certificate::from_der(&der).ok()?;
-    let not_after = certificate.tbs_certificate.validity.not_after.to_unix_duration().as_secs();
+    let validity = &certificate.tbs_certificate.validity;
+    let seconds =
+        |time: &x509_cert::time::Time| i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
+    let (not_before, not_after) = (seconds(&validity.not_before), seconds(&validity.not_after));
     let names = webpki::EndEntityCert::try_from(&der);
     let names = names.map(|c| c.valid_dns_names().map(ToOwned::to_owned).collect()).unwrap_or_default();
-    Some(Shown { names, not_after: i64::try_from(not_after).unwrap_or(i64::MAX) })
+    Some(Shown { names, not_before, not_after })
+}
+
+/// By what the directory that issued the first certificate of this text knows it (RFC 9773, section 4.1): its authority's key
+/// and its own serial number.
+#[must_use]
+pub fn renewal_id(text: &str) -> Option<(Vec<u8>, Vec<u8>)> {
+    let der = CertificateDer::from_pem_slice(text.as_bytes()).ok()?;
+    let certificate = Certificate::from_der(&der).ok()?.tbs_certificate;
+    let (_, authority) = certificate.get::<AuthorityKeyIdentifier>().ok()??;
+    let key = authority.key_identifier?.as_bytes().to_vec();
+    Some((key, certificate.serial_number.as_bytes().to_vec()))
 }
 
 /// Whether now is a time at which the certificate is valid: before, within, after.

@@ -6,12 +6,14 @@
 
 mod acceptor;
 mod certificates;
+mod challenges;
 mod ciphers;
 mod client;
 mod dates;
 mod dhparam;
 mod explain;
 mod groups;
+mod issue;
 mod pem;
 mod review;
 mod server;
@@ -20,9 +22,13 @@ mod tickets;
 mod verify;
 
 pub(crate) use acceptor::Acceptor;
+pub(crate) use challenges::Challenges;
 pub(crate) use client::Connector;
-pub use dates::{Shown, shown};
+pub use dates::{Shown, renewal_id, shown};
 pub(crate) use explain::explain;
+pub(crate) use issue::challenge_certificate;
+pub use issue::{new_request, self_made};
+
 pub(crate) use tickets::Tickets;
 pub use tickets::{LIFETIME as TICKET_LIFETIME, new_ticket_key};
 

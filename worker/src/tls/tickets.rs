@@ -121,6 +121,7 @@ mod tests {
 
     fn section(client_auth: ClientAuth) -> TlsListening {
         TlsListening {
+            acme: None,
             key: "k".into(),
             passphrase_file: None,
             certificate: "c".into(),

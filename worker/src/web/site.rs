@@ -1,6 +1,6 @@
 //! Everything that one transport serves over HTTP.
 
-use super::engine::answer::{Answer, not_found};
+use super::engine::answer::{Answer, TEXT, content, not_found};
 use super::engine::client::Client;
 use super::engine::connection;
 use super::engine::local_redirect::{self, LocalRedirect};
@@ -94,6 +94,11 @@ impl Site {
 
     async fn answer_at_path(&self, request: &mut Asked, client: &Rc<Client>) -> (Answer, &Rc<Tally>) {
         let path = request.uri().path().to_owned();
+        // Before all rules: a directory asks from anywhere, and knows no password.
+        let token = path.strip_prefix("/.well-known/acme-challenge/");
+        if let Some(answer) = token.and_then(|token| client.context.challenges.by_http(token)) {
+            return (content(TEXT, answer), &self.unrouted);
+        }
         let host = if self.hosts.is_empty() { None } else { self.hosts.find(host(request)) };
         let place = host.unwrap_or(&self.others);
         let Some(rule) = place.rules.as_ref().and_then(|rules| rules.find(&path)) else {

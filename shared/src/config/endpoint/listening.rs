@@ -33,6 +33,15 @@ impl ListeningEndpoint {
         }
     }
 
+    pub(crate) fn tls_mut(&mut self) -> Option<&mut TlsListening> {
+        match self {
+            Self::Tcp(tcp) => tcp.tls.as_mut(),
+            Self::Unix(unix) => unix.tls.as_mut(),
+            Self::Onion(onion) => onion.tls.as_mut(),
+            Self::Twisted(_) => None,
+        }
+    }
+
     fn finish(self, fields: &mut Fields<'_>, cx: &mut Context<'_>) -> Option<Self> {
         let endpoint = match self {
             Self::Twisted(twisted) => match twisted.meaning(fields, cx)? {

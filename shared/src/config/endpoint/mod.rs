@@ -1,5 +1,6 @@
 //! Endpoints: where a transport listens, and where a connection goes.
 
+mod acme;
 mod connecting;
 mod listening;
 mod places;
@@ -8,6 +9,7 @@ mod tls;
 mod tor;
 mod twisted;
 
+pub use acme::*;
 pub use connecting::*;
 pub use listening::*;
 pub(crate) use places::*;

@@ -1,10 +1,11 @@
 //! TLS sections of endpoints. Both ends are described; rustls gives them their effect.
 
-use std::path::PathBuf;
+use std::path::{Path as FsPath, PathBuf};
 
 use serde_json::json;
 
 use super::super::decode::*;
+use super::acme::Acme;
 
 choice! {
     /// A TLS version.
@@ -62,12 +63,14 @@ impl TlsCertificate {
 object! {
     /// TLS of a listening endpoint.
     pub struct TlsListening as "the TLS settings of a listening endpoint" {
-        /// The private key, a PEM file: RSA, ECDSA or Ed25519.
-        pub key as "key": PathBuf = file(), required;
+        /// The private key, a PEM file: RSA, ECDSA or Ed25519. Needed, as `certificate` is, unless there is `acme`.
+        pub key as "key": PathBuf = file(), special(TlsListening::key, Presence::Optional);
         /// The file whose first line is the passphrase of an encrypted key (PKCS#8).
         pub passphrase_file as "passphrase_file": Option<PathBuf> = file(), optional;
         /// The certificate, a PEM file; intermediate certificates may follow it there.
-        pub certificate as "certificate": PathBuf = file(), required;
+        pub certificate as "certificate": PathBuf = file(), special(TlsListening::certificate, Presence::Optional);
+        /// The node gets the certificate by itself, and renews it, in place of `key` and `certificate`.
+        pub acme as "acme": Option<Acme> = nested(), optional, for controller;
         /// Intermediate certificates, a PEM file each, sent after the certificate.
         pub chain_certificates as "chain_certificates": Vec<PathBuf> = list(file()), default(json!([]), Vec::new());
         /// Clients show a certificate signed by one of these, PEM files; see `client_auth`.
@@ -93,7 +96,37 @@ object! {
 }
 
 impl TlsListening {
+    fn key(fields: &mut Fields<'_>, cx: &mut Context<'_>) -> Option<PathBuf> {
+        Self::file_or_acme("key", fields, cx)
+    }
+
+    fn certificate(fields: &mut Fields<'_>, cx: &mut Context<'_>) -> Option<PathBuf> {
+        Self::file_or_acme("certificate", fields, cx)
+    }
+
+    /// One that ACME writes is known when the domains are ([`Self::settle`]).
+    fn file_or_acme(key: &'static str, fields: &mut Fields<'_>, cx: &mut Context<'_>) -> Option<PathBuf> {
+        if fields.has("acme") && !fields.has(key) {
+            return Some(PathBuf::new());
+        }
+        fields.required(key, &file(), cx)
+    }
+
+    /// Names the file that ACME writes.
+    pub(crate) fn settle(&mut self, node_dir: &FsPath) {
+        if let Some(acme) = &self.acme {
+            self.key = acme.file(node_dir);
+            self.certificate.clone_from(&self.key);
+        }
+    }
+
     fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
+        for key in ["key", "certificate", "passphrase_file", "chain_certificates"] {
+            if fields.has("acme") && fields.has(key) {
+                let text = "does not go with \"acme\", which gets its own certificate: leave one of them out";
+                cx.error_at(key, fields.span_of(key), text);
+            }
+        }
         if fields.has("client_auth") && self.ca_certificates.is_empty() {
             let span = fields.span_of("client_auth");
             cx.error_at(

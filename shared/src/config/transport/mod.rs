@@ -26,6 +26,8 @@ pub use web::*;
 pub use websocket::*;
 pub use websocket_options::*;
 
+use std::path::Path as FsPath;
+
 use super::decode::*;
 use super::endpoint::{ListeningEndpoint, WAMP_KEEPALIVE, WAMP_USER_TIMEOUT};
 pub(crate) use super::keys::*;
@@ -113,8 +115,12 @@ impl Transport {
         self.endpoint.tls().is_some()
     }
 
-    /// Gives the transport the limit of its endpoint, if that has one, and the endpoint what WAMP wants of it.
-    pub(super) fn settle(&mut self) {
+    /// Gives the transport the limit of its endpoint, if that has one, and the endpoint what WAMP wants of it; and names the
+    /// file of a certificate that the node gets by itself.
+    pub(super) fn settle(&mut self, node_dir: &FsPath) {
+        if let Some(tls) = self.endpoint.tls_mut() {
+            tls.settle(node_dir);
+        }
         let wamp = self.kind.kind().speaks_wamp();
         if let ListeningEndpoint::Tcp(tcp) = &mut self.endpoint
             && wamp

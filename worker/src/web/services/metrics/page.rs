@@ -60,7 +60,13 @@ fn node(families: &mut Families<'_>, status: &Status) -> fmt::Result {
         (labels, certificate.not_after as f64)
     });
     let help = "When a certificate expires, in seconds since 1970.";
-    families.gauge(("certificate_not_after_timestamp", Some(Unit::Seconds), help), certificates)
+    families.gauge(("certificate_not_after_timestamp", Some(Unit::Seconds), help), certificates)?;
+    let acme = status.acme.iter().map(|acme| {
+        let domain = acme.domains.first().map_or("", |domain| &**domain);
+        (vec![("domain", domain)], f64::from(acme.failures))
+    });
+    families
+        .gauge(("acme_failures", None, "Orders of a certificate that failed since the last success."), acme)
 }
 
 fn processes(families: &mut Families<'_>, status: &Status) -> fmt::Result {
