@@ -9,7 +9,7 @@ use crate::{Dict, Id, Message, Now, Payload, Value, kind};
 
 /// What the authorizer of a session is asked. Whatever the session sends meanwhile waits, so that the order of its
 /// requests is kept.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Asked {
     action: Action,
     policy: Match,
@@ -105,10 +105,11 @@ impl Realm {
     /// Takes the answer of an authorizer.
     pub(crate) fn authorized(&mut self, session: Id, answer: Result<Payload, (String, Payload)>) {
         let Some(own) = self.sessions.get_mut(&session) else { return };
+        let role = own.role;
         let Some(asked) = own.asked.as_mut() else { return };
         asked.call = None;
-        let (verdict, keep) = read(answer, asked.action, self.roles.get_mut(own.role));
-        if keep && let Some(Permissions::Dynamic(role)) = self.roles.get_mut(own.role) {
+        let (verdict, keep) = read(answer, asked.action, self.roles.get_mut(role));
+        if keep && let Some(Permissions::Dynamic(role)) = self.roles.get_mut(role) {
             let bound = self.config.bounds.authorizations;
             role.cache.keep(asked.action, asked.policy, &asked.uri, verdict.clone(), bound);
         }

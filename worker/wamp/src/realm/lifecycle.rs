@@ -12,7 +12,8 @@ impl Realm {
         self.remove(now, id, out);
         let place = self.place();
         let role = self.roles.find(&joining.authrole);
-        self.sessions.insert(id, Box::new(Session::new(joining, role, place, self.hash)));
+        let session = Session::new(joining, role, place, &mut self.in_common);
+        self.sessions.insert(id, Box::new(session));
         self.tell_joined(now, id, out);
         self.settle(now, out);
     }
@@ -79,5 +80,6 @@ impl Realm {
         }
         self.execute_testaments(now, &mut own, out);
         self.tell_left(now, &own, out);
+        self.in_common.release(*own);
     }
 }

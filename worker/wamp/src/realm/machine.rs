@@ -5,7 +5,7 @@ use super::broker::{Broker, History, Will};
 use super::dealer::{Caller, Dealer};
 use super::hash::{IdHash, IdMap};
 use super::permission::{Roles, TRUSTED, Verdict};
-use super::session::{Identity, Session};
+use super::session::{Identity, InCommon, Session};
 use super::{Config, Counters, Effect, Effects, Stamp, errors, features};
 use crate::{Dict, Id, Ids, Message, Now, Outgoing, Payload, Value, kind};
 use slab::Slab;
@@ -19,10 +19,10 @@ pub struct Realm {
     pub(crate) config: Config,
     pub(crate) roles: Roles,
     pub(crate) ids: Ids,
-    pub(crate) hash: IdHash,
     /// Who publishes the events of the meta API and calls authorizers.
     pub(crate) service: Identity,
     pub(crate) sessions: IdMap<Box<Session>>,
+    pub(crate) in_common: InCommon,
     pub(crate) broker: Broker,
     pub(crate) dealer: Dealer,
     /// Testaments that wait for an authorizer.
@@ -52,9 +52,9 @@ impl Realm {
         };
         let mut this = Self {
             roles: Roles::new(&config.roles),
-            hash,
             service,
             sessions: hash.map(),
+            in_common: InCommon::new(hash),
             broker: Broker::new(hash, history),
             dealer: Dealer::new(hash),
             wills: Slab::new(),

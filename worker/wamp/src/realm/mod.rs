@@ -2,6 +2,7 @@
 //!
 //! [`Realm`] is one state machine: messages of its sessions and the time come in, [`Effect`]s go out.
 
+mod alike;
 mod args;
 mod audit;
 mod authorize;

@@ -54,7 +54,7 @@ fn names(key: &str, value: &Value) -> Result<Vec<String>, Refusal> {
 }
 
 /// Options that receivers get as they came: of payloads that are passed through, and of links between routers.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Passed(Dict);
 
 impl Passed {
@@ -101,7 +101,7 @@ fn each(options: &Dict, mut take: impl FnMut(&str, &Value) -> Result<(), Refusal
 }
 
 /// Options of PUBLISH.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Publish {
     pub(crate) acknowledge: bool,
     pub(crate) include_me: bool,

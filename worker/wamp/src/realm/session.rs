@@ -1,5 +1,6 @@
 //! A session of a realm.
 
+use super::alike::Alike;
 use super::authorize::Asked;
 use super::broker::Testament;
 use super::dealer::CallKey;
@@ -9,6 +10,7 @@ use super::{ClientFeatures, Joining, Stamp};
 use crate::rlink::MARK;
 use crate::{Dict, Id, Message, Serializer, Value, codec};
 use std::collections::VecDeque;
+use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
 /// How many calls with an open input are remembered after their end.
@@ -31,7 +33,7 @@ impl Identity {
     }
 }
 
-/// A session and what it has. What it has as a caller and as a callee are keys into the table of calls.
+/// A session. Most do nothing for most of the time, so what it has is apart: it is [`Has`], as which it may be used, too.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) identity: Identity,
@@ -39,10 +41,18 @@ pub(crate) struct Session {
     pub(crate) features: ClientFeatures,
     /// Whether it is one of a link between routers.
     pub(crate) link: bool,
+    /// It has violated the protocol: what comes is ignored until it leaves.
+    pub(crate) violated: bool,
     /// What it may do.
     pub(crate) role: Option<RoleKey>,
     /// Its place in the order of joining.
     pub(crate) joined: u64,
+    has: Rc<Has>,
+}
+
+/// What a session has. What it has as a caller and as a callee are keys into the table of calls.
+#[derive(Clone, Debug)]
+pub(crate) struct Has {
     /// By id, with their places in the order of subscribing.
     pub(crate) subscriptions: IdMap<u64>,
     /// By id, with their places in the order of registering.
@@ -61,28 +71,103 @@ pub(crate) struct Session {
     /// What came after that.
     pub(crate) held: VecDeque<(Stamp, Message)>,
     pub(crate) held_bytes: usize,
-    /// It has violated the protocol: what comes is ignored until it leaves.
-    pub(crate) violated: bool,
 }
 
-/// What the meta API tells about a session. It is seldom asked for, and most sessions are idle: so it is kept as it is written.
+impl Has {
+    /// Nothing.
+    fn new(hash: IdHash) -> Self {
+        Self {
+            subscriptions: hash.map(),
+            registrations: hash.map(),
+            calls: hash.map(),
+            invocations: hash.map(),
+            last_invocation: 0,
+            ended_inputs: VecDeque::new(),
+            testaments: Vec::new(),
+            asked: None,
+            held: VecDeque::new(),
+            held_bytes: 0,
+        }
+    }
+}
+
+impl Deref for Session {
+    type Target = Has;
+
+    fn deref(&self) -> &Has {
+        &self.has
+    }
+}
+
+impl DerefMut for Session {
+    fn deref_mut(&mut self) -> &mut Has {
+        Rc::make_mut(&mut self.has)
+    }
+}
+
+/// What the sessions of a realm have alike.
 #[derive(Debug)]
-struct About(Box<[u8]>);
+pub(crate) struct InCommon {
+    abouts: Alike<[u8]>,
+    authroles: Alike<str>,
+    /// What a session has that has done nothing yet.
+    nothing: Rc<Has>,
+}
+
+impl InCommon {
+    pub(crate) fn new(hash: IdHash) -> Self {
+        Self { abouts: Alike::default(), authroles: Alike::default(), nothing: Rc::new(Has::new(hash)) }
+    }
+
+    /// A session is gone.
+    pub(crate) fn release(&mut self, session: Session) {
+        self.abouts.release(session.about.common);
+        self.authroles.release(session.identity.authrole);
+    }
+}
+
+/// What the meta API tells about a session. It is seldom asked for, and most sessions are idle: so it is kept as it is
+/// written, and once for all whose clients differ by their addresses alone.
+#[derive(Debug)]
+struct About {
+    common: Rc<[u8]>,
+    /// `transport.peer`, which is left out of that.
+    peer: Option<Box<str>>,
+}
 
 impl About {
-    fn new(about: Dict) -> Self {
+    fn new(mut about: Dict, abouts: &mut Alike<[u8]>) -> Self {
+        let peer = peer_of(&mut about).and_then(|peer| match std::mem::replace(peer, Value::Null) {
+            Value::Str(peer) => Some(peer.into()),
+            other => {
+                *peer = other;
+                None
+            }
+        });
         let mut bytes = Vec::new();
         codec::encode_value(Serializer::Msgpack, &about.into(), &mut bytes);
-        Self(bytes.into())
+        Self { common: abouts.one(&bytes), peer }
     }
 
     fn read(&self) -> Dict {
-        codec::decode_value(Serializer::Msgpack, &self.0).ok().and_then(Value::into_dict).unwrap_or_default()
+        let about = codec::decode_value(Serializer::Msgpack, &self.common).ok().and_then(Value::into_dict);
+        let mut about = about.unwrap_or_default();
+        if let (Some(own), Some(peer)) = (&self.peer, peer_of(&mut about)) {
+            *peer = (&**own).into();
+        }
+        about
     }
 }
 
+/// Where `transport.peer` stands.
+fn peer_of(about: &mut Dict) -> Option<&mut Value> {
+    let (_, transport) = about.0.iter_mut().find(|(key, _)| &**key == "transport")?;
+    let Value::Map(transport) = transport else { return None };
+    transport.iter_mut().find(|(key, _)| key.as_str() == Some("peer")).map(|(_, peer)| peer)
+}
+
 impl Session {
-    pub(crate) fn new(joining: Joining, role: Option<RoleKey>, joined: u64, hash: IdHash) -> Self {
+    pub(crate) fn new(joining: Joining, role: Option<RoleKey>, joined: u64, common: &mut InCommon) -> Self {
         let extra = joining.authextra.unwrap_or_default();
         let link = extra.get(MARK).is_some_and(|id| id.as_str().is_some());
         let about = Dict::new()
@@ -94,24 +179,15 @@ impl Session {
             identity: Identity {
                 session: joining.session,
                 authid: joining.authid.into(),
-                authrole: joining.authrole.into(),
+                authrole: common.authroles.one(&joining.authrole),
             },
-            about: About::new(about),
+            about: About::new(about, &mut common.abouts),
             link,
             features: joining.features,
+            violated: false,
             role,
             joined,
-            subscriptions: hash.map(),
-            registrations: hash.map(),
-            calls: hash.map(),
-            invocations: hash.map(),
-            last_invocation: 0,
-            ended_inputs: VecDeque::new(),
-            testaments: Vec::new(),
-            asked: None,
-            held: VecDeque::new(),
-            held_bytes: 0,
-            violated: false,
+            has: Rc::clone(&common.nothing),
         }
     }
 

@@ -27,7 +27,7 @@ impl Scope {
 }
 
 /// A testament.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Testament {
     pub(crate) scope: Scope,
     pub(crate) topic: String,

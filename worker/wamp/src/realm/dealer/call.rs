@@ -256,9 +256,10 @@ impl Realm {
     pub(crate) fn next_invocation(&mut self, session: Id, key: CallKey) -> Id {
         let Some(own) = self.sessions.get_mut(&session) else { return 0 };
         own.last_invocation += 1;
-        own.invocations.insert(own.last_invocation, key);
-        self.dealer.last_invocation = self.dealer.last_invocation.max(own.last_invocation);
-        own.last_invocation
+        let request = own.last_invocation;
+        own.invocations.insert(request, key);
+        self.dealer.last_invocation = self.dealer.last_invocation.max(request);
+        request
     }
 
     /// Brings further arguments of a progressive call to its callee, with the options of the first ones.
