@@ -405,15 +405,7 @@ impl Inner {
                         let realm = self.clients.get(&session).and_then(|client| client.last_realm);
                         realm.into_iter().for_each(|index| self.late[index] += 1);
                     }
-                    // Of a hub.
-                    Effect::Held
-                    | Effect::Cause(_)
-                    | Effect::Dropped(_)
-                    | Effect::Queued
-                    | Effect::Keep(..)
-                    | Effect::Forget(_)
-                    | Effect::Testaments(_)
-                    | Effect::Gone(_) => {}
+                    Effect::Hub(_) => {}
                 }
             }
         }

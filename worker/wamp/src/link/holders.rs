@@ -4,7 +4,7 @@ use super::down::{begin_step, end_step, put_forget, put_forget_all, put_keep};
 use super::hub::{Connection, Hub};
 use super::lasting::{self, Past, Record};
 use crate::planted::planted;
-use crate::realm::{Effect, Joining, LastingKey, Stamp};
+use crate::realm::{Effect, ForHub, Joining, LastingKey, Stamp};
 use crate::{Dict, Id, Now};
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
@@ -224,10 +224,10 @@ impl Hub {
     /// Lets a session go whose edge has died; who has heard of it from a hub before does not hear of it again.
     pub(super) fn end_session(&mut self, now: Now, session: Id, edge: u64, at: usize) {
         let stamp = Stamp { edge, number: END | session, id: None, again: true };
-        self.effects.push(Effect::Cause(stamp));
+        self.effects.push(Effect::Hub(ForHub::Cause(stamp)));
         self.realms[at].set_stamp(Stamp { again: true, ..Stamp::default() });
         self.realms[at].leave(now, session, &mut self.effects);
-        self.effects.push(Effect::Gone(session));
+        self.effects.push(Effect::Hub(ForHub::Gone(session)));
         self.distribute(None);
     }
 }

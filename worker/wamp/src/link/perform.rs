@@ -2,7 +2,7 @@
 
 use super::hub::Hub;
 use super::up::Op;
-use crate::realm::{Effect, Realm, Stamp};
+use crate::realm::{Effect, ForHub, Realm, Stamp};
 use crate::session::EVERYWHERE;
 use crate::{Id, Message, Now, Payload};
 use std::collections::HashMap;
@@ -53,14 +53,14 @@ impl Hub {
                     return self.effects.push(Effect::Goodbye { session, reason, message });
                 }
                 self.realms[at].join(now, joining, &mut self.effects);
-                self.effects.push(Effect::Testaments(session));
+                self.effects.push(Effect::Hub(ForHub::Testaments(session)));
             }
             Op::Leave(session) => {
                 let Some(at) = self.owned(session, stamp.edge) else { return };
                 self.sessions.remove(&session);
                 self.realms[at].set_stamp(stamp);
                 self.realms[at].leave(now, session, &mut self.effects);
-                self.effects.push(Effect::Gone(session));
+                self.effects.push(Effect::Hub(ForHub::Gone(session)));
             }
             Op::Kill(session, reason) => {
                 let Some(&(at, _)) = self.sessions.get(&session) else { return };

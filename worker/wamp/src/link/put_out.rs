@@ -7,7 +7,7 @@ use super::down::{
 use super::hub::Hub;
 use super::lasting;
 use super::wire::put_message;
-use crate::realm::{Effect, LastingKey};
+use crate::realm::{Effect, ForHub, LastingKey};
 use crate::session::Answer;
 use crate::{Id, Message};
 
@@ -21,21 +21,25 @@ impl Hub {
         let (mut cause, mut late) = (cause, false);
         loop {
             let mut part = Vec::new();
-            while let Some(effect) = effects.next_if(|effect| !matches!(effect, Effect::Cause(_))) {
+            while let Some(effect) =
+                effects.next_if(|effect| !matches!(effect, Effect::Hub(ForHub::Cause(_))))
+            {
                 part.push(effect);
             }
             self.put_out(cause, late, part);
             match effects.next() {
-                Some(Effect::Cause(stamp)) => (cause, late) = (Some((stamp.edge, stamp.number)), true),
+                Some(Effect::Hub(ForHub::Cause(stamp))) => {
+                    (cause, late) = (Some((stamp.edge, stamp.number)), true)
+                }
                 _ => return,
             }
         }
     }
 
     fn put_out(&mut self, cause: Option<(u64, u64)>, late: bool, effects: Vec<Effect>) {
-        let held = effects.iter().any(|effect| matches!(effect, Effect::Held));
+        let held = effects.iter().any(|effect| matches!(effect, Effect::Hub(ForHub::Held)));
         // What comes in the end is not to be taken for what has come now.
-        let waits = held || effects.iter().any(|effect| matches!(effect, Effect::Queued));
+        let waits = held || effects.iter().any(|effect| matches!(effect, Effect::Hub(ForHub::Queued)));
         let shown = cause.filter(|_| !waits).unwrap_or_default();
         let floor = self.link_mut(shown.0).map_or(0, |link| link.settled);
         let mut frames = Frames { shown, floor, order: self.order, late, begun: Vec::new() };
@@ -80,29 +84,29 @@ impl Hub {
                     }
                 }
                 Effect::Answer { token, answer } => self.answer(&mut frames, token, &answer),
-                Effect::Queued => {
+                Effect::Hub(ForHub::Queued) => {
                     let Some((edge, number)) = cause else { continue };
                     if let Some(out) = frames.of(self, edge) {
                         put_queued(number, out);
                     }
                 }
-                Effect::Dropped(stamp) => {
+                Effect::Hub(ForHub::Dropped(stamp)) => {
                     if let Some(link) = self.link_mut(stamp.edge) {
                         link.unsettled.release(stamp.number);
                     }
                 }
-                Effect::Keep(realm, lasting) => {
+                Effect::Hub(ForHub::Keep(realm, lasting)) => {
                     let content = lasting::put(&realm, &lasting);
                     self.keep(&mut frames, lasting.key(), Some(&content));
                 }
-                Effect::Forget(key) => self.keep(&mut frames, key, None),
-                Effect::Testaments(session) => {
+                Effect::Hub(ForHub::Forget(key)) => self.keep(&mut frames, key, None),
+                Effect::Hub(ForHub::Testaments(session)) => {
                     if let Some(content) = self.put_session(session) {
                         self.keep(&mut frames, LastingKey::Session(session), Some(&content));
                     }
                 }
-                Effect::Gone(session) => gone.push(session),
-                Effect::Held | Effect::Cause(_) | Effect::Late(_) => {}
+                Effect::Hub(ForHub::Gone(session)) => gone.push(session),
+                Effect::Hub(ForHub::Held | ForHub::Cause(_)) | Effect::Late(_) => {}
             }
         }
         let waits = frames.end(self);

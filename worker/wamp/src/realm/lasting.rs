@@ -1,9 +1,9 @@
 //! What of a realm is to outlive the process that routes it: retained events, the event history, and the testaments of
-//! sessions. Somebody else keeps it ([`Effect::Keep`]), and gives it to the next process.
+//! sessions. Somebody else keeps it ([`ForHub::Keep`]), and gives it to the next process.
 
 use super::broker::{Filter, Publication};
 use super::session::Identity;
-use super::{Effect, Effects, Realm, options};
+use super::{Effect, Effects, ForHub, Realm, options};
 use crate::uri::Match;
 use crate::{Dict, Id, Message, Now, Payload};
 use std::time::Duration;
@@ -160,8 +160,8 @@ impl Realm {
         };
         if self.lasting {
             let name = self.config.name.as_str().into();
-            out.push(Effect::Keep(name, publication.lasting(false, Duration::ZERO)));
-            out.extend(forgotten.into_iter().map(|id| Effect::Forget(LastingKey::Retained(id))));
+            out.push(Effect::Hub(ForHub::Keep(name, publication.lasting(false, Duration::ZERO))));
+            out.extend(forgotten.into_iter().map(|id| Effect::Hub(ForHub::Forget(LastingKey::Retained(id)))));
         }
         Ok(())
     }
@@ -171,9 +171,14 @@ impl Realm {
         let (recorded, forgotten) =
             self.broker.history.record(now, publication, self.config.bounds.history_bytes);
         if self.lasting {
-            let keep = || Effect::Keep(self.config.name.as_str().into(), publication.lasting(true, now.wall));
+            let keep = || {
+                Effect::Hub(ForHub::Keep(
+                    self.config.name.as_str().into(),
+                    publication.lasting(true, now.wall),
+                ))
+            };
             out.extend(recorded.then(keep));
-            out.extend(forgotten.into_iter().map(|id| Effect::Forget(LastingKey::Past(id))));
+            out.extend(forgotten.into_iter().map(|id| Effect::Hub(ForHub::Forget(LastingKey::Past(id)))));
         }
     }
 }

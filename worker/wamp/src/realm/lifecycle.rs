@@ -1,7 +1,7 @@
 //! How sessions come and go.
 
 use super::session::{Session, in_order};
-use super::{Effect, Effects, Joining, Realm};
+use super::{Effect, Effects, ForHub, Joining, Realm};
 use crate::{Id, Now};
 
 impl Realm {
@@ -61,7 +61,7 @@ impl Realm {
         let Some(mut own) = self.sessions.remove(&session) else { return };
         let held = own.asked.as_ref().and_then(|asked| asked.stamp()).into_iter();
         let held = held.chain(own.held.iter().map(|(stamp, _)| *stamp));
-        out.extend(held.filter(|stamp| stamp.edge != 0).map(Effect::Dropped));
+        out.extend(held.filter(|stamp| stamp.edge != 0).map(|stamp| Effect::Hub(ForHub::Dropped(stamp))));
         // It gets no event any more, not even one about its own end.
         let mut subscriptions = Vec::new();
         for id in in_order(&own.subscriptions) {

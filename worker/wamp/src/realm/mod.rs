@@ -128,6 +128,22 @@ pub enum Effect {
         /// What it did, for people.
         text: String,
     },
+    /// What a hub wants to know, and nobody else is told.
+    Hub(ForHub),
+    /// A result came for a call of this session that has its answer, and was dropped. Only of an edge.
+    Late(Id),
+    /// The answer to [`Realm::call`].
+    Answer {
+        /// The caller's name for the call.
+        token: u64,
+        /// The result's payload, or the error's URI and payload.
+        answer: Result<Payload, (String, Payload)>,
+    },
+}
+
+/// What a hub, which has the realms of clients elsewhere, is to know of a step.
+#[derive(Clone, Debug)]
+pub enum ForHub {
     /// The message of this step waits for an authorizer. Only with a [`Stamp`], as the two that follow.
     Held,
     /// From here on, what a message has caused that had been held until now.
@@ -144,13 +160,4 @@ pub enum Effect {
     Testaments(Id),
     /// A session has gone.
     Gone(Id),
-    /// A result came for a call of this session that has its answer, and was dropped. Only of an edge.
-    Late(Id),
-    /// The answer to [`Realm::call`].
-    Answer {
-        /// The caller's name for the call.
-        token: u64,
-        /// The result's payload, or the error's URI and payload.
-        answer: Result<Payload, (String, Payload)>,
-    },
 }

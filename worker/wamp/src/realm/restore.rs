@@ -5,7 +5,7 @@
 
 use super::dealer::{Call, Caller, Target};
 use super::permission::{Action, Verdict};
-use super::{Effect, Effects, Realm, errors, options};
+use super::{Effect, Effects, ForHub, Realm, errors, options};
 use crate::planted::planted;
 use crate::{Dict, Id, Message, Now, Payload};
 use std::time::Duration;
@@ -57,13 +57,13 @@ impl Realm {
 
     pub(crate) fn tell_held(&self, out: &mut Effects) {
         if self.stamp.edge != 0 {
-            out.push(Effect::Held);
+            out.push(Effect::Hub(ForHub::Held));
         }
     }
 
     pub(crate) fn tell_queued(&self, out: &mut Effects) {
         if self.stamp.edge != 0 {
-            out.push(Effect::Queued);
+            out.push(Effect::Hub(ForHub::Queued));
         }
     }
 
@@ -71,7 +71,7 @@ impl Realm {
     pub(crate) fn resume(&mut self, stamp: Stamp, out: &mut Effects) {
         self.stamp = stamp;
         if stamp.edge != 0 {
-            out.push(Effect::Cause(stamp));
+            out.push(Effect::Hub(ForHub::Cause(stamp)));
         }
     }
 

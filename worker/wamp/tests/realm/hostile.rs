@@ -154,15 +154,7 @@ impl Fuzz {
         for effect in effects {
             match effect {
                 // Only for messages with a stamp.
-                Effect::Held
-                | Effect::Cause(_)
-                | Effect::Dropped(_)
-                | Effect::Queued
-                | Effect::Keep(..)
-                | Effect::Forget(_)
-                | Effect::Testaments(_)
-                | Effect::Gone(_)
-                | Effect::Late(_) => panic!("{effect:?}"),
+                Effect::Hub(_) | Effect::Late(_) => panic!("{effect:?}"),
                 Effect::Send { message, .. } | Effect::Fan { message, .. } => match message.message() {
                     Message::Subscribed { subscription: id, .. }
                     | Message::Registered { registration: id, .. }

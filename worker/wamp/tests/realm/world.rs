@@ -107,15 +107,7 @@ impl World {
         for effect in out {
             match effect {
                 // Only for messages with a stamp.
-                Effect::Held
-                | Effect::Cause(_)
-                | Effect::Dropped(_)
-                | Effect::Queued
-                | Effect::Keep(..)
-                | Effect::Forget(_)
-                | Effect::Testaments(_)
-                | Effect::Gone(_)
-                | Effect::Late(_) => panic!("{effect:?}"),
+                Effect::Hub(_) | Effect::Late(_) => panic!("{effect:?}"),
                 Effect::Send { to, message } => self.got(to, wire(message.message())),
                 Effect::Fan { to, message } => {
                     for to in to {

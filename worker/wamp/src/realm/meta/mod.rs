@@ -11,7 +11,7 @@ mod testament;
 pub(crate) use arguments::{Arguments, Refused};
 
 use super::dealer::Caller;
-use super::{Effect, Effects, Realm, errors};
+use super::{Effect, Effects, ForHub, Realm, errors};
 use crate::{Dict, Id, Now, Payload, Value};
 
 /// What a procedure answers, and which sessions end by it after that.
@@ -48,7 +48,7 @@ impl Realm {
                     && self.lasting
                     && procedure.ends_with("_testament") | procedure.ends_with("_testaments")
                 {
-                    out.push(Effect::Testaments(session));
+                    out.push(Effect::Hub(ForHub::Testaments(session)));
                 }
                 for session in reply.kill {
                     self.end_session(now, session, reply.reason.as_deref(), reply.message.clone(), out);

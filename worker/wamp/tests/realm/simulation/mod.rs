@@ -136,15 +136,7 @@ impl Simulation {
         for effect in out {
             match effect {
                 // Only for messages with a stamp.
-                Effect::Held
-                | Effect::Cause(_)
-                | Effect::Dropped(_)
-                | Effect::Queued
-                | Effect::Keep(..)
-                | Effect::Forget(_)
-                | Effect::Testaments(_)
-                | Effect::Gone(_)
-                | Effect::Late(_) => panic!("{effect:?}"),
+                Effect::Hub(_) | Effect::Late(_) => panic!("{effect:?}"),
                 Effect::Send { to, message } => self.got(to, message.message()),
                 Effect::Fan { to, message } => {
                     assert!(to.len() > 1, "a fan of {}", to.len());
