@@ -64,7 +64,8 @@ impl Turns {
             }
             Balance::Hash => {
                 order.sort_unstable();
-                order.sort_by(|a, b| score(client, &list[*b]).total_cmp(&score(client, &list[*a])));
+                // Of numbers above 0, the larger one has the larger bits.
+                order.sort_by_cached_key(|&place| Reverse(score(client, &list[place]).to_bits()));
             }
         }
         order.sort_by_key(|&place| rank(&list[place]));
