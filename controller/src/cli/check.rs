@@ -8,7 +8,7 @@ use clap::Args;
 use jackfield_shared::config::Severity;
 use owo_colors::{OwoColorize as _, Style};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Validates the configuration; starts nothing
 #[derive(Debug, Args)]
@@ -23,16 +23,7 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(self, directory: &Directory) -> Result<(), Failure> {
-        // Nothing is made: without the directory, paths are relative to where it would be.
-        let base = std::path::absolute(&directory.shown).map_err(|e| Failure::new(e.to_string()))?;
-        let base = base.canonicalize().unwrap_or(base);
-        let configuration = Configuration::read(
-            &directory.shown,
-            &base,
-            Directory::configuration(self.config.as_deref()).as_deref(),
-            Absent::Error,
-            review,
-        );
+        let (configuration, _) = read(directory, self.config.as_deref(), Absent::Error);
         if self.json {
             as_json(&configuration)?
         } else {
@@ -40,6 +31,14 @@ impl Check {
         }
         if configuration.loaded.is_valid() { Ok(()) } else { Err(Failure::of_configuration(Vec::new())) }
     }
+}
+
+/// Reads the configuration as `start` would, and says what relative paths in it are relative to. Nothing is made: without the
+/// directory, that is where it would be.
+pub(super) fn read(directory: &Directory, file: Option<&Path>, absent: Absent) -> (Configuration, PathBuf) {
+    let (base, file) = (directory.absolute(), Directory::configuration(file));
+    let configuration = Configuration::read(&directory.shown, &base, file.as_deref(), absent, review);
+    (configuration, base)
 }
 
 fn as_text(configuration: &Configuration) -> Result<(), Failure> {

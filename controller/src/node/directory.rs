@@ -78,7 +78,7 @@ impl Directory {
         !self.is_named && entries.all(|entry| is_left(&entry.file_name()))
     }
 
-    /// Its absolute path, for messages.
+    /// Its absolute path; where it would be, if it is not there.
     pub(crate) fn absolute(&self) -> PathBuf {
         let absolute = std::path::absolute(&self.shown).unwrap_or_else(|_| self.shown.clone());
         absolute.canonicalize().unwrap_or(absolute)

@@ -5,11 +5,11 @@ mod finding;
 mod network;
 mod system;
 
+use super::check::read;
 use super::failure::Failure;
 use super::output::{print, print_json};
 use crate::logs::escape;
 use crate::node::{Absent, Configuration, Directory};
-use crate::supervise::review;
 use clap::Args;
 use finding::{Finding, Weight};
 use jackfield_shared::config::{Endpoint, ListeningEndpoint, Severity, endpoints_of_node};
@@ -32,13 +32,10 @@ pub(super) struct Doctor {
 
 impl Doctor {
     pub(super) fn run(self, directory: &Directory) -> Result<(), Failure> {
-        let base = std::path::absolute(&directory.shown).map_err(|e| Failure::new(e.to_string()))?;
-        let base = base.canonicalize().unwrap_or(base);
-        let file = Directory::configuration(self.config.as_deref());
         // Where there is none, the built-in node would run.
-        let absent = if file.is_some() { Absent::Error } else { Absent::BuiltIn };
-        let configuration = Configuration::read(&directory.shown, &base, file.as_deref(), absent, review);
-        let mut found = vec![read(&configuration)];
+        let absent = if self.config.is_some() { Absent::Error } else { Absent::BuiltIn };
+        let (configuration, base) = read(directory, self.config.as_deref(), absent);
+        let mut found = vec![validity(&configuration)];
         found.extend(system::look(longest_queue(&configuration)));
         found.extend(files::look(&configuration, &base, jiff::Timestamp::now().as_second()));
         found.extend(configuration.loaded.node.iter().flat_map(network::look));
@@ -53,7 +50,7 @@ impl Doctor {
 }
 
 /// Whether the configuration can be read.
-fn read(configuration: &Configuration) -> Finding {
+fn validity(configuration: &Configuration) -> Finding {
     let (loaded, name) = (&configuration.loaded, &configuration.name);
     let errors = loaded.of(Severity::Error).count();
     if errors > 0 {
