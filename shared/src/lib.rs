@@ -10,6 +10,7 @@ pub mod congestion;
 pub mod drain;
 pub mod exec_error;
 pub mod ipc;
+pub mod links;
 pub mod log;
 mod named;
 pub mod secrecy;

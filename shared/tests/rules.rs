@@ -326,3 +326,49 @@ fn where_wamp_is_spoken_dead_clients_are_found_by_the_kernel_unless_it_says_othe
         assert_eq!(of(kind.clone(), json!({})), (None, None), "{kind}");
     }
 }
+
+/// A router with so many processes and these realms, spread over so many.
+fn spread(processes: Value, realm_processes: Value, realms: &[&str]) -> Value {
+    let realms: Vec<_> = realms.iter().map(|name| json!({"name": name, "roles": []})).collect();
+    json!({"workers": [{"type": "router", "processes": processes, "realm_processes": realm_processes, "realms": realms,
+        "transports": [{"type": "rawsocket", "endpoint": {"type": "tcp", "port": 8080}}]}]})
+}
+
+#[test]
+fn realms_are_spread_over_processes_that_there_are() {
+    let one = "workers[0].realm_processes: found 2, expected 1: one process has the clients and all realms of this worker; \
+               to spread the realms write \"processes\": 2 or more, too";
+    let warnings = |config: &Value| -> Vec<_> {
+        read(config).of(Severity::Warning).map(|warning| warning.message.clone()).collect()
+    };
+    for (config, expected, warned) in [
+        (spread(json!(1), json!(2), &["aaa", "bbb"]), Some(one), None),
+        (spread(json!(2), json!(2), &["aaa", "bbb"]), None, None),
+        (spread(json!("auto"), json!(2), &["aaa", "bbb"]), None, None),
+        (spread(json!(1), json!(1), &[]), None, None),
+        (
+            spread(json!(2), json!(3), &["aaa", "bbb"]),
+            None,
+            Some("found 3, and 2 realms: there will be as many processes as realms"),
+        ),
+    ] {
+        assert_eq!(errors(&config), expected.into_iter().collect::<Vec<_>>(), "{config}");
+        assert_eq!(warnings(&config), warned.into_iter().collect::<Vec<_>>(), "{config}");
+    }
+}
+
+#[test]
+fn realms_take_turns_and_one_that_is_added_moves_none() {
+    let of = |realm_processes: u16, realms: &[&str]| {
+        let config = spread(json!(2), json!(realm_processes), realms);
+        let node = read(&config).node.unwrap();
+        let WorkerKind::Router(router) = &node.workers[0].kind else { panic!("no router") };
+        let names = |process| router.realms_of(process).map(|realm| realm.name.clone().unwrap()).collect();
+        (0..router.realm_processes()).map(names).collect::<Vec<Vec<_>>>()
+    };
+    assert_eq!(of(1, &["aaa", "bbb", "ccc"]), [["aaa", "bbb", "ccc"]]);
+    assert_eq!(of(2, &["aaa", "bbb", "ccc"]), [vec!["aaa", "ccc"], vec!["bbb"]]);
+    assert_eq!(of(2, &["aaa", "bbb", "ccc", "ddd"]), [["aaa", "ccc"], ["bbb", "ddd"]]);
+    assert_eq!(of(1024, &["aaa", "bbb"]), [["aaa"], ["bbb"]]);
+    assert!(of(3, &[]).is_empty());
+}

@@ -56,8 +56,8 @@ pub(crate) struct Serving {
     turn: Rc<Turn>,
     /// The realms of the worker, where this process has them and no clients.
     realms: Option<Rc<RealmProcess>>,
-    /// Where the process that has them listens, if it is another one.
-    link: Option<OwnedFd>,
+    /// Where the processes that have them listen, if they are others.
+    links_place: Option<OwnedFd>,
     /// Whether accepting has begun.
     begun: bool,
     /// Whether a connection was accepted.
@@ -101,13 +101,16 @@ impl Serving {
             launcher
         });
         let turn = Turn::new(if plan.turn { sockets.pop() } else { None });
-        let (mut edge, mut link, mut realms) = (None, None, None);
+        let (mut edge, mut links_place, mut realms) = (None, None, None);
         match plan.part {
             Part::Both => {}
-            Part::Edge { number } => (edge, link) = (Some(number), Some(sockets.pop().ok_or(NO_LINK)?)),
-            Part::Realm { edges } => {
-                let listener = sockets.pop().ok_or(NO_LINK)?;
-                realms = Some(RealmProcess::new(&plan.worker, listener, edges, controller)?);
+            Part::Edge { number } => {
+                (edge, links_place) = (Some(number), Some(sockets.pop().ok_or(NO_LINK)?));
+            }
+            Part::Realm { number, edges, listeners } => {
+                let before = sockets.len().checked_sub(listeners.into()).ok_or(NO_LINK)?;
+                let listeners = sockets.split_off(before);
+                realms = Some(RealmProcess::new((&plan.worker, number), listeners, edges, controller)?);
             }
         }
         let arti = if plan.arti { sockets.pop().map(Rc::new) } else { None };
@@ -160,7 +163,7 @@ impl Serving {
             links,
             turn,
             realms,
-            link,
+            links_place,
             begun: false,
             has_worked: Rc::default(),
             held: Vec::new(),
@@ -200,8 +203,8 @@ impl Serving {
             if let Some(router) = &self.wamp {
                 wamp::begin(router, &self.turn, self.sessions.drain());
                 self.links.begin(router, &self.turn, &self.drainer.drain());
-                if let Some(link) = self.link.take() {
-                    self.tasks.spawn_local(keep_linked(Rc::clone(router), link));
+                if let Some(place) = self.links_place.take() {
+                    self.tasks.spawn_local(keep_linked(Rc::clone(router), place));
                 }
             }
             if let Some(realms) = &self.realms {
@@ -340,7 +343,7 @@ impl Serving {
             links: Links::default(),
             turn: Turn::new(None),
             realms: None,
-            link: None,
+            links_place: None,
             begun: false,
             has_worked: Rc::default(),
             held: Vec::new(),

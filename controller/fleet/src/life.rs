@@ -216,6 +216,14 @@ impl Fleet {
         if ending != Ending::Vacant {
             return;
         }
+        planted!(self, AllForOne, {
+            let worker = self.workers.get(place.0).filter(|worker| worker.routes(place.1));
+            let others = worker.into_iter().flat_map(|worker| worker.realm_slots());
+            let others = others.filter_map(|slot| slot.current());
+            for other in others.map(Process::id).collect::<Vec<_>>() {
+                self.kill(other, "another one has ended");
+            }
+        });
         let ready_for = process.ready.map(|at| self.now.duration_since(at));
         let end = End { clean: exit::is_clean(&exit), ready_for, worked: process.worked };
         if is_arriving || !self.workers.is_serving(place.0) || !self.ends_node(place.0, &exit, &reason) {

@@ -45,8 +45,14 @@ pub enum Planted {
     LentRealm,
     /// Sessions stay though nobody routes their realms any more.
     LastingSessions,
-    /// With fewer edges the realm process ends, too.
+    /// With fewer edges a realm process ends, too.
     ScaledRealm,
+    /// Of several realm processes only the first one is told which edges there are.
+    OneUntold,
+    /// With another number of edges realm processes exchange their places.
+    MixedRealms,
+    /// When a realm process ends the others are ended, too.
+    AllForOne,
 }
 
 /// `planted!(fleet, Fault, { block })`: does it if the fault is planted. `planted!(fleet, Fault, bad, good)`: the bad

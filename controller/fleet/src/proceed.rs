@@ -82,9 +82,10 @@ impl Fleet {
     ) -> Option<Result<(), String>> {
         let mut left = 0;
         for (key, worker) in workers.iter().filter_map(|&key| Some((key, self.workers.get(key)?))) {
-            // That of its realms is yet to be told.
-            let waits = worker.realm.filter(|_| self.realms_to_stop.contains(&key));
-            let mut others = worker.slots.iter().enumerate().filter(|(index, _)| Some(*index) != waits);
+            // Those of its realms are yet to be told.
+            let wait = self.realms_to_stop.contains(&key);
+            let slots = worker.slots.iter().enumerate();
+            let mut others = slots.filter(|(index, _)| !(wait && worker.routes(*index)));
             if others.any(|(_, slot)| slot.current().is_some()) {
                 return Some(Err(format!("{} was started meanwhile", worker.id())));
             }

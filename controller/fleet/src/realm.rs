@@ -1,6 +1,7 @@
-//! The realm slot: the last one of a worker whose processes serve clients, and whose realms are routed by one process
-//! more. It accepts from no endpoint, so it is lent none and not counted where processes are scaled. Its process is told
-//! which of the others there are, its *edges*, and may have one of them ended that holds it up.
+//! Realm slots: the last ones of a worker whose processes serve clients, and whose realms are routed by others, each of which
+//! has its own realms. They accept from no endpoint, so they are lent none and not counted where processes are scaled. Their
+//! processes are told which *edges* there are, those that serve clients, and may have one of them ended that holds them up.
+//! They have nothing to do with each other: what becomes of one is no matter of another one.
 
 use crate::effect::Tell;
 use crate::fleet::Fleet;
@@ -8,7 +9,7 @@ use crate::id::{ProcessId, WorkerKey};
 use crate::phase::Phase;
 use crate::planted::planted;
 use crate::process::Process;
-use crate::slot::Role;
+use crate::slot::{Role, Slot};
 use crate::worker::Worker;
 use jackfield_shared::ipc::Part;
 use jackfield_shared::log::Level;
@@ -17,24 +18,35 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 impl Worker {
-    /// Index of its realm slot, if it has one.
+    /// Indices of its realm slots, in the order of their numbers.
     #[must_use]
-    pub fn realm(&self) -> Option<usize> {
-        self.realm
+    pub fn realms(&self) -> &[usize] {
+        &self.realms
+    }
+
+    /// Whether a slot is one of them.
+    pub(crate) fn routes(&self, slot: usize) -> bool {
+        self.realms.contains(&slot)
+    }
+
+    /// Its realm slots.
+    pub(crate) fn realm_slots(&self) -> impl Iterator<Item = &Slot> {
+        self.realms.iter().filter_map(|index| self.slots.get(*index))
     }
 
     /// Names of the processes that serve its clients, those that drain, too; none where there is no realm slot.
     #[must_use]
     pub fn edges(&self) -> BTreeSet<ProcessId> {
-        let Some(realm) = self.realm else { return BTreeSet::new() };
-        let others = self.slots.iter().enumerate().filter(|(index, _)| *index != realm);
+        if self.realms.is_empty() {
+            return BTreeSet::new();
+        }
+        let others = self.slots.iter().enumerate().filter(|(index, _)| !self.routes(*index));
         others.flat_map(|(_, slot)| slot.processes()).map(Process::id).collect()
     }
 
     /// Longest silence of the process in this slot that is not stuck; zero: any.
     pub(crate) fn watchdog(&self, slot: usize) -> Duration {
-        let of_realm = self.spec.realm_watchdog.filter(|_| self.realm == Some(slot));
-        of_realm.unwrap_or(self.spec.watchdog)
+        if self.routes(slot) { self.spec.realm_watchdog } else { self.spec.watchdog }
     }
 }
 
@@ -42,25 +54,25 @@ impl Fleet {
     /// The part in routing of a process that is about to start in a slot.
     pub(crate) fn part(&mut self, place: (WorkerKey, usize), id: ProcessId) -> Part {
         let Some(worker) = self.workers.get(place.0) else { return Part::Both };
-        match worker.realm {
-            None => Part::Both,
-            Some(realm) if realm != place.1 => Part::Edge { number: id.0 },
-            Some(_) => {
-                let edges = self.edges(place.0);
-                let numbers = edges.iter().map(|edge| edge.0).collect();
-                if let Some(process) = self.process_mut(id) {
-                    process.edges = Some(edges);
-                }
-                Part::Realm { edges: numbers }
-            }
+        if worker.realms.is_empty() {
+            return Part::Both;
         }
+        let Some(number) = worker.realms.iter().position(|realm| *realm == place.1) else {
+            return Part::Edge { number: id.0 };
+        };
+        let edges = self.edges(place.0);
+        let numbers = edges.iter().map(|edge| edge.0).collect();
+        if let Some(process) = self.process_mut(id) {
+            process.edges = Some(edges);
+        }
+        let number = u16::try_from(number).unwrap_or(u16::MAX);
+        Part::Realm { number, edges: numbers, listeners: 1 }
     }
 
     /// Tells processes of realm slots which edges there are, where that has changed.
     pub(crate) fn tell_edges(&mut self) {
         let mut told = Vec::new();
         for (key, worker) in self.workers.all() {
-            let Some(slot) = worker.realm.and_then(|realm| worker.slots.get(realm)) else { continue };
             let edges = self.edges(key);
             let ends_untold = planted!(self, UntoldEdge, true, false);
             let is_new = |known: &BTreeSet<_>| match ends_untold {
@@ -68,7 +80,10 @@ impl Fleet {
                 false => *known != edges,
             };
             let must_know = |process: &&Process| process.edges.as_ref().is_none_or(is_new);
-            let processes = slot.current().into_iter().chain(slot.successor());
+            let slots = worker.realm_slots();
+            let most = planted!(self, OneUntold, 1, usize::MAX);
+            let processes =
+                slots.take(most).flat_map(|slot| slot.current().into_iter().chain(slot.successor()));
             told.extend(processes.filter(must_know).map(|process| (process.id, edges.clone())));
         }
         for (id, edges) in told {
@@ -81,7 +96,7 @@ impl Fleet {
 
     /// The process of a realm slot goes on without an edge, which holds it up: it is ended, and replaced as usual.
     pub(crate) fn edge_is_stuck(&mut self, realm: ProcessId, edge: ProcessId, reason: String) {
-        let routes = |key, slot| self.workers.get(key).is_some_and(|worker| worker.realm == Some(slot));
+        let routes = |key, slot| self.workers.get(key).is_some_and(|worker| worker.routes(slot));
         let id = |key| self.workers.get(key).map(Worker::id);
         match (self.locate(realm), self.locate(edge)) {
             // It has ended already.
@@ -105,24 +120,33 @@ impl Fleet {
         }
     }
 
-    /// Puts the realm slot of a worker behind so many others.
-    pub(crate) fn put_realm_behind(&mut self, key: WorkerKey, count: usize) {
+    /// Puts the realm slots of a worker behind so many others, in order.
+    pub(crate) fn put_realms_behind(&mut self, key: WorkerKey, count: usize) {
         let Some(worker) = self.workers.get_mut(key) else { return };
-        if let Some(realm) = worker.realm.filter(|realm| *realm != count) {
-            worker.slot_at(count);
-            self.exchange(key, realm, count);
+        let mut moves: Vec<_> =
+            worker.realms.iter().copied().enumerate().map(|(number, from)| (from, count + number)).collect();
+        if let Some((_, to)) = moves.last() {
+            worker.slot_at(*to);
+        }
+        // None moves to where another one is still.
+        let rises = moves.first().is_some_and(|(from, to)| to > from);
+        if planted!(self, MixedRealms, false, rises) {
+            moves.reverse();
+        }
+        for (from, to) in moves.into_iter().filter(|(from, to)| from != to) {
+            self.exchange(key, from, to);
         }
     }
 
-    /// Stops the processes of a worker. That of its realms is stopped when its edges have ended, which say goodbye with
-    /// its help.
+    /// Stops the processes of a worker. Those of its realms are stopped when its edges have ended, which say goodbye with
+    /// their help.
     pub(crate) fn stop_worker(&mut self, key: WorkerKey, time: Option<Duration>) {
-        let realm = self.workers.get(key).and_then(|worker| worker.realm);
-        let realm = planted!(self, EarlyRealm, realm.filter(|_| false), realm);
-        if realm.is_some() && !self.realms_to_stop.contains(&key) {
+        let realms = self.workers.get(key).map(|worker| worker.realms.clone()).unwrap_or_default();
+        let realms = planted!(self, EarlyRealm, Vec::new(), realms);
+        if !realms.is_empty() && !self.realms_to_stop.contains(&key) {
             self.realms_to_stop.push(key);
         }
-        for place in self.workers.places(key).filter(|place| Some(place.1) != realm) {
+        for place in self.workers.places(key).filter(|place| !realms.contains(&place.1)) {
             self.stop_slot(place, time);
         }
     }
@@ -131,8 +155,7 @@ impl Fleet {
     pub(crate) fn stop_realms(&mut self) {
         for key in std::mem::take(&mut self.realms_to_stop) {
             let Some(worker) = self.workers.get(key) else { continue };
-            let Some(realm) = worker.realm else { continue };
-            let mut others = worker.slots.iter().enumerate().filter(|(index, _)| *index != realm);
+            let mut others = worker.slots.iter().enumerate().filter(|(index, _)| !worker.routes(*index));
             if others.any(|(_, slot)| matches!(slot.state(), State::Starting | State::Ready | State::Backoff))
             {
                 // Somebody has started them again.
@@ -146,7 +169,10 @@ impl Fleet {
                 Phase::Stopping(stopping) => stopping.until,
                 Phase::Running => None,
             };
-            self.stop_slot((key, realm), until.map(|until| until.saturating_duration_since(self.now)));
+            let time = until.map(|until| until.saturating_duration_since(self.now));
+            for realm in worker.realms.clone() {
+                self.stop_slot((key, realm), time);
+            }
         }
     }
 }

@@ -21,8 +21,8 @@ pub struct WorkerBefore {
     pub is_serving: bool,
     /// The generation of the configuration that its processes are started with.
     pub generation: u64,
-    /// Which of its slots is its realm slot.
-    pub realm: Option<usize>,
+    /// Which of its slots are its realm slots.
+    pub realms: Vec<usize>,
     /// Its slots.
     pub slots: Vec<SlotBefore>,
 }
@@ -114,7 +114,7 @@ impl Fleet {
     fn restore_worker(&mut self, key: WorkerKey, before: WorkerBefore) {
         let mut worker = Worker::new(before.spec, before.generation);
         if !before.is_serving {
-            worker.realm = before.realm;
+            worker.realms = before.realms;
         }
         let wanted = if before.is_serving { worker.slots.len() } else { 0 };
         for (index, slot) in before.slots.into_iter().enumerate() {

@@ -28,17 +28,17 @@ impl Fleet {
     /// Whether sessions of a process in this slot may stay while it drains.
     pub(crate) fn keeps_sessions(&self, (key, slot): (WorkerKey, usize)) -> bool {
         let Some(worker) = self.workers.get(key) else { return false };
-        let is_edge = worker.realm.is_some_and(|realm| realm != slot);
+        let is_edge = !worker.realms.is_empty() && !worker.routes(slot);
         is_edge && !self.is_stopping() && self.are_routed(worker.id())
     }
 
-    /// Whether a process routes, or will route, the realms of the worker in effect with this id.
+    /// Whether a process routes, or will route, realms of the worker in effect with this id.
     fn are_routed(&self, id: &str) -> bool {
         let Some(key) = self.workers.find(id).filter(|key| !self.realms_to_stop.contains(key)) else {
             return false;
         };
-        let slot = self.workers.get(key).and_then(|worker| worker.slots.get(worker.realm?));
-        slot.is_some_and(|slot| matches!(slot.state(), State::Starting | State::Ready | State::Backoff))
+        let mut slots = self.workers.get(key).into_iter().flat_map(Worker::realm_slots);
+        slots.any(|slot| matches!(slot.state(), State::Starting | State::Ready | State::Backoff))
     }
 
     /// Sessions whose realms have ended meanwhile end now.
@@ -62,13 +62,15 @@ impl Fleet {
     /// The realms of a worker that is replaced are routed by its successor from now on, if that has any.
     pub(crate) fn hand_realms_over(&mut self, former: WorkerKey) {
         let Some(worker) = self.workers.get_mut(former) else { return };
-        let (Some(realm), id) = (worker.realm, worker.spec.id.clone()) else { return };
+        let (realms, id) = (worker.realms.clone(), worker.spec.id.clone());
         if !self.are_routed(&id) {
             return;
         }
-        if let Some(slot) = self.workers.slot_mut((former, realm)) {
-            slot.standing = Standing::Retired;
-            self.stop_slot((former, realm), None);
+        for realm in realms {
+            if let Some(slot) = self.workers.slot_mut((former, realm)) {
+                slot.standing = Standing::Retired;
+                self.stop_slot((former, realm), None);
+            }
         }
     }
 }

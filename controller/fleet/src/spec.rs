@@ -12,7 +12,7 @@ pub struct Spec {
     pub id: String,
     /// What its processes are.
     pub kind: Kind,
-    /// Number of its processes, but for that of its realm slot.
+    /// Number of its processes, but for those of its realm slots.
     pub processes: usize,
     /// How its processes are started again.
     pub rules: Rules,
@@ -24,8 +24,10 @@ pub struct Spec {
     pub ready_timeout: Duration,
     /// Longest silence of a process that is not stuck; zero: any.
     pub watchdog: Duration,
-    /// The same for the process of its realm slot, which is one slot more; absent: it has none.
-    pub realm_watchdog: Option<Duration>,
+    /// Number of its realm slots, which it has besides; 0: its processes have clients and realms, or it has none.
+    pub realm_processes: usize,
+    /// Longest silence of a process in one of them that is not stuck; zero: any.
+    pub realm_watchdog: Duration,
     /// Which workers it starts after, and which addresses it listens on and connects to.
     pub links: Links,
     /// Whether a process and its successor can work side by side.

@@ -13,8 +13,9 @@ use std::collections::BTreeMap;
 pub struct Worker {
     pub(crate) spec: Spec,
     pub(crate) slots: Vec<Slot>,
-    /// Index of the slot whose process routes the realms for those of the others: the last of those in effect.
-    pub(crate) realm: Option<usize>,
+    /// Indices of the slots whose processes route the realms for those of the others, each its own: the last of those in
+    /// effect, in order.
+    pub(crate) realms: Vec<usize>,
     /// Whether it is of a configuration that may still be given up.
     pub(crate) arriving: bool,
     /// Whether a process of it was ready, and by more than that it runs: then it is never given up.
@@ -26,10 +27,10 @@ pub struct Worker {
 impl Worker {
     /// A worker with empty slots.
     pub(crate) fn new(spec: Spec, generation: u64) -> Self {
-        let realm = spec.realm_watchdog.map(|_| spec.processes);
-        let count = spec.processes + usize::from(realm.is_some());
+        let count = spec.processes + spec.realm_processes;
+        let realms = (spec.processes..count).collect();
         let slots = std::iter::repeat_with(Slot::default).take(count).collect();
-        Self { spec, slots, realm, arriving: false, was_ready: false, generation }
+        Self { spec, slots, realms, arriving: false, was_ready: false, generation }
     }
 
     /// What the configuration wants of it.
@@ -51,7 +52,7 @@ impl Worker {
 
     /// Those of them whose processes accept from its endpoints.
     pub fn acceptors(&self) -> impl Iterator<Item = (usize, &Slot)> {
-        self.active().filter(|(index, _)| self.realm != Some(*index))
+        self.active().filter(|(index, _)| !self.routes(*index))
     }
 
     /// The state of its least healthy process.
@@ -90,18 +91,20 @@ impl Worker {
 
     /// Inodes of the sockets of a slot.
     pub(crate) fn sockets(&self, slot: usize) -> impl Iterator<Item = Inode> {
-        let endpoints = self.spec.endpoints.iter().filter(move |_| self.realm != Some(slot));
+        let endpoints = self.spec.endpoints.iter().filter(move |_| !self.routes(slot));
         endpoints.flat_map(move |endpoint| endpoint.of_slot(slot))
     }
 
     /// Lets two slots exchange places, with the sockets that are theirs.
     pub(crate) fn exchange(&mut self, one: usize, other: usize) {
         self.slots.swap(one, other);
-        self.realm = match self.realm {
-            Some(realm) if realm == one => Some(other),
-            Some(realm) if realm == other => Some(one),
-            realm => realm,
-        };
+        for realm in &mut self.realms {
+            *realm = match *realm {
+                realm if realm == one => other,
+                realm if realm == other => one,
+                realm => realm,
+            };
+        }
         for endpoint in &mut self.spec.endpoints {
             exchange_owners(endpoint, one, other);
         }

@@ -20,7 +20,7 @@ pub(crate) use binder::Binder;
 pub(crate) use error::BindError;
 pub(crate) use given::{Given, GivenError};
 pub(crate) use inherited::{announced, take as take_inherited};
-pub(crate) use link::LinkSocket;
+pub(crate) use link::{LinkParts, LinkSocket, Links, clear_links};
 pub(crate) use unix::await_locks;
 pub(crate) use wanted::Wanted;
 

@@ -3,6 +3,7 @@
 
 use crate::entry::private_directory;
 use crate::lock_file::LockFile;
+use crate::sockets::clear_links;
 use rustix::fs::{Mode, OFlags};
 use std::fs;
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -62,6 +63,7 @@ impl RunDir {
         file.set_len(0)?;
         writeln!(file, "{}", std::process::id())?;
         count_turns_anew(path);
+        clear_links(path);
         Ok(Claim::Ours(Self { path: path.into(), was_killed: !before.is_empty(), lock }))
     }
 }

@@ -19,8 +19,8 @@ pub(super) fn goes_on(runs: &Worker, wanted: &Worker) -> bool {
         }
         (Work::Serve(_) | Work::Guest(_) | Work::Publish(_) | Work::Arti(_) | Work::Gone(_), _) => false,
     };
-    // The realms of one process can't be taken apart from its clients.
-    let same_parts = runs.has_realm_process == wanted.has_realm_process;
+    // The realms of one process can't be taken apart from its clients, or from each other.
+    let same_parts = runs.realm_processes == wanted.realm_processes;
     same_work && same_parts && runs.launch.is_like(&wanted.launch)
 }
 

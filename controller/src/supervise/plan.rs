@@ -154,7 +154,7 @@ impl Supervisor {
 
     fn resized(&self, key: WorkerKey, processes: usize) -> Result<(Worker, Vec<Adjustment>), String> {
         let Some(worker) = self.workers.get(&key) else { return Err("its worker is gone".into()) };
-        if !worker.has_realm_process && !worker.realms().is_empty() && processes > 1 {
+        if worker.realm_processes == 0 && !worker.realms().is_empty() && processes > 1 {
             return Err(format!(
                 "one process of {id} has its clients and its realms, which can't be taken apart while it runs: write \
                  \"processes\": {processes} into the configuration and `jackfield reload`",
@@ -167,7 +167,7 @@ impl Supervisor {
         next.tls_files = worker.tls_files.clone();
         next.node_key = worker.node_key.clone();
         next.arti = worker.arti.clone();
-        next.has_realm_process = worker.has_realm_process;
+        next.realm_processes = worker.realm_processes;
         let run_dir = self.node.origin.base.join(RUN);
         let mut binder =
             Binder::new(worker.bound.iter().collect(), &[], run_dir, &self.node.configuration.names);
@@ -211,6 +211,12 @@ impl Supervisor {
         for bound in self.serving().flat_map(|(_, worker)| &worker.bound) {
             if let Err(e) = bound.settle() {
                 self.hub.log(Level::Warn, format!("{}: its options can't all be set: {e}", bound.address));
+            }
+        }
+        for (_, worker) in self.serving() {
+            if let Err(e) = worker.settle_links() {
+                self.hub
+                    .log(Level::Error, format!("{}: {e}; its clients don't find their realms", worker.id()));
             }
         }
         self.secure();

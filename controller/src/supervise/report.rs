@@ -183,14 +183,13 @@ impl Supervisor {
 
     /// The part in routing of the processes in a slot, and the realms that they route.
     fn routing(&self, key: WorkerKey, known: &Known, index: usize) -> (Option<Role>, Vec<String>) {
-        let realms = self.workers.get(&key).map(Worker::realms).unwrap_or_default();
-        let role = match known.realm() {
-            Some(realm) if realm == index => Role::Realm,
-            Some(_) => Role::Edge,
-            None if realms.is_empty() => return (None, Vec::new()),
-            None => Role::Both,
+        let Some(worker) = self.workers.get(&key) else { return (None, Vec::new()) };
+        let (role, realms) = match known.realms().iter().position(|realm| *realm == index) {
+            Some(number) => (Role::Realm, worker.realms_of(number)),
+            None if !known.realms().is_empty() => (Role::Edge, Vec::new()),
+            None if worker.realms().is_empty() => return (None, Vec::new()),
+            None => (Role::Both, worker.realms()),
         };
-        let realms = if role == Role::Edge { Vec::new() } else { realms };
         (Some(role), realms.into_iter().map(ToOwned::to_owned).collect())
     }
 

@@ -157,7 +157,9 @@ fn one(
     };
     let processes: usize = machine.cpus.processes(config.common.processes).into();
     let mut worker = Worker::new(Work::Serve(Box::new(config)), launch, processes);
-    worker.has_realm_process = processes > 1 && !worker.realms().is_empty();
+    if processes > 1 {
+        worker.realm_processes = worker.wanted_realm_processes();
+    }
     Ok(worker)
 }
 

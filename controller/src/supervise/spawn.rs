@@ -6,7 +6,7 @@ use super::outbox::Parcel;
 use super::process::Process;
 use super::worker::{Work, Worker};
 use crate::node::RUN;
-use crate::sockets::{Binder, Bound, LinkSocket};
+use crate::sockets::{Binder, Bound, Links};
 use jackfield_fleet::{Event, ProcessId, WorkerKey};
 use jackfield_shared::config;
 use jackfield_shared::ipc::{ArtiPlan, Part, Plan, Publications, Slot as PlanSlot, ToWorker};
@@ -34,7 +34,7 @@ impl Supervisor {
         hold: bool,
         part: Part,
     ) -> Event {
-        if let Err(e) = self.link(key) {
+        if let Err(e) = self.make_links(key) {
             return Event::NotSpawned(id, e.to_string());
         }
         let opened = match self.open_addresses(key) {
@@ -105,7 +105,7 @@ impl Supervisor {
         worker: &Worker,
         config: &config::Worker,
         slot: usize,
-        (hold, part): (bool, Part),
+        (hold, mut part): (bool, Part),
     ) -> io::Result<(Parcel, BTreeSet<u64>)> {
         let (mut slots, mut sockets) = (Vec::new(), Vec::new());
         let has_clients = !matches!(part, Part::Realm { .. });
@@ -118,10 +118,14 @@ impl Supervisor {
         }
         let listening = slots.iter().map(|slot| slot.inode).collect();
         let arti = worker.arti.as_ref().map(|arti| arti.place()).transpose()?;
-        let link = match (&part, &worker.link) {
-            (Part::Both, _) | (_, None) => None,
-            (Part::Edge { .. }, Some(link)) => Some(link.place()?),
-            (Part::Realm { .. }, Some(link)) => Some(link.listening()?),
+        let links = match (&mut part, &worker.links) {
+            (Part::Both, _) | (_, None) => Vec::new(),
+            (Part::Edge { .. }, Some(links)) => vec![links.place()?],
+            (Part::Realm { number, listeners, .. }, Some(links)) => {
+                let sockets = links.listening((*number).into())?;
+                *listeners = u16::try_from(sockets.len()).unwrap_or(u16::MAX);
+                sockets
+            }
         };
         let has_realms = !matches!(part, Part::Edge { .. });
         let turn = if has_realms { self.turn(config)? } else { None };
@@ -141,30 +145,28 @@ impl Supervisor {
             ticket_keys: worker.ticket_keys.clone(),
             challenges: self.acme.challenges(),
         };
-        sockets.extend(arti.into_iter().chain(link).chain(turn));
+        sockets.extend(arti.into_iter().chain(links).chain(turn));
         Ok(((ToWorker::Start(Box::new(plan)), sockets), listening))
     }
 
-    /// Makes the socket by which the processes of a worker get at the one that has its realms, if there is such a one; that
-    /// of an earlier configuration goes on to be used, whose processes may have sessions yet.
-    fn link(&mut self, key: WorkerKey) -> io::Result<()> {
-        let wants = |worker: &&Worker| worker.has_realm_process && worker.link.is_none();
-        let Some(id) = self.workers.get(&key).filter(wants).map(|worker| worker.id().to_owned()) else {
-            return Ok(());
-        };
-        let former =
-            self.workers.values().find_map(|worker| worker.link.clone().filter(|_| worker.id() == id));
-        let link = match former {
-            Some(link) => link,
-            None => Rc::new(LinkSocket::bind(&self.node.held.run_dir)?),
-        };
-        if let Some(worker) = self.workers.get_mut(&key) {
-            worker.link = Some(link);
-        }
-        Ok(())
+    /// Makes the sockets by which the processes of a worker get at those that have its realms, if there are such; those of the
+    /// configuration before go on to be used, whose processes may have sessions yet.
+    fn make_links(&mut self, key: WorkerKey) -> io::Result<()> {
+        let wants = |worker: &&Worker| worker.realm_processes > 0 && worker.links.is_none();
+        let Some(worker) = self.workers.get(&key).filter(wants) else { return Ok(()) };
+        let serving = self.fleet.find(worker.id()).and_then(|key| self.workers.get(&key));
+        let same = || self.workers.values().filter(|other| other.id() == worker.id());
+        let before = serving.into_iter().chain(same()).find_map(|worker| worker.links.clone());
+        let earlier = same().find_map(|worker| worker.earlier_link.clone());
+        let (run_dir, count) = (&self.node.held.run_dir, worker.realm_processes);
+        let links = Links::make(run_dir, worker.id(), count, before.as_deref(), earlier)?;
+        let Some(worker) = self.workers.get_mut(&key) else { return Ok(()) };
+        worker.links = Some(Rc::new(links));
+        // Those that are there already lead to where realms are now, until the next configuration is in effect.
+        if before.is_none() { worker.settle_links() } else { Ok(()) }
     }
 
-    /// The file whose lock says which process of a worker routes its realms, if it has some. A file by its name rather than
+    /// The file whose locks say which processes of a worker route its realms, if it has some. A file by its name rather than
     /// one in memory: processes of an earlier image of the node have it, too.
     fn turn(&self, config: &config::Worker) -> io::Result<Option<OwnedFd>> {
         let config::WorkerKind::Router(router) = &config.kind else { return Ok(None) };

@@ -36,6 +36,7 @@ impl Worker {
             kill_timeout: common.stop.kill_timeout,
             ready_timeout: common.restart.ready_timeout,
             watchdog: common.watchdog,
+            realm_processes: self.realm_processes,
             realm_watchdog: self.realm_watchdog(),
             links: self.links(),
             can_overlap: self.can_overlap(),

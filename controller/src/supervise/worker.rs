@@ -2,7 +2,7 @@
 
 use super::launch::Launch;
 use super::process::Process;
-use crate::sockets::{ArtiSocket, Bound, LinkSocket};
+use crate::sockets::{ArtiSocket, Bound, LinkSocket, Links};
 use crate::tls::certificates_of;
 use jackfield_shared::config;
 use jackfield_shared::ipc::{DaemonService, NodeKey, OnionService};
@@ -11,6 +11,7 @@ use jackfield_shared::tls::{Files, TicketKeys};
 use serde::{Deserialize, Serialize};
 use std::cell::OnceCell;
 use std::collections::HashMap;
+use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -95,12 +96,14 @@ pub(crate) struct Worker {
     pub work: Work,
     /// How its processes are started.
     pub launch: Launch,
-    /// Number of its processes, but for the one that has its realms.
+    /// Number of its processes, but for those that have its realms.
     pub processes: usize,
-    /// Whether one process more has its realms, and the others the clients.
-    pub has_realm_process: bool,
-    /// Where that listens for the others; made for the first of them.
-    pub link: Option<Rc<LinkSocket>>,
+    /// How many processes more have its realms, where the others have the clients; 0: each has both, or there are no realms.
+    pub realm_processes: usize,
+    /// Where these listen for the others; made for the first process.
+    pub links: Option<Rc<Links>>,
+    /// The same, as an earlier release has made it.
+    pub earlier_link: Option<Rc<LinkSocket>>,
     /// What it listens on, by transports.
     pub bound: Vec<Bound>,
     /// How many processes somebody wanted it to have, in place of what the configuration says.
@@ -140,8 +143,9 @@ impl Worker {
             work,
             launch,
             processes,
-            has_realm_process: false,
-            link: None,
+            realm_processes: 0,
+            links: None,
+            earlier_link: None,
             bound: Vec::new(),
             scaled: None,
             watch: None,
@@ -211,18 +215,43 @@ impl Worker {
         if let Work::Serve(worker) = &self.work { Some(worker) } else { None }
     }
 
-    /// Names of the realms that it routes.
-    pub(crate) fn realms(&self) -> Vec<&str> {
-        let Work::Serve(worker) = &self.work else { return Vec::new() };
-        let config::WorkerKind::Router(router) = &worker.kind else { return Vec::new() };
-        router.realms.iter().filter_map(|realm| realm.name.as_deref()).collect()
+    fn router(&self) -> Option<&config::Router> {
+        match &self.config()?.kind {
+            config::WorkerKind::Router(router) => Some(router),
+            _ => None,
+        }
     }
 
-    /// Longest silence of the process that has its realms, if there is one for that.
-    pub(crate) fn realm_watchdog(&self) -> Option<Duration> {
-        let Work::Serve(worker) = &self.work else { return None };
-        let config::WorkerKind::Router(router) = &worker.kind else { return None };
-        self.has_realm_process.then_some(router.realm_watchdog)
+    /// Names of the realms that it routes.
+    pub(crate) fn realms(&self) -> Vec<&str> {
+        let realms = self.router().into_iter().flat_map(|router| &router.realms);
+        realms.filter_map(|realm| realm.name.as_deref()).collect()
+    }
+
+    /// Those of them that one of its realm processes has, the first of which is 0.
+    pub(crate) fn realms_of(&self, process: usize) -> Vec<&str> {
+        let realms = self.router().into_iter().flat_map(|router| router.realms_of(process));
+        realms.filter_map(|realm| realm.name.as_deref()).collect()
+    }
+
+    /// How many processes its realms would be spread over, apart from its clients.
+    pub(crate) fn wanted_realm_processes(&self) -> usize {
+        self.router().map_or(0, config::Router::realm_processes)
+    }
+
+    /// Longest silence of a process that has realms and no clients.
+    pub(crate) fn realm_watchdog(&self) -> Duration {
+        self.router().map(|router| router.realm_watchdog).unwrap_or_default()
+    }
+
+    /// Lets clients find its realms where they are.
+    ///
+    /// # Errors
+    /// When that can't be.
+    pub(crate) fn settle_links(&self) -> io::Result<()> {
+        let Some(links) = &self.links else { return Ok(()) };
+        let of = |number| self.realms_of(number).into_iter().map(move |realm| (realm, number));
+        links.settle(&(0..self.realm_processes).flat_map(of).collect::<Vec<_>>())
     }
 
     /// The onion services that it publishes.

@@ -24,8 +24,8 @@ pub(crate) use image::{Identity as ImageIdentity, Image};
 pub(crate) use parcel::{Arrived, Fds, receive, send};
 pub(crate) use signals::{block, unblock};
 pub(crate) use state::{
-    ArtiState, BoundState, CoreLimit, Errand, FORMAT, GuestState, LinkState, LocalState, NodeState,
-    ProcessState, RoleState, ServiceState, SlotState, State, WorkerState,
+    ArtiState, BoundState, CoreLimit, Errand, FORMAT, GuestState, LinkState, LinksState, LocalState,
+    NodeState, ProcessState, RoleState, ServiceState, SlotState, State, WorkerState,
 };
 pub(crate) use trial::{ARGUMENT, TrialError, run as run_trial, try_out};
 

@@ -111,6 +111,17 @@ pub(crate) struct LinkState {
     pub place: usize,
 }
 
+/// Where processes that route realms listen for others.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct LinksState {
+    pub directory: PathBuf,
+    pub place: usize,
+    /// Of each of these processes.
+    pub sockets: Vec<LinkState>,
+    /// Whether what is told to earlier releases is what one of them has made.
+    pub has_earlier: bool,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct WorkerState {
     pub id: String,
@@ -135,12 +146,19 @@ pub(crate) struct WorkerState {
     /// What its processes do, and how they are started, as the image that has begun understands it.
     pub exact: serde_json::Value,
     pub bound: Vec<BoundState>,
-    /// Where the process with its realms listens for the others, if there is one.
+    /// Where the process with its realms listens for the others, if there is one, as releases know it that have only one; the
+    /// first one, where there are more.
     #[serde(default)]
     pub link: Option<LinkState>,
-    /// Which of its slots is that of the process with its realms.
+    /// Where all of them listen.
+    #[serde(default)]
+    pub links: Option<LinksState>,
+    /// Which of its slots is that of the process with its realms, for releases that have only one.
     #[serde(default)]
     pub realm: Option<usize>,
+    /// Which of its slots are those of all of them.
+    #[serde(default)]
+    pub realms: Vec<usize>,
     pub slots: Vec<SlotState>,
 }
 

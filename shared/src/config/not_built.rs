@@ -48,12 +48,7 @@ impl Remarks {
             is_proxy: matches!(worker.kind, WorkerKind::Proxy(_)),
         };
         match &worker.kind {
-            WorkerKind::Router(router) => {
-                self.router(router, at);
-                let message =
-                    "one process routes all realms of a worker; to spread them over more is not built yet";
-                self.missing_if(router.realm_processes != 1, at.key("realm_processes"), message);
-            }
+            WorkerKind::Router(router) => self.router(router, at),
             WorkerKind::Proxy(proxy) => self.proxy(proxy, at),
             WorkerKind::WebsocketTestee(testee) => self.transport(&testee.transport, &at.key("transport")),
             WorkerKind::Guest(guest) => {

@@ -140,11 +140,11 @@ pub struct Plan {
     /// Whether one more descriptor comes after those of the slots: it names (O_PATH of open(2)) the Unix socket at which
     /// the node's Arti answers as a SOCKS proxy.
     pub arti: bool,
-    /// Whether one more descriptor comes last: a file, whose lock (fcntl(2)) the one process has that routes the worker's
+    /// Whether one more descriptor comes last: a file, whose locks (fcntl(2)) the processes have that route the worker's
     /// realms.
     #[serde(default)]
     pub turn: bool,
-    /// Its part in routing WAMP. Where it is not all of it, one more descriptor comes before that of `turn`.
+    /// Its part in routing WAMP. Where it is not all of it, its descriptors come before that of `turn`.
     #[serde(default)]
     pub part: Part,
 }
@@ -165,16 +165,27 @@ pub enum Part {
     /// All of it: the clients and the realms.
     #[default]
     Both,
-    /// The clients. The descriptor names (O_PATH of open(2)) the Unix socket at which the realm process listens for edges.
+    /// The clients. The descriptor names (O_PATH of open(2)) the directory of the links to the realm processes
+    /// ([`links`](crate::links)).
     Edge {
         /// By which the realm process and the controller know this process; no two processes of a node have the same.
         number: u64,
     },
-    /// The realms. The descriptor is the listening socket for edges.
+    /// The realms, or some of them. The descriptors are the sockets at which it listens for edges.
     Realm {
+        /// Which of the realm processes of its worker it is, from 0.
+        #[serde(default)]
+        number: u16,
         /// The numbers of the edges that run.
         edges: Vec<u64>,
+        /// How many descriptors there are: more than one where edges of an earlier release know another socket.
+        #[serde(default = "one")]
+        listeners: u16,
     },
+}
+
+fn one() -> u16 {
+    1
 }
 
 /// What the process that publishes onion services by tor daemons is to do.

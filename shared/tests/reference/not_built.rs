@@ -21,7 +21,6 @@ pub(crate) fn features() -> Vec<(&'static str, Value)> {
             transport(json!({"type": "rawsocket", "auth": {"cryptosign": {"type": "static", "trustroots": {
                 "r": {"certificate": "c.pem"}}}}})),
         ),
-        ("Worker.realm_processes", worker(json!({"type": "router", "processes": 2, "realm_processes": 2}))),
         ("Transport:flashpolicy", transport(json!({"type": "flashpolicy"}))),
         ("PathService:catalog", service(json!({"type": "catalog", "filename": "k.pem"}))),
     ]

@@ -1,5 +1,6 @@
-//! The links between a process with clients and the one with their realms, over a Unix socket: one for each realm.
+//! The links between processes with clients and those with their realms, over Unix sockets: one for each realm.
 
+mod announce;
 mod edge;
 mod realm;
 mod routed;

@@ -44,6 +44,9 @@ pub(super) struct Routed {
     common: Rc<Common>,
     hub: RefCell<Hub>,
     turns: Turns,
+    /// Counts the processes that have had the realm one after the other, from 1; 0: another one has it yet.
+    epoch: Cell<u64>,
+    began: Notify,
     links: RefCell<HashMap<Connection, Link>>,
     /// How long it took until the realm was routed.
     takeover: Cell<Option<Duration>>,
@@ -69,6 +72,8 @@ impl Routed {
             common: Rc::clone(common),
             hub: RefCell::new(hub),
             turns: Turns::default(),
+            epoch: Cell::new(0),
+            began: Notify::new(),
             links: RefCell::default(),
             takeover: Cell::new(None),
             next: Cell::default(),
@@ -82,13 +87,35 @@ impl Routed {
         self.hub.borrow().realms().first().map(|realm| realm.name().to_owned())
     }
 
+    /// From now on no other process has it; so many have had it by now.
+    pub(super) fn begin(&self, epoch: u64) {
+        self.epoch.set(epoch);
+        self.began.notify_waiters();
+    }
+
+    /// Counts the processes that have had it; 0: another one has it yet.
+    pub(super) const fn epoch(&self) -> u64 {
+        self.epoch.get()
+    }
+
+    /// Completes when no other process has it.
+    pub(super) async fn has_begun(&self) {
+        loop {
+            let began = self.began.notified();
+            if self.epoch.get() > 0 {
+                return;
+            }
+            began.await;
+        }
+    }
+
     /// How long it took until it was routed; absent: it is not yet.
     pub(super) const fn takeover(&self) -> Option<Duration> {
         self.takeover.get()
     }
 
     /// Takes the realm over from these edges, and does what has to be done at some time.
-    pub(super) async fn run(self: Rc<Self>, edges: Vec<u64>) {
+    pub(super) async fn run(self: Rc<Self>, edges: Vec<u64>) -> String {
         let began = Instant::now();
         let limit = self.common.bounds.takeover_timeout;
         self.step(|hub, now| hub.take_over(now, edges, limit));
@@ -242,7 +269,8 @@ impl Routed {
     }
 
     /// What was counted so far, in this epoch.
-    pub(super) fn counters(&self, epoch: u64) -> Vec<RealmCounters> {
+    pub(super) fn counters(&self) -> Vec<RealmCounters> {
+        let epoch = self.epoch.get().max(1);
         let last = self.takeover.get().filter(|_| epoch > 1);
         // 0 would mean that there was none.
         let last_takeover_ms = last.map_or(0, |time| time.as_millis().max(1) as u64);

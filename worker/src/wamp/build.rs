@@ -26,7 +26,7 @@ pub(super) fn router(
     edge: Option<u64>,
 ) -> Result<Option<Rc<Router>>, String> {
     let config::WorkerKind::Router(router) = &worker.kind else { return Ok(None) };
-    let realms = realms(router)?;
+    let realms = realms(&router.realms)?;
     let elsewhere = match edge {
         Some(number) => {
             let most = usize::try_from(router.realm_link.max_unsettled_size).unwrap_or(usize::MAX);
@@ -62,12 +62,15 @@ fn told(worker: &config::Worker, node: &NodeInfo) -> Dict {
         .with("x_cb_pid", u64::from(std::process::id()))
 }
 
-/// A hub for each realm of a worker; the error says what is not built, or is wrong.
-pub(super) fn hubs(worker: &config::Worker) -> Result<Vec<Hub>, String> {
+/// A hub for each realm of a realm process of a worker; the error says what is not built, or is wrong.
+pub(super) fn hubs(worker: &config::Worker, process: usize) -> Result<Vec<Hub>, String> {
     let config::WorkerKind::Router(router) = &worker.kind else {
         return Err(format!("worker \"{}\" has no realms", worker.id));
     };
-    Ok(realms(router)?.into_iter().map(|realm| Hub::new(vec![realm], Ids::new(fill))).collect())
+    Ok(realms(router.realms_of(process))?
+        .into_iter()
+        .map(|realm| Hub::new(vec![realm], Ids::new(fill)))
+        .collect())
 }
 
 /// A hub without a realm, which tells sessions of realms that there are no longer so.
@@ -75,8 +78,8 @@ pub(super) fn no_realm() -> Hub {
     Hub::new(Vec::new(), Ids::new(fill))
 }
 
-fn realms(router: &config::Router) -> Result<Vec<Realm>, String> {
-    let configs: Result<Vec<_>, String> = router.realms.iter().map(realm).collect();
+fn realms<'a>(configured: impl IntoIterator<Item = &'a config::Realm>) -> Result<Vec<Realm>, String> {
+    let configs: Result<Vec<_>, String> = configured.into_iter().map(realm).collect();
     Ok(configs?.into_iter().map(|config| Realm::new(config, Ids::new(fill))).collect())
 }
 

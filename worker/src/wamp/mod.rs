@@ -72,9 +72,10 @@ pub(crate) fn front<'a>(
     build::front(worker, node, realms, routes)
 }
 
-/// A hub for each realm of a worker, whose clients other processes have; the error says what is wrong.
-pub(crate) fn hubs(worker: &Worker) -> Result<Vec<Hub>, String> {
-    build::hubs(worker)
+/// A hub for each realm of one of the realm processes of a worker, whose clients other processes have; the error says what is
+/// wrong.
+pub(crate) fn hubs(worker: &Worker, process: usize) -> Result<Vec<Hub>, String> {
+    build::hubs(worker, process)
 }
 
 /// A hub without a realm, which tells sessions of realms that there are no longer so.
@@ -89,7 +90,9 @@ pub(crate) fn begin(router: &Rc<Router>, turn: &Rc<Turn>, sessions: Drain) {
     spawn_local(async move {
         tokio::select! {
             () = async {
-                router.set_epoch(turn.take().await);
+                let realms = router.realm_names();
+                let realms: Vec<_> = realms.iter().map(String::as_str).collect();
+                router.set_epoch(turn.take(&realms).await);
                 Rc::clone(&router).run().await;
             } => {}
             () = sessions.begun() => {

@@ -144,9 +144,13 @@ impl Router {
 
     /// The number of this process and the names of its realms, if another one has them.
     pub(crate) fn edge(&self) -> Option<(u64, Vec<String>)> {
-        let inner = self.inner.borrow();
-        let number = inner.edges.as_ref()?.number();
-        Some((number, inner.realms.list.iter().map(|realm| realm.name().to_owned()).collect()))
+        let number = self.inner.borrow().edges.as_ref()?.number();
+        Some((number, self.realm_names()))
+    }
+
+    /// The names of the realms, in the order of the configuration.
+    pub(super) fn realm_names(&self) -> Vec<String> {
+        self.inner.borrow().realms.list.iter().map(|realm| realm.name().to_owned()).collect()
     }
 
     /// There is a link to the process that has a realm, which is told of all sessions in it.

@@ -92,7 +92,7 @@ impl Fleet {
             self.stop_slot(place, None);
         }
         for kept in &next.kept {
-            self.put_realm_behind(kept.key, kept.spec.processes);
+            self.put_realms_behind(kept.key, kept.spec.processes);
         }
         let text = match purpose {
             Purpose::Reload => format!("generation {} is in effect: {}", self.generation, next.summary),

@@ -66,7 +66,7 @@ impl Fleet {
         }
         let mut shrunk = Vec::new();
         for Kept { key, endpoints, before, .. } in next.kept {
-            self.put_realm_behind(key, before);
+            self.put_realms_behind(key, before);
             planted!(self, HalfScaled, {
                 continue;
             });

@@ -254,7 +254,7 @@ impl Fleet {
         for Kept { key, spec, before, endpoints } in &mut next.kept {
             let count = spec.processes;
             if count > *before {
-                self.put_realm_behind(*key, count);
+                self.put_realms_behind(*key, count);
             }
             let Some(worker) = self.workers.get_mut(*key) else { continue };
             if count > *before {

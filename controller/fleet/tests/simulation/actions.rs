@@ -105,6 +105,7 @@ impl World {
 
     /// A process ends now.
     pub(crate) fn ends(&mut self, id: ProcessId, how: How) -> Result<(), String> {
+        let others_go_on = self.other_realms_go_on(id);
         if self.processes.remove(&id).is_none() {
             return Ok(());
         }
@@ -116,7 +117,8 @@ impl World {
         };
         let exit =
             Exit { code, signal, oom: false, at: 0.0, uptime_s: 0.0, peak_rss_bytes: 0, stderr: Vec::new() };
-        self.feed(Event::Exited(id, exit))
+        self.feed(Event::Exited(id, exit))?;
+        others_go_on(self)
     }
 
     /// Somebody wants something.

@@ -17,9 +17,9 @@ pub(crate) struct Wanted {
     pub(crate) kind: Kind,
     /// What its processes are given: another version needs other processes.
     pub(crate) version: u64,
-    /// But for the process of its realms.
+    /// But for the processes of its realms.
     pub(crate) processes: usize,
-    /// Whether it has a realm slot; another version may be otherwise.
+    /// Whether it has realm slots; another version may be otherwise.
     pub(crate) has_realm: bool,
     pub(crate) policy: RestartPolicy,
     pub(crate) max_restarts: u32,
@@ -113,6 +113,11 @@ impl Wanted {
         }
     }
 
+    /// How many realm slots it has.
+    fn realm_processes(&self) -> usize {
+        if self.has_realm { 1 + (self.version % 3) as usize } else { 0 }
+    }
+
     /// What the fleet is told, with the sockets there are.
     pub(crate) fn spec(&self, processes: usize, endpoints: Vec<Endpoint>) -> Spec {
         let listens = self.addresses.iter().map(|address| address.local.to_owned()).collect();
@@ -132,7 +137,8 @@ impl Wanted {
             kill_timeout: Duration::from_secs(1),
             ready_timeout: Duration::from_secs(60),
             watchdog: if self.kind == Kind::Guest { Duration::ZERO } else { Duration::from_secs(9) },
-            realm_watchdog: self.has_realm.then_some(Duration::from_secs(2)),
+            realm_processes: self.realm_processes(),
+            realm_watchdog: Duration::from_secs(2),
             links: Links { after: self.after.clone(), listens, connects },
             can_overlap: self.kind != Kind::Guest || !self.addresses.is_empty(),
             ready_by_running: self.kind == Kind::Guest && self.version.is_multiple_of(2),

@@ -4,6 +4,7 @@ use crate::configuration::{below, chance};
 use crate::process::{Happening, How, Simulated};
 use crate::world::World;
 use jackfield_fleet::{Effect, Endpoint, Event, Inode, Kind, News, Order, ProcessId, Tell, WorkerKey};
+use jackfield_shared::ipc::Part;
 use std::collections::BTreeSet;
 
 impl World {
@@ -12,7 +13,8 @@ impl World {
         match effect {
             Effect::Spawn { process, worker, slot, hold, part } => {
                 let edges = self.edges_at_start(process, (worker, slot), &part)?;
-                return self.spawn(process, worker, slot, (hold, edges));
+                let number = if let Part::Realm { number, .. } = part { Some(number) } else { None };
+                return self.spawn(process, worker, slot, (hold, edges, number));
             }
             Effect::Tell(id, Tell::Unlisten(_)) if self.fleet.is_stopping() && self.is_closed => {
                 return Err(format!("{id:?} is to accept no longer, though it was not told to drain"));
@@ -89,7 +91,7 @@ impl World {
         id: ProcessId,
         worker: WorkerKey,
         slot: usize,
-        (hold, edges): (bool, Option<BTreeSet<ProcessId>>),
+        (hold, edges, number): (bool, Option<BTreeSet<ProcessId>>, Option<u16>),
     ) -> Result<Vec<Event>, String> {
         self.check_order(worker)?;
         let now = self.now;
@@ -124,6 +126,7 @@ impl World {
             is_doomed: false,
             is_watched: kind != Kind::Guest,
             edges,
+            number,
         };
         self.processes.insert(id, process);
         let (ms, what) = match below(&mut self.random, 100) {

@@ -67,7 +67,7 @@ fn worker(worker: &Worker, is_serving: bool) -> WorkerBefore {
         spec: worker.spec().clone(),
         is_serving,
         generation: worker.generation(),
-        realm: worker.realm(),
+        realms: worker.realms().to_vec(),
         slots: worker.slots().iter().map(slot).collect(),
     }
 }

@@ -53,6 +53,7 @@ impl World {
         self.every_socket_has_a_reader()?;
         self.a_slot_has_one_that_accepts()?;
         self.sockets_are_given_back()?;
+        self.realms_come_last()?;
         self.realms_are_routed()?;
         self.sessions_that_stay_are_routed()?;
         self.nothing_is_forgotten()?;

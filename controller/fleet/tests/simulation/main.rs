@@ -117,6 +117,9 @@ fn every_planted_fault_is_found() {
         EarlyRealm,
         LentRealm,
         ScaledRealm,
+        OneUntold,
+        MixedRealms,
+        AllForOne,
         LastingSessions,
     ];
     let missed: Vec<_> =

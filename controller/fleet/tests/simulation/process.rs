@@ -29,6 +29,8 @@ pub(crate) struct Simulated {
     pub(crate) is_watched: bool,
     /// The edges that it knows of, if it routes realms for them.
     pub(crate) edges: Option<BTreeSet<ProcessId>>,
+    /// Which of the realm processes of its worker it is, if it is one.
+    pub(crate) number: Option<u16>,
 }
 
 impl Simulated {

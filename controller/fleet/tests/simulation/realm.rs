@@ -1,6 +1,7 @@
 //! Realm slots: what their processes know and are given, and what they may have done.
 
 use crate::configuration::{below, chance};
+use crate::process::Simulated;
 use crate::world::World;
 use jackfield_fleet::{Event, News, ProcessId, Role, Slot, Worker, WorkerKey};
 use jackfield_shared::ipc::Part;
@@ -16,15 +17,16 @@ impl World {
         (key, slot): (WorkerKey, usize),
         part: &Part,
     ) -> Result<Option<BTreeSet<ProcessId>>, String> {
-        let realm = self.fleet.worker(key).and_then(Worker::realm);
+        let realms = self.fleet.worker(key).map(Worker::realms).unwrap_or_default();
         let slot = self.fleet.locate(id).map_or(slot, |(_, slot, _)| slot);
-        match (part, realm) {
-            (Part::Both, None) => Ok(None),
-            (Part::Edge { number }, Some(realm)) if realm != slot && *number == id.0 => Ok(None),
-            (Part::Realm { edges }, Some(realm)) if realm == slot => {
+        let of_slot = realms.iter().position(|realm| *realm == slot);
+        match (part, of_slot) {
+            (Part::Both, None) if realms.is_empty() => Ok(None),
+            (Part::Edge { number }, None) if !realms.is_empty() && *number == id.0 => Ok(None),
+            (Part::Realm { number, edges, .. }, Some(of_slot)) if usize::from(*number) == of_slot => {
                 Ok(Some(edges.iter().copied().map(ProcessId).collect()))
             }
-            _ => Err(format!("slot {slot} starts as {part:?}, and the realm slot is {realm:?}")),
+            _ => Err(format!("slot {slot} starts as {part:?}, and the realm slots are {realms:?}")),
         }
     }
 
@@ -32,7 +34,7 @@ impl World {
     pub(crate) fn edges_end_first(&self, id: ProcessId) -> Result<(), String> {
         let is_told_first = self.processes.get(&id).is_some_and(|process| process.ends_by.is_none());
         let Some((key, index, _)) = self.fleet.locate(id).filter(|_| is_told_first) else { return Ok(()) };
-        let Some(worker) = self.fleet.worker(key).filter(|worker| worker.realm() == Some(index)) else {
+        let Some(worker) = self.fleet.worker(key).filter(|worker| worker.realms().contains(&index)) else {
             return Ok(());
         };
         let slot = &worker.slots()[index];
@@ -55,8 +57,8 @@ impl World {
             let is_routed = worker.is_some_and(|(_, worker)| {
                 let comes =
                     |slot: &Slot| matches!(slot.state(), State::Starting | State::Ready | State::Backoff);
-                let realm = worker.realm().and_then(|realm| worker.slots().get(realm));
-                realm.is_some_and(comes)
+                let mut realms = worker.realms().iter().filter_map(|realm| worker.slots().get(*realm));
+                realms.any(comes)
             });
             if !is_routed || self.fleet.is_stopping() {
                 return Err(format!("{id:?} drains, its sessions stay, and nobody routes their realms"));
@@ -65,48 +67,111 @@ impl World {
         Ok(())
     }
 
-    /// A realm slot is the last of its worker, has none of its sockets, and knows all edges there are.
+    /// The realm slots are the last of their worker, in order, each as often as it is to be.
+    pub(crate) fn realms_come_last(&self) -> Result<(), String> {
+        for (_, worker) in self.fleet.serving() {
+            let (id, realms, wanted) = (&worker.spec().id, worker.realms(), worker.spec().realm_processes);
+            let first = worker.acceptors().map(|(index, _)| index + 1).max().unwrap_or_default();
+            let in_order: Vec<_> =
+                (0..wanted).map(|number| realms.first().map_or(0, |at| at + number)).collect();
+            if realms != in_order || realms.first().is_some_and(|at| *at < first) {
+                return Err(format!(
+                    "{id}: the realm slots are {realms:?}, and {wanted} are to come after {first} others"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// What becomes of a realm process that ends by itself is no matter of the others that there are.
+    pub(crate) fn other_realms_go_on(
+        &self,
+        ended: ProcessId,
+    ) -> impl Fn(&Self) -> Result<(), String> + use<> {
+        let was_left = self
+            .processes
+            .get(&ended)
+            .is_some_and(|process| process.number.is_some() && process.ends_by.is_none());
+        // One that hangs may be ended in the same moment, and a change may come to something, or to nothing.
+        let is_quiet = was_left && !self.fleet.is_changing() && !self.fleet.is_stopping();
+        let goes_on = |process: &Simulated| {
+            process.number.is_some()
+                && !process.is_doomed
+                && process.ends_by.is_none()
+                && process.hangs_since.is_none()
+        };
+        let others: Vec<_> = self
+            .processes
+            .iter()
+            .filter(|(_, process)| is_quiet && goes_on(process))
+            .map(|(id, _)| *id)
+            .collect();
+        move |world| {
+            let touched = |id: &&ProcessId| world.processes.get(id).is_none_or(|process| !goes_on(process));
+            match others.iter().filter(|id| **id != ended).find(touched) {
+                Some(other) if !world.fleet.is_stopping() => Err(format!(
+                    "{ended:?} has ended, which routed realms, and {other:?}, which routes others, is ended for that"
+                )),
+                _ => Ok(()),
+            }
+        }
+    }
+
+    /// A realm slot has none of its worker's sockets, and knows all edges there are.
     pub(crate) fn realms_are_routed(&self) -> Result<(), String> {
         for (key, worker) in self.fleet.workers() {
-            let is_serving = self.fleet.serving().any(|(serving, _)| serving == key);
-            let Some(index) = worker.realm() else { continue };
-            let id = &worker.spec().id;
-            let Some(slot) = worker.slots().get(index) else {
-                // Of a worker that is gone it may have ended before the others.
-                if is_serving {
-                    return Err(format!("{id}: its realm slot is gone"));
-                }
-                continue;
-            };
-            if is_serving && (!slot.is_active() || worker.acceptors().any(|(other, _)| other > index)) {
-                return Err(format!("{id}: the realm slot, {index}, is not the last one"));
+            for (number, index) in worker.realms().iter().enumerate() {
+                self.a_realm_is_routed((key, worker), (number, *index))?;
             }
-            let runs = |id: &ProcessId| self.processes.contains_key(id);
-            let edges: BTreeSet<_> = self
-                .processes
-                .iter()
-                .filter(|(_, process)| {
-                    // Those of an earlier configuration have clients while they drain, those of one to come have none.
-                    let is_edge = |worker: &Worker| worker.spec().id == *id && worker.realm().is_some();
-                    let has_clients =
-                        || process.is_ready && self.fleet.worker(process.worker).is_some_and(is_edge);
-                    process.edges.is_none() && (process.worker == key || has_clients())
-                })
-                .map(|(id, _)| *id)
-                .collect();
-            let told = slot.current().into_iter().chain(slot.successor()).map(|process| process.id());
-            for process in told.filter(runs) {
-                let known = &self.processes[&process];
-                if !known.sockets.is_empty() {
-                    return Err(format!(
-                        "{id}: {process:?} routes realms and accepts from {:?}",
-                        known.sockets
-                    ));
-                }
-                let is_told_again = self.is_to_be_told_again(process);
-                if known.edges.as_ref() != Some(&edges) && !is_told_again {
-                    return Err(format!("{id}: {process:?} knows of {:?}; there are {edges:?}", known.edges));
-                }
+        }
+        Ok(())
+    }
+
+    fn a_realm_is_routed(
+        &self,
+        (key, worker): (WorkerKey, &Worker),
+        (number, index): (usize, usize),
+    ) -> Result<(), String> {
+        let is_serving = self.fleet.serving().any(|(serving, _)| serving == key);
+        let id = &worker.spec().id;
+        let Some(slot) = worker.slots().get(index) else {
+            // Of a worker that is gone it may have ended before the others.
+            if is_serving {
+                return Err(format!("{id}: its realm slot is gone"));
+            }
+            return Ok(());
+        };
+        if is_serving && !slot.is_active() {
+            return Err(format!("{id}: its realm slot, {index}, is not in effect"));
+        }
+        let runs = |id: &ProcessId| self.processes.contains_key(id);
+        let edges: BTreeSet<_> = self
+            .processes
+            .iter()
+            .filter(|(_, process)| {
+                // Those of an earlier configuration have clients while they drain, those of one to come have none.
+                let is_edge = |worker: &Worker| worker.spec().id == *id && !worker.realms().is_empty();
+                let has_clients =
+                    || process.is_ready && self.fleet.worker(process.worker).is_some_and(is_edge);
+                process.edges.is_none() && (process.worker == key || has_clients())
+            })
+            .map(|(id, _)| *id)
+            .collect();
+        let told = slot.current().into_iter().chain(slot.successor()).map(|process| process.id());
+        for process in told.filter(runs) {
+            let known = &self.processes[&process];
+            if known.number.map(usize::from) != Some(number) {
+                let is = known.number;
+                return Err(format!(
+                    "{id}: {process:?} is number {is:?} of those that route, in the slot of number {number}"
+                ));
+            }
+            if !known.sockets.is_empty() {
+                return Err(format!("{id}: {process:?} routes realms and accepts from {:?}", known.sockets));
+            }
+            let is_told_again = self.is_to_be_told_again(process);
+            if known.edges.as_ref() != Some(&edges) && !is_told_again {
+                return Err(format!("{id}: {process:?} knows of {:?}; there are {edges:?}", known.edges));
             }
         }
         Ok(())

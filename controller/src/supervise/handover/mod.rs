@@ -4,6 +4,7 @@
 mod collect;
 mod freeze;
 mod image;
+mod links;
 mod restore;
 mod save;
 mod upgrade;

@@ -13,16 +13,17 @@ use super::super::worker::{Ended, Gone, Work, Worker};
 use super::super::{Held, Node, Service, Supervisor};
 use super::collect::Pieces;
 use super::freeze::Feed;
+use super::links::{self, realms_of};
 use crate::cgroup::Leaf;
 use crate::guest::NotifySocket;
 use crate::logs::{Hub, Lines};
 use crate::node::{Configuration, Origin};
 use crate::onion::Remark;
-use crate::sockets::{ArtiSocket, Bound, Given, LinkSocket, Local, Socket};
+use crate::sockets::{ArtiSocket, Bound, Given, Local, Socket};
 use crate::systemd::Manager;
 use crate::upgrade::{
-    Arrived, ArtiState, BoundState, Errand, Image, LinkState, LocalState, ProcessState, RoleState, SlotState,
-    State, TakeoverError, WorkerState,
+    Arrived, ArtiState, BoundState, Errand, Image, LocalState, ProcessState, RoleState, SlotState, State,
+    TakeoverError, WorkerState,
 };
 use jackfield_fleet::{Kind, ProcessBefore, ProcessId, Role, SlotBefore, WorkerBefore};
 use jackfield_shared::config::WorkerCommon;
@@ -183,8 +184,10 @@ impl Takeover<'_> {
             let (work, launch): (Work, Launch) =
                 serde_json::from_value(state.exact.clone()).map_err(of_worker(&state.id))?;
             // Slots behind it are gone, but for processes that drain.
-            let mut worker = Worker::new(work, launch, state.realm.unwrap_or(state.slots.len()));
-            worker.has_realm_process = state.realm.is_some();
+            let realms = realms_of(state);
+            let processes = realms.iter().min().copied().unwrap_or(state.slots.len());
+            let mut worker = Worker::new(work, launch, processes);
+            worker.realm_processes = realms.len();
             worker.set_tls_files(worker.tls_files_of(&self.state.configuration.tls));
             worker.node_key.clone_from(&state.node_key);
             worker.arti = arti.clone().filter(|_| state.has_arti);
@@ -231,15 +234,12 @@ impl Takeover<'_> {
             spec: worker.spec(),
             is_serving: true,
             generation: state.map_or(1, |state| state.generation),
-            realm: state.and_then(|state| state.realm),
+            realms: state.map(realms_of).unwrap_or_default(),
             slots: Vec::new(),
         };
         let Some(state) = state else { return Ok(before) };
         worker.scaled = state.scaled;
-        if let Some(LinkState { listening, place }) = &state.link {
-            let (listening, place) = (self.fds.copy(*listening)?, self.fds.copy(*place)?);
-            worker.link = Some(Rc::new(LinkSocket::restore(listening, place)));
-        }
+        (worker.links, worker.earlier_link) = links::restore(state, self.fds)?;
         if worker.ticket_keys.is_some() {
             worker.ticket_keys.clone_from(&state.ticket_keys);
         }

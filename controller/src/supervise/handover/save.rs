@@ -3,11 +3,12 @@
 use super::super::process::{Link, Process};
 use super::super::{Service, Supervisor};
 use super::collect::{Frozen, Pieces};
+use super::links;
 use crate::node::ConfigurationState;
 use crate::sockets::{Bound, Local};
 use crate::upgrade::{
-    ArtiState, BoundState, CoreLimit, Errand, FORMAT, Fds, GuestState, ImageIdentity, LinkState, LocalState,
-    NodeState, ProcessState, RoleState, SlotState, State, WorkerState,
+    ArtiState, BoundState, CoreLimit, Errand, FORMAT, Fds, GuestState, ImageIdentity, LocalState, NodeState,
+    ProcessState, RoleState, SlotState, State, WorkerState,
 };
 use jackfield_fleet::{Process as Known, Role, Slot, Worker as KnownWorker, WorkerKey};
 use jackfield_shared::ipc;
@@ -90,6 +91,7 @@ impl Supervisor {
     ) -> Option<WorkerState> {
         let worker = self.workers.get(&key)?;
         let ended = worker.ended();
+        let (link, links) = links::save(worker.links.as_deref(), fds);
         Some(WorkerState {
             id: worker.id().to_owned(),
             kind: worker.kind_name().to_owned(),
@@ -106,11 +108,10 @@ impl Supervisor {
             ended_backends: ended.backends.clone(),
             exact: exact(&(&worker.work, &worker.launch)),
             bound: worker.bound.iter().map(|bound| bound_state(bound, fds)).collect(),
-            link: worker.link.as_deref().map(|link| {
-                let (listening, place) = link.parts();
-                LinkState { listening: fds.put(listening), place: fds.put(place) }
-            }),
-            realm: known.realm(),
+            link,
+            links,
+            realm: known.realms().first().copied(),
+            realms: known.realms().to_vec(),
             slots: known.slots().iter().map(|slot| self.slot_state(slot, frozen, image, fds)).collect(),
         })
     }

@@ -85,6 +85,9 @@ impl WorkerKind {
 impl Worker {
     fn check(&self, fields: &mut Fields<'_>, cx: &mut Context<'_>) {
         claim_id(&self.id, 2, fields, cx);
+        if let WorkerKind::Router(router) = &self.kind {
+            router.check_spread(self.common.processes, fields, cx);
+        }
         let router = matches!(self.kind, WorkerKind::Router(_));
         if router && fields.has("id") && !super::transport::is_id(&self.id) {
             let span = fields.span_of("id");

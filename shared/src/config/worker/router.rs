@@ -6,7 +6,7 @@ use super::super::endpoint::ConnectingEndpoint;
 use super::super::transport::Transport;
 use super::super::wamp::{Realm, Rlink, RouterComponent};
 use super::kind::Works;
-use super::{Manhole, NativeOptions};
+use super::{Manhole, NativeOptions, Processes};
 use serde_json::json;
 use std::time::Duration;
 
@@ -28,7 +28,8 @@ object! {
         pub realm_watchdog as "realm_watchdog": Duration = seconds(0.1..=86400.0).or_off(), default(json!(2), Duration::from_secs(2)), for controller;
         /// What the processes of a router keep for each other, and wait for, where `processes` is more than 1.
         pub realm_link as "realm_link": RealmLink = nested(), defaulted;
-        /// How many processes the realms are spread over where `processes` is more than 1.
+        /// How many processes the realms are spread over where `processes` is more than 1: in the order of the configuration they
+        /// take turns, so that the first realm and that after so many others are in the first process.
         pub realm_processes as "realm_processes": u16 = int(1..=1024), default(1);
     }
     ignored {
@@ -55,6 +56,34 @@ object! {
 }
 
 impl Router {
+    /// Number of the processes that its realms are spread over where these are apart from its clients: as many as it is to
+    /// have, and no more than there are realms.
+    #[must_use]
+    pub fn realm_processes(&self) -> usize {
+        usize::from(self.realm_processes).min(self.realms.len())
+    }
+
+    /// The realms of one of these processes, the first of which is 0. A realm that is added behind the others moves none of them.
+    pub fn realms_of(&self, process: usize) -> impl Iterator<Item = &Realm> {
+        self.realms.iter().skip(process).step_by(self.realm_processes().max(1))
+    }
+
+    /// Whether realms are spread over processes that there are.
+    pub(super) fn check_spread(&self, processes: Processes, fields: &Fields<'_>, cx: &mut Context<'_>) {
+        let (key, wanted, realms) = ("realm_processes", usize::from(self.realm_processes), self.realms.len());
+        if wanted > 1 && processes == Processes::Count(1) {
+            let message = format!(
+                "found {wanted}, expected 1: one process has the clients and all realms of this worker; to spread the realms \
+                 write \"processes\": 2 or more, too"
+            );
+            cx.error_at(key, fields.span_of(key), message);
+        } else if wanted > realms.max(1) {
+            let message =
+                format!("found {wanted}, and {realms} realms: there will be as many processes as realms");
+            cx.warn_at(key, fields.span_of(key), message);
+        }
+    }
+
     /// The links to other routers, each with its place and its realm; `at` is where the worker is.
     pub fn links(&self, at: &Path) -> Vec<(Path, &Realm, &Rlink)> {
         let realms = self.realms.iter().enumerate();
