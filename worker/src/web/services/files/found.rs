@@ -1,10 +1,12 @@
 //! A file or directory that was found below the root.
 
 use super::open::{Kind, Opened};
+use super::validators::Told;
 use crate::web::engine::body::Body;
 use crate::web::engine::file::FileBody;
 use bytes::Bytes;
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -34,10 +36,12 @@ pub(super) struct Found {
     pub(super) size: u64,
     /// When it was written last.
     pub(super) modified: SystemTime,
+    /// What its answers say of it, if that is in memory, too.
+    pub(super) told: Option<Rc<Told>>,
 }
 
 impl From<Opened> for Found {
     fn from(Opened { fd, kind, size, modified, .. }: Opened) -> Self {
-        Self { content: Content::Open(Arc::new(fd)), kind, size, modified }
+        Self { content: Content::Open(Arc::new(fd)), kind, size, modified, told: None }
     }
 }

@@ -1,22 +1,28 @@
-//! Small files that were asked for lately, in memory for as long as they stay as they are: what is to be known of
-//! that is one stat(2), instead of opening, reading and closing.
+//! Small files that were asked for lately, in memory for as long as they stay as they are, with what answers say of them.
+//! Whether they do is looked at by stat(2), once in a while: a change counts then, and a request costs no system call.
 
 use super::found::{Content, Found};
+use super::kind::Kinds;
 use super::open::{Kind, Opened};
 use super::root::Root;
 use super::state::State;
+use super::validators::Told;
 use crate::web::engine::file::read_now;
 use bytes::Bytes;
 use rustix::fs::stat;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::rc::Rc;
+use std::time::{Duration, Instant, SystemTime};
 
 /// Bytes kept of one directory in one process.
 const MOST: usize = 4 << 20;
 /// Bytes of the largest file that is kept.
 const LARGEST: u64 = 64 << 10;
+/// For how long a file is believed to be what it was when it was looked at last: as long as a change may go unseen.
+const BELIEVED: Duration = Duration::from_secs(1);
+
 /// A file in memory.
 #[derive(Debug)]
 struct Entry {
@@ -25,6 +31,9 @@ struct Entry {
     state: State,
     bytes: Bytes,
     modified: SystemTime,
+    told: Option<Rc<Told>>,
+    /// When it was looked at last.
+    looked: Instant,
 }
 
 /// The files of one directory that are kept, by their paths below it.
@@ -47,27 +56,37 @@ impl Entries {
 }
 
 impl KeptFiles {
-    /// The file at `path`, if it is kept and still what it was.
+    /// The file at `path`, if it is kept and was still what it was a short time ago.
     pub(super) fn get(&self, path: &Path) -> Option<Found> {
+        self.get_at(path, Instant::now())
+    }
+
+    fn get_at(&self, path: &Path, now: Instant) -> Option<Found> {
         let mut entries = self.0.borrow_mut();
-        let entry = entries.files.get(path)?;
-        // Whichever way the path leads now: it leads to the same file, unchanged.
-        if !stat(&entry.path).is_ok_and(|now| State::of(&now) == entry.state) {
-            entries.remove(path);
-            return None;
+        let entry = entries.files.get_mut(path)?;
+        if now.saturating_duration_since(entry.looked) >= BELIEVED {
+            // Whichever way the path leads now: it leads to the same file, unchanged.
+            if !stat(&entry.path).is_ok_and(|now| State::of(&now) == entry.state) {
+                entries.remove(path);
+                return None;
+            }
+            entry.looked = now;
         }
-        let (bytes, modified) = (entry.bytes.clone(), entry.modified);
+        let (bytes, modified, told) = (entry.bytes.clone(), entry.modified, entry.told.clone());
         let size = bytes.len() as u64;
-        Some(Found { content: Content::Kept(bytes), kind: Kind::File, size, modified })
+        Some(Found { content: Content::Kept(bytes), kind: Kind::File, size, modified, told })
     }
 
     /// Keeps what was opened, if it is small, settled and read at once.
-    pub(super) fn keep(&self, root: &Root, path: &Path, opened: Opened) -> Found {
+    pub(super) fn keep(&self, root: &Root, path: &Path, opened: Opened, kinds: &Kinds) -> Found {
+        let looked = Instant::now();
         let Opened { kind, size, modified, state, at_once, .. } = opened;
         let suits = at_once && kind == Kind::File && size <= LARGEST && state.is_settled();
         let bytes = if suits { read_now(&opened.fd, size as usize) } else { None };
         let Some(bytes) = bytes else { return opened.into() };
-        let entry = Entry { path: root.path().join(path), state, bytes: bytes.clone(), modified };
+        let told = Told::new(size, modified, kinds.of(path)).map(Rc::new);
+        let (whole, told_again) = (root.path().join(path), told.clone());
+        let entry = Entry { path: whole, state, bytes: bytes.clone(), modified, told, looked };
         let mut entries = self.0.borrow_mut();
         entries.remove(path);
         while entries.size + bytes.len() > MOST {
@@ -77,7 +96,7 @@ impl KeptFiles {
         }
         entries.size += bytes.len();
         entries.files.insert(path.to_owned(), entry);
-        Found { content: Content::Kept(bytes), kind, size, modified }
+        Found { content: Content::Kept(bytes), kind, size, modified, told: told_again }
     }
 }
 
@@ -87,8 +106,8 @@ mod tests {
     use super::*;
     use jackfield_tests::TempDir;
     use rustix::fs::ResolveFlags;
+    use std::collections::BTreeMap;
     use std::fs::{self, File};
-    use std::time::Duration;
 
     /// A file that was written an hour ago, as far as a program can say so.
     fn write(path: &Path, content: &[u8]) {
@@ -104,7 +123,7 @@ mod tests {
         let real = opened.state;
         opened.at_once = true;
         opened.state.changed.0 -= 3600;
-        let found = kept.keep(root, Path::new(name), opened);
+        let found = kept.keep(root, Path::new(name), opened, &Kinds::new(&BTreeMap::new()).unwrap());
         if let Some(entry) = kept.0.borrow_mut().files.get_mut(Path::new(name)) {
             entry.state = real;
         }
@@ -124,7 +143,11 @@ mod tests {
         let (root, kept) = (Root::new(dir.path().into()), KeptFiles::default());
         let path = dir.path().join("file");
         let name = Path::new("file");
-        let get = || bytes(kept.get(name));
+        let mut now = Instant::now();
+        let mut get = || {
+            now += 2 * BELIEVED;
+            bytes(kept.get_at(name, now))
+        };
         write(&path, b"one");
         assert_eq!(bytes(Some(keep(&kept, &root, "file"))).unwrap(), "one");
         assert_eq!(get().unwrap(), "one");
@@ -144,6 +167,23 @@ mod tests {
     }
 
     #[test]
+    fn a_change_counts_when_the_file_is_looked_at_again() {
+        let dir = TempDir::new();
+        let (root, kept) = (Root::new(dir.path().into()), KeptFiles::default());
+        let (path, name) = (dir.path().join("file"), Path::new("file"));
+        write(&path, b"one");
+        let before = Instant::now();
+        keep(&kept, &root, "file");
+        let after = Instant::now();
+        fs::remove_file(&path).unwrap();
+        let at = |now| bytes(kept.get_at(name, now));
+        assert_eq!(at(before).unwrap(), "one");
+        assert_eq!(at(before + BELIEVED - Duration::from_millis(1)).unwrap(), "one");
+        assert!(at(after + BELIEVED).is_none());
+        assert!(at(before).is_none(), "it is forgotten");
+    }
+
+    #[test]
     fn what_is_large_or_has_just_been_written_is_not_kept() {
         let dir = TempDir::new();
         let (root, kept) = (Root::new(dir.path().into()), KeptFiles::default());
@@ -153,7 +193,8 @@ mod tests {
         fs::write(dir.path().join("new"), "new").unwrap();
         let mut opened = open_now(&root, Path::new("new"), ResolveFlags::empty()).unwrap();
         opened.at_once = true;
-        assert!(bytes(Some(kept.keep(&root, Path::new("new"), opened))).is_none());
+        let kinds = Kinds::new(&BTreeMap::new()).unwrap();
+        assert!(bytes(Some(kept.keep(&root, Path::new("new"), opened, &kinds))).is_none());
     }
 
     #[test]

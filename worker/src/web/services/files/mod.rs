@@ -11,14 +11,16 @@ mod range;
 mod respond;
 mod root;
 mod state;
+mod validators;
 
 pub(in crate::web) use encoding::accepts;
 pub(in crate::web) use kind::Kinds;
 pub(in crate::web) use open::{Kind, open};
 pub(in crate::web) use parts::Parts;
 pub(in crate::web) use range::Range;
-pub(in crate::web) use respond::{Validators, has_other, is_fresh, range};
+pub(in crate::web) use respond::{has_other, is_fresh, range};
 pub(in crate::web) use root::Root;
+pub(in crate::web) use validators::Validators;
 
 use super::service::{Answering, Service};
 use crate::log::Throttle;
@@ -101,7 +103,7 @@ impl Files {
         }
         let path = rest.file()?;
         let file = self.kept.get(&path)?;
-        Some(self.told(request.headers(), &path, file, None))
+        Some(self.told(request.headers(), &path, &file, None))
     }
 
     /// Answers a request for `rest`, the path below the service's own.
@@ -154,7 +156,7 @@ impl Files {
             return Ok(Some(kept));
         }
         match open(&self.root, path).await {
-            Ok(opened) => Ok(Some(self.kept.keep(&self.root, path, opened))),
+            Ok(opened) => Ok(Some(self.kept.keep(&self.root, path, opened, &self.kinds))),
             Err(e) => self.not_opened(request, path, &e).map_or(Ok(None), Err),
         }
     }
@@ -164,12 +166,16 @@ impl Files {
             Some((encoded, coding)) => (encoded, Some(coding)),
             None => (file, None),
         };
-        Ok(self.told(request.headers(), path, file, coding))
+        Ok(self.told(request.headers(), path, &file, coding))
     }
 
     /// The answer by this file, which is in this coding.
-    fn told(&self, asked: &HeaderMap, path: &Path, file: Found, coding: Option<HeaderValue>) -> Answer {
-        let kind = self.kinds.of(path);
+    fn told(&self, asked: &HeaderMap, path: &Path, file: &Found, coding: Option<HeaderValue>) -> Answer {
+        // A compressed form has the media type of what it is a form of.
+        let kind = match &file.told {
+            Some(told) if coding.is_none() => told.media.clone(),
+            _ => self.kinds.of(path),
+        };
         let is_page = ["text/html", "application/xhtml+xml"]
             .iter()
             .any(|page| kind.as_bytes().starts_with(page.as_bytes()));

@@ -3,6 +3,7 @@
 use super::found::{Content, Found};
 use super::parts::Parts;
 use super::range::Range;
+use super::validators::{Validators, seconds};
 use crate::fields::set;
 use crate::web::engine::answer::{Answer, failure};
 use crate::web::engine::body::Body;
@@ -11,34 +12,6 @@ use hyper::header::{
     IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE,
 };
 use hyper::{Response, StatusCode};
-use std::time::{SystemTime, UNIX_EPOCH};
-
-/// What tells one state of a file from another.
-pub(in crate::web) struct Validators {
-    pub(in crate::web) etag: String,
-    pub(in crate::web) modified: SystemTime,
-}
-
-impl Validators {
-    fn of(file: &Found) -> Self {
-        let age = file.modified.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { etag: format!("\"{:x}-{:x}\"", file.size, age.as_nanos()), modified: file.modified }
-    }
-
-    /// Whether one of the client's tags is this file's; weak ones count, too (section 13.1.2).
-    fn is_named_in(&self, tags: &str) -> bool {
-        tags.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == self.etag)
-    }
-
-    /// Whether the file has not changed since a date of the client's, which has whole seconds.
-    fn is_not_newer_than(&self, date: &str) -> bool {
-        httpdate::parse_http_date(date).is_ok_and(|date| seconds(self.modified) <= seconds(date))
-    }
-}
-
-fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
-}
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
@@ -78,15 +51,22 @@ pub(in crate::web) fn range(asked: &HeaderMap, validators: &Validators, size: u6
 }
 
 /// The response for `file`, whose media type is `kind`.
-pub(super) fn file(asked: &HeaderMap, file: Found, kind: HeaderValue) -> Answer {
-    let validators = Validators::of(&file);
+pub(super) fn file(asked: &HeaderMap, file: &Found, kind: HeaderValue) -> Answer {
     let size = file.size;
-    let mut response = if has_other(asked, &validators) {
+    let own;
+    let validators = match &file.told {
+        Some(told) => &told.validators,
+        None => {
+            own = Validators::of(size, file.modified);
+            &own
+        }
+    };
+    let mut response = if has_other(asked, validators) {
         return failure(asked, StatusCode::PRECONDITION_FAILED, "The file is not the one that you mean.");
-    } else if is_fresh(asked, &validators) {
+    } else if is_fresh(asked, validators) {
         status(StatusCode::NOT_MODIFIED)
     } else {
-        match range(asked, &validators, size) {
+        match range(asked, validators, size) {
             Range::Whole => with(StatusCode::OK, file.content.part(0, size), kind),
             Range::Parts(parts) => match parts[..] {
                 [(start, end)] => {
@@ -105,9 +85,15 @@ pub(super) fn file(asked: &HeaderMap, file: Found, kind: HeaderValue) -> Answer 
             }
         }
     };
-    response.headers_mut().insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    set(response.headers_mut(), ETAG, &validators.etag);
-    set(response.headers_mut(), LAST_MODIFIED, &httpdate::fmt_http_date(validators.modified));
+    let headers = response.headers_mut();
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if let Some(told) = &file.told {
+        headers.insert(ETAG, told.etag.clone());
+        headers.insert(LAST_MODIFIED, told.last_modified.clone());
+    } else {
+        set(headers, ETAG, &validators.etag);
+        set(headers, LAST_MODIFIED, &httpdate::fmt_http_date(validators.modified));
+    }
     response
 }
 
