@@ -1,8 +1,11 @@
 //! `longpoll`: WAMP by requests of curl, as Autobahn|JS makes them.
 
-use jackfield_tests::{Node, TempDir, curl, until};
+use jackfield_tests::{Node, TempDir, curl, signal_pid, until, wait_for_end};
+use rustix::process::Signal;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fs;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 const CONFIG: &str = r#"{"version": 2, "workers": [{"type": "router", "sandbox": true,
@@ -23,6 +26,12 @@ struct Client<'a> {
 
 fn node() -> Node {
     Node::start_in(TempDir::new(), CONFIG)
+}
+
+/// One whose clients may come to any of two processes.
+fn several() -> Node {
+    let config = CONFIG.replacen("\"sandbox\": true", "\"sandbox\": true, \"processes\": 2", 1);
+    Node::start_in(TempDir::new(), &config.replacen("\"port\": 8080", "\"port\": 8080, \"shared\": true", 1))
 }
 
 /// Status and content of the answer to a POST.
@@ -54,6 +63,12 @@ impl<'a> Client<'a> {
         client
     }
 
+    /// The process that has its session.
+    fn home(&self) -> u32 {
+        let (_, name) = self.url.rsplit_once('/').unwrap();
+        u32::from_str_radix(name.split_once('-').unwrap().0, 16).unwrap()
+    }
+
     fn post(&self, action: &str, args: &[&str]) -> (String, String) {
         post(&format!("{}/{action}", self.url), args)
     }
@@ -82,8 +97,98 @@ impl<'a> Client<'a> {
 
 #[test]
 fn clients_talk_by_requests_alone() {
-    let node = node();
-    let (caller, callee) = (Client::join(&node, "lp"), Client::join(&node, "lp"));
+    talk(&node());
+}
+
+#[test]
+fn requests_of_a_session_come_to_any_process() {
+    let node = several();
+    talk(&node);
+    // Each connection comes to either of two processes, so that none of them has all sessions, and each session is asked for
+    // at both.
+    let clients: Vec<_> = (0..16).map(|_| Client::join(&node, "lp")).collect();
+    assert_eq!(clients.iter().map(Client::home).collect::<BTreeSet<_>>().len(), 2);
+    for client in &clients {
+        for number in 1..=4 {
+            client.send(&json!([48, number, {}, "com.test.none"]));
+            assert_eq!(client.receive()[2], number);
+        }
+    }
+    let base = format!("http://{}:8080/lp", node.addr);
+    for name in ["1-abc", "ffffffff-abc", "-", "%2F-x", &format!("{:x}-abc", node.pid())] {
+        for _ in 0..4 {
+            assert_eq!(post(&format!("{base}/{name}/send"), &["-d", "[]"]).0, "404", "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_session_ends_with_its_process_and_stays_where_that_is_replaced() {
+    let node = several();
+    let clients: Vec<_> = (0..8).map(|_| Client::join(&node, "lp")).collect();
+    for client in &clients {
+        client.send(&json!([32, 1, {}, "com.test.topic"]));
+        assert_eq!(client.receive()[0], 33);
+    }
+    let done = node.run(&["worker", "restart", "worker001"]);
+    assert!(done.status.success(), "{done:?}");
+    clients[0].send(&json!([16, 2, {"exclude_me": false}, "com.test.topic", ["there"]]));
+    for client in &clients {
+        assert_eq!(client.receive()[4], json!(["there"]), "{}", client.url);
+    }
+    let killed = clients[0].home();
+    signal_pid(killed, Signal::KILL);
+    assert!(wait_for_end(killed));
+    until("the end of the session", || (clients[0].post("send", &["-d", "[]"]).0 == "404").then_some(()));
+    for client in clients.iter().filter(|client| client.home() != killed) {
+        client.send(&json!([48, 3, {}, "com.test.none"]));
+        assert_eq!(client.receive()[0], 8);
+        assert_eq!(client.post("close", &[]).0, "204");
+    }
+}
+
+#[test]
+fn a_process_that_hangs_is_answered_for() {
+    let node = several();
+    let client = Client::join(&node, "lp");
+    signal_pid(client.home(), Signal::STOP);
+    let call = |number: u64| json!([48, number, {}, "com.test.none"]);
+    // Requests that come to the process itself get no answer.
+    let mut requests: Vec<_> = (0..12)
+        .map(|_| {
+            let mut command = Command::new("curl");
+            command.args([
+                "-s",
+                "-i",
+                "-m",
+                "8",
+                "-d",
+                &call(1).to_string(),
+                &format!("{}/send", client.url),
+            ]);
+            command.stdout(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    let refused = until("an answer of the other one", || {
+        let ended = requests.iter_mut().position(|request| request.try_wait().unwrap().is_some())?;
+        let answer = requests.remove(ended).wait_with_output().unwrap();
+        answer.status.success().then(|| String::from_utf8(answer.stdout).unwrap())
+    });
+    requests.iter_mut().for_each(|request| {
+        let _ = request.kill();
+        let _ = request.wait();
+    });
+    signal_pid(client.home(), Signal::CONT);
+    assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
+    assert!(refused.to_ascii_lowercase().contains("retry-after: 1"), "{refused}");
+    client.send(&call(2));
+    // What was answered for may have come to the process nevertheless.
+    until("the answer to the second call", || (client.receive()[2] == 2).then_some(()));
+}
+
+/// Two clients do what clients do.
+fn talk(node: &Node) {
+    let (caller, callee) = (Client::join(node, "lp"), Client::join(node, "lp"));
     callee.send(&json!([64, 1, {}, "com.test.add"]));
     let registration = callee.receive();
     assert_eq!(registration[0], 65);

@@ -6,6 +6,7 @@ use crate::net::backlog::Scratch;
 use crate::net::budget::Budget;
 use crate::net::chain::Chains;
 use crate::offers::Offers;
+use crate::siblings::Siblings;
 use crate::tls::Challenges;
 use std::rc::Rc;
 
@@ -23,6 +24,8 @@ pub(crate) struct Context {
     pub(crate) chains: Chains,
     /// What ACME directories get to see.
     pub(crate) challenges: Rc<Challenges>,
+    /// Processes that may have what a client asks for.
+    pub(crate) siblings: Rc<Siblings>,
     /// Starts programs, where a service needs some.
     pub(crate) launcher: Option<Rc<Launcher>>,
 }

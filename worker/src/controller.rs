@@ -4,6 +4,7 @@ use crate::log::Queued;
 use jackfield_shared::ipc::{self, FromWorker};
 use jackfield_shared::status::{NodeState, Status};
 use std::cell::{Cell, RefCell};
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -22,6 +23,8 @@ enum Outgoing {
 pub(crate) struct Controller {
     outbox: mpsc::UnboundedSender<Outgoing>,
     question: RefCell<Question>,
+    /// Who waits for a connection with another process.
+    sibling: RefCell<Option<(u32, oneshot::Sender<Option<OwnedFd>>)>>,
     node_state: Cell<NodeState>,
     seq: Cell<u64>,
 }
@@ -37,8 +40,13 @@ impl Controller {
     /// The handle, and the queue that [`Outbox::run`] empties.
     pub(crate) fn new(records: mpsc::Receiver<Queued>) -> (Rc<Self>, Outbox) {
         let (outbox, messages) = mpsc::unbounded_channel();
-        let controller =
-            Self { outbox, question: RefCell::default(), node_state: Cell::default(), seq: Cell::new(0) };
+        let controller = Self {
+            outbox,
+            question: RefCell::default(),
+            sibling: RefCell::default(),
+            node_state: Cell::default(),
+            seq: Cell::new(0),
+        };
         (Rc::new(controller), Outbox { messages, records })
     }
 
@@ -82,6 +90,23 @@ impl Controller {
         let status = Rc::new(status);
         for waiter in waiting {
             let _ = waiter.send(Rc::clone(&status)); // it may have lost patience
+        }
+    }
+
+    /// A connection with another process of the worker; nothing: there is none with sessions that others may go on with. One
+    /// question is open at a time, and may wait for ever.
+    pub(crate) async fn sibling(&self, process: u32) -> Option<OwnedFd> {
+        let (waiter, answer) = oneshot::channel();
+        *self.sibling.borrow_mut() = Some((process, waiter));
+        self.send(FromWorker::AskSibling { process });
+        answer.await.ok().flatten()
+    }
+
+    /// Hands on the connection; nobody may wait for it any longer.
+    pub(crate) fn sibling_answered(&self, process: u32, socket: Option<OwnedFd>) {
+        let waiter = self.sibling.borrow_mut().take_if(|(asked, _)| *asked == process);
+        if let Some((_, waiter)) = waiter {
+            let _ = waiter.send(socket);
         }
     }
 

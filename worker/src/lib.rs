@@ -29,6 +29,7 @@ mod rawsocket;
 mod rlink;
 mod sandbox;
 mod serving;
+mod siblings;
 mod testee;
 pub mod tls;
 mod transport;

@@ -134,6 +134,14 @@ impl Life {
                 self.controller.send(FromWorker::Pong { seq, counters: self.counters() });
             }
             Ok(Some((ToWorker::Status { status, .. }, _))) => self.controller.answered(*status),
+            Ok(Some((ToWorker::Sibling { process }, socket))) => {
+                self.controller.sibling_answered(process, socket.into_iter().next());
+            }
+            Ok(Some((ToWorker::ServeSibling, socket))) => {
+                if let (Some(serving), Some(socket)) = (&self.serving, socket.into_iter().next()) {
+                    serving.serve_sibling(socket);
+                }
+            }
             Ok(Some((ToWorker::LogLevel(level), _))) => self.log.set_level(level),
             Ok(Some((ToWorker::TlsFiles(files), _))) => {
                 if let Some(serving) = &self.serving {

@@ -18,6 +18,7 @@ use crate::offers::Offers;
 use crate::proxy::{self, Routes};
 use crate::publish::{embed, publish};
 use crate::rlink::Links;
+use crate::siblings::Siblings;
 use crate::tls::{Challenges, Tickets};
 use crate::transport::{self, Service};
 use crate::upstream::Setting;
@@ -136,6 +137,7 @@ impl Serving {
             scratch,
             budget,
             chains: Chains::default(),
+            siblings: Rc::new(Siblings::new(controller)),
             launcher,
         });
         let tickets = plan.ticket_keys.map(Tickets::new);
@@ -264,6 +266,13 @@ impl Serving {
     pub(crate) fn set_edges(&self, edges: Vec<u64>) {
         if let Some(realms) = &self.realms {
             realms.set_edges(edges);
+        }
+    }
+
+    /// Serves another process of the worker, whose clients have sessions here.
+    pub(crate) fn serve_sibling(&self, socket: OwnedFd) {
+        if let Some(context) = &self.context {
+            context.siblings.serve(socket);
         }
     }
 

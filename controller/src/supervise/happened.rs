@@ -66,6 +66,16 @@ impl Supervisor {
                 self.news(id, News::Alive);
                 self.asked_for_status(id, seq);
             }
+            FromWorker::Reachable => {
+                if let Some(process) = self.processes.get_mut(&id) {
+                    process.is_reachable = true;
+                }
+                self.news(id, News::Alive);
+            }
+            FromWorker::AskSibling { process } => {
+                self.news(id, News::Alive);
+                self.introduce(source, process);
+            }
             FromWorker::EdgeStuck { edge, reason } => self.news(id, News::Stuck(ProcessId(edge), reason)),
         }
     }

@@ -22,6 +22,7 @@ mod guest;
 mod handover;
 mod happened;
 mod inform;
+mod introduce;
 mod keeper;
 mod last_lines;
 mod launch;

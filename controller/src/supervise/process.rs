@@ -42,6 +42,8 @@ pub(crate) struct Process {
     pub status: Option<String>,
     /// The image of the executable that it runs, if that is not this one.
     pub image: Option<ImageIdentity>,
+    /// Whether it has sessions that other processes of its worker may go on with.
+    pub is_reachable: bool,
     pub(super) lines: LastLines,
     pub(super) link: Link,
     pub(super) attendance: Attendance,
@@ -133,6 +135,7 @@ impl Process {
             attendance,
             cgroup,
             image: None,
+            is_reachable: false,
         }
     }
 

@@ -226,6 +226,9 @@ pub(crate) struct ProcessState {
     /// For one that drains: whether its sessions may stay until then.
     #[serde(default)]
     pub sessions_stay: bool,
+    /// Whether its siblings may reach it.
+    #[serde(default)]
+    pub is_reachable: bool,
     pub cgroup: Option<PathBuf>,
     /// The socket by which it is reached.
     pub socket: usize,

@@ -62,6 +62,15 @@ pub enum ToWorker {
     Challenges(Vec<Challenge>),
     /// Whether the node serves has changed.
     NodeState(NodeState),
+    /// The answer to [`FromWorker::AskSibling`]; carries a connection with that process. Without one there is none with
+    /// sessions that others may go on with.
+    Sibling {
+        /// Its process id.
+        process: u32,
+    },
+    /// Serve another process of the worker, which has requests of clients that have sessions here; carries a connection with
+    /// it.
+    ServeSibling,
 }
 
 /// What a worker process says to the controller.
@@ -99,6 +108,14 @@ pub enum FromWorker {
     AskStatus {
         /// Number of the question.
         seq: u64,
+    },
+    /// The process has sessions that its siblings may go on with: it understands [`ToWorker::ServeSibling`].
+    Reachable,
+    /// Is there another process of the worker with this process id, and sessions that others may go on with? Answered by
+    /// [`ToWorker::Sibling`].
+    AskSibling {
+        /// The process id.
+        process: u32,
     },
     /// An edge holds up its realm process, which goes on without it: it is to be replaced.
     EdgeStuck {

@@ -7,6 +7,7 @@ pub(crate) mod budget;
 pub(crate) mod chain;
 pub(crate) mod close;
 pub(crate) mod connection;
+pub(crate) mod executor;
 pub(crate) mod facts;
 pub(crate) mod idle;
 pub(crate) mod listener;

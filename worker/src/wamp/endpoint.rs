@@ -15,6 +15,7 @@ use hyper::header::{HeaderMap, HeaderValue};
 use jackfield_shared::config::{
     self, Auth, Cookie, LongpollService, MqttOptions, MqttSection, Queue, RawsocketWamp, WebsocketSection,
 };
+use jackfield_shared::drain::Drain;
 use jackfield_wamp::auth::{Anonymous, Connection, Methods, Source};
 use jackfield_wamp::codec::Batch;
 use jackfield_wamp::{Dict, Id, Serializer, Value};
@@ -190,12 +191,13 @@ impl Endpoint {
         names: impl Iterator<Item = &'a str>,
         headers: &HeaderMap,
         who: Who,
+        drain: Drain,
     ) -> Option<(Polled, &'a str, Option<HeaderValue>)> {
         let (Subprotocol { serializer, batched }, name) = Subprotocol::of_names(names, &self.serializers)?;
         let (cookie, set_cookie) = self.cookie(headers);
         let (id, outbox) = self.connect(serializer, self.longest, cookie, "longpoll", who);
         let batch = batched.then(|| Batch::of(serializer));
-        Some((Polled::new(id, Rc::clone(&self.router), outbox, batch), name, set_cookie))
+        Some((Polled::new(id, Rc::clone(&self.router), outbox, batch, drain), name, set_cookie))
     }
 
     fn open(

@@ -2,11 +2,14 @@
 
 use super::cookies::fresh;
 use super::endpoint::{Endpoint, Who};
+use super::home;
 use super::polled::Polled;
 use super::router::Router;
 use bytes::Bytes;
 use hyper::header::{HeaderMap, HeaderValue};
 use jackfield_shared::config::{LongpollOptions, LongpollService, Queue, QueuePolicy};
+use jackfield_shared::drain::Drain;
+use jackfield_wamp::Serializer;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
@@ -46,6 +49,24 @@ pub(crate) enum Opening<'a> {
     Full,
 }
 
+/// What a client asks for.
+pub(crate) enum Action {
+    /// To take its messages.
+    Send(Bytes),
+    /// To be given messages.
+    Receive,
+    /// To be let go.
+    Close,
+}
+
+/// What comes of it.
+pub(crate) enum Done {
+    /// There is nothing to say.
+    Nothing,
+    /// Messages, in what they are written; none: there were none in time.
+    Messages(Serializer, Bytes),
+}
+
 impl fmt::Debug for Longpoll {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Longpoll").field("options", &self.options).finish_non_exhaustive()
@@ -66,23 +87,26 @@ impl Longpoll {
         }))
     }
 
-    /// Opens a transport for a client that speaks one of these subprotocols.
+    /// Opens a transport for a client that speaks one of these subprotocols. `drain` is the process's, which does not end
+    /// before the client has gone or the time for that is over.
     pub(crate) fn open<'a>(
         self: &Rc<Self>,
         names: impl Iterator<Item = &'a str>,
         headers: &HeaderMap,
         who: Who,
+        drain: Drain,
     ) -> Opening<'a> {
         if self.polled.borrow().len() >= self.options.max_sessions as usize {
             return Opening::Full;
         }
-        let Some((polled, protocol, set_cookie)) = self.endpoint.open_longpoll(names, headers, who) else {
+        let Some((polled, protocol, set_cookie)) = self.endpoint.open_longpoll(names, headers, who, drain)
+        else {
             return Opening::Unspoken;
         };
         if let Some(most) = usize::try_from(self.options.queue_limit_messages).ok().filter(|most| *most > 0) {
             polled.outbox.limit_messages(most);
         }
-        let name = self.options.debug_transport_id.clone().unwrap_or_else(|| fresh(NAME));
+        let name = self.options.debug_transport_id.clone().unwrap_or_else(|| home::name(&fresh(NAME)));
         let before = self.polled.borrow_mut().insert(name.clone(), Rc::new(polled));
         if let Some(before) = before {
             before.end();
@@ -93,22 +117,30 @@ impl Longpoll {
         Opening::Opened { name, protocol, set_cookie }
     }
 
-    /// The client whose transport has this name.
-    pub(crate) fn find(&self, name: &str) -> Option<Rc<Polled>> {
+    /// Whether there is a client whose transport has this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
+    fn find(&self, name: &str) -> Option<Rc<Polled>> {
         self.polled.borrow().get(name).filter(|polled| !polled.over.get()).cloned()
     }
 
-    /// Waits for messages of a client, in the bytes of its subprotocol; none: there are none in time.
-    pub(crate) async fn receive(&self, polled: &Polled) -> Option<Bytes> {
-        polled.receive(seconds(self.options.request_timeout)).await
-    }
-
-    /// Lets a client go.
-    pub(crate) fn close(&self, name: &str) {
-        let polled = self.polled.borrow_mut().remove(name);
-        if let Some(polled) = polled {
-            polled.end();
+    /// Does what a client asks for; nothing: there is no such client.
+    pub(crate) async fn act(&self, name: &str, action: Action) -> Option<Done> {
+        let polled = self.find(name)?;
+        match action {
+            Action::Send(bytes) => polled.send(bytes),
+            Action::Receive => {
+                let messages = polled.receive(seconds(self.options.request_timeout)).await;
+                return Some(Done::Messages(polled.serializer(), messages.unwrap_or_default()));
+            }
+            Action::Close => {
+                self.polled.borrow_mut().remove(name);
+                polled.end();
+            }
         }
+        Some(Done::Nothing)
     }
 
     async fn sweep(self: Rc<Self>) {

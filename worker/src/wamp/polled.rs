@@ -4,6 +4,7 @@ use super::outbox::Outbox;
 use super::peer::OPENING;
 use super::router::Router;
 use bytes::Bytes;
+use jackfield_shared::drain::Drain;
 use jackfield_wamp::codec::{Batch, Unbatched, append_to_batch};
 use jackfield_wamp::{Id, Serializer};
 use std::cell::Cell;
@@ -33,10 +34,18 @@ pub(crate) struct Polled {
     /// Another request waits in place of the one before.
     superseded: Notify,
     pub(super) over: Cell<bool>,
+    /// Keeps the process from ending before it.
+    _drain: Drain,
 }
 
 impl Polled {
-    pub(super) fn new(id: Id, router: Rc<Router>, outbox: Rc<Outbox>, batch: Option<Batch>) -> Self {
+    pub(super) fn new(
+        id: Id,
+        router: Rc<Router>,
+        outbox: Rc<Outbox>,
+        batch: Option<Batch>,
+        drain: Drain,
+    ) -> Self {
         let now = Instant::now();
         Self {
             id,
@@ -48,16 +57,17 @@ impl Polled {
             waiting: Cell::new(0),
             superseded: Notify::new(),
             over: Cell::new(false),
+            _drain: drain,
         }
     }
 
     /// What its messages are written in.
-    pub(crate) fn serializer(&self) -> Serializer {
+    pub(super) fn serializer(&self) -> Serializer {
         self.outbox.serializer()
     }
 
     /// Takes what the client sends.
-    pub(crate) fn send(&self, bytes: Bytes) {
+    pub(super) fn send(&self, bytes: Bytes) {
         self.last.set(Instant::now());
         match self.batch {
             None => self.router.receive(self.id, &bytes),

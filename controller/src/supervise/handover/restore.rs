@@ -268,6 +268,7 @@ impl Takeover<'_> {
             let index = u16::try_from(index).unwrap_or(u16::MAX);
             let failed = TakeoverError::system(format!("process {} of {worker}", process.pid));
             let (mut restored, pieces) = self.process((worker, index), process).map_err(failed)?;
+            restored.is_reachable = process.is_reachable;
             restored.image = Some(process.image).filter(|image| *image != own);
             let has_worked = restored.has_worked();
             people.push((restored, pieces));

@@ -224,6 +224,7 @@ fn process_state<'a>(
             .leaves_by()
             .map(|by| u64::try_from(by.saturating_duration_since(now).as_millis()).unwrap_or(u64::MAX)),
         sessions_stay: known.sessions_stay(),
+        is_reachable: process.is_reachable,
         cgroup: process.cgroup.as_ref().map(|leaf| leaf.path().to_owned()),
         socket,
         bytes: pieces

@@ -62,8 +62,7 @@ tagged! {
         Wsgi(WsgiService) = "wsgi",
         /// A Python Twisted Web resource.
         Resource(ResourceService) = "resource",
-        /// WAMP over HTTP long-polling. Not for workers with more than one process: the requests of a session would get to
-        /// any of them.
+        /// WAMP over HTTP long-polling. Requests of a session may come to any process of the worker.
         Longpoll(LongpollService) = "longpoll",
         /// Publishes WAMP events for HTTP requests.
         Publisher(RestService) = "publisher",

@@ -163,9 +163,10 @@ impl Serves for LongpollService {
     }
 
     fn unbuilt(&self, at: &Path, within: Within) -> Vec<Remark> {
-        let message = "a session by long-polling is of one process, and the next request may get to another: this is not \
-                       built for more than one process; let a worker of its own have it";
-        let remark = (Severity::NotBuilt, at.key("type"), message.to_owned());
-        within.has_several.then_some(remark).into_iter().collect()
+        let message = "a request goes to any of several processes, which finds a session by the id that its process has given \
+                       it: with this option, sessions are not found; leave it out, or have one process";
+        let remark = (Severity::Warning, at.key("options").key("debug_transport_id"), message.to_owned());
+        let has_id = self.options.debug_transport_id.is_some();
+        (has_id && within.has_several).then_some(remark).into_iter().collect()
     }
 }

@@ -7,7 +7,6 @@ pub(super) mod body;
 pub(super) mod client;
 mod clock;
 pub(super) mod connection;
-pub(super) mod executor;
 pub(super) mod file;
 mod frames;
 mod fuzzing;

@@ -4,14 +4,15 @@
 use super::content::{Failure, limit, read};
 use super::cors;
 use super::service::{Answering, Service};
-use crate::wamp::{self, Opening, Router};
+use crate::siblings::Silent;
+use crate::wamp::{self, Action, Done, Opening, Router};
 use crate::web::engine::answer::{Answer, JSON, content, failure, not_found, too_long};
 use crate::web::engine::body::Body;
 use crate::web::engine::client::Client;
 use crate::web::engine::path::Rest;
 use crate::web::engine::received::Asked;
 use bytes::Bytes;
-use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, SET_COOKIE};
+use hyper::header::{HeaderValue, RETRY_AFTER, SET_COOKIE};
 use hyper::{HeaderMap, Method, Response, StatusCode, Version};
 use jackfield_shared::config::LongpollService;
 use jackfield_wamp::Serializer;
@@ -60,34 +61,42 @@ impl Longpoll {
         let Some((action, _)) = rest.split().filter(|(_, rest)| rest.is_root()) else {
             return Err(not_found(request.headers()));
         };
-        let Some(polled) = self.clients.find(&name) else {
-            let text = "There is no such session, or it has ended.";
-            return Err(failure(request.headers(), StatusCode::NOT_FOUND, text));
-        };
-        match &*action {
+        let action = match &*action {
             "send" => {
                 let bytes = body(request, limit([client.options.max_body_size, 0])).await?;
                 self.log(client, "received", &bytes);
-                polled.send(bytes);
-                Ok(nothing())
+                Action::Send(bytes)
             }
-            "receive" => {
-                let bytes = self.clients.receive(&polled).await.unwrap_or_default();
+            "receive" => Action::Receive,
+            "close" => Action::Close,
+            _ => return Err(not_found(request.headers())),
+        };
+        let done = if self.clients.has(&name) {
+            Ok(self.clients.act(&name, action).await)
+        } else {
+            client.context.siblings.pass(&name, action).await
+        };
+        match done {
+            Ok(Some(Done::Nothing)) => Ok(nothing()),
+            Ok(Some(Done::Messages(serializer, bytes))) => {
                 self.log(client, "sent", &bytes);
-                let kind = match polled.serializer() {
+                let kind = match serializer {
                     Serializer::Json => JSON,
                     Serializer::Msgpack => HeaderValue::from_static("application/x-msgpack"),
                     Serializer::Cbor => HeaderValue::from_static("application/cbor"),
                 };
-                let mut answer = Response::new(Body::Full(bytes));
-                answer.headers_mut().insert(CONTENT_TYPE, kind);
-                Ok(answer)
+                Ok(content(kind, bytes))
             }
-            "close" => {
-                self.clients.close(&name);
-                Ok(nothing())
+            Ok(None) => {
+                let text = "There is no such session, or it has ended.";
+                Err(failure(request.headers(), StatusCode::NOT_FOUND, text))
             }
-            _ => Err(not_found(request.headers())),
+            Err(Silent) => {
+                let text = "The process that has the session does not answer. Try again later.";
+                let mut answer = failure(request.headers(), StatusCode::SERVICE_UNAVAILABLE, text);
+                answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+                Err(answer)
+            }
         }
     }
 
@@ -100,8 +109,9 @@ impl Longpoll {
             return Err(failure(request.headers(), StatusCode::BAD_REQUEST, text));
         };
         let protocols = protocols.iter().filter_map(Value::as_str);
-        match self.clients.open(protocols, request.headers(), client.who()) {
+        match self.clients.open(protocols, request.headers(), client.who(), client.drain.clone()) {
             Opening::Opened { name, protocol, set_cookie } => {
+                client.context.siblings.open(&self.clients);
                 let mut answer = content(JSON, json!({"transport": name, "protocol": protocol}).to_string());
                 if let Some(cookie) = set_cookie {
                     answer.headers_mut().insert(SET_COOKIE, cookie);

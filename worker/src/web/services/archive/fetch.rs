@@ -4,9 +4,9 @@
 use super::file::fingerprint;
 use super::index;
 use crate::connect::{Connector, Means};
+use crate::net::executor::LocalExecutor;
 use crate::sandbox::{Needs, confine};
 use crate::web::engine::body::next_frame;
-use crate::web::engine::executor::LocalExecutor;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, HOST, LOCATION, USER_AGENT};

@@ -2,8 +2,8 @@
 
 use super::upload::Uploading;
 use crate::connect::{ConnectError, Connector};
+use crate::net::executor::LocalExecutor;
 use crate::net::stream::Stream;
-use crate::web::engine::executor::LocalExecutor;
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper::header::HeaderValue;
