@@ -66,13 +66,16 @@ fn each_is_valid_and_refused_at_start() {
 }
 
 #[test]
-fn long_polling_is_refused_where_requests_of_a_session_may_get_to_several_processes() {
-    for (processes, starts) in [(json!(1), true), (json!(2), false), (json!("auto"), false)] {
-        let mut config = service(json!({"type": "path", "paths": {"lp": {"type": "longpoll"}}}));
+fn one_id_for_all_sessions_by_long_polling_is_warned_of_where_there_are_several_processes() {
+    for (processes, warned) in [(json!(1), 0), (json!(2), 1), (json!("auto"), 1)] {
+        let options = json!({"debug_transport_id": "kjmd3sBLOUnb3Fyr"});
+        let path = json!({"type": "longpoll", "options": options});
+        let mut config = service(json!({"type": "path", "paths": {"lp": path}}));
         config["workers"][0]["processes"] = processes.clone();
         let loaded = parse(&config.to_string(), Format::Json, "config.json", "/".as_ref(), &|_| None);
-        assert!(loaded.is_valid(), "{:?}", loaded.diagnostics);
-        assert_eq!(loaded.can_start(), starts, "{processes}: {:?}", loaded.diagnostics);
+        assert!(loaded.is_valid() && loaded.can_start(), "{:?}", loaded.diagnostics);
+        let found = loaded.of(Severity::Warning).filter(|found| found.path.ends_with("debug_transport_id"));
+        assert_eq!(found.count(), warned, "{processes}: {:?}", loaded.diagnostics);
     }
 }
 
