@@ -127,7 +127,7 @@ impl Outbox {
 
     /// Whether there is room for more, where whoever has it can wait; if not, `cx` is woken when there is.
     pub(crate) fn has_room(&self, cx: &Context<'_>) -> bool {
-        let has_room = self.bytes.get() < self.high_water() || self.ending.borrow().is_some();
+        let has_room = self.bytes.get() < self.high_water() || self.is_ending();
         if !has_room {
             *self.giver.borrow_mut() = Some(cx.waker().clone());
         }
@@ -161,6 +161,11 @@ impl Outbox {
     /// How the connection is to be ended, once nothing waits.
     pub(crate) fn ending(&self) -> Option<Ending> {
         if self.waiting.borrow().is_empty() { self.ending.borrow().clone() } else { None }
+    }
+
+    /// Whether the connection is to end, at the latest when all is written.
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending.borrow().is_some()
     }
 
     /// The next message, which then does not wait any longer.

@@ -4,7 +4,7 @@ use super::outbox::Outbox;
 use super::peer::OPENING;
 use super::router::Router;
 use bytes::Bytes;
-use jackfield_shared::drain::Drain;
+use jackfield_shared::drain::{Drain, LAST_WORD};
 use jackfield_wamp::codec::{Batch, Unbatched, append_to_batch};
 use jackfield_wamp::{Id, Serializer};
 use std::cell::Cell;
@@ -35,7 +35,7 @@ pub(crate) struct Polled {
     superseded: Notify,
     pub(super) over: Cell<bool>,
     /// Keeps the process from ending before it.
-    _drain: Drain,
+    drain: Drain,
 }
 
 impl Polled {
@@ -57,7 +57,7 @@ impl Polled {
             waiting: Cell::new(0),
             superseded: Notify::new(),
             over: Cell::new(false),
-            _drain: drain,
+            drain,
         }
     }
 
@@ -130,6 +130,14 @@ impl Polled {
             self.in_realm.set(Instant::now());
         }
         let idle = self.waiting.get() == 0 && limit.is_some_and(|limit| self.last.get().elapsed() >= limit);
+        // The process does not end before it: its last messages are kept for a client that is just between two requests.
+        let is_late = self.drain.has_begun()
+            && self.outbox.is_ending()
+            && self.waiting.get() == 0
+            && self.last.get().elapsed() >= LAST_WORD;
+        if is_late {
+            return false;
+        }
         if idle || self.in_realm.get().elapsed() >= OPENING {
             debug!("WAMP session {}: the client does not ask for its messages, or joins no realm", self.id);
             return false;
