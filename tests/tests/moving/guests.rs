@@ -53,7 +53,8 @@ const server = http.createServer((_, response) => response.end(`${process.env.GR
 /// Answers come from two processes; when one of them is killed, from another one.
 fn two_that_answer(url: &str) {
     let who = || {
-        let answer = curl(&["--retry", "20", "--retry-connrefused", "--retry-delay", "1", url]);
+        // pm2 may have handed a connection to the process that is killed.
+        let answer = curl(&["-m", "5", "--retry", "20", "--retry-all-errors", "--retry-delay", "1", url]);
         let (greeting, pid) = answer.split_once(' ').unwrap();
         assert_eq!(greeting, "hello");
         pid.parse::<u32>().unwrap()
