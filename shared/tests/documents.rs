@@ -2,6 +2,7 @@
 //!
 //! In Markdown these are the blocks marked `json` or `yaml` that have `workers` at the top. A part of a configuration
 //! is checked too if the mark says what it is: `json worker`, `yaml transport`, `json endpoint`, `json backend`, `yaml controller`.
+//! A block with the name of a file in its mark, as `yaml sites/shop.yaml`, is what the block before it includes.
 
 #![allow(clippy::unwrap_used)] // What a test cannot do without, it may ask for.
 
@@ -83,12 +84,20 @@ fn configurations_in_documents_are_valid() {
     let mut checked = 0;
     for document in documents {
         let text = fs::read_to_string(&document).unwrap();
+        for (_, info, block) in blocks(&text) {
+            if let Some((_, file)) = info.split_once(' ').filter(|(_, file)| Format::of_file(file).is_some())
+            {
+                fs::create_dir_all(dir.join(file).parent().unwrap()).unwrap();
+                fs::write(dir.join(file), block).unwrap();
+            }
+        }
         for (line, info, block) in blocks(&text) {
             let Some(config) = configuration(info, &block) else { continue };
             let name = format!("{} (line {line})", document.display());
-            let loaded = parse(&config, Format::Json, &name, &dir, &|_| None);
-            let errors: Vec<_> = loaded.diagnostics.iter().map(|found| found.render(&config)).collect();
-            assert!(loaded.can_start(), "{}", errors.join("\n"));
+            fs::write(dir.join("config.json"), &config).unwrap();
+            let loaded = load(&dir.join("config.json"), &dir, &|_| None);
+            let errors: Vec<_> = loaded.diagnostics.iter().map(|found| loaded.render(found)).collect();
+            assert!(loaded.can_start(), "{name}: {}", errors.join("\n"));
             checked += 1;
         }
     }

@@ -67,7 +67,7 @@ fn all_errors_at_once_each_in_its_place() {
         found,
         [
             "config.json:2:14: version: found 1, expected 2; version 1 is an old format, which `crossbar upgrade` converts".to_owned(),
-            "config.json:3:3: wrokers: unknown attribute; accepted here: $schema, controller, version, workers".to_owned(),
+            "config.json:3:3: wrokers: unknown attribute; accepted here: $schema, controller, include, version, workers".to_owned(),
             "config.json:6:7: workers[0].transports[0]: the attribute \"paths\" is missing, expected an object: path segments of A-Z, a-z, 0-9, _, -, . and ~ with slashes between them, as \"api\" and \"a/b.txt\", or \"/\" → a path service (an object)".to_owned(),
             "config.json:6:59: workers[0].transports[0].endpoint.port: found 70000, expected an integer from 1 to 65535".to_owned(),
             "config.json:6:66: workers[0].transports[0].endpoint.Backlog: unknown attribute; did you mean \"backlog\"?".to_owned(),

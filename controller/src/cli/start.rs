@@ -26,6 +26,10 @@ pub(super) struct Start {
     /// Run in the background; return when every worker is ready. The log then goes to node.log
     #[arg(long)]
     detach: bool,
+    /// Reload whenever a file of the configuration has changed, also one that it includes or takes a secret from; what is wrong is
+    /// logged, and changes nothing
+    #[arg(long)]
+    watch: bool,
     /// How the log is written to the terminal [default: as `controller.log` says, pretty without it]
     #[arg(long, alias = "logformat", value_name = "FORMAT", value_parser = format, hide_possible_values = true)]
     log_format: Option<Format>,
@@ -80,7 +84,7 @@ impl Start {
         let file = self.log_to_file.then(|| directory_of_log.join(LOG_FILE));
         let origin = Origin { directory: directory.shown.clone(), base, file: named };
         let log = Settings { level: self.log_level, format: self.log_format, file };
-        let options = Options { log, waiting, core_limit };
+        let options = Options { log, waiting, core_limit, watches: self.watch };
         let obstacles = configuration.obstacles();
         if !obstacles.is_empty() {
             return Err(Failure::of_configuration(obstacles));

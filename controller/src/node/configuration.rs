@@ -127,7 +127,7 @@ impl Configuration {
         let variable =
             |name: &str| if state.is_builtin { of_builtin(name) } else { std::env::var(name).ok() };
         let format = Format::of_file(&state.file).unwrap_or(Format::Json);
-        let loaded = config::parse(&state.text, format, &state.file, base, &variable);
+        let loaded = config::parse_again(&state.text, format, &state.file, base, &variable, &state.included);
         let tls = loaded.node.as_ref().map(|node| Store::restore(node, &state.tls)).unwrap_or_default();
         let names = match (state.names.clone(), &loaded.node) {
             (Some(names), Some(node)) => names.with_accounts(node),
@@ -168,7 +168,7 @@ impl Configuration {
     pub(crate) fn render(&self, diagnostic: &Diagnostic) -> String {
         match diagnostic.severity {
             Severity::NotBuilt => diagnostic.to_string(),
-            Severity::Error | Severity::Warning => diagnostic.render(&self.loaded.text),
+            Severity::Error | Severity::Warning => self.loaded.render(diagnostic),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What one image of the executable tells the next of the configuration.
 
 use crate::names::Names;
+use jackfield_shared::config::Included;
 use jackfield_shared::tls::Files;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +10,9 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct ConfigurationState {
     pub text: String,
     pub file: String,
+    /// The files that it includes.
+    #[serde(default)]
+    pub included: Included,
     pub name: String,
     pub is_builtin: bool,
     pub tls: Files,

@@ -39,6 +39,8 @@ pub(crate) struct Options {
     pub waiting: Option<Waiting>,
     /// The soft limit of core dumps that the node was started with, which guests have again; absent: none.
     pub core_limit: Option<u64>,
+    /// Whether the files of the configuration are watched.
+    pub watches: bool,
 }
 
 /// Runs the node of this configuration to its end; returns whether it ended well.
@@ -98,7 +100,8 @@ pub(crate) fn launch(
         let server = Server::bind(&run_dir.path).map_err(control)?;
         let lock = run_dir.lock().map_err(|e| format!("the lock on {}: {e}", run_dir.path.display()))?;
         let held = Held { run_dir: run_dir.path.clone(), lock, control: server.socket().map_err(control)? };
-        let facts = Node { info, started, origin, machine, configuration, given, executable, held };
+        let watches = options.watches;
+        let facts = Node { info, started, origin, machine, configuration, given, executable, watches, held };
         let supervisor = Supervisor::new(facts, workers, hub, Some(startup), service);
         let (calls, called) = mpsc::channel(CALLS);
         spawn_local(server.serve(calls));

@@ -88,6 +88,8 @@ pub(crate) enum Event {
     Closed(Arc<Source>, Option<ipc::Error>),
     /// A configuration was read, which is to be put into effect, or the task that reads it has failed.
     Configuration(Result<Box<Configuration>, String>),
+    /// Files of the configuration have changed.
+    ConfigurationChanged,
     /// Files of TLS have changed, of the generation with this number.
     TlsFiles(u64, News),
     /// There is news of the certificate with this name, which the node gets by itself.

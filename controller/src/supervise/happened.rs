@@ -18,6 +18,7 @@ impl Supervisor {
             Event::Notice(source, notice) => self.noticed(&source, notice),
             Event::Watched(worker, file) => self.watched(&worker, &file),
             Event::KeeperGone => self.kill_orphans(),
+            Event::ConfigurationChanged => self.configuration_has_changed(),
             Event::TlsFiles(generation, news) => self.tls_renewed(generation, news),
             Event::Acme(name, news) => self.acme_news(&name, news),
             Event::Configuration(read) => self.configuration_was_read(read),

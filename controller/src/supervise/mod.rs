@@ -44,6 +44,7 @@ mod spec;
 mod startup;
 mod timers;
 mod usage;
+mod watching;
 mod worker;
 
 pub(crate) use assemble::{Assembly, Setting, assemble};
@@ -109,6 +110,8 @@ pub(crate) struct Node {
     pub given: Vec<Given>,
     /// Where the executable is: there the next release will be.
     pub executable: PathBuf,
+    /// Whether the files of its configuration are watched.
+    pub watches: bool,
     /// What is handed on to the next image of the executable.
     pub held: Held,
 }
@@ -163,6 +166,8 @@ pub(crate) struct Supervisor {
     connection: Option<OwnedFd>,
     /// Watches the files of TLS.
     tls_watch: Option<Task>,
+    /// Watches the files of the configuration.
+    configuration_watch: Option<Task>,
     /// The certificates that the node gets by itself.
     acme: Certificates,
     tickets_planned: bool,
@@ -223,6 +228,7 @@ impl Supervisor {
             waiting: None,
             connection: None,
             tls_watch: None,
+            configuration_watch: None,
             acme: Certificates::default(),
             tickets_planned: false,
             timers: Timers::default(),
@@ -263,6 +269,7 @@ impl Supervisor {
         }
         self.watch_guests();
         self.secure();
+        self.watch_configuration();
         self.is_alive(Instant::now());
         self.feed(FleetEvent::Tick);
         self.tell_manager();

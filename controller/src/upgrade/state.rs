@@ -78,6 +78,9 @@ pub(crate) struct NodeState {
     /// The limit of core dumps that the node was started with.
     #[serde(default)]
     pub core_limit: Option<CoreLimit>,
+    /// Whether the files of the configuration are watched.
+    #[serde(default)]
+    pub watches: bool,
 }
 
 /// A limit of core dumps.

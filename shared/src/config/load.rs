@@ -1,35 +1,35 @@
 //! From a file to a [`Node`], with everything there is to say about it.
 
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path as FsPath, PathBuf};
-use std::time::Duration;
 
 use super::decode::{Context, Environment, Rule, nested};
 use super::diagnostic::{Diagnostic, Path, Severity, may_be_secret};
+use super::include::{Files, Included, expand};
 use super::node::Node;
+use super::read::read;
 use super::source::{self, Format, Span};
 use std::collections::BTreeSet;
 
 /// What a configuration is called, the first that is there.
 const NAMES: [&str; 3] = ["config.yaml", "config.yml", "config.json"];
 
-/// How often a file is read that is being written to, at most, and how long is waited in between.
-const STILL: u32 = 100;
-const STEP: Duration = Duration::from_millis(10);
-
 /// A configuration, read.
 #[derive(Clone, Debug)]
 pub struct Loaded {
     /// The node, if there is no error.
     pub node: Option<Node>,
-    /// Errors, features that are not built yet, and warnings, in the order of the document.
+    /// Errors, features that are not built yet, and warnings, in the order of the documents.
     pub diagnostics: Vec<Diagnostic>,
     /// The document's text, for [`Diagnostic::render`].
     pub text: String,
     /// The file's name as the user knows it.
     pub file: String,
-    /// Lines that hold something secret.
-    secret: BTreeSet<u32>,
+    /// The files that it includes.
+    pub included: Included,
+    /// The files whose content stands in its strings, or would if they could be read.
+    pub files_read: BTreeSet<PathBuf>,
+    /// Lines that hold something secret, by file.
+    secret: BTreeSet<(String, u32)>,
 }
 
 impl Loaded {
@@ -50,15 +50,33 @@ impl Loaded {
 
     /// Adds what was found out about the attribute `path` after reading: an error makes the configuration invalid.
     pub fn remark(&mut self, severity: Severity, path: &Path, message: String) {
-        let root = Format::of_file(&self.file).and_then(|format| source::parse(&self.text, format).ok());
-        let span = root.map_or(Span { line: 1, column: 1 }, |root| path.span_in(&root));
-        let Span { line, column } = span;
-        let (file, sensitive, path) = (self.file.clone(), self.secret.contains(&line), path.to_string());
+        let (file, span) = self.locate(path).unwrap_or_else(|| (self.file.clone(), Span::new(1, 1)));
+        let Span { line, column, .. } = span;
+        let (sensitive, path) = (self.secret.contains(&(file.clone(), line)), path.to_string());
         self.diagnostics.push(Diagnostic { severity, file, line, column, path, message, sensitive });
-        self.diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
+        self.sort();
         if severity == Severity::Error {
             self.node = None;
         }
+    }
+
+    /// The diagnostic as one line, with the source line and a caret below it where that helps.
+    pub fn render(&self, diagnostic: &Diagnostic) -> String {
+        let text = match diagnostic.file == self.file {
+            true => &self.text,
+            false => self.included.text(&diagnostic.file).unwrap_or_default(),
+        };
+        diagnostic.render(text)
+    }
+
+    /// In the order of the documents, the configuration's own file first.
+    fn sort(&mut self) {
+        let own = &self.file;
+        self.diagnostics.sort_by(|a, b| {
+            let key = |found: &Diagnostic| (found.file != *own, found.line, found.column);
+            let ((a_other, a_line, a_column), (b_other, b_line, b_column)) = (key(a), key(b));
+            (a_other, &a.file, a_line, a_column).cmp(&(b_other, &b.file, b_line, b_column))
+        });
     }
 
     fn failed(file: &str, text: String, span: Span, message: String) -> Self {
@@ -71,8 +89,15 @@ impl Loaded {
             message,
             sensitive: may_be_secret(&text, span.line),
         };
-        let secret = BTreeSet::new();
-        Self { node: None, diagnostics: vec![diagnostic], text, file: file.to_owned(), secret }
+        Self {
+            node: None,
+            diagnostics: vec![diagnostic],
+            text,
+            file: file.to_owned(),
+            included: Included::default(),
+            files_read: BTreeSet::new(),
+            secret: BTreeSet::new(),
+        }
     }
 }
 
@@ -81,80 +106,64 @@ impl Loaded {
 /// Every problem, also an unreadable file, is in [`Loaded::diagnostics`].
 pub fn load(path: &FsPath, node_dir: &FsPath, env: Environment<'_>) -> Loaded {
     let file = path.display().to_string();
-    let start = Span { line: 1, column: 1 };
+    let start = Span::new(1, 1);
     let Some(format) = Format::of_file(&file) else {
         let message = "the name of a configuration ends in .json, .yaml or .yml".to_owned();
         return Loaded::failed(&file, String::new(), start, message);
     };
-    let bytes = match read_still(path) {
-        Ok(bytes) => bytes,
-        Err(error) => return Loaded::failed(&file, String::new(), start, format!("cannot be read: {error}")),
-    };
-    match String::from_utf8(bytes) {
-        Ok(text) => parse(&text, format, &file, node_dir, env),
-        Err(error) => {
-            let valid = error.utf8_error().valid_up_to();
-            let before =
-                String::from_utf8_lossy(error.as_bytes().get(..valid).unwrap_or_default()).into_owned();
-            let line = before.matches('\n').count() + 1;
-            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-            let span = Span { line: number(line), column: number(column) };
-            Loaded::failed(
-                &file,
-                before,
-                span,
-                "found bytes that are no UTF-8, which a configuration is written in".into(),
-            )
-        }
+    match read(path) {
+        Ok(text) => parse_with(&text, format, &file, node_dir, env, &Files::Disk),
+        Err(wrong) => Loaded::failed(&file, wrong.text, wrong.span, wrong.message),
     }
 }
 
-/// The content of a file that nobody writes to: what is written in place while it is read would be half a file.
-fn read_still(path: &FsPath) -> std::io::Result<Vec<u8>> {
-    let stamp = || {
-        let there = std::fs::metadata(path)?;
-        std::io::Result::Ok((there.dev(), there.ino(), there.size(), there.mtime(), there.mtime_nsec()))
-    };
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(std::io::Error::other("it is no regular file"));
-    }
-    let mut before = stamp()?;
-    for _ in 0..STILL {
-        let bytes = std::fs::read(path)?;
-        let after = stamp()?;
-        // What /proc shows has no size.
-        if before == after && (after.2 == bytes.len() as u64 || after.2 == 0) {
-            return Ok(bytes);
-        }
-        before = after;
-        std::thread::sleep(STEP);
-    }
-    Err(std::io::Error::other("it is being written to all the time"))
-}
-
-fn number(n: usize) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
-}
-
-/// Reads the configuration `text`, called `file` in diagnostics.
+/// Reads the configuration `text`, called `file` in diagnostics, which includes nothing.
 pub fn parse(text: &str, format: Format, file: &str, node_dir: &FsPath, env: Environment<'_>) -> Loaded {
+    parse_again(text, format, file, node_dir, env, &Included::default())
+}
+
+/// Reads the configuration `text` that was read before, with what it had `included`.
+pub fn parse_again(
+    text: &str,
+    format: Format,
+    file: &str,
+    node_dir: &FsPath,
+    env: Environment<'_>,
+    included: &Included,
+) -> Loaded {
+    parse_with(text, format, file, node_dir, env, &Files::Kept(included))
+}
+
+fn parse_with(
+    text: &str,
+    format: Format,
+    file: &str,
+    node_dir: &FsPath,
+    env: Environment<'_>,
+    files: &Files<'_>,
+) -> Loaded {
     let root = match source::parse(text, format) {
         Ok(root) => root,
         Err(error) => return Loaded::failed(file, text.to_owned(), error.span, error.message),
     };
-    let mut cx = Context::new(file, node_dir, env);
+    let mut cx = Context::new(vec![file.to_owned()], node_dir, env);
+    let (root, included) = expand(root, files, &mut cx);
     let mut node = nested::<Node>().read(&root, &mut cx);
     cx.compare_claims();
     // What is missing on the disk hides nothing of what is not built.
     let mut otherwise = None;
     if cx.errors() > 0 {
         node = None;
-        let mut lenient = Context::new(file, node_dir, env);
+        let mut lenient = Context::new(cx.files().to_vec(), node_dir, env);
         lenient.files_exist = true;
         otherwise = nested::<Node>().read(&root, &mut lenient).filter(|_| lenient.errors() == 0);
     }
+    let names = cx.files().to_vec();
+    let name = |number: u16| names.get(usize::from(number)).map_or(file, String::as_str).to_owned();
+    let files_read = cx.files_read;
     let mut diagnostics = cx.diagnostics;
-    let secret = cx.secret_lines;
+    let secret: BTreeSet<_> =
+        cx.secret_lines.into_iter().map(|(number, line)| (name(number), line)).collect();
     if let Some(node) = node.as_mut().or(otherwise.as_mut()) {
         node.settle(node_dir);
         let remarks = super::not_built::remarks(node).into_iter();
@@ -165,7 +174,7 @@ pub fn parse(text: &str, format: Format, file: &str, node_dir: &FsPath, env: Env
             let span = path.span_in(&root);
             Diagnostic {
                 severity,
-                file: file.to_owned(),
+                file: name(span.file),
                 line: span.line,
                 column: span.column,
                 path: path.to_string(),
@@ -178,10 +187,19 @@ pub fn parse(text: &str, format: Format, file: &str, node_dir: &FsPath, env: Env
         node = None;
     }
     for diagnostic in &mut diagnostics {
-        diagnostic.sensitive = secret.contains(&diagnostic.line);
+        diagnostic.sensitive = secret.contains(&(diagnostic.file.clone(), diagnostic.line));
     }
-    diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
-    Loaded { node, diagnostics, text: text.to_owned(), file: file.to_owned(), secret }
+    let mut loaded = Loaded {
+        node,
+        diagnostics,
+        text: text.to_owned(),
+        file: file.to_owned(),
+        included,
+        files_read,
+        secret,
+    };
+    loaded.sort();
+    loaded
 }
 
 /// The configuration of the node in `dir`: `file` in it if given, else `config.yaml`, `config.yml`, or `config.json`.
@@ -199,7 +217,7 @@ pub fn find(dir: &FsPath, file: Option<&FsPath>) -> Option<PathBuf> {
 pub fn missing(dir: &FsPath) -> Loaded {
     let names = NAMES.join(", ");
     let message = format!("there is no configuration: expected one of {names}; `jackfield init` writes one");
-    Loaded::failed(&dir.display().to_string(), String::new(), Span { line: 1, column: 1 }, message)
+    Loaded::failed(&dir.display().to_string(), String::new(), Span::new(1, 1), message)
 }
 
 /// The configuration of the node that runs where there is none, as JSON.

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::controller::Controller;
 use super::decode::*;
+use super::include::{including, names};
 use super::source::{Kind, Value};
 use super::worker::{Worker, WorkerKind};
 
@@ -15,13 +16,17 @@ object! {
         /// The controller.
         pub controller as "controller": Controller = nested(), defaulted;
         /// The workers.
-        pub workers as "workers": Vec<Worker> = list(nested()), default(json!([]), Vec::new());
+        pub workers as "workers": Vec<Worker> = including(list(nested())), default(json!([]), Vec::new());
     }
     silent {
         /// The version of the format: 2.
         "version" = version();
         /// Where an editor finds the schema.
         "$schema" = any();
+        /// More files with workers, and perhaps the controller: one, those of a directory, or those that a pattern with `*` and `?`
+        /// fits, relative to the node directory. Also in `hosts` and `paths`, and as `include: …` alone in the lists `workers`,
+        /// `transports`, `realms` and `roles`.
+        "include" = names();
     }
 }
 

@@ -1,5 +1,6 @@
 //! `jackfield reload`: what is changed, what is left alone, what is undone.
 
+mod several_files;
 mod sockets;
 
 use jackfield_tests::{Node, curl, wait_for_end};

@@ -116,6 +116,7 @@ impl Takeover<'_> {
                 Errand::Upgrade => node.executable.clone(),
                 Errand::GoBack(_) => Image::path_of_own().map_err(TakeoverError::system("/proc"))?,
             },
+            watches: node.watches,
             held,
         };
         // From here on nothing can fail.

@@ -49,10 +49,12 @@ impl Supervisor {
                 run_dir: self.node.held.run_dir.clone(),
                 executable: self.node.executable.clone(),
                 core_limit: Some(CoreLimit { soft: self.node.machine.core_limit }),
+                watches: self.node.watches,
             },
             configuration: ConfigurationState {
                 text: configuration.loaded.text.clone(),
                 file: configuration.loaded.file.clone(),
+                included: configuration.loaded.included.clone(),
                 name: configuration.name.clone(),
                 is_builtin: configuration.is_builtin,
                 tls: configuration.tls.files.clone(),

@@ -20,7 +20,8 @@ pub(crate) struct Claim<T> {
 
 /// The state of one decoding.
 pub(crate) struct Context<'a> {
-    file: &'a str,
+    /// The names of the documents, by their numbers.
+    files: Vec<String>,
     node_dir: &'a FsPath,
     env: Environment<'a>,
     path: Path,
@@ -29,8 +30,12 @@ pub(crate) struct Context<'a> {
     pub(crate) files_exist: bool,
     /// Everything found so far.
     pub(crate) diagnostics: Vec<Diagnostic>,
-    /// The lines that hold something secret.
-    pub(crate) secret_lines: BTreeSet<u32>,
+    /// The lines that hold something secret, each with the number of its document.
+    pub(crate) secret_lines: BTreeSet<(u16, u32)>,
+    /// The files whose content stands in strings, or would if they could be read.
+    pub(crate) files_read: BTreeSet<PathBuf>,
+    /// What was read from files, and where it stands.
+    hidden: Vec<(Span, String)>,
     /// The listening endpoints seen, each with whether it may be shared.
     pub(crate) listeners: Vec<Claim<Address>>,
     /// The ids seen: the scope they are unique in, and the id.
@@ -38,9 +43,10 @@ pub(crate) struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    pub(crate) fn new(file: &'a str, node_dir: &'a FsPath, env: Environment<'a>) -> Self {
+    /// For documents of these names, the configuration's own file first.
+    pub(crate) fn new(files: Vec<String>, node_dir: &'a FsPath, env: Environment<'a>) -> Self {
         Self {
-            file,
+            files,
             node_dir,
             env,
             path: Path::default(),
@@ -48,8 +54,35 @@ impl<'a> Context<'a> {
             files_exist: false,
             diagnostics: Vec::new(),
             secret_lines: BTreeSet::new(),
+            files_read: BTreeSet::new(),
+            hidden: Vec::new(),
             listeners: Vec::new(),
             ids: Vec::new(),
+        }
+    }
+
+    /// The name of the document in which `span` is.
+    pub(crate) fn file(&self, span: Span) -> &str {
+        self.files.get(usize::from(span.file)).map_or("", String::as_str)
+    }
+
+    /// The number for one more document.
+    pub(crate) fn add_file(&mut self, name: &str) -> Option<u16> {
+        let number = u16::try_from(self.files.len()).ok()?;
+        self.files.push(name.to_owned());
+        Some(number)
+    }
+
+    /// The names of the documents, by their numbers.
+    pub(crate) fn files(&self) -> &[String] {
+        &self.files
+    }
+
+    /// `line 7`, with the name of its file where `from` is in another.
+    pub(crate) fn line(&self, span: Span, from: Span) -> String {
+        match self.file(span) {
+            file if file == self.file(from) => format!("line {}", span.line),
+            file => format!("line {} of {file}", span.line),
         }
     }
 
@@ -110,18 +143,31 @@ impl<'a> Context<'a> {
         self.in_key(key, |cx| cx.warn(span, message));
     }
 
-    /// A value as an error message names it: where something secret stands, without what it says.
-    pub(crate) fn describe(&self, value: &Value) -> String {
-        if self.path.is_secret() { describe_kind(value).into() } else { describe(value) }
+    /// Keeps `text`, which was read from a file, out of what is said about the value at `span`.
+    pub(crate) fn hide(&mut self, span: Span, text: &str) {
+        if !text.is_empty() {
+            self.hidden.push((span, text.to_owned()));
+        }
     }
 
-    fn push(&mut self, severity: Severity, span: Span, message: String) {
+    /// A value as an error message names it: where something secret stands, without what it says.
+    pub(crate) fn describe(&self, value: &Value) -> String {
+        let is_hidden = self.hidden.iter().any(|(span, _)| *span == value.span);
+        if self.path.is_secret() || is_hidden { describe_kind(value).into() } else { describe(value) }
+    }
+
+    fn push(&mut self, severity: Severity, span: Span, mut message: String) {
         if self.path.is_secret() {
-            self.secret_lines.insert(span.line);
+            self.secret_lines.insert((span.file, span.line));
+        }
+        for (_, text) in self.hidden.iter().filter(|(at, _)| *at == span) {
+            let quoted = format!("{text:?}");
+            message = message.replace(&quoted, "what is in the file");
+            message = message.replace(quoted.trim_matches('"'), "…").replace(text, "…");
         }
         self.diagnostics.push(Diagnostic {
             severity,
-            file: self.file.to_owned(),
+            file: self.file(span).to_owned(),
             line: span.line,
             column: span.column,
             path: self.path.to_string(),
@@ -141,10 +187,10 @@ impl Context<'_> {
             let earlier = *first.entry((scope.to_string(), id)).or_insert(claim.span);
             if earlier != claim.span {
                 self.path = claim.path.clone();
-                let line = earlier.line;
+                let line = self.line(earlier, claim.span);
                 self.error(
                     claim.span,
-                    format!("the id {id:?} is given twice, first in line {line}; each needs its own"),
+                    format!("the id {id:?} is given twice, first in {line}; each needs its own"),
                 );
             }
         }
@@ -159,9 +205,9 @@ impl Context<'_> {
                         Address::Tcp { .. } => "choose another, or set \"shared\": true on both",
                         Address::Unix(_) | Address::Onion(_) => "choose another",
                     };
-                    let (path, line) = (&first.path, first.span.line);
+                    let (path, line) = (&first.path, self.line(first.span, claim.span));
                     self.path = claim.path.clone();
-                    self.error(claim.span, format!("{path} listens there already, in line {line}; {hint}"));
+                    self.error(claim.span, format!("{path} listens there already, in {line}; {hint}"));
                 }
             }
         }

@@ -3,6 +3,9 @@
 use super::super::source::{Entry, Kind, Span, Value};
 use super::{Context, Rule, nearest};
 
+/// What the names of attributes begin with that are the author's own: notes, and what YAML's anchors name.
+const OWN: &str = "x-";
+
 /// The attributes of one object.
 pub(crate) struct Fields<'v> {
     entries: &'v [Entry],
@@ -87,9 +90,10 @@ impl<'v> Fields<'v> {
         self.lenient = true;
     }
 
-    /// The attributes nobody asked for.
+    /// The attributes nobody asked for; those of the author's own are nobody's business.
     pub(crate) fn left_over(&self) -> impl Iterator<Item = &'v Entry> {
-        self.entries.iter().filter(|entry| !self.known.contains(&entry.key.as_str()))
+        let is_known = |key: &str| self.known.contains(&key) || key.starts_with(OWN);
+        self.entries.iter().filter(move |entry| !is_known(&entry.key))
     }
 
     /// Reports every attribute that nobody asked for.

@@ -26,6 +26,7 @@ pub(crate) use macros::{choice, object, tagged};
 pub(crate) use names::nearest;
 pub(crate) use numbers::*;
 pub(crate) use object::*;
+pub(crate) use references::{Piece, is_variable, whole};
 pub(crate) use rule::{Rule, declared};
 pub use rules::Secret;
 pub(crate) use rules::*;

@@ -86,6 +86,34 @@ impl Rule for Text {
     }
 }
 
+/// Reads a text in which only the whole may be a reference.
+pub(crate) struct Verbatim;
+
+/// Any string, as it is: what looks like a variable inside of it is for somebody else, such as a shell.
+pub(crate) fn verbatim() -> Verbatim {
+    Verbatim
+}
+
+impl Rule for Verbatim {
+    type Out = String;
+
+    fn read(&self, value: &Value, cx: &mut Context<'_>) -> Option<String> {
+        let value = cx.referenced(value)?;
+        match &value.kind {
+            Kind::String(text) => Some(text.clone()),
+            _ => refuse(&value, &self.expected(), cx),
+        }
+    }
+
+    fn expected(&self) -> String {
+        "a string".into()
+    }
+
+    fn schema(&self, _: &mut Defs) -> Json {
+        json!({"type": "string"})
+    }
+}
+
 /// A string nobody should see: not in a log, not in a status answer, not in an error.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Secret(pub String);
@@ -108,8 +136,8 @@ impl Rule for SecretText {
     type Out = Secret;
 
     fn read(&self, value: &Value, cx: &mut Context<'_>) -> Option<Secret> {
-        cx.secret_lines.insert(value.span.line);
-        match cx.substituted(value)?.kind {
+        cx.secret_lines.insert((value.span.file, value.span.line));
+        match cx.referenced(value)?.kind {
             Kind::String(ref text) => Some(Secret(text.clone())),
             _ => {
                 cx.error(value.span, format!("found {}, expected a string", describe_kind(value)));
@@ -171,7 +199,7 @@ impl<R: Rule> Rule for Hidden<R> {
     type Out = R::Out;
 
     fn read(&self, value: &Value, cx: &mut Context<'_>) -> Option<R::Out> {
-        cx.secret_lines.insert(value.span.line);
+        cx.secret_lines.insert((value.span.file, value.span.line));
         self.0.read(value, cx)
     }
 

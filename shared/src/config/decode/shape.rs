@@ -113,6 +113,7 @@ fn object_schema(doc: &str, open: bool, fields: &[Declared], tag: Option<(&str, 
             map.insert("required".into(), json!(required));
         }
         if !open {
+            map.insert("patternProperties".into(), json!({"^x-": {}}));
             map.insert("additionalProperties".into(), Json::Bool(false));
         }
     }

@@ -20,6 +20,7 @@ pub use simple::*;
 pub use upload::*;
 
 use super::decode::*;
+use super::include::including;
 use super::keys::{id, paths};
 use super::transport::{WebsocketSection, WebsocketTestee};
 use std::collections::BTreeMap;
@@ -87,7 +88,7 @@ object! {
     /// More paths below this one.
     pub struct NestedPaths as "nested paths" {
         /// Path → what is served there; `/` serves what no other path does.
-        pub paths as "paths": BTreeMap<String, PathService> = paths(nested()), required;
+        pub paths as "paths": BTreeMap<String, PathService> = including(paths(nested())), required;
     }
 }
 

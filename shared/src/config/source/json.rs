@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use super::tree::{Entry, Kind, MAX_DEPTH, MAX_NODES, Span, SyntaxError, Value};
 
 pub(super) fn parse(text: &str) -> Result<Value, SyntaxError> {
-    let mut reader = Reader { rest: text, at: Span { line: 1, column: 1 }, nodes: 0 };
+    let mut reader = Reader { rest: text, at: Span::new(1, 1), nodes: 0 };
     if text.starts_with('\u{feff}') {
         return Err(reader.error("found a byte order mark, JSON starts without one".into()));
     }
@@ -51,7 +51,7 @@ impl<'t> Reader<'t> {
         let next = self.peek()?;
         self.rest = self.rest.get(next.len_utf8()..).unwrap_or_default();
         if next == '\n' {
-            self.at = Span { line: self.at.line + 1, column: 1 };
+            self.at = Span::new(self.at.line + 1, 1);
         } else {
             self.at.column += 1;
         }
@@ -291,10 +291,10 @@ mod tests {
     fn every_key_and_value_knows_its_place() {
         let value = parse("{\n  \"é\": [1,\n    \"two\"]}").unwrap();
         let entry = value.get("é").unwrap();
-        assert_eq!(entry.key_span, Span { line: 2, column: 3 });
-        assert_eq!(entry.value.span, Span { line: 2, column: 8 });
+        assert_eq!(entry.key_span, Span::new(2, 3));
+        assert_eq!(entry.value.span, Span::new(2, 8));
         let Kind::List(items) = &entry.value.kind else { panic!("{entry:?}") };
-        assert_eq!(items[1].span, Span { line: 3, column: 5 });
+        assert_eq!(items[1].span, Span::new(3, 5));
     }
 
     #[test]

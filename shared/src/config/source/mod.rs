@@ -11,7 +11,7 @@ mod yaml;
 
 pub(crate) use scalar::{plain_scalar, python_int};
 use serde::{Deserialize, Serialize};
-pub(crate) use tree::{Entry, Kind, Span, SyntaxError, Value};
+pub(crate) use tree::{Entry, Kind, MAX_NODES, Span, SyntaxError, Value};
 
 /// A document of more bytes than this is refused.
 pub(crate) const MAX_BYTES: usize = 8 * 1024 * 1024;
@@ -39,7 +39,7 @@ impl Format {
 pub(crate) fn parse(text: &str, format: Format) -> Result<Value, SyntaxError> {
     if text.len() > MAX_BYTES {
         return Err(SyntaxError {
-            span: Span { line: 1, column: 1 },
+            span: Span::new(1, 1),
             message: format!("found {} bytes, at most {MAX_BYTES} are read", text.len()),
         });
     }

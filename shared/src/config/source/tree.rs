@@ -6,9 +6,11 @@ pub(crate) const MAX_DEPTH: usize = 100;
 /// A document of more nodes than this is refused; YAML aliases multiply, so bytes alone are no limit.
 pub(crate) const MAX_NODES: usize = 500_000;
 
-/// A place in the document; both numbers count from 1, columns in characters.
+/// A place in a document; lines and columns count from 1, columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Span {
+    /// Which document: 0 is the configuration's own file, others are included.
+    pub file: u16,
     /// Line, from 1.
     pub line: u32,
     /// Column in characters, from 1.
@@ -63,7 +65,49 @@ pub(crate) struct SyntaxError {
     pub message: String,
 }
 
+impl Span {
+    /// A place in the configuration's own file.
+    pub(crate) const fn new(line: u32, column: u32) -> Self {
+        Self { file: 0, line, column }
+    }
+}
+
+impl SyntaxError {
+    /// The same in the document of this number.
+    pub(crate) fn in_file(mut self, file: u16) -> Self {
+        self.span.file = file;
+        self
+    }
+}
+
 impl Value {
+    /// How many values it holds, with itself.
+    pub(crate) fn size(&self) -> usize {
+        match &self.kind {
+            Kind::List(items) => 1 + items.iter().map(Self::size).sum::<usize>(),
+            Kind::Map(entries) => 1 + entries.iter().map(|entry| 1 + entry.value.size()).sum::<usize>(),
+            _ => 1,
+        }
+    }
+
+    /// The same in the document of this number.
+    pub(crate) fn in_file(mut self, file: u16) -> Self {
+        self.move_to(file);
+        self
+    }
+
+    fn move_to(&mut self, file: u16) {
+        self.span.file = file;
+        match &mut self.kind {
+            Kind::List(items) => items.iter_mut().for_each(|item| item.move_to(file)),
+            Kind::Map(entries) => entries.iter_mut().for_each(|entry| {
+                entry.key_span.file = file;
+                entry.value.move_to(file);
+            }),
+            _ => {}
+        }
+    }
+
     /// The same value without positions, for parts of a configuration that are handed on as they are.
     pub(crate) fn to_json(&self) -> serde_json::Value {
         use serde_json::Value as Json;

@@ -25,7 +25,7 @@ struct Builder<'t, P: Iterator<Item = Result<(Event<'t>, Range), ScanError>>> {
 
 fn place(range: &Range) -> Span {
     let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    Span { line: number(range.start.line()).max(1), column: number(range.start.col()).saturating_add(1) }
+    Span::new(number(range.start.line()).max(1), number(range.start.col()).saturating_add(1))
 }
 
 fn wrong(span: Span, message: impl Into<String>) -> SyntaxError {
@@ -41,7 +41,7 @@ impl<'t, P: Iterator<Item = Result<(Event<'t>, Range), ScanError>>> Builder<'t, 
         match self.events.next() {
             Some(Ok((event, range))) => Ok((event, place(&range))),
             Some(Err(error)) => Err(scan_error(&error)),
-            None => Ok((Event::StreamEnd, Span { line: 1, column: 1 })),
+            None => Ok((Event::StreamEnd, Span::new(1, 1))),
         }
     }
 

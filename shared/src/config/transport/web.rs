@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::decode::*;
+use super::super::include::including;
 use super::super::rules::PathRules;
 use super::super::service::{PathService, Serves, flat};
 use super::speaks::{Answer, HTTP, Speaks};
@@ -16,10 +17,10 @@ object! {
     pub struct Web as "a web section" {
         /// Path → what is served there. A path is a segment, or several with slashes between them; the longest one that a
         /// request's path begins with counts. `/` serves what no other path does.
-        pub paths as "paths": BTreeMap<String, PathService> = paths(nested()), required;
+        pub paths as "paths": BTreeMap<String, PathService> = including(paths(nested())), required;
         /// Name of a host → what is served there, instead of `paths`, to those who ask for it; names that are not here, and
         /// requests without one, get `paths`. A name comes before `*.` with what follows its first label.
-        pub hosts as "hosts": BTreeMap<String, Host> = hosts(nested()), default(json!({}), BTreeMap::new());
+        pub hosts as "hosts": BTreeMap<String, Host> = including(hosts(nested())), default(json!({}), BTreeMap::new());
         /// Path → what holds there and below, whatever is served. A path may be longer than those of `paths`.
         pub rules as "rules": BTreeMap<String, PathRules> = paths(nested()), default(json!({}), BTreeMap::new());
         /// What holds for all of them.
@@ -32,7 +33,7 @@ object! {
     /// A host of several on one address.
     pub struct Host as "a host" {
         /// Path → what is served there, as the transport's own.
-        pub paths as "paths": BTreeMap<String, PathService> = paths(nested()), required;
+        pub paths as "paths": BTreeMap<String, PathService> = including(paths(nested())), required;
         /// Path → what holds there and below; those of the transport do not hold here.
         pub rules as "rules": BTreeMap<String, PathRules> = paths(nested()), default(json!({}), BTreeMap::new());
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use super::super::decode::*;
+use super::super::include::including;
 use super::super::source::{Kind, Value};
 use super::{Rlink, is_realm_name, realm_name, uri, uri_pattern};
 
@@ -17,7 +18,7 @@ object! {
         /// A name for the configuration alone.
         pub id as "id": Option<String> = text(), optional;
         /// Its roles.
-        pub roles as "roles": Vec<Role> = list(nested()), default(json!([]), Vec::new());
+        pub roles as "roles": Vec<Role> = including(list(nested())), default(json!([]), Vec::new());
         /// How it routes.
         pub options as "options": RealmOptions = nested(), defaulted;
         /// Links to realms of other routers.

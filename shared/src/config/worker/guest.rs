@@ -15,8 +15,8 @@ object! {
     pub struct Guest as "a guest worker" {
         /// The program: looked for in `workdir`, then in PATH.
         pub executable as "executable": String = text(), required;
-        /// Its arguments.
-        pub arguments as "arguments": Vec<String> = list(text()), default(json!([]), Vec::new());
+        /// Its arguments. Only a whole argument may be a variable, since `${NAME}` inside of one may be a shell's.
+        pub arguments as "arguments": Vec<String> = list(verbatim()), default(json!([]), Vec::new());
         /// How it is run.
         pub options as "options": GuestOptions = nested(), defaulted;
         /// Sockets it is given, by the systemd protocol (LISTEN_FDS, LISTEN_FDNAMES, LISTEN_PID).

@@ -48,12 +48,12 @@ impl Rule for Disabled {
 
     fn read(&self, value: &Value, cx: &mut Context<'_>) -> Option<bool> {
         match &value.kind {
-            Kind::String(text) => match reference(text) {
-                Some((name, default)) => {
+            Kind::String(text) => match whole(text) {
+                Some(Piece::Variable { name, default }) => {
                     let text = cx.env(name).filter(|text| default.is_none() || !text.is_empty());
                     Some(!text.or(default.map(str::to_owned)).unwrap_or_default().is_empty())
                 }
-                None => Some(!text.is_empty()),
+                _ => Some(!text.is_empty()),
             },
             Kind::Bool(disabled) => Some(*disabled),
             _ => {

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::super::decode::*;
 use super::super::diagnostic::Path;
 use super::super::endpoint::ConnectingEndpoint;
+use super::super::include::including;
 use super::super::source::{Kind, Value};
 use super::super::transport::{ConnectingTransport, Transport};
 use super::NativeOptions;
@@ -19,7 +20,7 @@ object! {
         /// Its options.
         pub options as "options": NativeOptions = nested(), defaulted;
         /// What it listens on.
-        pub transports as "transports": Vec<Transport> = list(nested()), default(json!([]), Vec::new());
+        pub transports as "transports": Vec<Transport> = including(list(nested())), default(json!([]), Vec::new());
         /// Name → how a router is reached.
         pub connections as "connections": BTreeMap<String, ProxyConnection> = map(nested()), default(json!({}), BTreeMap::new());
         /// Realm → role → the connection that its sessions go over, or several: each session goes over the next one, and over

@@ -3,6 +3,7 @@
 use super::super::decode::*;
 use super::super::diagnostic::Path;
 use super::super::endpoint::ConnectingEndpoint;
+use super::super::include::including;
 use super::super::transport::Transport;
 use super::super::wamp::{Realm, Rlink, RouterComponent};
 use super::kind::Works;
@@ -16,9 +17,9 @@ object! {
         /// Its options.
         pub options as "options": NativeOptions = nested(), defaulted;
         /// Its realms.
-        pub realms as "realms": Vec<Realm> = list(nested()), default(json!([]), Vec::new());
+        pub realms as "realms": Vec<Realm> = including(list(nested())), default(json!([]), Vec::new());
         /// What it listens on.
-        pub transports as "transports": Vec<Transport> = list(nested()), default(json!([]), Vec::new());
+        pub transports as "transports": Vec<Transport> = including(list(nested())), default(json!([]), Vec::new());
         /// Components beside the router.
         pub components as "components": Vec<RouterComponent> = list(nested()), default(json!([]), Vec::new());
         /// A Python shell over SSH.
