@@ -120,3 +120,51 @@ fn a_browser_stays_at_its_backend_while_that_is_up() {
     assert!(answers(&node, 40).len() > 1);
     node.stop();
 }
+
+#[test]
+fn a_backend_that_is_drained_gets_nobody_new_until_it_is_enabled_through_all_that_happens() {
+    let addr = loopback();
+    let _nginx = three(addr);
+    let node = node(addr, &[json!({}), json!({})], &json!({"balance": "round-robin"}));
+    let first = format!("{addr}:8001");
+    let run = |args: &[&str]| {
+        let output = node.run(args);
+        let said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
+        (output.status.code(), said)
+    };
+    let only = |port: &str| assert_eq!(answers(&node, 6), shares([(port, 6)]));
+    assert_eq!(run(&["backend", "drain", &first]), (Some(0), format!("drained: {first}\n")));
+    only("8002");
+    let state_of = |status: &Value, port: u16| {
+        let backends = status["backends"].as_array().unwrap().iter();
+        let mut of_port = backends.filter(|b| b["address"] == format!("{addr}:{port}"));
+        of_port.next().map(|backend| backend["state"].as_str().unwrap().to_owned())
+    };
+    node.until("the status to tell", |status| state_of(status, 8001).as_deref() == Some("drained"));
+    // New processes know of it, those of another configuration and those of another image of the executable, too.
+    assert_eq!(run(&["worker", "restart", "edge"]).0, Some(0));
+    only("8002");
+    let file = node.dir.path().join(".jackfield/config.json");
+    let config = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, config.replace("round-robin", "random-two")).unwrap();
+    assert_eq!(run(&["reload"]).0, Some(0));
+    only("8002");
+    let (code, said) = run(&["upgrade"]);
+    assert_eq!(code, Some(0), "{said}");
+    only("8002");
+    // Where all are, nobody is asked.
+    assert_eq!(run(&["backend", "drain", &format!("{addr}:8002")]).0, Some(0));
+    let url = format!("http://{}:8080/", node.addr);
+    assert_eq!(curl(&["-o", "/dev/null", "-w", "%{http_code}", &url]), "503");
+    node.log.wait(0, "every one is drained (`jackfield backend enable ADDRESS` lets it in)");
+    assert_eq!(run(&["backend", "enable", &first]), (Some(0), format!("enabled: {first}\n")));
+    only("8001");
+    node.until("the status to tell", |status| {
+        state_of(status, 8001).as_deref() == Some("up") && state_of(status, 8002).as_deref() == Some("drained")
+    });
+    let (code, said) = run(&["backend", "drain", &first, "nobody:1"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains(&format!("there is no backend \"nobody:1\" (backends: {first}, {addr}:8002)")), "{said}");
+    only("8001");
+    node.stop();
+}

@@ -158,6 +158,11 @@ impl Life {
                     serving.set_challenges(&open);
                 }
             }
+            Ok(Some((ToWorker::Drained(addresses), _))) => {
+                if let Some(serving) = &self.serving {
+                    serving.set_drained(addresses);
+                }
+            }
             Ok(Some((ToWorker::NodeState(state), _))) => self.controller.set_node_state(state),
             Ok(Some((ToWorker::Edges(edges), _))) => {
                 if let Some(serving) = &self.serving {

@@ -1,6 +1,6 @@
 //! A plan in effect: its transports, its listeners, what was counted on them.
 
-use crate::connect::Means;
+use crate::connect::{Drained, Means};
 use crate::context::Context;
 use crate::controller::Controller;
 use crate::front::Front;
@@ -53,6 +53,8 @@ pub(crate) struct Serving {
     routes: Option<Rc<Routes>>,
     /// Links of its realms to other routers.
     links: Links,
+    /// The servers to which nobody new is carried.
+    drained: Rc<Drained>,
     /// When it may.
     turn: Rc<Turn>,
     /// The realms of the worker, where this process has them and no clients.
@@ -116,7 +118,9 @@ impl Serving {
         }
         let arti = if plan.arti { sockets.pop().map(Rc::new) } else { None };
         let (scratch, budget) = (Rc::new(Scratch::new()), Budget::new(plan.worker.max_buffered_size()));
-        let means = Means { files: &plan.tls_files, arti: arti.as_ref(), wamp: None };
+        let drained = Rc::new(Drained::new(&plan.drained));
+        let means =
+            Means { files: &plan.tls_files, arti: arti.as_ref(), wamp: None, drained: Some(&drained) };
         let (node, key) = (&plan.node, plan.node_key.as_ref());
         let setting = Setting { node, key, means, scratch: &scratch, budget: &budget };
         let links = if realms.is_some() { Links::default() } else { Links::new(&plan.worker, setting)? };
@@ -163,6 +167,7 @@ impl Serving {
             wamp,
             routes,
             links,
+            drained,
             turn,
             realms,
             links_place,
@@ -305,6 +310,11 @@ impl Serving {
         }
     }
 
+    /// Carries nobody new to these servers from now on.
+    pub(crate) fn set_drained(&self, addresses: Vec<String>) {
+        self.drained.set(addresses);
+    }
+
     /// Answers these challenges of ACME from now on.
     pub(crate) fn set_challenges(&self, open: &[Challenge]) {
         if let Some(context) = &self.context {
@@ -350,6 +360,7 @@ impl Serving {
             wamp: None,
             routes: None,
             links: Links::default(),
+            drained: Rc::default(),
             turn: Turn::new(None),
             realms: None,
             links_place: None,

@@ -1,5 +1,6 @@
 //! The command line: one file for each command.
 
+mod backend;
 mod check;
 mod client;
 mod completions;
@@ -55,6 +56,7 @@ enum Command {
     Check(check::Check),
     Doctor(doctor::Doctor),
     Worker(worker::Worker),
+    Backend(backend::Backend),
     Top(top::Top),
     Endpoints(endpoints::Endpoints),
     Logs(logs::Logs),
@@ -81,6 +83,7 @@ pub(crate) fn run() -> ExitCode {
         | Command::Upgrade(_)
         | Command::Status(_)
         | Command::Worker(_)
+        | Command::Backend(_)
         | Command::Top(_)
         | Command::Endpoints(_)
         | Command::Logs(_) => Directory::of_running(dir.as_deref()),
@@ -95,6 +98,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Check(check) => check.run(&directory),
         Command::Doctor(doctor) => doctor.run(&directory),
         Command::Worker(worker) => worker.run(&directory),
+        Command::Backend(backend) => backend.run(&directory),
         Command::Top(top) => top.run(&directory),
         Command::Endpoints(endpoints) => endpoints.run(&directory),
         Command::Logs(logs) => logs.run(&directory),

@@ -56,6 +56,13 @@ pub(crate) enum Request {
         /// With which; empty: with all.
         ids: Vec<String>,
     },
+    /// Take backends out, or let them in again: [`Response::Done`].
+    Backend {
+        /// Their addresses.
+        addresses: Vec<String>,
+        /// Whether they are taken out.
+        drain: bool,
+    },
     /// Keep records from this level up from now on: [`Response::Done`].
     LogLevel {
         /// The level.
@@ -84,6 +91,7 @@ impl Request {
             | Self::Upgrade { .. }
             | Self::Scale { .. }
             | Self::Worker { .. }
+            | Self::Backend { .. }
             | Self::LogLevel { .. } => false,
         }
     }

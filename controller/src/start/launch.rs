@@ -14,6 +14,7 @@ use crate::upgrade::Image;
 use jackfield_shared::ipc::NodeInfo;
 use jackfield_shared::log::Level;
 use rustix::process::{Resource, Rlimit, getpid, getrlimit, set_child_subreaper, setrlimit};
+use std::collections::BTreeSet;
 use std::io;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
@@ -100,8 +101,9 @@ pub(crate) fn launch(
         let server = Server::bind(&run_dir.path).map_err(control)?;
         let lock = run_dir.lock().map_err(|e| format!("the lock on {}: {e}", run_dir.path.display()))?;
         let held = Held { run_dir: run_dir.path.clone(), lock, control: server.socket().map_err(control)? };
-        let watches = options.watches;
-        let facts = Node { info, started, origin, machine, configuration, given, executable, watches, held };
+        let (watches, drained) = (options.watches, BTreeSet::new());
+        let facts =
+            Node { info, started, origin, machine, configuration, given, executable, watches, drained, held };
         let supervisor = Supervisor::new(facts, workers, hub, Some(startup), service);
         let (calls, called) = mpsc::channel(CALLS);
         spawn_local(server.serve(calls));

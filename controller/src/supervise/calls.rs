@@ -33,6 +33,9 @@ impl Supervisor {
             Request::LogLevel { level, ids } => {
                 Caller(responses).finish(self.set_log_level(level, &ids));
             }
+            Request::Backend { addresses, drain } => {
+                Caller(responses).finish(self.drain_backends(&addresses, drain));
+            }
             Request::Upgrade { executable } => {
                 self.upgrade(Some((Caller(responses), connection)), executable);
             }

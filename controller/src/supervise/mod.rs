@@ -11,6 +11,7 @@ mod calls;
 mod carry_out;
 mod certificates;
 mod compare;
+mod drained;
 mod due;
 mod event;
 mod exit;
@@ -75,7 +76,7 @@ use oom::OomWatch;
 use pending::{Pending, shutdown_of};
 use process::Process;
 use rustix::process::Pid;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::future::pending;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
@@ -112,6 +113,8 @@ pub(crate) struct Node {
     pub executable: PathBuf,
     /// Whether the files of its configuration are watched.
     pub watches: bool,
+    /// The addresses of backends that somebody has taken out.
+    pub drained: BTreeSet<String>,
     /// What is handed on to the next image of the executable.
     pub held: Held,
 }

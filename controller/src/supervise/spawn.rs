@@ -143,6 +143,7 @@ impl Supervisor {
             tls_files: worker.tls_files.clone(),
             node_key: worker.node_key.clone(),
             ticket_keys: worker.ticket_keys.clone(),
+            drained: self.node.drained.iter().cloned().collect(),
             challenges: self.acme.challenges(),
         };
         sockets.extend(arti.into_iter().chain(links).chain(turn));

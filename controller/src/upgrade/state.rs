@@ -81,6 +81,9 @@ pub(crate) struct NodeState {
     /// Whether the files of the configuration are watched.
     #[serde(default)]
     pub watches: bool,
+    /// The addresses of backends that somebody has taken out.
+    #[serde(default)]
+    pub drained: BTreeSet<String>,
 }
 
 /// A limit of core dumps.

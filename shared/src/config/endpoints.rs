@@ -1,8 +1,10 @@
 //! Every endpoint of a configuration, and where it is.
 
 use super::{
-    ArchiveService, ConnectingEndpoint, ListeningEndpoint, Node, Path, PathService, Transport, Worker,
+    ArchiveService, Backend, ConnectingEndpoint, ListeningEndpoint, Node, Path, PathService, Transport,
+    TransportKind, Worker,
 };
+use std::collections::BTreeSet;
 
 /// An endpoint.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +60,26 @@ pub fn endpoints<'a>(worker: &'a Worker, at: &Path) -> Vec<(Path, Endpoint<'a>)>
 pub fn endpoints_of_node(node: &Node) -> impl Iterator<Item = (Path, Endpoint<'_>)> {
     let workers = node.workers.iter().enumerate().filter(|(_, worker)| !worker.disabled());
     workers.flat_map(|(index, worker)| endpoints(worker, &Path::default().key("workers").index(index)))
+}
+
+/// The addresses of all backends of a node's relays and reverse proxies, but of workers that are disabled.
+pub fn backends_of_node(node: &Node) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut add = |backends: &[Backend]| {
+        found.extend(backends.iter().map(|backend| backend.endpoint.to_string()));
+    };
+    for (at, endpoint) in endpoints_of_node(node) {
+        let Endpoint::Listening(_, Some(transport)) = endpoint else { continue };
+        if let TransportKind::StreamRelay(relay) = &transport.kind {
+            add(&relay.backends);
+        }
+        for (_, service) in transport.services(&at) {
+            if let PathService::Reverseproxy(proxy) = service {
+                add(&proxy.backends);
+            }
+        }
+    }
+    found
 }
 
 /// The `archive` services of a node's workers, but of those that are disabled.

@@ -40,7 +40,7 @@ pub use convert::convert;
 pub use decode::{ReadByProcesses, Secret};
 pub use diagnostic::{Diagnostic, Path, Remark, Severity};
 pub use endpoint::*;
-pub use endpoints::{Endpoint, archives_of_node, endpoints, endpoints_of_node};
+pub use endpoints::{Endpoint, archives_of_node, backends_of_node, endpoints, endpoints_of_node};
 pub use include::{Included, matching_files};
 pub use load::{Loaded, builtin, find, load, missing, parse, parse_again};
 pub use log::*;

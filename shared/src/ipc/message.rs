@@ -60,6 +60,8 @@ pub enum ToWorker {
     Edges(Vec<u64>),
     /// These are the challenges of ACME that are open now. Whoever has answered a [`ToWorker::Ping`] that came later knows them.
     Challenges(Vec<Challenge>),
+    /// These are the backends, by their addresses, to which nobody new is to be carried.
+    Drained(Vec<String>),
     /// Whether the node serves has changed.
     NodeState(NodeState),
     /// The answer to [`FromWorker::AskSibling`]; carries a connection with that process. Without one there is none with
@@ -151,6 +153,9 @@ pub struct Plan {
     pub node_key: Option<NodeKey>,
     /// The keys of session tickets; absent where no transport of the worker has TLS.
     pub ticket_keys: Option<TicketKeys>,
+    /// The backends, by their addresses, to which nobody new is to be carried.
+    #[serde(default)]
+    pub drained: Vec<String>,
     /// The challenges of ACME that are open.
     #[serde(default)]
     pub challenges: Vec<Challenge>,

@@ -155,11 +155,14 @@ pub enum BackendState {
     Up,
     /// It has refused a connection a moment ago, or health checks do not find it well.
     Down,
+    /// Somebody has taken it out by hand.
+    Drained,
 }
 
 named!(BackendState {
     Up = "up",
     Down = "down",
+    Drained = "drained",
 });
 
 #[cfg(test)]

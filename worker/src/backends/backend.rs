@@ -1,6 +1,6 @@
 //! One of several servers of the same.
 
-use crate::connect::Connector;
+use crate::connect::{Connector, Drained};
 use jackfield_shared::status::{self, BackendState};
 use std::cell::{Cell, RefCell};
 use std::fmt::Display;
@@ -20,6 +20,8 @@ pub(crate) struct Backend {
     pub(super) weight: u16,
     /// Whether it is asked only if none of the others is up.
     pub(super) backup: bool,
+    /// Those that somebody has taken out.
+    drained: Rc<Drained>,
     pub(super) open: Cell<u32>,
     /// Until when it is asked last, because it refused a connection.
     pub(super) avoided: Cell<Option<Instant>>,
@@ -31,13 +33,19 @@ pub(crate) struct Backend {
 }
 
 impl Backend {
-    pub(super) fn new(connector: Connector, index: usize, weight: u16, backup: bool) -> Self {
+    pub(super) fn new(
+        connector: Connector,
+        index: usize,
+        (weight, backup): (u16, bool),
+        drained: &Rc<Drained>,
+    ) -> Self {
         Self {
             address: connector.to_string(),
             connector,
             index,
             weight,
             backup,
+            drained: Rc::clone(drained),
             open: Cell::new(0),
             avoided: Cell::new(None),
             healthy: Cell::new(true),
@@ -45,6 +53,11 @@ impl Backend {
             errors: Cell::default(),
             last_error: RefCell::default(),
         }
+    }
+
+    /// Whether somebody has taken it out.
+    pub(super) fn is_drained(&self) -> bool {
+        self.drained.contains(&self.address)
     }
 
     pub(super) fn is_down(&self, now: Instant) -> bool {
@@ -65,7 +78,11 @@ impl Backend {
 
     /// How it is; whose it is, is to be filled in.
     pub(super) fn state(&self) -> status::Backend {
-        let state = if self.is_down(Instant::now()) { BackendState::Down } else { BackendState::Up };
+        let state = match self.is_down(Instant::now()) {
+            _ if self.is_drained() => BackendState::Drained,
+            true => BackendState::Down,
+            false => BackendState::Up,
+        };
         status::Backend {
             address: self.address.clone(),
             state,

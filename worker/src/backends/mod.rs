@@ -20,6 +20,9 @@ use std::rc::Rc;
 use tokio::task::spawn_local;
 use tokio::time::Instant;
 
+/// What there is to say where there is nobody to ask.
+pub(crate) const DRAINED: &str = "every one is drained (`jackfield backend enable ADDRESS` lets it in)";
+
 /// All backends of a relay or reverse proxy, and how one is chosen.
 #[derive(Debug)]
 pub(crate) struct Backends {
@@ -39,9 +42,10 @@ impl Backends {
         health: Option<&Health>,
         means: Means<'_>,
     ) -> Result<Self, String> {
+        let drained = means.drained.cloned().unwrap_or_default();
         let backend = |(index, backend): (usize, &config::Backend)| {
             let connector = Connector::new(&backend.endpoint, means)?;
-            Ok::<_, String>(Rc::new(Backend::new(connector, index, backend.weight, backend.backup)))
+            Ok::<_, String>(Rc::new(Backend::new(connector, index, (backend.weight, backend.backup), &drained)))
         };
         let list = backends.iter().enumerate().map(backend).collect::<Result<_, _>>()?;
         Ok(Self {
@@ -81,11 +85,11 @@ impl Backends {
         }
     }
 
-    /// The backends for a client, in the order in which they are to be asked; `kept` is the place of the one that it is kept at,
+    /// The backends for a client, without those that somebody has taken out, in the order in which they are to be asked; `kept` is the place of the one that it is kept at,
     /// which comes first while it is up.
     pub(crate) fn order(&self, client: Peer, kept: Option<usize>) -> Vec<Rc<Backend>> {
         if let [only] = &self.list[..] {
-            return vec![Rc::clone(only)];
+            return if only.is_drained() { Vec::new() } else { vec![Rc::clone(only)] };
         }
         let now = Instant::now();
         let candidates: Vec<_> = self
@@ -95,7 +99,7 @@ impl Backends {
                 address: &backend.address,
                 weight: backend.weight,
                 backup: backend.backup,
-                is_down: backend.is_down(now),
+                is_down: backend.is_drained() || backend.is_down(now),
                 open: backend.open.get(),
             })
             .collect();
@@ -113,7 +117,8 @@ impl Backends {
         if let Some(kept) = kept.filter(is_up) {
             order.sort_by_key(|&place| place != kept);
         }
-        order.into_iter().filter_map(|place| self.list.get(place).cloned()).collect()
+        let ordered = order.into_iter().filter_map(|place| self.list.get(place));
+        ordered.filter(|backend| !backend.is_drained()).cloned().collect()
     }
 }
 
@@ -121,10 +126,15 @@ impl Backends {
 mod tests {
     use super::backend::AVOIDED;
     use super::*;
+    use crate::connect::Drained;
     use jackfield_shared::config::{ConnectingEndpoint, UnixConnecting};
+    use jackfield_shared::status::BackendState;
+
+    fn backend(n: usize) -> config::Backend {
+        ConnectingEndpoint::Unix(UnixConnecting::to(format!("/{n}").into())).into()
+    }
 
     fn backends(count: usize) -> Backends {
-        let backend = |n| ConnectingEndpoint::Unix(UnixConnecting::to(format!("/{n}").into())).into();
         let list: Vec<_> = (0..count).map(backend).collect();
         Backends::new(&list, Balance::RoundRobin, None, Means::of(&Files::default())).unwrap()
     }
@@ -148,6 +158,27 @@ mod tests {
         assert_eq!(order(&backends, None), "01");
         backends.list[1].set_healthy(true, "test");
         assert_eq!(order(&backends, None), "10");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_somebody_has_taken_out_is_not_asked() {
+        let drained = Rc::new(Drained::new(&["unix:/1".to_owned()]));
+        let (files, list) = (Files::default(), (0..3).map(backend).collect::<Vec<_>>());
+        let means = Means { drained: Some(&drained), ..Means::of(&files) };
+        let backends = Backends::new(&list, Balance::RoundRobin, None, means).unwrap();
+        assert_eq!(["02", "20", "02"].map(|_| order(&backends, Some(1))), ["02", "20", "02"]);
+        assert_eq!(backends.state()[1].state, BackendState::Drained);
+        // Though it be the last one.
+        backends.list[0].refused("test");
+        backends.list[2].refused("test");
+        assert_eq!(order(&backends, None).len(), 2);
+        let all = ["unix:/0", "unix:/1", "unix:/2"].map(str::to_owned);
+        drained.set(all.into());
+        assert_eq!(order(&backends, None), "");
+        let single = Backends::new(&list[..1], Balance::Hash, None, means).unwrap();
+        assert_eq!(order(&single, None), "");
+        drained.set(Vec::new());
+        assert_eq!((order(&single, None).as_str(), order(&backends, None).len()), ("0", 3));
     }
 
     #[tokio::test(start_paused = true)]

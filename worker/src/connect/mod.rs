@@ -1,5 +1,6 @@
 //! Connections to others: connecting endpoints of the configuration.
 
+mod drained;
 mod error;
 mod race;
 mod socks;
@@ -7,6 +8,7 @@ mod tcp;
 mod tor;
 mod unix;
 
+pub(crate) use drained::Drained;
 pub(crate) use error::ConnectError;
 pub(crate) use socks::fuzz as fuzz_socks;
 pub(crate) use unix::dial;
@@ -35,12 +37,14 @@ pub(crate) struct Means<'p> {
     pub(crate) arti: Option<&'p Rc<OwnedFd>>,
     /// Routes WAMP, if the worker has realms.
     pub(crate) wamp: Option<&'p Rc<wamp::Router>>,
+    /// The servers to which nobody new is carried.
+    pub(crate) drained: Option<&'p Rc<Drained>>,
 }
 
 impl<'p> Means<'p> {
     /// Where no endpoint needs Arti.
     pub(crate) fn of(files: &'p Files) -> Self {
-        Self { files, arti: None, wamp: None }
+        Self { files, arti: None, wamp: None, drained: None }
     }
 }
 
@@ -126,9 +130,9 @@ impl fmt::Display for Connector {
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp(tcp) => write!(f, "{}:{}", tcp.host, tcp.port),
-            Self::Unix(unix) => write!(f, "unix:{}", unix.path.display()),
-            Self::Tor(tor, _) => write!(f, "tor:{}:{}", tor.host, tor.port),
+            Self::Tcp(tcp) => tcp.fmt(f),
+            Self::Unix(unix) => unix.fmt(f),
+            Self::Tor(tor, _) => tor.fmt(f),
         }
     }
 }

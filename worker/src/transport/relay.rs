@@ -1,7 +1,7 @@
 //! `stream.relay`: every connection is carried to one of several backends.
 
 use super::service::{Service, task};
-use crate::backends::{Backends, connects};
+use crate::backends::{Backends, DRAINED, connects};
 use crate::connect::Means;
 use crate::context::Context;
 use crate::log::Throttle;
@@ -120,7 +120,8 @@ impl Relay {
                 }
             }
         }
-        self.report(peer, &format!("no backend could be reached: {}", failures.join("; ")));
+        let failures = if failures.is_empty() { DRAINED.to_owned() } else { failures.join("; ") };
+        self.report(peer, &format!("no backend could be reached: {failures}"));
         Err(Error::NoBackend)
     }
 

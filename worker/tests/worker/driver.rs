@@ -75,6 +75,7 @@ pub(crate) fn plan(transports: Value) -> (Plan, Vec<OwnedFd>, Vec<SocketAddr>) {
         tls_files: Files::default(),
         node_key: None,
         ticket_keys: None,
+        drained: Vec::new(),
         challenges: Vec::new(),
     };
     (plan, sockets, addresses)

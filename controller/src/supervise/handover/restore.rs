@@ -117,6 +117,7 @@ impl Takeover<'_> {
                 Errand::GoBack(_) => Image::path_of_own().map_err(TakeoverError::system("/proc"))?,
             },
             watches: node.watches,
+            drained: node.drained.clone(),
             held,
         };
         // From here on nothing can fail.

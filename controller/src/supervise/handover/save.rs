@@ -50,6 +50,7 @@ impl Supervisor {
                 executable: self.node.executable.clone(),
                 core_limit: Some(CoreLimit { soft: self.node.machine.core_limit }),
                 watches: self.node.watches,
+                drained: self.node.drained.clone(),
             },
             configuration: ConfigurationState {
                 text: configuration.loaded.text.clone(),

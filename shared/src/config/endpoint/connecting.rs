@@ -1,5 +1,6 @@
 //! Connecting endpoints.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -39,6 +40,36 @@ impl ConnectingEndpoint {
             Self::Twisted(twisted) => twisted.meaning(fields, cx)?.read(cx),
             other => Some(other),
         }
+    }
+}
+
+/// Where it goes, as messages and the status name it.
+impl fmt::Display for ConnectingEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(tcp) => tcp.fmt(f),
+            Self::Unix(unix) => unix.fmt(f),
+            Self::Tor(tor) => tor.fmt(f),
+            Self::Twisted(_) => f.write_str("twisted"),
+        }
+    }
+}
+
+impl fmt::Display for TcpConnecting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+impl fmt::Display for UnixConnecting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "unix:{}", self.path.display())
+    }
+}
+
+impl fmt::Display for TorConnecting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "tor:{}:{}", self.host, self.port)
     }
 }
 

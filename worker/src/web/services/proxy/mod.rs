@@ -14,7 +14,7 @@ mod websocket;
 pub(in crate::web) use headers::{GOES_ROUND, add_hop, goes_round, looped};
 
 use super::service::{Answering, Service};
-use crate::backends::{Backend, Backends};
+use crate::backends::{Backend, Backends, DRAINED};
 use crate::connect::Means;
 use crate::log::Throttle;
 use crate::net::pipes::Pipes;
@@ -145,7 +145,8 @@ impl Proxy {
         if let Some(quiet) = self.failing.pass() {
             let more = if quiet > 0 { format!(" ({quiet} more requests before)") } else { String::new() };
             let failures: Vec<_> = failures.iter().map(ToString::to_string).collect();
-            error!("{}: no answer from a backend: {}{more}", client.peer, failures.join("; "));
+            let failures = if failures.is_empty() { DRAINED.to_owned() } else { failures.join("; ") };
+            error!("{}: no answer from a backend: {failures}{more}", client.peer);
         }
     }
 }
