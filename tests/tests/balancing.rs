@@ -129,7 +129,8 @@ fn a_backend_that_is_drained_gets_nobody_new_until_it_is_enabled_through_all_tha
     let first = format!("{addr}:8001");
     let run = |args: &[&str]| {
         let output = node.run(args);
-        let said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
+        let said =
+            [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
         (output.status.code(), said)
     };
     let only = |port: &str| assert_eq!(answers(&node, 6), shares([(port, 6)]));
@@ -160,11 +161,36 @@ fn a_backend_that_is_drained_gets_nobody_new_until_it_is_enabled_through_all_tha
     assert_eq!(run(&["backend", "enable", &first]), (Some(0), format!("enabled: {first}\n")));
     only("8001");
     node.until("the status to tell", |status| {
-        state_of(status, 8001).as_deref() == Some("up") && state_of(status, 8002).as_deref() == Some("drained")
+        state_of(status, 8001).as_deref() == Some("up")
+            && state_of(status, 8002).as_deref() == Some("drained")
     });
     let (code, said) = run(&["backend", "drain", &first, "nobody:1"]);
     assert_eq!(code, Some(1));
-    assert!(said.contains(&format!("there is no backend \"nobody:1\" (backends: {first}, {addr}:8002)")), "{said}");
+    assert!(
+        said.contains(&format!("there is no backend \"nobody:1\" (backends: {first}, {addr}:8002)")),
+        "{said}"
+    );
     only("8001");
     node.stop();
+}
+
+#[test]
+fn requests_are_tried_again_within_the_budget_and_no_further() {
+    let addr = loopback();
+    let _nginx = three(addr);
+    // Of two, the first takes no connection; for 5 s after that it is asked last.
+    let ask = |budget: &Value| {
+        let backends =
+            json!([{"type": "tcp", "host": addr, "port": 9}, {"type": "tcp", "host": addr, "port": 8001}]);
+        let service = json!({"type": "reverseproxy", "backends": backends, "balance": "round-robin", "retry_budget": budget});
+        let web = json!({"type": "web", "endpoint": {"type": "tcp", "interface": "ADDR", "port": 8080}, "paths": {"/": service}});
+        let node = Node::start(
+            &json!({"version": 2, "workers": [{"type": "router", "transports": [web]}]}).to_string(),
+        );
+        let said = curl(&["-w", " %{http_code}", &format!("http://{}:8080/", node.addr)]);
+        node.stop();
+        said
+    };
+    assert_eq!(ask(&json!({})), "8001 200");
+    assert!(ask(&json!({"share": 0, "minimum": 0})).ends_with(" 502"));
 }

@@ -12,9 +12,9 @@ use jackfield_shared::config::{
     ContainerClass, ContainerComponent, ContainerOptions, CryptosignAuth, DEFAULT_HANDSHAKE_TIMEOUT,
     DEFAULT_MAX_CONNECTIONS, DynamicAuth, FailedLogins, FunctionAuth, GuestSocket, Limits, ListeningEndpoint,
     NativeOptions, PackageResource, PathService, Processes, Queue, RawsocketConnecting, RawsocketOptions,
-    RawsocketServing, RawsocketTransport, RawsocketWamp, Realm, RealmOptions, Reverseproxy, ScramAuth,
-    Serializer, Templates, TicketAuth, TlsAuth, Transport, TransportKind, UnixConnecting, UnixListening,
-    WampcraAuth, Worker, WorkerCommon, WorkerKind,
+    RawsocketServing, RawsocketTransport, RawsocketWamp, Realm, RealmOptions, RetryBudget, Reverseproxy,
+    ScramAuth, Serializer, Templates, TicketAuth, TlsAuth, Transport, TransportKind, UnixConnecting,
+    UnixListening, WampcraAuth, Worker, WorkerCommon, WorkerKind,
 };
 use serde_json::{Value as Json, json};
 use std::path::{Path, PathBuf};
@@ -286,6 +286,7 @@ fn behind(socket: PathBuf, path: &str) -> Reverseproxy {
         backends: vec![connecting(socket).into()],
         balance: Balance::LeastConnections,
         health: None,
+        retry_budget: RetryBudget::default(),
         sticky: None,
         path: path.trim_end_matches('/').into(),
         http2: false,

@@ -3,9 +3,11 @@
 mod backend;
 mod balance;
 mod health;
+mod retries;
 
 pub(crate) use backend::{Backend, InUse};
 pub(crate) use health::connects;
+pub(crate) use retries::Retries;
 
 use crate::connect::{Connector, Means};
 use crate::net::stream::Peer;
@@ -45,7 +47,12 @@ impl Backends {
         let drained = means.drained.cloned().unwrap_or_default();
         let backend = |(index, backend): (usize, &config::Backend)| {
             let connector = Connector::new(&backend.endpoint, means)?;
-            Ok::<_, String>(Rc::new(Backend::new(connector, index, (backend.weight, backend.backup), &drained)))
+            Ok::<_, String>(Rc::new(Backend::new(
+                connector,
+                index,
+                (backend.weight, backend.backup),
+                &drained,
+            )))
         };
         let list = backends.iter().enumerate().map(backend).collect::<Result<_, _>>()?;
         Ok(Self {

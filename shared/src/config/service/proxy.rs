@@ -8,8 +8,8 @@ use super::super::decode::*;
 use super::super::diagnostic::Path;
 use super::super::endpoint::{ConnectingEndpoint, TcpConnecting, host, port};
 use super::super::transport::{
-    Backend, Balance, Health, WebsocketConnecting, WebsocketOptions, backends, check_backends, tell_type,
-    websocket_url,
+    Backend, Balance, Health, RetryBudget, WebsocketConnecting, WebsocketOptions, backends, check_backends,
+    tell_type, websocket_url,
 };
 use super::serves::Serves;
 
@@ -32,6 +32,8 @@ object! {
         pub balance as "balance": Balance = word(), default(json!("least-connections"), Balance::LeastConnections);
         /// Checks of the backends; absent: a backend that can't be reached is passed over, and asked last for the next 5 s.
         pub health as "health": Option<HttpHealth> = nested(), optional;
+        /// How many requests are tried again at another backend.
+        pub retry_budget as "retry_budget": RetryBudget = nested(), defaulted;
         /// Keeps each browser at the backend that answered it first, by a cookie.
         pub sticky as "sticky": Option<Sticky> = nested(), optional;
         /// The path put before the rest of the request's path.

@@ -35,6 +35,23 @@ object! {
 }
 
 object! {
+    /// How many requests may be tried again at another backend, where the first took no connection. It keeps backends that are
+    /// overloaded from being asked for several times what they can't do. Each process counts for itself.
+    pub struct RetryBudget as "a retry budget" {
+        /// Of all requests, this share.
+        pub share as "share": f64 = fraction(), default(0.2);
+        /// And so many a second, so that few requests may be tried again, too.
+        pub minimum as "minimum": u32 = int(0..=1_000_000), default(10);
+    }
+    absent default;
+}
+
+/// A number from 0 to 1.
+fn fraction() -> impl Rule<Out = f64> {
+    then(named("a number from 0 to 1", seconds(0.0..=1.0)), |part, _, _| Some(part.as_secs_f64()))
+}
+
+object! {
     /// A server, and how much of the load it gets.
     pub struct Backend as "a backend" {
         /// Where it is.

@@ -14,7 +14,7 @@ mod websocket;
 pub(in crate::web) use headers::{GOES_ROUND, add_hop, goes_round, looped};
 
 use super::service::{Answering, Service};
-use crate::backends::{Backend, Backends, DRAINED};
+use crate::backends::{Backend, Backends, DRAINED, Retries};
 use crate::connect::Means;
 use crate::log::Throttle;
 use crate::net::pipes::Pipes;
@@ -49,6 +49,7 @@ pub(crate) struct Proxy {
     /// One for each backend.
     pools: Vec<Rc<Pool>>,
     pipes: Rc<Pipes>,
+    retries: Retries,
     failing: Throttle,
 }
 
@@ -59,7 +60,8 @@ impl Proxy {
         let pool = |backend: &config::Backend| Rc::new(Pool::new(&backend.endpoint, config.http2));
         let pools = config.backends.iter().map(pool).collect();
         let (pipes, failing) = (Rc::default(), Throttle::new(REPORT));
-        Ok(Self { config: config.clone(), backends, pools, pipes, failing })
+        let retries = Retries::new(&config.retry_budget);
+        Ok(Self { config: config.clone(), backends, pools, pipes, retries, failing })
     }
 
     /// Carries a request to a backend, and its answer back.
@@ -87,6 +89,7 @@ impl Proxy {
         let sticky = self.config.sticky.as_ref();
         let kept = sticky.and_then(|sticky| sticky::kept(sticky, request.headers()));
         let backends = self.backends.order(client.peer, kept);
+        self.retries.request();
         for backend in &backends {
             let Some(pool) = self.pools.get(backend.index) else { continue };
             let handshake = handshake.as_ref();
@@ -115,7 +118,7 @@ impl Proxy {
                         backend.failed(&failure);
                     }
                     failures.push(failure);
-                    if !again {
+                    if !again || (failures.len() < backends.len() && !self.retries.take()) {
                         break;
                     }
                 }
