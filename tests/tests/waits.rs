@@ -18,11 +18,13 @@ const CONFIG: &str = r#"{"version": 2, "workers": [{"type": "router", "stop": {"
                 "close_handshake_timeout": 1000}},
             "pinged": {"type": "websocket.testee", "options": {"auto_ping_interval": 1000, "auto_ping_timeout": 1000}}},
         "web": {"options": {"client_timeout": 1, "send_timeout": 1, "body_timeout": 1},
+            "rules": {"asked": {"forward_auth": {"endpoint": {"type": "tcp", "host": "BEHIND", "port": 8000}, "timeout": 1}}},
             "paths": {"/": {"type": "json", "value": 1}, "files": {"type": "static", "directory": "../web"},
                 "upload": {"type": "reverseproxy", "host": "BEHIND", "port": 8000},
                 "silent": {"type": "reverseproxy", "host": "BEHIND", "port": 8000, "timeout": 1},
                 "upgraded": {"type": "reverseproxy", "host": "BEHIND", "port": 8001, "idle_timeout": 1},
                 "cgi": {"type": "cgi", "directory": "../cgi", "processor": "/bin/sh", "options": {"timeout": 1}},
+                "asked": {"type": "none"},
                 "behind": {"type": "websocket-reverseproxy", "backend": {"type": "websocket", "url": "ws://BEHIND:8000",
                     "options": {"open_handshake_timeout": 1000}, "endpoint": {"type": "tcp", "host": "BEHIND", "port": 8000}}}}}},
     {"type": "universal", "handshake_timeout": 1, "web": {"paths": {"/": {"type": "none"}}},
@@ -95,7 +97,7 @@ fn two(addr: Ipv4Addr, how: &str, path: &str) -> String {
 
 /// Each wait of the table, by what is waited for and where.
 fn cases() -> BTreeMap<(&'static str, &'static str), Case> {
-    let cases: [((&str, &str), Case); 28] = [
+    let cases: [((&str, &str), Case); 29] = [
         (("the PROXY protocol's header", "`proxy_protocol`"), |addr| closed(dial((addr, 8081)))),
         (("the handshake of TLS", "`tls`"), |addr| closed(dial((addr, 8443)))),
         (("the first byte", "`universal`"), |addr| closed(dial((addr, 8080)))),
@@ -163,6 +165,9 @@ fn cases() -> BTreeMap<(&'static str, &'static str), Case> {
         (("a backend to accept", "connecting endpoints"), |addr| closed(dial((addr, 8083)))),
         (("a backend's answer", "`reverseproxy`"), |addr| {
             answered(&mut request(addr, "GET /silent HTTP/1.1\r\nHost: a\r\n\r\n"), 504);
+        }),
+        (("who decides whether a request may come", "`forward_auth`"), |addr| {
+            answered(&mut request(addr, "GET /asked HTTP/1.1\r\nHost: a\r\n\r\n"), 504);
         }),
         (("a backend's handshake", "`websocket-reverseproxy`"), |addr| {
             answered(&mut websocket(addr, "behind"), 504)

@@ -7,11 +7,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::decode::*;
-use super::endpoint::one_network;
+use super::endpoint::{ConnectingEndpoint, one_network};
 
 object! {
     /// What holds at a path and below it, whatever serves it. Where several paths of a request have rules, all networks are
-    /// looked at and all headers are changed; of `basic`, `cors` and `request_id` the one of the longest path counts.
+    /// looked at and all headers are changed; of `basic`, `forward_auth`, `cors` and `request_id` the one of the longest path counts.
     pub struct PathRules as "the rules of a path" {
         /// Networks whose clients may come; absent: all. Clients of Unix sockets and onion services have no address, and so
         /// may not.
@@ -22,6 +22,8 @@ object! {
         pub limit as "limit": Option<RequestLimit> = nested(), optional;
         /// Asks for a name and a password.
         pub basic as "basic": Option<BasicAuth> = nested(), optional;
+        /// Asks another server who may come.
+        pub forward_auth as "forward_auth": Option<ForwardAuth> = nested(), optional;
         /// Lets pages of other origins use it (CORS).
         pub cors as "cors": Option<Cors> = nested(), optional;
         /// Gives each request an id.
@@ -63,6 +65,28 @@ object! {
 fn is_realm(text: &str) -> bool {
     let is_plain = |b: u8| (b.is_ascii_graphic() || b == b' ') && !matches!(b, b'"' | b'\\');
     (1..=128).contains(&text.len()) && text.bytes().all(is_plain)
+}
+
+object! {
+    /// Asks another server whether a request may come, before anything else sees it: with GET and the headers of the request, but
+    /// without its content, by HTTP/1.1. A status from 200 to 299 lets it come; whatever else is answered, such as 401 or a
+    /// redirect to a page for the password, the client gets.
+    pub struct ForwardAuth as "forward authentication" {
+        /// The server.
+        pub endpoint as "endpoint": ConnectingEndpoint = nested(), required;
+        /// What is asked for, with its query if it has one. The request's own method, scheme, host and path are told by
+        /// `X-Forwarded-Method`, `-Proto`, `-Host` and `-Uri`, the client's address by `X-Forwarded-For`.
+        pub path as "path": String = matching("a path that begins with a slash", Some("^/"), is_target), default(json!("/"), "/".to_owned());
+        /// Headers of its answer that services get with the request, in place of whatever the client says there.
+        pub headers as "headers": Vec<String> = list(header_name()), default(json!([]), Vec::new());
+        /// Seconds for the whole answer; then the client gets 504.
+        pub timeout as "timeout": Duration = seconds(0.1..=600.0), default(json!(10), Duration::from_secs(10));
+    }
+}
+
+fn is_target(text: &str) -> bool {
+    let text = until_dollar(text);
+    text.starts_with('/') && text.bytes().all(|b| b.is_ascii_graphic() && b != b'#')
 }
 
 object! {

@@ -50,7 +50,7 @@ impl Site {
         let (mut others, mut hosts) = (Place::default(), Hosts::default());
         for (host, paths, rules) in web.into_iter().flat_map(Web::sites) {
             let place = services::routes(host, paths, means)
-                .and_then(|routes| Ok(Place { routes, rules: Rules::new(rules, means.files)? }));
+                .and_then(|routes| Ok(Place { routes, rules: Rules::new(rules, means)? }));
             if host.is_empty() {
                 others = place?;
             } else {
@@ -106,7 +106,7 @@ impl Site {
         };
         // Boxed, so that requests of paths without rules don't hold its room.
         Box::pin(async {
-            let (refused, afterwards) = rule.before(request, client.peer).await;
+            let (refused, afterwards) = rule.before(request, client).await;
             let (mut answer, tally) = match refused {
                 Some(refused) => (refused, self.tally(place, &path, request)),
                 None => self.serve(place, &path, request, client).await,

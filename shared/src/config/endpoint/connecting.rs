@@ -35,6 +35,25 @@ impl ConnectingEndpoint {
         }
     }
 
+    /// What a web server there calls itself: the host, and the port unless it is the usual one.
+    pub fn authority(&self) -> String {
+        let with_port = |host: &str, port: u16, secure: bool| {
+            let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+            if port == if secure { 443 } else { 80 } { host } else { format!("{host}:{port}") }
+        };
+        match self {
+            Self::Tcp(tcp) => {
+                let name = tcp.tls.as_ref().and_then(|tls| tls.hostname.as_deref());
+                with_port(name.unwrap_or(&tcp.host), tcp.port, tcp.tls.is_some())
+            }
+            Self::Tor(tor) => with_port(&tor.host, tor.port, tor.tls.is_some()),
+            Self::Unix(unix) => {
+                unix.tls.as_ref().and_then(|tls| tls.hostname.clone()).unwrap_or_else(|| "localhost".into())
+            }
+            Self::Twisted(_) => "localhost".into(),
+        }
+    }
+
     fn finish(self, fields: &mut Fields<'_>, cx: &mut Context<'_>) -> Option<Self> {
         match self {
             Self::Twisted(twisted) => twisted.meaning(fields, cx)?.read(cx),

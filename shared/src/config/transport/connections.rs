@@ -2,6 +2,7 @@
 
 use super::super::diagnostic::{Path, Remark};
 use super::super::endpoint::ConnectingEndpoint;
+use super::super::rules::PathRules;
 use super::super::service::PathService;
 use super::{Section, Transport, TransportKind, Web, Within};
 use std::collections::BTreeMap;
@@ -12,7 +13,10 @@ impl Transport {
     pub fn connections(&self, at: &Path) -> Vec<(Path, &ConnectingEndpoint)> {
         let services = self.services(at).into_iter();
         let of_services = services.flat_map(|(at, service)| service.kind().connections(&at));
-        self.kind.kind().connections(at).into_iter().chain(of_services).collect()
+        let of_rules = self.rules(at).into_iter().filter_map(|(at, rules)| {
+            Some((at.key("forward_auth").key("endpoint"), &rules.forward_auth.as_ref()?.endpoint))
+        });
+        self.kind.kind().connections(at).into_iter().chain(of_services).chain(of_rules).collect()
     }
 
     /// Everything that WAMP clients connect to, with its place.
@@ -36,6 +40,12 @@ impl Transport {
 
     /// The files with passwords that rules of its paths name, each with its place.
     pub fn passwords(&self, at: &Path) -> Vec<(Path, &PathBuf)> {
+        let rules = self.rules(at).into_iter();
+        rules.filter_map(|(at, rules)| Some((at.key("basic"), &rules.basic.as_ref()?.file))).collect()
+    }
+
+    /// The rules of its paths, each with its place.
+    fn rules(&self, at: &Path) -> Vec<(Path, &PathRules)> {
         let (web, at) = match &self.kind {
             TransportKind::Web(web) => (Some(web), at.clone()),
             TransportKind::Universal(universal) => (universal.web.as_ref(), at.key("web")),
@@ -44,8 +54,7 @@ impl Transport {
         let mut found = Vec::new();
         for (host, _, rules) in web.into_iter().flat_map(Web::sites) {
             let at = if host.is_empty() { at.clone() } else { at.key("hosts").key(host) };
-            let basic = rules.iter().filter_map(|(path, rules)| Some((path, rules.basic.as_ref()?)));
-            found.extend(basic.map(|(path, basic)| (at.key("rules").key(path).key("basic"), &basic.file)));
+            found.extend(rules.iter().map(|(path, rules)| (at.key("rules").key(path), rules)));
         }
         found
     }

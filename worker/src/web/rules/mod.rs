@@ -3,6 +3,7 @@
 
 mod basic;
 mod cors;
+mod forward;
 mod headers;
 mod id;
 mod limit;

@@ -2,12 +2,14 @@
 
 use super::basic::Basic;
 use super::cors::Cors;
+use super::forward::Forward;
 use super::headers::Changes;
 use super::id::Ids;
 use super::limit::Limit;
+use crate::connect::Means;
 use crate::net::access::Access;
-use crate::net::stream::Peer;
 use crate::web::engine::answer::{Answer, failure, too_many};
+use crate::web::engine::client::Client;
 use crate::web::engine::received::Asked;
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
@@ -22,6 +24,7 @@ pub(in crate::web) struct Rule {
     access: Vec<Rc<Access>>,
     limits: Vec<Rc<Limit>>,
     basic: Option<Rc<Basic>>,
+    forward: Option<Rc<Forward>>,
     cors: Option<Rc<Cors>>,
     ids: Option<Rc<Ids>>,
     request: Vec<Rc<Changes>>,
@@ -41,15 +44,17 @@ fn and<T>(above: Option<&[Rc<T>]>, own: Option<T>) -> Vec<Rc<T>> {
 }
 
 impl Rule {
-    pub(super) fn new(config: &PathRules, above: Option<&Self>, files: &Files) -> Result<Self, String> {
+    pub(super) fn new(config: &PathRules, above: Option<&Self>, means: Means<'_>) -> Result<Self, String> {
         let access = Access::new(config.allow.as_deref(), &config.deny);
-        let basic = config.basic.as_ref().map(|basic| Basic::new(basic, files)).transpose()?;
+        let basic = config.basic.as_ref().map(|basic| Basic::new(basic, means.files)).transpose()?;
+        let forward = config.forward_auth.as_ref().map(|forward| Forward::new(forward, means)).transpose()?;
         let cors = config.cors.as_ref().map(Cors::new).transpose()?;
         let ids = config.request_id.as_ref().map(Ids::new).transpose()?;
         Ok(Self {
             access: and(above.map(|above| &above.access[..]), access),
             limits: and(above.map(|above| &above.limits[..]), config.limit.as_ref().map(Limit::new)),
             basic: basic.map(Rc::new).or_else(|| above?.basic.clone()),
+            forward: forward.map(Rc::new).or_else(|| above?.forward.clone()),
             cors: cors.map(Rc::new).or_else(|| above?.cors.clone()),
             ids: ids.map(Rc::new).or_else(|| above?.ids.clone()),
             request: and(above.map(|above| &above.request[..]), Changes::new(&config.request)?),
@@ -61,9 +66,9 @@ impl Rule {
     pub(in crate::web) async fn before(
         &self,
         request: &mut Asked,
-        peer: Peer,
+        client: &Client,
     ) -> (Option<Answer>, Afterwards) {
-        let mut afterwards = Afterwards::default();
+        let (mut afterwards, peer) = (Afterwards::default(), client.peer);
         if let Some(ids) = &self.ids {
             afterwards.id = ids.give(request.headers_mut());
         }
@@ -90,6 +95,11 @@ impl Rule {
         {
             return (Some(answer), afterwards);
         }
+        if let Some(forward) = &self.forward
+            && let Err(answer) = forward.check(request, client).await
+        {
+            return (Some(answer), afterwards);
+        }
         self.request.iter().for_each(|changes| changes.make(request.headers_mut()));
         (None, afterwards)
     }
@@ -105,14 +115,15 @@ impl Rule {
         self.response.iter().for_each(|changes| changes.make(answer.headers_mut()));
     }
 
-    /// Takes the file with passwords as it is now.
+    /// Takes the files with passwords and those of TLS as they are now.
     pub(super) fn renew(&self, files: &Files) -> Result<(), String> {
+        self.forward.as_ref().map_or(Ok(()), |forward| forward.renew(files))?;
         self.basic.as_ref().map_or(Ok(()), |basic| basic.renew(files))
     }
 
     /// Whether a client at this address may not come.
     #[cfg(test)]
     pub(super) fn denies(&self, address: std::net::SocketAddr) -> bool {
-        !self.access.iter().all(|access| access.permits(Peer::Tcp(address)))
+        !self.access.iter().all(|access| access.permits(crate::net::stream::Peer::Tcp(address)))
     }
 }

@@ -1,6 +1,7 @@
 //! Which rules a path has.
 
 use super::rule::Rule;
+use crate::connect::Means;
 use jackfield_shared::config::PathRules;
 use jackfield_shared::tls::Files;
 use percent_encoding::percent_decode_str;
@@ -22,7 +23,7 @@ impl Rules {
     /// The path, and what can't be used.
     pub(in crate::web) fn new(
         config: &BTreeMap<String, PathRules>,
-        files: &Files,
+        means: Means<'_>,
     ) -> Result<Option<Self>, String> {
         if config.is_empty() {
             return Ok(None);
@@ -34,7 +35,7 @@ impl Rules {
         for (segments, path, rules) in paths {
             let above = root.find_segments(&segments).cloned();
             let rule =
-                Rule::new(rules, above.as_deref(), files).map_err(|e| format!("rules of \"{path}\": {e}"))?;
+                Rule::new(rules, above.as_deref(), means).map_err(|e| format!("rules of \"{path}\": {e}"))?;
             let place =
                 segments.into_iter().fold(&mut root, |tree, segment| tree.next.entry(segment).or_default());
             place.rule = Some(Rc::new(rule));
@@ -60,7 +61,7 @@ impl Rules {
         found
     }
 
-    /// Takes the files with passwords as they are now.
+    /// Takes the files with passwords and those of TLS as they are now.
     pub(in crate::web) fn renew(&self, files: &Files) -> Result<(), String> {
         self.rule.iter().try_for_each(|rule| rule.renew(files))?;
         self.next.values().try_for_each(|rules| rules.renew(files))
@@ -91,7 +92,7 @@ mod tests {
             let TransportKind::Web(web) = loaded.node.unwrap().workers[0].transports()[0].kind.clone() else {
                 unreachable!()
             };
-            Rules::new(&web.rules, &Files::default()).unwrap().unwrap()
+            Rules::new(&web.rules, Means::of(&Files::default())).unwrap().unwrap()
         };
         let tree =
             rules(r#"{"admin": {"deny": ["10.0.0.0/8"]}, "a/b": {}, "a": {"deny": ["192.0.2.0/24"]}}"#);

@@ -124,7 +124,8 @@ pub(super) struct Pool {
 
 impl Pool {
     pub(super) fn new(endpoint: &ConnectingEndpoint, http2: bool) -> Self {
-        let host = HeaderValue::try_from(host_of(endpoint)).unwrap_or(HeaderValue::from_static("localhost"));
+        let host =
+            HeaderValue::try_from(endpoint.authority()).unwrap_or(HeaderValue::from_static("localhost"));
         Self { host, http2, idle: RefCell::default(), shared: RefCell::default() }
     }
 
@@ -189,24 +190,5 @@ impl Pool {
         if !sender.is_closed() && idle.len() < KEPT {
             idle.push((sender, Instant::now()));
         }
-    }
-}
-
-/// The authority of the backend's own address.
-fn host_of(endpoint: &ConnectingEndpoint) -> String {
-    let with_port = |host: &str, port: u16, secure: bool| {
-        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-        if port == if secure { 443 } else { 80 } { host } else { format!("{host}:{port}") }
-    };
-    match endpoint {
-        ConnectingEndpoint::Tcp(tcp) => {
-            let name = tcp.tls.as_ref().and_then(|tls| tls.hostname.as_deref());
-            with_port(name.unwrap_or(&tcp.host), tcp.port, tcp.tls.is_some())
-        }
-        ConnectingEndpoint::Tor(tor) => with_port(&tor.host, tor.port, tor.tls.is_some()),
-        ConnectingEndpoint::Unix(unix) => {
-            unix.tls.as_ref().and_then(|tls| tls.hostname.clone()).unwrap_or_else(|| "localhost".into())
-        }
-        ConnectingEndpoint::Twisted(_) => "localhost".into(),
     }
 }
