@@ -35,6 +35,11 @@ pub fn templates() -> &'static [Template] {
             [".jackfield/config.yaml", "web/index.html", "README.md"]
         ),
         template!(
+            "edge",
+            "two sites on ports 80 and 443: certificates by ACME, an application on several servers, limits, metrics, health",
+            [".jackfield/config.yaml", "web/index.html", "README.md"]
+        ),
+        template!(
             "browser",
             "a page that speaks WAMP with the router beside it",
             [".jackfield/config.yaml", "web/index.html", "web/page.js", "README.md"]
