@@ -124,8 +124,8 @@ pub(crate) struct LinksState {
     pub place: usize,
     /// Of each of these processes.
     pub sockets: Vec<LinkState>,
-    /// Whether what is told to earlier releases is what one of them has made.
-    pub has_earlier: bool,
+    /// What edges know that an earlier release has started.
+    pub earlier: Option<LinkState>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -11,12 +11,13 @@ pub(super) fn save<'a>(
 ) -> (Option<LinkState>, Option<LinksState>) {
     let Some(links) = links else { return (None, None) };
     let (directory, place, sockets, earlier) = links.parts();
-    let one = earlier.or_else(|| sockets.first().map(|first| &**first)).map(|link| link_state(link, fds));
+    // An earlier release that is gone back to has this one link, by which the edges of this release find it.
+    let one = sockets.first().map(|first| link_state(first, fds));
     let all = LinksState {
         directory: directory.to_owned(),
         place: fds.put(place),
         sockets: sockets.iter().map(|socket| link_state(socket, fds)).collect(),
-        has_earlier: earlier.is_some(),
+        earlier: earlier.map(|link| link_state(link, fds)),
     };
     (one, Some(all))
 }
@@ -40,10 +41,9 @@ pub(super) fn restore(state: &WorkerState, fds: &Arrived) -> Result<Known, Takeo
         let (listening, place) = (fds.copy(*listening)?, fds.copy(*place)?);
         Ok::<_, TakeoverError>(Rc::new(LinkSocket::restore(listening, place)))
     };
-    let one = state.link.as_ref().map(link).transpose()?;
-    let Some(links) = &state.links else { return Ok((None, one)) };
+    let Some(links) = &state.links else { return Ok((None, state.link.as_ref().map(link).transpose()?)) };
     let sockets = links.sockets.iter().map(link).collect::<Result<_, _>>()?;
     let directory = (links.directory.clone(), fds.copy(links.place)?);
-    let earlier = one.filter(|_| links.has_earlier);
+    let earlier = links.earlier.as_ref().map(link).transpose()?;
     Ok((Some(Rc::new(Links::restore(LinkParts { directory, sockets, earlier }))), None))
 }
