@@ -1,17 +1,15 @@
 //! What the router does with a message, under one borrow: who it is from, what comes of it, and who gets that.
 
+use super::client::Client;
 use super::cookies::Cookies;
 use super::edges::Edges;
-use super::guard::Guard;
-use super::outbox::{Outbox, Queued};
+use super::known::Known;
+use super::outbox::Queued;
 use super::passage::{Passages, Question};
 use super::question::Waiting;
-use jackfield_wamp::auth::Methods;
-use jackfield_wamp::realm::{Effect, IdMap, Realm};
-use jackfield_wamp::session::{Joined, Output, Realms, Session, Terms};
-use jackfield_wamp::{Dict, Id, Ids, Message, Now, Outgoing, Payload, Value, kind};
-use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::net::IpAddr;
+use jackfield_wamp::realm::{Effect, IdMap};
+use jackfield_wamp::session::{Joined, Output, Terms};
+use jackfield_wamp::{Dict, Id, Ids, Message, Now, Outgoing, Payload, kind};
 use std::rc::Rc;
 use std::time::Duration;
 use tracing::{debug, info};
@@ -45,106 +43,6 @@ pub(super) struct Inner {
     pub(super) late: Vec<u64>,
     /// Whether the process ends.
     pub(super) closing: bool,
-}
-
-/// The realms by their names.
-pub(super) struct Known {
-    pub(super) list: Vec<Realm>,
-    names: HashMap<String, usize>,
-    /// Realms that something has happened in since their alarms were set.
-    touched: Vec<usize>,
-    /// When each realm has something to do next, and all of these times in order.
-    alarms: Vec<Option<Duration>>,
-    due: BTreeSet<(Duration, usize)>,
-}
-
-impl Known {
-    pub(super) fn new(list: Vec<Realm>) -> Self {
-        let names = list.iter().enumerate().map(|(index, realm)| (realm.name().to_owned(), index)).collect();
-        let alarms = vec![None; list.len()];
-        Self { list, names, touched: Vec::new(), alarms, due: BTreeSet::new() }
-    }
-
-    /// A realm in which something is about to happen.
-    pub(super) fn touch(&mut self, index: usize) -> &mut Realm {
-        if self.touched.last() != Some(&index) {
-            self.touched.push(index);
-        }
-        &mut self.list[index]
-    }
-
-    /// When the first realm has something to do.
-    pub(super) fn next_expiry(&mut self) -> Option<Duration> {
-        for index in self.touched.drain(..) {
-            let next = self.list[index].next_expiry();
-            if next != self.alarms[index] {
-                if let Some(before) = self.alarms[index] {
-                    self.due.remove(&(before, index));
-                }
-                self.due.extend(next.map(|next| (next, index)));
-                self.alarms[index] = next;
-            }
-        }
-        self.due.first().map(|(next, _)| *next)
-    }
-}
-
-impl Realms for Known {
-    fn has_realm(&self, name: &str) -> bool {
-        self.names.contains_key(name)
-    }
-
-    fn has_role(&self, realm: &str, role: &str) -> bool {
-        self.names.get(realm).is_some_and(|index| self.list[*index].has_role(role))
-    }
-
-    fn roles(&self, realm: &str) -> Dict {
-        self.names.get(realm).map_or_else(Dict::new, |index| self.list[*index].roles())
-    }
-}
-
-/// A connected client.
-pub(super) struct Client {
-    pub(super) session: Session,
-    pub(super) outbox: Rc<Outbox>,
-    pub(super) methods: Rc<Methods>,
-    /// Where its realm is, while it is in one.
-    pub(super) realm: Option<usize>,
-    /// Where the realm is that it was in last: events that are dropped count there.
-    pub(super) last_realm: Option<usize>,
-    /// What came while an authenticator is asked.
-    pub(super) held: VecDeque<Message>,
-    pub(super) cookie: Option<(Rc<Cookies>, String)>,
-    /// Where its wrong proofs are counted, and with which address.
-    pub(super) guard: Option<(Rc<Guard>, IpAddr)>,
-}
-
-impl Client {
-    /// Takes it out of its realm, for the router's part.
-    pub(super) fn leave(&mut self) -> Option<usize> {
-        self.outbox.set_in_realm(false);
-        self.realm.take()
-    }
-
-    /// Whether a message may not be looked at, because its address has sent too many wrong proofs.
-    fn is_shut_out(&self, message: &Message, now: Now) -> bool {
-        let proves = match message {
-            Message::Authenticate { .. } => true,
-            Message::Hello { details, .. } => wants_proof(details),
-            _ => false,
-        };
-        proves
-            && self.realm.is_none()
-            && self.guard.as_ref().is_some_and(|(guard, address)| guard.is_spent(*address, now.clock))
-    }
-}
-
-/// Whether a client asks to be let in by what could be guessed.
-fn wants_proof(details: &Dict) -> bool {
-    let methods = details.get("authmethods").and_then(Value::as_list).unwrap_or_default();
-    methods
-        .iter()
-        .any(|method| !matches!(method.as_str(), Some("anonymous" | "anonymous-proxy" | "tls" | "cookie")))
 }
 
 impl Inner {

@@ -6,6 +6,7 @@
 mod ask;
 mod build;
 mod carry;
+mod client;
 mod clock;
 mod cookies;
 mod counts;
@@ -16,6 +17,7 @@ mod guard;
 mod home;
 mod inner;
 mod inside;
+mod known;
 mod line;
 mod longpoll;
 pub(crate) mod outbox;

@@ -1,11 +1,13 @@
 //! The realms of the process, and who is connected to them.
 
+use super::client::Client;
 use super::clock;
 use super::cookies::{Cookies, Stores};
 use super::counts::counters;
 use super::edges::Edges;
 use super::guard::Guard;
-use super::inner::{Client, Inner, Known, SERVICE_RESTART};
+use super::inner::{Inner, SERVICE_RESTART};
+use super::known::Known;
 use super::outbox::Outbox;
 use super::passage::{Passages, Routes};
 use bytes::Bytes;

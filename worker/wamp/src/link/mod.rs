@@ -12,6 +12,7 @@
 
 mod acks;
 mod away;
+mod deliver;
 mod down;
 mod edge;
 mod error;
