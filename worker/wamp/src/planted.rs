@@ -28,6 +28,8 @@ pub enum Planted {
     NotKept,
     /// Rule 5: an event is in the history twice.
     DoubleHistory,
+    /// Rule 5: an earlier retained event takes the place of a later one.
+    EarlierRetained,
     /// Rule 6: a call that was given up is delivered later.
     DeliveredLater,
     /// Rule 6: a result is given to a session that has its answer.
@@ -38,10 +40,14 @@ pub enum Planted {
     NoAnswer,
     /// Rule 7: sessions of an edge that has died with the hub are forgotten.
     ForgottenDead,
+    /// Rule 7: the end of a session whose edge has died is told again by the next hub.
+    LeftAgain,
     /// Rule 8: a call's arguments are forgotten while it waits for a callee.
     ForgottenPayload,
     /// Rule 8: what is settled is counted as if it waited.
     MiscountedBytes,
+    /// Rule 9: calls are delivered before it is known what callees are working on.
+    EarlyDelivery,
     /// Rule 9: calls that callees have don't take their places.
     ForgottenSlots,
 }

@@ -223,6 +223,7 @@ impl Hub {
 
     /// Lets a session go whose edge has died; who has heard of it from a hub before does not hear of it again.
     pub(super) fn end_session(&mut self, now: Now, session: Id, edge: u64, at: usize) {
+        let edge = planted!(LeftAgain, 0, edge);
         let stamp = Stamp { edge, number: END | session, id: None, again: true };
         self.effects.push(Effect::Hub(ForHub::Cause(stamp)));
         self.realms[at].set_stamp(Stamp { again: true, ..Stamp::default() });

@@ -157,8 +157,8 @@ impl Realm {
     }
 
     /// Lets the calls that wait for a callee wait on, until all is known that callees are working on.
-    pub const fn freeze(&mut self) {
-        self.dealer.frozen = true;
+    pub fn freeze(&mut self) {
+        self.dealer.frozen = planted!(EarlyDelivery, false, true);
     }
 
     /// Gives those calls to the callees that are free.

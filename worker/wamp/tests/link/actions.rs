@@ -18,7 +18,9 @@ impl World {
 
     pub(crate) fn act(&mut self, number: u64) {
         let own: Vec<_> = self.clients.iter().filter(|(_, c)| c.edge == number).map(|(id, _)| *id).collect();
-        if own.is_empty() || (own.len() < 4 && self.chance(15)) {
+        // Alone there, it publishes what waits for nobody that is told late.
+        let most = if self.is_told_late(number) { 1 } else { 4 };
+        if own.is_empty() || (own.len() < most && self.chance(15)) {
             let id = self.join(number);
             if self.chance(40) {
                 self.hear_of_leaves(id);
@@ -69,6 +71,7 @@ impl World {
                 self.withdrawn(client.edge, *number);
             }
         }
+        self.left.insert(id);
         self.has_gone(id, &client);
         if let Some(process) = self.processes.get_mut(&client.edge) {
             process.edge.leave(id);
@@ -76,7 +79,7 @@ impl World {
     }
 
     fn subscribe(&mut self, id: Id) {
-        let topic = TOPICS[self.random.below(TOPICS.len())];
+        let topic = TOPICS[if self.retains { 0 } else { self.random.below(TOPICS.len()) }];
         let Some(client) = self.clients.get_mut(&id) else { return };
         let request = client.request(Pending::Subscribe(topic));
         self.send(id, Message::Subscribe { request, options: Dict::new(), topic: topic.to_owned() });
@@ -126,13 +129,14 @@ impl World {
     }
 
     fn publish(&mut self, id: Id) {
-        let topic = TOPICS[self.random.below(TOPICS.len())];
-        let acknowledge = self.chance(50);
+        let topic = TOPICS[if self.retains { 0 } else { self.random.below(TOPICS.len()) }];
+        let acknowledge = self.chance(if self.retains { 10 } else { 50 });
         let Some(client) = self.clients.get_mut(&id) else { return };
         let (edge, number) = (client.edge, self.publications.len() as u64);
         let request = if acknowledge { client.request(Pending::Publish) } else { 0 };
-        let retained = self.chance(30);
-        self.publications.push(Publication { publisher: id, topic, edge, at: Some(number), retained });
+        let retained = self.retains || self.chance(30);
+        let at = Some(self.moment());
+        self.publications.push(Publication { publisher: id, topic, edge, at, retained });
         let options = Dict::new().with("acknowledge", acknowledge).with("retain", retained);
         let payload = Payload::of(vec![id.into(), number.into()], Dict::new());
         self.send(id, Message::Publish { request, options, topic: topic.to_owned(), payload });

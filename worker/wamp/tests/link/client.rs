@@ -25,7 +25,7 @@ pub(crate) enum Pending {
 #[derive(Clone, Debug)]
 pub(crate) struct Subscribed {
     pub(crate) topic: &'static str,
-    /// The number of the first publication that was sent after SUBSCRIBED had come.
+    /// When SUBSCRIBED has come, by the count of moments.
     pub(crate) since: u64,
     pub(crate) got: BTreeSet<u64>,
 }

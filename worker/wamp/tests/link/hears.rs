@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 impl World {
     pub(crate) fn got(&mut self, edge: u64, hub: Option<u64>, id: Id, message: &Message) {
-        let publications = self.publications.len() as u64;
+        let since = self.moment();
         self.say(|| format!("    {id} at {edge} gets {message:?}"));
         let Some(client) = self.clients.get_mut(&id) else { return };
         assert_eq!(client.edge, edge);
@@ -17,8 +17,8 @@ impl World {
                 if client.leaves == Some(*subscription) {
                     let session = args[0].as_u64().unwrap();
                     let is_new = client.has_left.insert(session);
-                    // Its edge and a hub may have died between what they had said to two edges.
-                    let is_dead = !self.dead_edges.is_empty();
+                    // Who has left, and whose edge and hub have died before that was settled, leaves once more with its edge.
+                    let is_dead = !self.dead_edges.is_empty() && self.left.contains(&session);
                     assert!(
                         is_new || is_dead && client.has_left_twice.insert(session),
                         "{id} hears twice that {session} has left"
@@ -74,6 +74,7 @@ impl World {
             Message::Unsubscribed { request: 0, details: Some(details) } => {
                 let subscription = details.get("subscription").unwrap().as_u64().unwrap();
                 client.subscriptions.remove(&subscription);
+                client.leaves = client.leaves.filter(|leaves| *leaves != subscription);
             }
             Message::Unregistered { request: 0, details: Some(details) } => {
                 let registration = details.get("registration").unwrap().as_u64().unwrap();
@@ -89,7 +90,7 @@ impl World {
                     }
                     other => panic!("{other:?}: {message:?}"),
                 };
-                let new = Subscribed { topic, since: publications, got: BTreeSet::new() };
+                let new = Subscribed { topic, since, got: BTreeSet::new() };
                 client.subscriptions.entry(*subscription).or_insert(new);
             }
             Message::Unsubscribed { request, .. } => {

@@ -2,6 +2,7 @@
 
 use crate::client::{Client, Pending};
 use crate::world::{HISTORY, LATE, MOST, Publication, TOPICS, World};
+use jackfield_wamp::realm::Lasting;
 use jackfield_wamp::{Dict, Id, Message, Payload, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +10,7 @@ impl World {
     /// A session has gone: its testament is to be published, and its end told.
     pub(crate) fn has_gone(&mut self, id: Id, client: &Client) {
         self.gone.push((id, client.is_settled));
-        let at = self.publications.len() as u64;
+        let at = self.moment();
         if let Some(number) = client.testament.filter(|_| client.is_settled) {
             self.publications[number as usize].at = Some(at);
         }
@@ -41,6 +42,28 @@ impl World {
         let payload = Payload::of(vec![topic.into(), content.into(), Dict::new().into()], Dict::new());
         let procedure = "wamp.session.add_testament".to_owned();
         self.send(id, Message::Call { request, options: Dict::new(), procedure, payload });
+    }
+
+    /// When a hub has taken the realm over: nobody has got another event after one that is retained.
+    pub(crate) fn check_taken_over(&mut self) {
+        let Some(hub) = self.hub.as_ref().filter(|hub| !hub.is_gathering()) else { return };
+        let is_new = std::mem::replace(&mut self.looked_at, self.takeovers) != self.takeovers;
+        if !is_new || !self.dead_edges.is_empty() {
+            return;
+        }
+        for lasting in hub.realms()[0].lasting() {
+            let Lasting::Event(event) = lasting else { continue };
+            if event.past {
+                continue;
+            }
+            let number = event.payload.decode().unwrap().0[1].as_u64().unwrap();
+            for (id, client) in &self.clients {
+                let seen = client.retained.get(&*event.topic).map_or(&[][..], Vec::as_slice);
+                if let Some(at) = seen.iter().position(|seen| *seen == number) {
+                    assert_eq!(at + 1, seen.len(), "{number} is retained, and {id} has had {seen:?} already");
+                }
+            }
+        }
     }
 
     /// When everything has arrived.

@@ -44,9 +44,9 @@ planted_faults! {
     planted_faults_of_rule_2_are_found: EarlierOwner TwoIds;
     planted_faults_of_rule_3_are_found: DeliveredAgain Undelivered;
     planted_faults_of_rule_4_are_found: EventAgain EarlyAcknowledgement;
-    planted_faults_of_rule_5_are_found: NotKept DoubleHistory;
+    planted_faults_of_rule_5_are_found: NotKept DoubleHistory EarlierRetained;
     planted_faults_of_rule_6_are_found: DeliveredLater LateResult NoInterrupt NoAnswer;
-    planted_faults_of_rule_7_are_found: ForgottenDead;
+    planted_faults_of_rule_7_are_found: ForgottenDead LeftAgain;
     planted_faults_of_rule_8_are_found: ForgottenPayload MiscountedBytes;
-    planted_faults_of_rule_9_are_found: ForgottenSlots;
+    planted_faults_of_rule_9_are_found: ForgottenSlots EarlyDelivery;
 }

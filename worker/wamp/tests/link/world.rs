@@ -37,7 +37,7 @@ pub(crate) struct Publication {
     pub(crate) publisher: Id,
     pub(crate) topic: &'static str,
     pub(crate) edge: u64,
-    /// How many there were when it was published; nothing: it is a testament of a session that is there.
+    /// When it was published, by the count of moments; nothing: it is a testament of a session that is there.
     pub(crate) at: Option<u64>,
     pub(crate) retained: bool,
 }
@@ -58,6 +58,9 @@ pub(crate) struct Call {
     pub(crate) withdrawn: Option<u64>,
 }
 
+/// The number of an edge that is told late, in some schedules; it is none of those that keep something for the hub.
+const LATE_EDGE: u64 = 1;
+
 pub(crate) struct World {
     pub(crate) random: Ids,
     pub(crate) verbose: bool,
@@ -68,9 +71,15 @@ pub(crate) struct World {
     pub(crate) clients: BTreeMap<Id, Client>,
     pub(crate) publications: Vec<Publication>,
     pub(crate) calls: Vec<Call>,
+    /// Counts what happens, so that it is known what came before what.
+    moments: u64,
     pub(crate) dead_edges: BTreeSet<u64>,
     /// Sessions that have gone: which, and whether that was known to be settled that they were there.
     pub(crate) gone: Vec<(Id, bool)>,
+    /// Those that have gone by themselves, not with their edge.
+    pub(crate) left: BTreeSet<Id>,
+    /// The last hub whose realm was looked at when it had taken it over.
+    pub(crate) looked_at: u64,
     /// Whether another edge may die, since everything is kept by two again.
     is_spread: bool,
     /// The only edge there was has died: what it kept is lost if a hub dies before there is another one.
@@ -83,6 +92,8 @@ pub(crate) struct World {
     pub(crate) realm: Realm,
     pub(crate) queues: bool,
     deaths: bool,
+    /// Whether all is about the retained event of one topic, and one edge is told late.
+    pub(crate) retains: bool,
 }
 
 fn config(queues: bool) -> Config {
@@ -107,6 +118,7 @@ impl World {
         let mut random = Ids::seeded(seed);
         let queues = random.below(2) == 0;
         let deaths = random.below(3) == 0;
+        let retains = !deaths && random.below(3) == 0;
         let mut world = Self {
             verbose,
             now: Now { clock: Duration::from_secs(1), wall: Duration::from_secs(1_800_000_000) },
@@ -116,8 +128,11 @@ impl World {
             clients: BTreeMap::new(),
             publications: Vec::new(),
             calls: Vec::new(),
+            moments: 0,
             dead_edges: BTreeSet::new(),
             gone: Vec::new(),
+            left: BTreeSet::new(),
+            looked_at: 0,
             is_spread: false,
             was_alone: false,
             events: 0,
@@ -127,9 +142,11 @@ impl World {
             realm: Realm::new(config(queues), Ids::seeded(7)),
             queues,
             deaths,
+            retains,
             random,
         };
-        for _ in 0..=world.random.below(3) {
+        let most = world.random.below(3);
+        for _ in 0..=if retains { 3 } else { most } {
             world.start_edge();
         }
         world.start_hub();
@@ -144,6 +161,15 @@ impl World {
 
     pub(crate) fn chance(&mut self, percent: usize) -> bool {
         self.random.below(100) < percent
+    }
+
+    pub(crate) const fn moment(&mut self) -> u64 {
+        self.moments += 1;
+        self.moments
+    }
+
+    pub(crate) fn is_told_late(&self, number: u64) -> bool {
+        self.retains && number == LATE_EDGE
     }
 
     fn start_edge(&mut self) {
@@ -204,6 +230,7 @@ impl World {
     pub(crate) fn transport(&mut self, number: u64, most: usize) {
         let piece =
             |random: &mut Ids, length: usize| if length <= most { length } else { 1 + random.below(most) };
+        let is_late = self.is_told_late(number) && most < usize::MAX;
         let Some(process) = self.processes.get_mut(&number) else { return };
         let mut effects = Vec::new();
         if process.torn {
@@ -226,7 +253,10 @@ impl World {
                 let count = piece(&mut self.random, process.up.len());
                 let bytes: Vec<_> = process.up.drain(..count).collect();
                 hub.received(self.now, link, &bytes).unwrap();
+                self.check_taken_over();
+                return;
             }
+            2 if is_late && self.random.below(10) > 0 => {}
             2 => {
                 let output = hub.output(link).unwrap();
                 let count = piece(&mut self.random, output.len());
@@ -299,12 +329,23 @@ impl World {
                     self.kill_edge(number);
                 }
                 11..40 => self.act(number),
+                40..42 if self.retains => self.die_while_one_is_late(),
                 _ => self.transport(number, 300),
             }
         }
         self.quiet();
         self.check();
         self.check_lasting();
+    }
+
+    /// The hub dies when all has arrived but at the edge that is told late.
+    fn die_while_one_is_late(&mut self) {
+        for _ in 0..40 {
+            for number in self.processes.keys().copied().collect::<Vec<_>>() {
+                self.transport(number, 1000);
+            }
+        }
+        self.kill_hub();
     }
 
     /// Lets everything that is under way arrive.

@@ -1,6 +1,7 @@
 //! Retained events: the last one of a topic, for those who subscribe later.
 
 use super::{Filter, Publication};
+use crate::planted::planted;
 use crate::realm::config::Bounds;
 use crate::realm::session::Identity;
 use crate::realm::{Effects, Lasting, LastingEvent, Realm};
@@ -61,7 +62,8 @@ impl Retained {
             + publication.filter.as_ref().map_or(0, |filter| filter.size())
             + 2 * publication.topic.len()
             + 128;
-        let later = |event: &Event| publication.again && event.placed > publication.order;
+        let again = planted!(EarlierRetained, false, publication.again);
+        let later = |event: &Event| again && event.placed > publication.order;
         let same = |event: &Event| event.filter == publication.filter;
         let covers = |event: &Event| event.filter.is_none() || same(event);
         if let Some(topic) = self.topics.get(&*publication.topic)
