@@ -182,3 +182,34 @@ fn sessions_of_an_edge_that_dies_with_the_realm_process_leave_with_their_testame
     assert_eq!(heard[1..].iter().filter(|event| event[4][1].is_string()).count(), 1, "{heard:?}");
     node.stop();
 }
+
+#[test]
+fn a_realm_pauses_from_a_quarter_of_the_queue_on_so_that_an_edge_that_is_behind_is_not_lost() {
+    let node = start(json!({"max_queue_size": 1_048_576, "send_timeout": 600, "takeover_timeout": 600}));
+    node.ready();
+    let [(mut publisher, _), (mut subscriber, edge)] = apart(&node);
+    assert_eq!(subscriber.ask(&json!([32, 1, {}, "com.flood"]))[0], 33);
+    signal_pid(edge, Signal::STOP);
+    // Twelve times of what may wait for an edge.
+    let (count, filler) = (200, "x".repeat(60_000));
+    for number in 1..=count {
+        publisher.say(&json!([16, number, {}, "com.flood", [number, filler]])).unwrap();
+    }
+    publisher.say(&json!([48, count + 1, {}, "wamp.session.count"])).unwrap();
+    publisher.0.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    let early = publisher.0.peek(&mut [0]).map_err(|e| e.kind());
+    assert!(
+        matches!(early, Err(ErrorKind::WouldBlock | ErrorKind::TimedOut)),
+        "the realm went on: {early:?}"
+    );
+    publisher.0.set_read_timeout(Some(DEADLINE)).unwrap();
+    signal_pid(edge, Signal::CONT);
+    for number in 1..=count {
+        let event = subscriber.hear();
+        assert_eq!((&event[0], &event[4][0]), (&json!(36), &json!(number)));
+    }
+    let answer = publisher.hear();
+    assert_eq!((&answer[0], &answer[3]), (&json!(50), &json!([2])), "{answer}");
+    let log = node.stop().join("\n");
+    assert!(!log.contains("holds up"), "{log}");
+}
