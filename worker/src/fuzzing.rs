@@ -31,7 +31,7 @@ pub fn rawsocket(bytes: &[u8]) {
 
 /// Requests of HTTP/1.1.
 pub fn http(bytes: &[u8]) {
-    finish(crate::web::fuzz_http(bytes));
+    crate::web::fuzz_http(bytes);
 }
 
 /// A form (`multipart/form-data`) whose boundary is `XX`.

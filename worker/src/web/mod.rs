@@ -7,9 +7,10 @@ mod services;
 mod site;
 
 pub(crate) use engine::client::Client;
-pub(crate) use engine::connection::{Error, Http, serve};
+pub(crate) use engine::connection::{Http, serve};
 pub(crate) use engine::fuzz as fuzz_http;
 pub(crate) use engine::refusal::without_tls;
+pub(crate) use engine::respond::Error;
 pub use services::{FETCHER, Order, run_fetcher};
 pub(crate) use services::{Websocket, fuzz_form, fuzz_zip};
 pub(crate) use site::Site;

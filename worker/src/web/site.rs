@@ -2,11 +2,11 @@
 
 use super::engine::answer::{Answer, TEXT, content, not_found};
 use super::engine::client::Client;
-use super::engine::connection;
 use super::engine::local_redirect::{self, LocalRedirect};
 use super::engine::path::Rest;
 use super::engine::received::Asked;
 use super::engine::request::host;
+use super::engine::respond;
 use super::engine::tally::Tally;
 use super::hosts::{Hosts, Place};
 use super::rules::Rules;
@@ -160,7 +160,7 @@ fn wants_websocket(request: &Asked) -> bool {
     request.headers().contains_key(UPGRADE) || websocket::is_extended_connect(request)
 }
 
-impl connection::Site for Site {
+impl respond::Site for Site {
     async fn answer(&self, request: &mut Asked, client: &Rc<Client>) -> (Answer, Rc<Tally>) {
         let (mut answer, mut tally) = self.answer_at_path(request, client).await;
         let (mut followed, mut count) = (None, 0);

@@ -1,6 +1,6 @@
 //! The content of a file, sent piece by piece.
 
-use super::sendfile::{LONGEST, Outlet};
+use super::sendfile::{LONGEST, Part};
 use bytes::Bytes;
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use std::future::Future;
@@ -24,14 +24,12 @@ pub(crate) struct FileBody {
     at: u64,
     end: u64,
     reading: Option<JoinHandle<io::Result<Bytes>>>,
-    /// Where the kernel may send it.
-    outlet: Option<Outlet>,
 }
 
 impl FileBody {
     /// The bytes of `file` from `start` up to `end`.
     pub(crate) const fn new(file: Arc<OwnedFd>, start: u64, end: u64) -> Self {
-        Self { file, at: start, end, reading: None, outlet: None }
+        Self { file, at: start, end, reading: None }
     }
 
     /// Bytes that have not been sent yet.
@@ -39,22 +37,27 @@ impl FileBody {
         self.end - self.at
     }
 
-    /// Has the kernel send it, as far as that needs no disk.
-    pub(crate) fn send_by(&mut self, outlet: Outlet) {
-        self.outlet = Some(outlet);
+    /// How much of it the kernel may send at once, as far as that is worth it and needs no disk.
+    pub(in crate::web) fn to_send(&self) -> u64 {
+        if self.reading.is_some() || self.remaining() < WORTH_SENDING {
+            return 0;
+        }
+        cached(&self.file, self.at, self.remaining().min(LONGEST))
+    }
+
+    /// The next `length` bytes.
+    pub(in crate::web) fn part(&self, length: u64) -> Part<'_> {
+        Part { file: &self.file, at: self.at, length: length.min(self.remaining()) }
+    }
+
+    /// So many bytes of it were sent.
+    pub(in crate::web) fn sent(&mut self, count: u64) {
+        self.at = self.end.min(self.at + count);
     }
 
     pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         if self.at >= self.end {
             return Poll::Ready(None);
-        }
-        if let Some(outlet) = self.outlet.as_ref().filter(|_| self.remaining() >= WORTH_SENDING) {
-            let length = cached(&self.file, self.at, self.remaining().min(LONGEST));
-            if length > 0 {
-                let promised = outlet.promise(&self.file, self.at, length);
-                self.at += length;
-                return Poll::Ready(Some(Ok(promised)));
-            }
         }
         let bytes = match ready!(self.poll_read(cx)) {
             Ok(bytes) => bytes,

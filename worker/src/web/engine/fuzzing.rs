@@ -1,35 +1,48 @@
 //! What the fuzz target of HTTP calls.
 
-use super::answer::Answer;
-use super::body::Body;
-use super::refusal::instead_of;
+use super::chunked::{Chunked, Piece};
+use super::head::{Framing, Look};
 use super::request::{normalize, refuse, target};
-use hyper::Request;
-use hyper::body::Incoming;
+use bytes::BytesMut;
 use hyper::header::{COOKIE, HOST};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use std::convert::Infallible;
-use std::io::Cursor;
+
+/// Bytes of a head.
+const LIMIT: usize = 32 << 10;
 
 /// Whatever a client sends: its requests are refused, or understood in one way only.
-pub(crate) async fn fuzz(bytes: &[u8]) {
-    let stream = tokio::io::join(Cursor::new(bytes.to_vec()), tokio::io::sink());
-    let service = service_fn(|request: Request<Incoming>| {
-        let mut request = request.map(|_| None);
-        let answer = refuse(&request).unwrap_or_else(|| {
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let mut input = BytesMut::from(bytes);
+    loop {
+        let mut look = Look::default();
+        let head = match look.take(&mut input, LIMIT) {
+            Ok(Some(head)) => head,
+            Ok(None) => {
+                let _ = look.at_end(&input); // what is not complete is refused or not
+                return;
+            }
+            Err(_) => return,
+        };
+        let mut request = head.request.map(|()| None);
+        if refuse(&request).is_none() {
             normalize(&mut request);
             for name in [HOST, COOKIE] {
                 assert!(request.headers().get_all(&name).iter().count() <= 1, "{name} more than once");
             }
             assert!(matches!(target(&request).as_bytes(), [b'/' | b'*', ..]), "{:?}", request.uri());
-            Answer::new(Body::Empty)
-        });
-        std::future::ready(Ok::<_, Infallible>(answer))
-    });
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await; // what hyper refuses
-    for page in [false, true] {
-        instead_of(bytes, page);
+        }
+        match head.framing {
+            Framing::Length(length) if length > input.len() as u64 => return,
+            Framing::Length(length) => drop(input.split_to(length as usize)),
+            Framing::Chunked => {
+                let mut chunked = Chunked::new();
+                loop {
+                    match chunked.next(&mut input) {
+                        Ok(Some(Piece::Data(data))) => assert!(!data.is_empty(), "a piece of nothing"),
+                        Ok(Some(_)) => break,
+                        Ok(None) | Err(_) => return,
+                    }
+                }
+            }
+        }
     }
 }

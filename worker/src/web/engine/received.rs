@@ -3,9 +3,10 @@
 
 use super::answer::{Answer, failure};
 use super::body::next_frame;
+use super::wire::Content;
 use crate::net::idle::Activity;
 use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, Incoming as InHttp2, SizeHint};
 use hyper::header::{CONNECTION, HeaderMap, HeaderValue};
 use hyper::{Request, StatusCode, Version};
 use std::cell::{Cell, RefCell};
@@ -53,6 +54,42 @@ impl Fault {
     }
 }
 
+/// The content as it comes: by HTTP/1, or by HTTP/2.
+#[derive(Debug)]
+pub(in crate::web) enum Incoming {
+    One(Content),
+    Two(InHttp2),
+}
+
+impl Body for Incoming {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        match self.get_mut() {
+            Self::One(content) => Pin::new(content).poll_frame(cx),
+            Self::Two(content) => Pin::new(content).poll_frame(cx).map_err(io::Error::other),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::One(content) => content.is_end_stream(),
+            Self::Two(content) => content.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::One(content) => content.size_hint(),
+            Self::Two(content) => content.size_hint(),
+        }
+    }
+}
+
 /// What becomes of the content, for those who don't read it.
 #[derive(Debug, Default)]
 pub(crate) struct Arrival {
@@ -62,7 +99,7 @@ pub(crate) struct Arrival {
     /// Whether the client is waited for.
     waits: Cell<bool>,
     /// What nobody has read.
-    rest: RefCell<Option<Incoming>>,
+    rest: RefCell<Option<InHttp2>>,
     released: Notify,
 }
 
@@ -117,9 +154,9 @@ pub(crate) async fn idle_for(activity: &Activity, arrival: Option<&Arrival>, lim
 pub(crate) type Asked = Request<Option<Received>>;
 
 /// The content of a request.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Received {
-    /// There until this is dropped.
+    /// There until this is dropped; nothing is the content of a request that has none.
     incoming: Option<Incoming>,
     arrival: Rc<Arrival>,
     /// How long nothing may come; zero: any time.
@@ -208,7 +245,11 @@ impl Body for Received {
 
 impl Drop for Received {
     fn drop(&mut self) {
-        let unread = self.incoming.take().filter(|incoming| !incoming.is_end_stream());
+        // What nobody reads of HTTP/1 is the connection's.
+        let unread = match self.incoming.take() {
+            Some(Incoming::Two(content)) if !content.is_end_stream() => Some(content),
+            _ => None,
+        };
         self.arrival.rest.replace(unread.filter(|_| self.arrival.fault.get().is_none()));
         self.arrival.released.notify_one();
     }

@@ -1,49 +1,22 @@
-//! Answers to what never becomes a request. What hyper can't read as one it refuses by itself: it says so by a head alone,
-//! and tells nobody but the client. On its way there that head is replaced by an answer with content.
+//! Answers to what never becomes a request: they have content, as those of services do.
 
+use super::encode::date;
 use super::pages;
-use bytes::Bytes;
 use hyper::StatusCode;
 use std::time::SystemTime;
+use tokio::time::Instant;
 
-/// An answer that hyper has given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::web) struct Refusal {
-    pub(in crate::web) status: StatusCode,
-    /// Bytes of content in the answer of ours.
-    pub(in crate::web) length: usize,
-}
-
-/// hyper's own answers, up to the date and the empty line.
-const BARE: [(StatusCode, &str); 3] = [
-    (StatusCode::BAD_REQUEST, "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\ndate: "),
-    (
-        StatusCode::URI_TOO_LONG,
-        "HTTP/1.1 414 URI Too Long\r\nconnection: close\r\ncontent-length: 0\r\ndate: ",
-    ),
-    (
-        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-        "HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\ndate: ",
-    ),
-];
-/// Its end: a date of RFC 9110, section 5.6.7, and the empty line.
-const REST: usize = "Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n".len();
-
-/// The answer instead of `bytes`, if they are one of hyper's own. `page`: for a browser, as far as is known.
-pub(in crate::web) fn instead_of(bytes: &[u8], page: bool) -> Option<(Refusal, Bytes)> {
-    let whole = |head: &str| bytes.starts_with(head.as_bytes()) && bytes.len() == head.len() + REST;
-    let (status, head) = BARE.into_iter().find(|(_, head)| whole(head))?;
-    let text = match status {
-        StatusCode::BAD_REQUEST => "What was sent is no request of HTTP.",
-        StatusCode::URI_TOO_LONG => "The address is too long.",
-        _ => "The head of the request is too long; in a browser, for the cookies of this site perhaps.",
-    };
+/// Writes the answer to what is no request; how long its content is. `page`: for a browser, as far as is known.
+pub(in crate::web) fn write(out: &mut Vec<u8>, status: StatusCode, text: &str, page: bool) -> usize {
     let (fields, content) = said(status, text, page);
-    let length = content.len();
-    let mut answer = head.replace("content-length: 0", &fields).into_bytes();
-    answer.extend_from_slice(bytes.get(head.len()..)?);
-    answer.extend_from_slice(content.as_bytes());
-    Some((Refusal { status, length }, answer.into()))
+    let reason = status.canonical_reason().unwrap_or("Error");
+    out.extend_from_slice(
+        format!("HTTP/1.1 {} {reason}\r\nconnection: close\r\n{fields}\r\n", status.as_u16()).as_bytes(),
+    );
+    date(out, Instant::now());
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(content.as_bytes());
+    content.len()
 }
 
 /// The answer where TLS is spoken, to the beginning of a request without.
@@ -76,22 +49,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_whole_answers_of_hyper_are_replaced() {
-        let bare = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\
-                    date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n";
-        let (refusal, answer) = instead_of(bare.as_bytes(), false).unwrap();
-        let text = "400 Bad Request: What was sent is no request of HTTP.\n";
-        assert_eq!(refusal, Refusal { status: StatusCode::BAD_REQUEST, length: text.len() });
-        let expected = format!(
-            "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain; charset=utf-8\r\n\
-             content-length: {}\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n{text}",
-            text.len()
+    fn what_is_no_request_is_answered_with_content() {
+        let mut out = Vec::new();
+        let text = "What was sent is no request of HTTP.";
+        let length = write(&mut out, StatusCode::BAD_REQUEST, text, false);
+        let said = String::from_utf8(out).unwrap();
+        let (head, content) = said.split_once("\r\n\r\n").unwrap();
+        assert!(
+            head.starts_with("HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain"),
+            "{head}"
         );
-        assert_eq!(answer, expected.as_bytes());
-        assert!(instead_of(format!("x{bare}").as_bytes(), false).is_none());
-        assert!(instead_of(&bare.as_bytes()[..bare.len() - 1], false).is_none());
-        assert!(instead_of(bare.replace("close", "Close").as_bytes(), false).is_none());
-        let page = instead_of(bare.as_bytes(), true).unwrap().1;
+        assert!(head.contains(&format!("content-length: {length}\r\ndate: ")), "{head}");
+        assert_eq!(
+            (content, length),
+            ("400 Bad Request: What was sent is no request of HTTP.\n", content.len())
+        );
+        let mut page = Vec::new();
+        write(&mut page, StatusCode::BAD_REQUEST, text, true);
         assert!(page.ends_with(b"</html>\n"));
     }
 }

@@ -8,7 +8,7 @@ use hyper::http::uri::{Authority, PathAndQuery};
 use hyper::{Method, StatusCode, Version};
 use percent_encoding::percent_decode_str;
 
-/// Fields of a head; more are refused by hyper in HTTP/1.
+/// Fields of a head; of HTTP/1 more are not even read.
 const MOST_FIELDS: usize = 100;
 
 /// The answer to a request that nobody can understand, or each in another way.
@@ -47,7 +47,7 @@ fn wrong(request: &Asked) -> Option<(StatusCode, &'static str)> {
     if leaves_its_place(uri.path()) {
         return bad("The path has segments that lead elsewhere.");
     }
-    // hyper has looked at them only as far as it needs them.
+    // What reads HTTP/2 has looked at them only as far as it needs them.
     if headers.get_all(CONTENT_LENGTH).iter().any(|length| !is_length(length)) {
         return bad("Content-Length is no length.");
     }

@@ -11,12 +11,11 @@ use crate::web::engine::client::Client;
 use crate::web::engine::pages;
 use crate::web::engine::path::Rest;
 use crate::web::engine::received::Asked;
-use crate::web::engine::upgrade::{busy_of, stream_of};
+use crate::web::engine::upgrade::{Upgrading, busy_of, upgrading};
 use crate::websocket::{self, Agreement, Refusal};
 use hyper::header::{
     CACHE_CONTROL, CONNECTION, HOST, HeaderName, HeaderValue, SEC_WEBSOCKET_VERSION, SET_COOKIE, UPGRADE,
 };
-use hyper::upgrade::OnUpgrade;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use jackfield_shared::config::{WebsocketOptions, WebsocketSection, WebsocketTestee};
@@ -86,7 +85,7 @@ impl Websocket {
         if let Some(cookie) = agreed.as_ref().and_then(|agreed| agreed.set_cookie.clone()) {
             response.headers_mut().insert(SET_COOKIE, cookie);
         }
-        let upgrade = hyper::upgrade::on(&mut *request);
+        let upgrade = upgrading(request);
         let (websocket, busy, client) = (Rc::clone(self), busy_of(request), Rc::clone(client));
         spawn_local(async move {
             if let Err(e) = websocket.serve(upgrade, &mut agreed, compression, &client).await {
@@ -99,12 +98,12 @@ impl Websocket {
 
     async fn serve(
         &self,
-        upgrade: OnUpgrade,
+        upgrade: Upgrading,
         agreed: &mut Option<wamp::Handshake>,
         compression: Option<Agreement>,
         client: &Client,
     ) -> io::Result<()> {
-        match stream_of(upgrade.await.map_err(io::Error::other)?) {
+        match upgrade.stream().await? {
             Ok(mut stream) => {
                 stream.get_ref().set_nodelay(self.options.tcp_nodelay)?;
                 let talked = self.talk(&mut stream, agreed, compression, client).await;

@@ -10,10 +10,9 @@ use crate::web::engine::body::Body;
 use crate::web::engine::client::Client;
 use crate::web::engine::path::Rest;
 use crate::web::engine::received::Asked;
-use crate::web::engine::upgrade::{busy_of, stream_of};
+use crate::web::engine::upgrade::{Upgrading, busy_of, upgrading};
 use crate::websocket::{self, Agreement, Backend, BackendError, End};
 use hyper::header::SEC_WEBSOCKET_PROTOCOL;
-use hyper::upgrade::OnUpgrade;
 use hyper::{StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use jackfield_shared::config::WebsocketReverseproxy;
@@ -87,7 +86,7 @@ impl WebsocketProxy {
         if let Some(protocol) = &backend.protocol {
             response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol.clone());
         }
-        let upgrade = hyper::upgrade::on(&mut *request);
+        let upgrade = upgrading(request);
         let (proxy, busy, client) = (Rc::clone(self), busy_of(request), Rc::clone(client));
         spawn_local(async move {
             if let Err(e) = proxy.relay(upgrade, compression, backend, &client).await {
@@ -131,7 +130,7 @@ impl WebsocketProxy {
 
     async fn relay(
         &self,
-        upgrade: OnUpgrade,
+        upgrade: Upgrading,
         compression: Option<Agreement>,
         backend: Backend,
         client: &Client,
@@ -143,7 +142,7 @@ impl WebsocketProxy {
             compression: backend.compression,
         };
         let (drain, scratch, budget) = (&client.drain, &client.context.scratch, &client.context.budget);
-        match stream_of(upgrade.await.map_err(io::Error::other)?) {
+        match upgrade.stream().await? {
             Ok(mut stream) => {
                 stream.get_ref().set_nodelay(options.tcp_nodelay)?;
                 let front = End { io: &mut stream, options, compression };

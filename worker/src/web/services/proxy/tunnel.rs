@@ -12,7 +12,7 @@ use crate::web::engine::body::Body;
 use crate::web::engine::client::Client;
 use crate::web::engine::hop_by_hop::remove_hop_by_hop;
 use crate::web::engine::received::Asked;
-use crate::web::engine::upgrade::{busy_of, stream_of};
+use crate::web::engine::upgrade::{Upgrading, busy_of, upgrading};
 use bytes::Bytes;
 use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -78,7 +78,7 @@ pub(super) fn unless_upgraded(
     if status == StatusCode::SWITCHING_PROTOCOLS {
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     }
-    let (from_client, from_backend) = (hyper::upgrade::on(&mut *request), hyper::upgrade::on(&mut answer));
+    let (from_client, from_backend) = (upgrading(request), hyper::upgrade::on(&mut answer));
     let busy = busy_of(request);
     let (client, Joined { pipes, idle_timeout }) = (Rc::clone(client), joined);
     let (mut head, in_use) = answer.into_parts();
@@ -97,14 +97,14 @@ pub(super) fn unless_upgraded(
 }
 
 async fn join(
-    from_client: OnUpgrade,
+    from_client: Upgrading,
     from_backend: OnUpgrade,
     client: &Client,
     pipes: &Pipes,
     idle_timeout: Duration,
 ) -> io::Result<()> {
-    let (from_client, from_backend) =
-        tokio::try_join!(from_client, from_backend).map_err(io::Error::other)?;
+    let from_backend = async { from_backend.await.map_err(io::Error::other) };
+    let (from_client, from_backend) = tokio::try_join!(from_client.stream(), from_backend)?;
     let (said_by_client, mut to_client) = End::of_client(from_client);
     let (said_by_backend, mut to_backend) = End::of_backend(from_backend);
     to_backend.write_all(&said_by_client).await?;
@@ -117,18 +117,18 @@ async fn join(
 
 /// One of the two that are joined.
 enum End {
-    /// A connection as it was before hyper.
+    /// A connection as it was before HTTP.
     Connection(Stream),
     /// A stream of HTTP/2, on a connection with others.
     InHttp2(TokioIo<Upgraded>),
 }
 
 impl End {
-    /// What hyper has read beyond the head, and the rest.
-    fn of_client(upgraded: Upgraded) -> (Bytes, Self) {
-        match stream_of(upgraded) {
+    /// What has come beyond the head, and the rest.
+    fn of_client(upgraded: Result<Prefixed<Stream>, Upgraded>) -> (Bytes, Self) {
+        match upgraded {
             Ok(stream) => {
-                let (ahead, stream) = Prefixed::into_parts(stream);
+                let (ahead, stream) = stream.into_parts();
                 (ahead, Self::Connection(stream))
             }
             Err(upgraded) => (Bytes::new(), Self::InHttp2(TokioIo::new(upgraded))),

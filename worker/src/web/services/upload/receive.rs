@@ -28,9 +28,7 @@ pub(super) async fn receive(
     config: &UploadService,
     limit: u64,
 ) -> Result<(Chunk, Part, HashMap<String, String>), Refusal> {
-    let Some(content) = request.body_mut().take() else {
-        return Err(Refusal::wrong("There is no content."));
-    };
+    let content = request.body_mut().take().unwrap_or_default();
     let mut content = Content { content, left: if limit == 0 { u64::MAX } else { limit } };
     let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let fields = query(request.uri().query().unwrap_or_default());
