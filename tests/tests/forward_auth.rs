@@ -72,10 +72,13 @@ fn who_can_not_be_asked_lets_nobody_through() {
     let url = format!("http://{}:8080/", node.addr);
     let answered = |answer: &str| {
         std::thread::scope(|scope| {
-            let asked = scope.spawn(|| curl(&[&code[..], &[&url]].concat()));
+            let asked =
+                scope.spawn(|| curl(&[&code[..], &["-H", "X_Forwarded_Uri: /public", &url]].concat()));
             let mut asking = accept(&server);
             let said = head(&mut asking);
             assert_eq!(said[0], "GET /verify HTTP/1.1");
+            // A server by WSGI would take it for ours.
+            assert!(!said.iter().any(|line| line.to_lowercase().starts_with("x_")), "{said:?}");
             say(&mut asking, answer);
             drop(asking);
             asked.join().unwrap()

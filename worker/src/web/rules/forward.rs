@@ -11,7 +11,7 @@ use crate::web::engine::client::Client;
 use crate::web::engine::hop_by_hop::remove_hop_by_hop;
 use crate::web::engine::received::Asked;
 use crate::web::engine::request::host;
-use crate::web::services::{GOES_ROUND, add_hop, goes_round, looped};
+use crate::web::services::{GOES_ROUND, add_hop, goes_round, looped, remove_ambiguous};
 use bytes::{Bytes, BytesMut};
 use http_body_util::Empty;
 use hyper::body::Incoming;
@@ -166,6 +166,7 @@ impl Forward {
     fn question(&self, request: &Asked, client: &Client) -> Request<Empty<Bytes>> {
         let mut headers = request.headers().clone();
         remove_hop_by_hop(&mut headers);
+        remove_ambiguous(&mut headers);
         for name in OF_THE_REQUEST {
             headers.remove(name);
         }

@@ -24,7 +24,7 @@ mod websocket_proxy;
 
 pub(crate) use archive::fuzz as fuzz_zip;
 pub use archive::{FETCHER, Order, run_fetcher};
-pub(in crate::web) use proxy::{GOES_ROUND, add_hop, goes_round, looped};
+pub(in crate::web) use proxy::{GOES_ROUND, add_hop, goes_round, looped, remove_ambiguous};
 pub(crate) use router::{Found, Routes};
 pub(crate) use service::Answering;
 use service::Service;

@@ -163,7 +163,7 @@ pub(in crate::web) fn looped(asked: &HeaderMap) -> Answer {
 
 /// Takes out fields whose names have an underscore: backends that make variables of them (CGI, WSGI) take them for those
 /// with a hyphen, of which they may believe that they come from us.
-fn remove_ambiguous(headers: &mut HeaderMap) {
+pub(in crate::web) fn remove_ambiguous(headers: &mut HeaderMap) {
     let ambiguous: Vec<_> = headers.keys().filter(|name| name.as_str().contains('_')).cloned().collect();
     for name in ambiguous {
         headers.remove(name);

@@ -11,7 +11,7 @@ mod tunnel;
 mod upload;
 mod websocket;
 
-pub(in crate::web) use headers::{GOES_ROUND, add_hop, goes_round, looped};
+pub(in crate::web) use headers::{GOES_ROUND, add_hop, goes_round, looped, remove_ambiguous};
 
 use super::service::{Answering, Service};
 use crate::backends::{Backend, Backends, DRAINED, Retries};
