@@ -11,6 +11,7 @@ mod entry;
 mod guest;
 mod lock_file;
 mod logs;
+mod look;
 mod lookup;
 mod names;
 mod node;

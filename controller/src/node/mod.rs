@@ -10,4 +10,4 @@ pub(crate) use configuration::{Absent, Configuration, Origin};
 pub(crate) use detach::{LOG_FILE, Waiting, start_and_wait};
 pub(crate) use directory::{Directory, RUN};
 pub(crate) use state::ConfigurationState;
-pub(crate) use watch::{Watched, watch};
+pub(crate) use watch::Watched;

@@ -3,7 +3,8 @@
 use super::Supervisor;
 use super::event::Event;
 use super::worker::Task;
-use crate::node::{Watched, watch};
+use crate::look::watch;
+use crate::node::Watched;
 use jackfield_fleet::Event as FleetEvent;
 use jackfield_shared::log::Level;
 use tokio::task::spawn_local;
@@ -15,7 +16,7 @@ impl Supervisor {
             return;
         }
         let events = self.events.clone();
-        let changed = async move || events.send(Event::ConfigurationChanged).await.is_ok();
+        let changed = async move |()| events.send(Event::ConfigurationChanged).await.is_ok();
         let watched = Watched::of(&self.node.configuration, &self.node.origin);
         let watching = spawn_local(watch(watched, changed));
         self.configuration_watch = Some(Task(watching.abort_handle()));
