@@ -2,6 +2,7 @@
 
 mod drained;
 mod error;
+mod kept;
 mod race;
 mod socks;
 mod tcp;
@@ -10,6 +11,7 @@ mod unix;
 
 pub(crate) use drained::Drained;
 pub(crate) use error::ConnectError;
+pub(crate) use kept::Kept;
 pub(crate) use socks::fuzz as fuzz_socks;
 pub(crate) use unix::dial;
 

@@ -1,7 +1,7 @@
 //! Forward authentication: a server that decides who may come is asked before each request, on connections that are kept.
 
 use super::headers::name;
-use crate::connect::{ConnectError, Connector, Means};
+use crate::connect::{ConnectError, Connector, Kept, Means};
 use crate::fields::set;
 use crate::log::{Also, Throttle};
 use crate::net::stream::{Peer, Stream};
@@ -25,15 +25,13 @@ use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use jackfield_shared::config::ForwardAuth;
 use jackfield_shared::tls::Files;
-use std::cell::RefCell;
 use std::time::Duration;
 use tokio::task::spawn_local;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tracing::{debug, error};
 
-/// Connections without a request that are kept by each process, and for how long.
+/// Connections without a request that are kept by each process.
 const KEPT: usize = 32;
-const KEPT_FOR: Duration = Duration::from_secs(30);
 /// Bytes buffered for one connection, which is what the head of an answer may have.
 const BUFFER: usize = 64 << 10;
 /// The longest content of an answer that a client gets, in bytes.
@@ -78,7 +76,7 @@ pub(super) struct Forward {
     target: Uri,
     headers: Vec<HeaderName>,
     timeout: Duration,
-    idle: RefCell<Vec<(Sender, Instant)>>,
+    idle: Kept<Empty<Bytes>>,
     failing: Throttle,
 }
 
@@ -94,7 +92,7 @@ impl Forward {
             target: Uri::from(target),
             headers: config.headers.iter().map(|header| name(header)).collect::<Result<_, _>>()?,
             timeout: config.timeout,
-            idle: RefCell::default(),
+            idle: Kept::new(KEPT),
             failing: Throttle::new(REPORT),
         })
     }
@@ -200,7 +198,7 @@ impl Forward {
     /// Asks, on a kept connection or a new one.
     async fn ask(&self, question: Request<Empty<Bytes>>) -> Result<Answer, Error> {
         let mut question = question;
-        while let Some(mut sender) = self.kept().await {
+        while let Some(mut sender) = self.idle.take().await {
             match sender.try_send_request(question).await {
                 Ok(answer) => return self.read(answer, sender).await,
                 // Closed by the server meanwhile: to ask changes nothing, so it is asked again.
@@ -239,30 +237,12 @@ impl Forward {
                 return Err(Error::TooLong);
             }
         }
-        let mut idle = self.idle.borrow_mut();
-        if idle.len() < KEPT {
-            idle.push((sender, Instant::now()));
-        }
+        self.idle.keep(sender);
         remove_hop_by_hop(&mut parts.headers);
         parts.headers.remove(CONTENT_LENGTH);
         let mut answer = Response::new(Body::Full(read.freeze()));
         *answer.status_mut() = parts.status;
         *answer.headers_mut() = parts.headers;
         Ok(answer)
-    }
-
-    /// A connection that is there already.
-    async fn kept(&self) -> Option<Sender> {
-        loop {
-            let (mut sender, since) = self.idle.borrow_mut().pop()?;
-            if since.elapsed() > KEPT_FOR {
-                // The others are older.
-                self.idle.borrow_mut().clear();
-                return None;
-            }
-            if !sender.is_closed() && sender.ready().await.is_ok() {
-                return Some(sender);
-            }
-        }
     }
 }

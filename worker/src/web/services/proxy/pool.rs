@@ -1,7 +1,7 @@
 //! Connections to a backend, kept between requests.
 
 use super::upload::Uploading;
-use crate::connect::{ConnectError, Connector};
+use crate::connect::{ConnectError, Connector, Kept};
 use crate::net::executor::LocalExecutor;
 use crate::net::stream::Stream;
 use hyper::body::Incoming;
@@ -22,8 +22,6 @@ use tracing::debug;
 
 /// Connections without a request that are kept for each backend, by each process.
 const KEPT: usize = 64;
-/// For how long. Servers commonly close theirs after 60 s or more.
-const KEPT_FOR: Duration = Duration::from_secs(30);
 /// Bytes buffered for one connection.
 const BUFFER: usize = 64 << 10;
 /// Fields of a backend's answer.
@@ -118,7 +116,7 @@ pub(super) struct Pool {
     pub(super) host: HeaderValue,
     /// Whether HTTP/2 is spoken without having been agreed on.
     http2: bool,
-    idle: RefCell<Vec<(http1::SendRequest<Uploading>, Instant)>>,
+    idle: Kept<Uploading>,
     shared: RefCell<Option<(http2::SendRequest<Uploading>, Rc<Connection>)>>,
 }
 
@@ -126,7 +124,7 @@ impl Pool {
     pub(super) fn new(endpoint: &ConnectingEndpoint, http2: bool) -> Self {
         let host =
             HeaderValue::try_from(endpoint.authority()).unwrap_or(HeaderValue::from_static("localhost"));
-        Self { host, http2, idle: RefCell::default(), shared: RefCell::default() }
+        Self { host, http2, idle: Kept::new(KEPT), shared: RefCell::default() }
     }
 
     /// A connection that is there already.
@@ -138,17 +136,7 @@ impl Pool {
             }
             self.shared.take();
         }
-        loop {
-            let (mut sender, since) = self.idle.borrow_mut().pop()?;
-            if since.elapsed() > KEPT_FOR {
-                // The others are older.
-                self.idle.borrow_mut().clear();
-                return None;
-            }
-            if !sender.is_closed() && sender.ready().await.is_ok() {
-                return Some(Sender::One(sender));
-            }
-        }
+        self.idle.take().await.map(Sender::One)
     }
 
     /// A new one.
@@ -185,10 +173,8 @@ impl Pool {
 
     /// Keeps a connection whose answer has been read to its end.
     pub(super) fn keep(&self, sender: Sender) {
-        let Sender::One(sender) = sender else { return };
-        let mut idle = self.idle.borrow_mut();
-        if !sender.is_closed() && idle.len() < KEPT {
-            idle.push((sender, Instant::now()));
+        if let Sender::One(sender) = sender {
+            self.idle.keep(sender);
         }
     }
 }
