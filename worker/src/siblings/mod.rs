@@ -14,13 +14,13 @@ use http_body_util::Full;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use jackfield_shared::ipc::FromWorker;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 use tokio::net::UnixStream;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tokio::task::spawn_local;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
@@ -42,7 +42,7 @@ pub(crate) struct Siblings {
     known: RefCell<HashMap<u32, SendRequest<Full<Bytes>>>>,
     /// One asks at a time.
     asking: Mutex<()>,
-    waiting: Cell<usize>,
+    waiting: Semaphore,
 }
 
 /// Another process gives no answer, or there are too many that wait for it.
@@ -57,7 +57,7 @@ impl Siblings {
             here: RefCell::default(),
             known: RefCell::default(),
             asking: Mutex::new(()),
-            waiting: Cell::new(0),
+            waiting: Semaphore::new(MOST_WAITING),
         }
     }
 
@@ -102,10 +102,7 @@ impl Siblings {
         if let Some(way) = self.known(process) {
             return Ok(Some(way));
         }
-        if self.waiting.get() >= MOST_WAITING {
-            return Err(Silent);
-        }
-        let _waits = Waits::new(&self.waiting);
+        let _waits = self.waiting.try_acquire().map_err(|_| Silent)?;
         let _asking = timeout(PATIENCE, self.asking.lock()).await.map_err(|_| Silent)?;
         if let Some(way) = self.known(process) {
             return Ok(Some(way));
@@ -149,20 +146,4 @@ fn stream(socket: OwnedFd) -> std::io::Result<UnixStream> {
     let socket = std::os::unix::net::UnixStream::from(socket);
     socket.set_nonblocking(true)?;
     UnixStream::from_std(socket)
-}
-
-/// One that waits.
-struct Waits<'a>(&'a Cell<usize>);
-
-impl<'a> Waits<'a> {
-    fn new(waiting: &'a Cell<usize>) -> Self {
-        waiting.set(waiting.get() + 1);
-        Self(waiting)
-    }
-}
-
-impl Drop for Waits<'_> {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
-    }
 }

@@ -1,9 +1,9 @@
 //! Doing what clients of this process ask another one for.
 
-use super::{LocalExecutor, PATIENCE, Siblings, stream, words};
+use super::{LocalExecutor, Siblings, stream, words};
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use tokio::task::spawn_local;
@@ -33,7 +33,7 @@ impl Siblings {
             }
         });
         let mut builder = http2::Builder::new(LocalExecutor);
-        builder.timer(TokioTimer::new()).max_concurrent_streams(MOST_REQUESTS).keep_alive_timeout(PATIENCE);
+        builder.max_concurrent_streams(MOST_REQUESTS);
         let connection = builder.serve_connection(TokioIo::new(stream), service);
         spawn_local(async move {
             if let Err(e) = connection.await {
