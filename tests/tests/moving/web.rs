@@ -1,38 +1,31 @@
 //! Servers and load balancers.
 
 use super::{Answer, Peer, adapted, asked, ours, printed};
-use jackfield_tests::{TempDir, Wish, curl, loopback, self_signed, until};
+use jackfield_tests::{Nginx, TempDir, Wish, curl, loopback, self_signed, until};
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, TcpListener};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::fs;
+use std::net::Ipv4Addr;
 
-/// A server that says its name, the path, and for whom it is asked; asked for its health it is well or not.
-fn server(addr: Ipv4Addr, port: u16, name: &'static str) -> Arc<AtomicBool> {
-    let is_well = Arc::new(AtomicBool::new(true));
-    let (listener, well) = (TcpListener::bind((addr, port)).unwrap(), Arc::clone(&is_well));
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let (mut stream, well) = (stream.unwrap(), Arc::clone(&well));
-            thread::spawn(move || {
-                let lines = BufReader::new(stream.try_clone().unwrap()).lines();
-                let head: Vec<_> = lines.map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
-                let path = head.first().and_then(|line| line.split(' ').nth(1)).unwrap_or_default();
-                let field = |line: &String| Some(line.to_lowercase().strip_prefix("x-site: ")?.to_owned());
-                let site = head.iter().find_map(field).unwrap_or_default();
-                let is_down = path == "/health" && !well.load(Ordering::Relaxed);
-                let status = if is_down { "503 Service Unavailable" } else { "200 OK" };
-                let content = format!("{name} {path} {site}");
-                let length = content.len();
-                let head =
-                    format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
-                let _ = stream.write_all((head + &content).as_bytes());
-            });
-        }
-    });
-    is_well
+/// Servers that say their names, what they are asked for, and for whom; asked for its health each is well while it has a file.
+fn servers(addr: Ipv4Addr) -> Nginx {
+    let server = |(port, name): (u16, &str)| {
+        format!(
+            "server {{ listen {addr}:{port}; root DIR/www/{name}; location = /health {{ }}
+               location / {{ return 200 '{name} $request_uri $http_x_site'; }} }}\n"
+        )
+    };
+    let servers = [(9001, "one"), (9002, "two"), (9003, "spare")];
+    let nginx = Nginx::start_with(addr, 9000, &servers.map(server).concat());
+    for (_, name) in servers {
+        fs::create_dir(nginx.root().join(name)).unwrap();
+        set_well(&nginx, name, true);
+    }
+    nginx
+}
+
+fn set_well(servers: &Nginx, name: &str, is_well: bool) {
+    let health = servers.root().join(name).join("health");
+    if is_well { fs::write(health, "well").unwrap() } else { fs::remove_file(health).unwrap() }
 }
 
 fn site() -> TempDir {
@@ -63,9 +56,9 @@ const SAME: &[(&str, &str)] =
 #[test]
 fn nginx() {
     let (peer, behind, dir) = (loopback(), loopback(), site());
-    server(behind, 9001, "app");
+    let _servers = servers(behind);
     let (backend, files) = (format!("http://{behind}:9001"), dir.path().join("web"));
-    let servers = adapted(
+    let text = adapted(
         printed("from-nginx.md", "nginx"),
         &[
             ("listen 8080", &format!("listen {peer}:8080")),
@@ -73,7 +66,7 @@ fn nginx() {
             ("/srv/app/web", files.to_str().unwrap()),
         ],
     );
-    let _nginx = jackfield_tests::Nginx::start_with(peer, 8081, &servers);
+    let _nginx = Nginx::start_with(peer, 8081, &text);
     let node = ours("from-nginx.md", dir, &[("host: 127.0.0.1", &format!("host: {behind}"))]);
     compare(node.addr, peer, SAME);
     compare(node.addr, peer, &[("/inside/", "403"), ("/inside/page", "403")]);
@@ -82,7 +75,7 @@ fn nginx() {
 #[test]
 fn caddy() {
     let (peer, behind, dir) = (loopback(), loopback(), site());
-    server(behind, 9001, "app");
+    let _servers = servers(behind);
     let text = adapted(
         printed("from-caddy.md", "caddyfile"),
         &[
@@ -104,8 +97,7 @@ fn caddy() {
 #[test]
 fn haproxy() {
     let (peer, behind, dir) = (loopback(), loopback(), TempDir::new());
-    let servers =
-        [(9001, "one"), (9002, "two"), (9003, "spare")].map(|(port, name)| server(behind, port, name));
+    let servers = servers(behind);
     let text = printed("from-haproxy.md", "haproxy");
     let text =
         adapted(text, &[("bind :8080", &format!("bind {peer}:8080")), ("127.0.0.1", &behind.to_string())]);
@@ -131,18 +123,18 @@ fn haproxy() {
         }
     };
     settle(&[("one", 8), ("two", 4)]);
-    servers[0].store(false, Ordering::Relaxed);
+    set_well(&servers, "one", false);
     settle(&[("two", 12)]);
-    servers[1].store(false, Ordering::Relaxed);
+    set_well(&servers, "two", false);
     settle(&[("spare", 12)]);
-    servers[0].store(true, Ordering::Relaxed);
+    set_well(&servers, "one", true);
     settle(&[("one", 12)]);
 }
 
 #[test]
 fn stunnel() {
     let (peer, behind, dir) = (loopback(), loopback(), TempDir::new());
-    server(behind, 9001, "app");
+    let _servers = servers(behind);
     let (certificate, key) = self_signed(Wish::default());
     for home in ["", ".jackfield/"] {
         dir.write(&format!("{home}server.crt"), &certificate);
@@ -163,6 +155,6 @@ fn stunnel() {
     stunnel.listens(peer, 8443);
     let node = ours("from-stunnel.md", dir, &[("host: 127.0.0.1", &format!("host: {behind}"))]);
     for addr in [peer, node.addr] {
-        assert_eq!(curl(&["-k", &format!("https://{addr}:8443/x")]), "app /x ");
+        assert_eq!(curl(&["-k", &format!("https://{addr}:8443/x")]), "one /x ");
     }
 }
