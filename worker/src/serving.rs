@@ -226,8 +226,9 @@ impl Serving {
                 continue;
             };
             let address = slot.address.clone();
+            let shared = matches!(&prepared.transport.endpoint, ListeningEndpoint::Tcp(tcp) if tcp.shared);
             let endpoint = Endpoint {
-                listener: Listener::new(socket).map_err(|e| format!("{address}: {e}"))?,
+                listener: Listener::new(socket, !shared).map_err(|e| format!("{address}: {e}"))?,
                 address: slot.address,
                 is_onion: matches!(prepared.transport.endpoint, ListeningEndpoint::Onion(_)),
                 tally: Rc::clone(&prepared.tally),

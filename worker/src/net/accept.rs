@@ -159,20 +159,26 @@ impl Endpoint {
                     if let Some(open) = self.admit(&stream) {
                         serve(stream, peer, open);
                     }
+                    while let Err(e) = self.listener.pass().await {
+                        self.failed(&failing, &e).await;
+                    }
                 }
                 // The client went away, or a firewall turned it down, between connect(2) and accept(2).
                 Err(e) if is_of_the_client(&e) => {}
                 Err(e) => match Pressure::lacking(&e) {
                     Some(lacking) => self.pressure.wait(&self.address, &lacking).await,
-                    None => {
-                        if failing.pass().is_some() {
-                            error!("{}: can't accept connections: {e}", self.address);
-                        }
-                        tokio::time::sleep(AFTER_ERROR).await;
-                    }
+                    None => self.failed(&failing, &e).await,
                 },
             }
         }
+    }
+
+    /// Says why nothing is accepted, and waits for a while.
+    async fn failed(&self, failing: &Throttle, error: &io::Error) {
+        if failing.pass().is_some() {
+            error!("{}: can't accept connections: {error}", self.address);
+        }
+        tokio::time::sleep(AFTER_ERROR).await;
     }
 
     /// Counts a connection; at the limit it is reset instead.

@@ -1,6 +1,7 @@
 //! A listening socket that the controller has bound.
 
 use super::stream::{Peer, Stream};
+use super::turns;
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, acceptfrom_with};
 use socket2::{Domain, SockRef, TcpKeepalive};
@@ -9,64 +10,78 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::unix::pipe::Receiver;
+use tokio::net::{TcpStream, UnixStream};
+use tokio::task::yield_now;
 
 /// A listening socket registered with the runtime. Dropping it takes it out of the runtime's epoll instance
 /// before its descriptor is closed: other processes hold the same socket, so that closing alone would not.
 #[derive(Debug)]
-pub(crate) enum Listener {
-    Tcp(TcpListener),
-    Unix(UnixListener),
+pub(crate) struct Listener {
+    /// What is readable while somebody waits to be accepted: the socket, or an epoll instance that it is in. Of the types by
+    /// which the runtime waits for a descriptor, that of pipes is the one that asks nothing else of it.
+    waits: Receiver,
+    /// The socket, where others accept from it, too.
+    turns: Option<OwnedFd>,
+    is_unix: bool,
 }
 
 impl Listener {
-    /// Registers a socket that listens already.
+    /// Registers a socket that listens already. Others accept from it, too, if it is `common`: then they take turns. Where the
+    /// kernel doesn't know how, whoever is first takes what has come.
     ///
     /// # Errors
     /// When it does not listen, or can't be registered.
-    pub(crate) fn new(fd: OwnedFd) -> io::Result<Self> {
-        if !SockRef::from(&fd).is_listener()? {
+    pub(crate) fn new(socket: OwnedFd, common: bool) -> io::Result<Self> {
+        if !SockRef::from(&socket).is_listener()? {
             return Err(io::Error::other("the socket does not listen yet"));
         }
-        let domain = SockRef::from(&fd).domain()?;
-        if domain == Domain::UNIX {
-            let listener = std::os::unix::net::UnixListener::from(fd);
-            listener.set_nonblocking(true)?;
-            return Ok(Self::Unix(UnixListener::from_std(listener)?));
-        }
-        let listener = std::net::TcpListener::from(fd);
-        listener.set_nonblocking(true)?;
-        Ok(Self::Tcp(TcpListener::from_std(listener)?))
+        let is_unix = SockRef::from(&socket).domain()? == Domain::UNIX;
+        SockRef::from(&socket).set_nonblocking(true)?;
+        let queue = if common { turns::queue(&socket).ok() } else { None };
+        let (waits, turns) = match queue {
+            Some(queue) => (queue, Some(socket)),
+            None => (socket, None),
+        };
+        Ok(Self { waits: Receiver::from_owned_fd_unchecked(waits)?, turns, is_unix })
     }
 
     /// The next connection that waits in the queue, if there is one.
     pub(crate) fn accept_now(&self) -> io::Result<Option<(Stream, Peer)>> {
-        let fd = match self {
-            Self::Tcp(listener) => listener.as_fd(),
-            Self::Unix(listener) => listener.as_fd(),
-        };
+        let socket = self.turns.as_ref().map_or_else(|| self.waits.as_fd(), AsFd::as_fd);
         // Asked of the kernel: what the runtime knows of the socket may be older than the newest connection.
-        let (fd, from) = match acceptfrom_with(fd, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
+        let (fd, from) = match acceptfrom_with(socket, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
             Ok(accepted) => accepted,
             Err(Errno::AGAIN) => return Ok(None),
             Err(e) => return Err(e.into()),
         };
-        Ok(Some(match (self, from.and_then(|from| SocketAddr::try_from(from).ok())) {
-            (Self::Tcp(_), Some(from)) => (Stream::Tcp(TcpStream::from_std(fd.into())?), Peer::Tcp(from)),
+        Ok(Some(match from.and_then(|from| SocketAddr::try_from(from).ok()) {
+            Some(from) if !self.is_unix => (Stream::Tcp(TcpStream::from_std(fd.into())?), Peer::Tcp(from)),
             _ => (Stream::Unix(UnixStream::from_std(fd.into())?), Peer::Unix),
         }))
     }
 
     /// The next connection, without waiting in the kernel.
     pub(crate) fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(Stream, Peer)>> {
-        Poll::Ready(match self {
-            Self::Tcp(listener) => {
-                ready!(listener.poll_accept(cx)).map(|(stream, from)| (Stream::Tcp(stream), Peer::Tcp(from)))
+        loop {
+            ready!(self.waits.poll_read_ready(cx))?;
+            let accepted = self.waits.try_io(|| self.accept_now()?.ok_or(io::ErrorKind::WouldBlock.into()));
+            if !matches!(&accepted, Err(e) if e.kind() == io::ErrorKind::WouldBlock) {
+                return Poll::Ready(accepted);
             }
-            Self::Unix(listener) => {
-                ready!(listener.poll_accept(cx)).map(|(stream, _)| (Stream::Unix(stream), Peer::Unix))
-            }
-        })
+        }
+    }
+
+    /// Lets other processes go first, if there are some, and whatever else this one has to do.
+    ///
+    /// # Errors
+    /// When the kernel has no memory for it; then nothing is waited for any longer.
+    pub(crate) async fn pass(&self) -> io::Result<()> {
+        if let Some(socket) = &self.turns {
+            turns::pass(&self.waits, socket)?;
+            yield_now().await;
+        }
+        Ok(())
     }
 }
 

@@ -21,3 +21,4 @@ pub(crate) mod pressure;
 pub(crate) mod proxy_protocol;
 pub(crate) mod pump;
 pub(crate) mod stream;
+mod turns;
