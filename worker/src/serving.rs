@@ -23,7 +23,7 @@ use crate::tls::{Challenges, Tickets};
 use crate::transport::{self, Service};
 use crate::upstream::Setting;
 use crate::wamp::{self, Turn};
-use jackfield_shared::config::{ListeningEndpoint, Transport, WorkerKind};
+use jackfield_shared::config::{ListeningEndpoint, Processes, Transport, WorkerKind};
 use jackfield_shared::drain::{Drain, Drainer};
 use jackfield_shared::ipc::{ArtiPlan, Counters, DaemonService, FromWorker, Part, Plan, Slot};
 use jackfield_shared::status::{Backend, Web};
@@ -61,6 +61,8 @@ pub(crate) struct Serving {
     realms: Option<Rc<RealmProcess>>,
     /// Where the processes that have them listen, if they are others.
     links_place: Option<OwnedFd>,
+    /// Whether the worker has other processes, which accept from the same sockets.
+    has_others: bool,
     /// Whether accepting has begun.
     begun: bool,
     /// Whether a connection was accepted.
@@ -171,6 +173,7 @@ impl Serving {
             turn,
             realms,
             links_place,
+            has_others: plan.worker.common.processes != Processes::Count(1),
             begun: false,
             has_worked: Rc::default(),
             held: Vec::new(),
@@ -228,7 +231,8 @@ impl Serving {
             let address = slot.address.clone();
             let shared = matches!(&prepared.transport.endpoint, ListeningEndpoint::Tcp(tcp) if tcp.shared);
             let endpoint = Endpoint {
-                listener: Listener::new(socket, !shared).map_err(|e| format!("{address}: {e}"))?,
+                listener: Listener::new(socket, self.has_others && !shared)
+                    .map_err(|e| format!("{address}: {e}"))?,
                 address: slot.address,
                 is_onion: matches!(prepared.transport.endpoint, ListeningEndpoint::Onion(_)),
                 tally: Rc::clone(&prepared.tally),
@@ -365,6 +369,7 @@ impl Serving {
             turn: Turn::new(None),
             realms: None,
             links_place: None,
+            has_others: false,
             begun: false,
             has_worked: Rc::default(),
             held: Vec::new(),
