@@ -37,17 +37,19 @@ pub(in crate::web) fn accepts(asked: &HeaderMap, coding: &str) -> bool {
     quality(asked, coding) > 0.0
 }
 
-/// How much the client wants a coding, from 0 to 1.
+/// How much the client wants a coding, from 0 to 1; nothing where it says that it would rather have the content as it is.
 fn quality(asked: &HeaderMap, wanted: &str) -> f32 {
-    let mut others = 0.0;
+    let (mut own, mut others, mut plain) = (None, 0.0, 0.0);
     for (coding, weight) in weighted(asked, &ACCEPT_ENCODING) {
         match coding {
-            _ if coding.eq_ignore_ascii_case(wanted) => return weight,
+            _ if coding.eq_ignore_ascii_case(wanted) => own = own.or(Some(weight)),
+            _ if coding.eq_ignore_ascii_case("identity") => plain = weight,
             "*" => others = weight,
             _ => {}
         }
     }
-    others
+    let quality = own.unwrap_or(others);
+    if quality < plain { 0.0 } else { quality }
 }
 
 #[cfg(test)]
@@ -60,6 +62,9 @@ mod tests {
             ("gzip, deflate, br, zstd", "f.br f.zst f.gz"),
             ("gzip;q=1.0, br;q=0.5", "f.gz f.br"),
             ("identity", ""),
+            ("gzip;q=0.5, identity", ""),
+            ("gzip;q=0.5, br;q=0.4, Identity;q=0.5", "f.gz"),
+            ("br, identity;q=0.5, *;q=0.1", "f.br"),
             ("br;q=0, *", "f.zst f.gz"),
             ("*;q=0", ""),
             ("BR", "f.br"),
