@@ -77,8 +77,8 @@ struct Life {
     log: Log,
     controller: Rc<Controller>,
     serving: Option<Serving>,
-    /// Until when open connections may end by themselves.
-    draining: Option<Instant>,
+    /// Until when open connections may end by themselves, and whether sessions may stay until then.
+    draining: Option<(Instant, bool)>,
 }
 
 impl Life {
@@ -212,7 +212,8 @@ impl Life {
     fn drain(&mut self, time: Duration, retired: &[u64], sessions_stay: bool) {
         let deadline = Instant::now() + time;
         // Told again, it may only become earlier.
-        self.draining = Some(self.draining.map_or(deadline, |before| before.min(deadline)));
+        let (before, stay) = self.draining.unwrap_or((deadline, true));
+        self.draining = Some((before.min(deadline), stay && sessions_stay));
         if let Some(serving) = &self.serving {
             info!("draining; connections open: {}", serving.open());
             serving.drain(retired);
@@ -235,8 +236,11 @@ impl Life {
             (None, None) => pending().await,
             (Some(_), None) => End::Drained,
             (None, Some(serving)) => End::Failed(serving.broken().await),
-            (Some(deadline), Some(serving)) => {
+            (Some((deadline, sessions_stay)), Some(serving)) => {
                 finish(serving, deadline).await;
+                if sessions_stay {
+                    serving.settled().await;
+                }
                 End::Drained
             }
         }

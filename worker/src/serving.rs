@@ -294,6 +294,13 @@ impl Serving {
         self.drainer.begin();
     }
 
+    /// Waits, a limited time, for what clients have said last to be routed by another process.
+    pub(crate) async fn settled(&self) {
+        if let Some(router) = &self.wamp {
+            router.settled().await;
+        }
+    }
+
     /// Ends the sessions of realms; true: there may have been some until now.
     pub(crate) fn end_sessions(&self) -> bool {
         let may_be = self.wamp.is_some() && !self.sessions.drain().has_begun();

@@ -29,9 +29,8 @@ pub(super) fn router(
     let realms = realms(&router.realms)?;
     let elsewhere = match edge {
         Some(number) => {
-            let most = usize::try_from(router.realm_link.max_unsettled_size).unwrap_or(usize::MAX);
             let edges = realms.iter().map(|_| Edge::new(number, Ids::new(fill))).collect();
-            Elsewhere::Realms(Edges::new(number, edges, most))
+            Elsewhere::Realms(Edges::new(number, edges, &router.realm_link))
         }
         None => Elsewhere::Nothing,
     };

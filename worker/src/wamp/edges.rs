@@ -1,6 +1,7 @@
 //! What a process with clients has of each realm, where another process has the realms.
 
 use super::share::in_turn;
+use jackfield_shared::config::RealmLink;
 use jackfield_wamp::Now;
 use jackfield_wamp::link::{self, Edge};
 use jackfield_wamp::realm::Effect;
@@ -17,6 +18,10 @@ pub(super) struct Edges {
     touched: Vec<usize>,
     /// Bytes of clients' messages that may wait for the process that has the realm; beyond that no client of it is read.
     most_unsettled: usize,
+    /// How long the realms may be on their way to another process.
+    takeover_timeout: Duration,
+    /// Who waits until nothing waits for the processes that have the realms.
+    settling: Vec<Waker>,
 }
 
 /// The part of one realm.
@@ -30,9 +35,12 @@ struct Part {
 
 impl Edges {
     /// `number` is that of the process.
-    pub(super) fn new(number: u64, edges: Vec<Edge>, most_unsettled: usize) -> Self {
+    pub(super) fn new(number: u64, edges: Vec<Edge>, bounds: &RealmLink) -> Self {
+        let most_unsettled = usize::try_from(bounds.max_unsettled_size).unwrap_or(usize::MAX);
+        let takeover_timeout = bounds.takeover_timeout;
         let part = |edge| Part { edge, link: Rc::default(), paused: Vec::new() };
-        Self { number, list: edges.into_iter().map(part).collect(), touched: Vec::new(), most_unsettled }
+        let list = edges.into_iter().map(part).collect();
+        Self { number, list, touched: Vec::new(), most_unsettled, takeover_timeout, settling: Vec::new() }
     }
 
     pub(super) const fn number(&self) -> u64 {
@@ -67,6 +75,20 @@ impl Edges {
         takes
     }
 
+    /// How long the realms may be on their way to another process.
+    pub(super) const fn takeover_timeout(&self) -> Duration {
+        self.takeover_timeout
+    }
+
+    /// Whether all that clients have said is routed; if not, `cx` is woken when that may be so.
+    pub(super) fn is_settled(&mut self, cx: &Context<'_>) -> bool {
+        let is_settled = self.list.iter().all(|part| part.edge.unsettled() == 0);
+        if !is_settled && !self.settling.iter().any(|waker| waker.will_wake(cx.waker())) {
+            self.settling.push(cx.waker().clone());
+        }
+        is_settled
+    }
+
     pub(super) fn feed(&mut self, realm: usize, bytes: &[u8]) {
         self.list[realm].edge.feed(bytes);
     }
@@ -79,6 +101,9 @@ impl Edges {
         let Part { edge, paused, .. } = &mut self.list[realm];
         if edge.unsettled() <= self.most_unsettled / 2 {
             paused.drain(..).for_each(Waker::wake);
+        }
+        if edge.unsettled() == 0 {
+            self.settling.drain(..).for_each(Waker::wake);
         }
         Ok(more)
     }

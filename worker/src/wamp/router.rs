@@ -19,13 +19,14 @@ use jackfield_wamp::session::{Realms, Session};
 use jackfield_wamp::{Dict, Id, Ids, Message, Now, Outgoing, Payload, codec};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::task::Context;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::time::timeout;
+use tracing::warn;
 
 /// The realms of the process, and who is connected to them.
 pub(crate) struct Router {
@@ -129,6 +130,21 @@ impl Router {
         let next = inner.realms.next_expiry().into_iter().chain(waiting).chain(away).min();
         if next != self.alarm.replace(next) {
             self.changed.notify_one();
+        }
+    }
+
+    /// Waits, as long as a takeover may take, for what clients have said last to be routed: else the next process that has their
+    /// realm would take those that have left for lost with this one.
+    pub(crate) async fn settled(&self) {
+        let limit = self.inner.borrow().edges.as_ref().map(Edges::takeover_timeout);
+        let is_settled = |cx: &Context<'_>| {
+            self.inner.borrow_mut().edges.as_mut().is_none_or(|edges| edges.is_settled(cx))
+        };
+        let settled = poll_fn(|cx| if is_settled(cx) { Poll::Ready(()) } else { Poll::Pending });
+        if let Some(limit) = limit
+            && timeout(limit, settled).await.is_err()
+        {
+            warn!("what clients have said last was not routed within {} s", limit.as_secs_f64());
         }
     }
 

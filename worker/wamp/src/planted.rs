@@ -42,6 +42,8 @@ pub enum Planted {
     ForgottenDead,
     /// Rule 7: the end of a session whose edge has died is told again by the next hub.
     LeftAgain,
+    /// Rule 7: an edge may go before others have forgotten the sessions that it had.
+    EarlyEnd,
     /// Rule 8: a call's arguments are forgotten while it waits for a callee.
     ForgottenPayload,
     /// Rule 8: what is settled is counted as if it waited.

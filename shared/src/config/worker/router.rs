@@ -43,7 +43,8 @@ object! {
 object! {
     /// The links between the processes with clients and the one that routes the realms.
     pub struct RealmLink as "the links between a router's processes" {
-        /// Seconds that each process has at a takeover to say what its sessions have; who has not is replaced.
+        /// Seconds that each process has at a takeover to say what its sessions have; who has not is replaced. A process that drains
+        /// waits as long for what its clients have said last to be routed.
         pub takeover_timeout as "takeover_timeout": Duration = seconds(0.1..=600.0), default(json!(2), Duration::from_secs(2));
         /// Seconds for which a process may take nothing of what its realms have for it; then it is replaced.
         pub send_timeout as "send_timeout": Duration = seconds(0.1..=600.0), default(json!(5), Duration::from_secs(5));

@@ -13,6 +13,8 @@ struct One {
     order: u64,
     /// It waits for an authorizer.
     held: bool,
+    /// Edges are to forget sessions that it has ended.
+    forgets: bool,
     /// Edges, and up to which byte of what is for them has to be written.
     waits: Vec<(u64, u64)>,
 }
@@ -20,7 +22,7 @@ struct One {
 impl Unsettled {
     /// Something came.
     pub(super) fn push(&mut self, number: u64, order: u64) {
-        self.0.push_back(One { number, order, held: false, waits: Vec::new() });
+        self.0.push_back(One { number, order, held: false, forgets: false, waits: Vec::new() });
     }
 
     /// Everything up to this number has come, though not all of it had to be done again.
@@ -32,9 +34,30 @@ impl Unsettled {
 
     /// What it has caused is to be written up to these bytes. `held`: there is more to come.
     pub(super) fn caused(&mut self, number: u64, held: bool, waits: &[(u64, u64)]) {
-        let Ok(at) = self.0.binary_search_by_key(&number, |one| one.number) else { return };
-        self.0[at].held = held;
-        self.0[at].waits.extend_from_slice(waits);
+        if let Some(one) = self.of(number) {
+            one.held = held;
+            one.waits.extend_from_slice(waits);
+        }
+    }
+
+    /// It has ended sessions; what edges keep of them is yet to be forgotten.
+    pub(super) fn forgets(&mut self, number: u64) {
+        if let Some(one) = self.of(number) {
+            one.forgets = true;
+        }
+    }
+
+    /// That is under way, up to these bytes.
+    pub(super) fn forgotten(&mut self, number: u64, waits: &[(u64, u64)]) {
+        if let Some(one) = self.of(number) {
+            one.forgets = false;
+            one.waits.extend_from_slice(waits);
+        }
+    }
+
+    fn of(&mut self, number: u64) -> Option<&mut One> {
+        let at = self.0.binary_search_by_key(&number, |one| one.number).ok()?;
+        self.0.get_mut(at)
     }
 
     /// It is not held any longer: its session has gone.
@@ -48,7 +71,8 @@ impl Unsettled {
         let mut settled = Vec::new();
         while let Some(one) = self.0.front() {
             let is_written = one.waits.iter().all(|(edge, until)| is_written(*edge, *until));
-            if one.held || !planted!(EarlyAcknowledgement, true, is_written) {
+            let forgets = planted!(EarlyEnd, false, one.forgets);
+            if one.held || forgets || !planted!(EarlyAcknowledgement, true, is_written) {
                 break;
             }
             settled.push((one.number, one.order));

@@ -20,8 +20,17 @@ const END: u64 = 1 << 62;
 #[derive(Debug, Default)]
 pub(super) struct Holders {
     pub(super) edges: Vec<Holder>,
-    /// Sessions that have gone, and up to which byte of which edge that has to be written until they may be forgotten.
-    pub(super) gone: VecDeque<(Id, Vec<(u64, u64)>)>,
+    pub(super) gone: VecDeque<Gone>,
+}
+
+/// Sessions that have gone by one step.
+#[derive(Debug)]
+pub(super) struct Gone {
+    pub(super) sessions: Vec<Id>,
+    /// Up to which byte of which edge that has to be written until they may be forgotten.
+    pub(super) waits: Vec<(u64, u64)>,
+    /// The edge and its message that have caused it.
+    pub(super) cause: Option<(u64, u64)>,
 }
 
 /// An edge that keeps something.
@@ -121,20 +130,13 @@ impl Hub {
 
     /// Tells what was not told, as far as there is room, and what is to be forgotten.
     pub(super) fn tell_holders(&mut self) {
-        while let Some((session, waits)) = self.holders.gone.front() {
+        while let Some(Gone { waits, .. }) = self.holders.gone.front() {
             let written = |edge| self.written.get(self.edges.get(&edge)?);
             if !waits.iter().all(|(edge, until)| written(*edge).is_none_or(|written| written >= until)) {
                 break;
             }
-            let key = LastingKey::Session(*session);
-            let is_back = self.sessions.contains_key(session);
-            self.holders.gone.pop_front();
-            if !is_back {
-                for at in 0..self.holders.edges.len() {
-                    self.holders.edges[at].todo.remove(&key);
-                    self.tell_holder(self.holders.edges[at].edge, |out| put_forget(key, out));
-                }
-            }
+            let Some(gone) = self.holders.gone.pop_front() else { break };
+            self.forget(&gone);
         }
         if self.holders.edges.iter().any(|holder| holder.retires) && self.is_spread() {
             let retires = |holder: &Holder| holder.retires.then_some(holder.edge);
@@ -161,6 +163,28 @@ impl Hub {
             if holder.told.is_none() && !holder.is_new && holder.todo.is_empty() {
                 holder.told = queued;
             }
+        }
+    }
+
+    /// Has edges forget sessions; who has ended them may go itself when that is written: else its session would be taken for
+    /// one that has died with it.
+    fn forget(&mut self, Gone { sessions, cause, .. }: &Gone) {
+        // Some may be back.
+        let sessions = sessions.iter().filter(|session| !self.sessions.contains_key(session));
+        let keys: Vec<_> = sessions.map(|session| LastingKey::Session(*session)).collect();
+        let mut waits = Vec::new();
+        for at in 0..self.holders.edges.len() {
+            for key in keys.iter().copied() {
+                self.holders.edges[at].todo.remove(&key);
+                self.tell_holder(self.holders.edges[at].edge, |out| put_forget(key, out));
+            }
+            let edge = self.holders.edges[at].edge;
+            waits.extend(self.link_mut(edge).map(|link| (edge, link.queued)));
+        }
+        if let Some((edge, number)) = *cause
+            && let Some(link) = self.link_mut(edge)
+        {
+            link.unsettled.forgotten(number, &waits);
         }
     }
 

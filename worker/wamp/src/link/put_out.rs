@@ -4,6 +4,7 @@ use super::down::{
     begin_step, end_step, put_answer, put_forget, put_goodbye, put_invoke, put_keep, put_queued, put_send,
     put_violation,
 };
+use super::holders::Gone;
 use super::hub::Hub;
 use super::lasting;
 use super::wire::put_message;
@@ -110,11 +111,16 @@ impl Hub {
             }
         }
         let waits = frames.end(self);
-        self.holders.gone.extend(gone.into_iter().map(|session| (session, waits.clone())));
         if let Some((edge, number)) = cause
             && let Some(link) = self.link_mut(edge)
         {
             link.unsettled.caused(number, held, &waits);
+            if !gone.is_empty() {
+                link.unsettled.forgets(number);
+            }
+        }
+        if !gone.is_empty() {
+            self.holders.gone.push_back(Gone { sessions: gone, waits, cause });
         }
     }
 

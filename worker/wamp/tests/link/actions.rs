@@ -63,7 +63,7 @@ impl World {
         session
     }
 
-    fn leave(&mut self, id: Id) {
+    pub(crate) fn leave(&mut self, id: Id) {
         self.say(|| format!("{id} leaves"));
         let Some(client) = self.clients.remove(&id) else { return };
         for pending in client.pending.values() {

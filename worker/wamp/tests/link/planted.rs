@@ -46,7 +46,7 @@ planted_faults! {
     planted_faults_of_rule_4_are_found: EventAgain EarlyAcknowledgement;
     planted_faults_of_rule_5_are_found: NotKept DoubleHistory EarlierRetained;
     planted_faults_of_rule_6_are_found: DeliveredLater LateResult NoInterrupt NoAnswer;
-    planted_faults_of_rule_7_are_found: ForgottenDead LeftAgain;
+    planted_faults_of_rule_7_are_found: ForgottenDead LeftAgain EarlyEnd;
     planted_faults_of_rule_8_are_found: ForgottenPayload MiscountedBytes;
     planted_faults_of_rule_9_are_found: ForgottenSlots EarlyDelivery;
 }

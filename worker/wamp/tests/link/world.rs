@@ -204,9 +204,11 @@ impl World {
         if !std::mem::take(&mut self.is_spread) {
             return;
         }
-        let Some(process) = self.processes.remove(&number) else { return };
+        if !self.processes.contains_key(&number) {
+            return;
+        }
         self.say(|| format!("edge {number} dies"));
-        self.was_alone |= self.processes.is_empty();
+        self.was_alone |= self.processes.len() == 1;
         self.dead_edges.insert(number);
         let own: Vec<_> = self.clients.iter().filter(|(_, c)| c.edge == number).map(|(id, _)| *id).collect();
         for id in own {
@@ -214,6 +216,12 @@ impl World {
                 self.has_gone(id, &client);
             }
         }
+        self.remove_edge(number);
+        self.start_edge();
+    }
+
+    fn remove_edge(&mut self, number: u64) {
+        let Some(process) = self.processes.remove(&number) else { return };
         let edges: Vec<_> = self.processes.keys().copied().collect();
         if let Some(hub) = &mut self.hub {
             // What is in the socket is read before its end.
@@ -223,6 +231,28 @@ impl World {
             }
             hub.set_edges(self.now, &edges);
         }
+    }
+
+    /// All clients of an edge leave; then, or later, it may end.
+    fn empty_edge(&mut self, number: u64) {
+        let own: Vec<_> = self.clients.iter().filter(|(_, c)| c.edge == number).map(|(id, _)| *id).collect();
+        own.into_iter().for_each(|id| self.leave(id));
+        for _ in 0..self.random.below(40) {
+            self.transport(number, 1000);
+            self.retire_edge(number);
+        }
+    }
+
+    /// An edge ends as one does that drains: without clients, and with all settled. Nobody loses anything by that.
+    fn retire_edge(&mut self, number: u64) {
+        let has_clients = self.clients.values().any(|client| client.edge == number);
+        let others = self.processes.len() > 1 && !self.retains;
+        let Some(process) = self.processes.get(&number).filter(|_| others && !has_clients) else { return };
+        if process.edge.unsettled() > 0 || !std::mem::take(&mut self.is_spread) {
+            return;
+        }
+        self.say(|| format!("edge {number} has drained"));
+        self.remove_edge(number);
         self.start_edge();
     }
 
@@ -328,6 +358,7 @@ impl World {
                     }
                     self.kill_edge(number);
                 }
+                10 if !self.deaths => self.empty_edge(number),
                 11..40 => self.act(number),
                 40..42 if self.retains => self.die_while_one_is_late(),
                 _ => self.transport(number, 300),
