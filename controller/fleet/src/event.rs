@@ -37,8 +37,8 @@ pub enum Event {
     Called(Option<CallerId>, Command),
     /// The node can't go on, for a fault of its own that was logged.
     Fault,
-    /// SIGHUP: a reload, now or when there can be one.
-    ReloadWanted,
+    /// A reload is wanted that nobody waits for, now or when there can be one; what wants it, for the log.
+    ReloadWanted(&'static str),
     /// A signal of this name that asks the node to stop; the second one stops it at once.
     StopSignal(&'static str),
     /// Another configuration or number of processes was read, checked and bound.

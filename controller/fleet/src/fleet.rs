@@ -130,7 +130,7 @@ impl Fleet {
             Event::Exited(process, exit) => self.exited(process, exit),
             Event::Called(caller, command) => self.called(caller, command),
             Event::Fault => self.stop_node(false, None, None),
-            Event::ReloadWanted => self.reload_by_signal(),
+            Event::ReloadWanted(what) => self.reload_for(what),
             Event::StopSignal(name) => self.stop_by_signal(name),
             Event::Planned(plan) => self.planned(plan),
             Event::NotPlanned(reason) => self.not_planned(&reason),

@@ -284,7 +284,7 @@ impl Supervisor {
                 Some(call) = calls.recv() => self.called(call),
                 () = received(&mut terminate) => self.feed(FleetEvent::StopSignal("SIGTERM")),
                 () = received(&mut interrupt) => self.feed(FleetEvent::StopSignal("SIGINT")),
-                () = received(&mut hangup) => self.feed(FleetEvent::ReloadWanted),
+                () = received(&mut hangup) => self.feed(FleetEvent::ReloadWanted("SIGHUP")),
                 () = received(&mut upgrade) => self.upgrade(None, None),
                 () = received(&mut children) => self.reap_adopted(),
                 () = received(&mut ignored) => self.hub.log(Level::Info, "SIGUSR1 means nothing to the node"),

@@ -6,7 +6,6 @@ use super::worker::Task;
 use crate::look::watch;
 use crate::node::Watched;
 use jackfield_fleet::Event as FleetEvent;
-use jackfield_shared::log::Level;
 use tokio::task::spawn_local;
 
 impl Supervisor {
@@ -23,7 +22,6 @@ impl Supervisor {
     }
 
     pub(super) fn configuration_has_changed(&mut self) {
-        self.hub.log(Level::Info, "the configuration has changed: reloading (--watch)");
-        self.feed(FleetEvent::ReloadWanted);
+        self.feed(FleetEvent::ReloadWanted("a file has changed (--watch)"));
     }
 }

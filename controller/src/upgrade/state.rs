@@ -29,7 +29,7 @@ pub(crate) struct State {
     pub errand: Errand,
     /// The connection of the client that waits for the end of the upgrade.
     pub caller: Option<usize>,
-    /// Whether somebody has asked for a reload by a signal meanwhile.
+    /// Whether a reload is wanted that nobody waits for, by a signal or by `--watch`.
     #[serde(default)]
     pub wants_reload: bool,
     /// The image to go back to.

@@ -246,6 +246,7 @@ fn signals_reload_too_and_one_waits_for_the_other() {
     let node = Node::start(&node_of(&[site("first", 8080, "one")]));
     node.configure(&node_of(&[site("first", 8080, "two")]));
     node.signal(Signal::HUP);
+    node.log.wait(0, "SIGHUP: reading the configuration");
     node.until("the new generation", |s| s["node"]["generation"] == 2);
     assert_eq!(node.get(8080), "\"two\"");
     for _ in 0..3 {

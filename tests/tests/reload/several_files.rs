@@ -78,6 +78,8 @@ fn a_node_that_watches_reloads_by_itself_and_passes_over_mistakes() {
     // One more file, for a pattern that was looked at before.
     node.dir.write(".jackfield/sites/new.yaml", SHOP.replace("shop.", "new."));
     node.until("the reload", generation(2));
+    let (said, _) = node.log.wait(0, ": reading the configuration");
+    assert!(said.ends_with("a file has changed (--watch): reading the configuration"), "{said}");
     assert_eq!(asked(&node, "new.example"), "302 https://www.new.example/a");
     // A mistake in a file that is included for the first time, which is then mended there.
     node.dir.write(".jackfield/sites/new.yaml", "new.example: {paths: {include: new/*.yaml}}");

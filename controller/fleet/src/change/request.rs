@@ -36,22 +36,22 @@ impl Fleet {
         }
     }
 
-    /// SIGHUP: a reload now, or when there can be one.
-    pub(crate) fn reload_by_signal(&mut self) {
+    /// A reload now, or when there can be one: nobody waits for it. This is what wants it, as SIGHUP does.
+    pub(crate) fn reload_for(&mut self, what: &str) {
         match self.in_the_way_of_change() {
             Some(reason) if matches!(self.phase, Phase::Running) => {
-                self.log(Level::Info, format!("SIGHUP: {reason}; reloading after that"));
+                self.log(Level::Info, format!("{what}: {reason}; reloading after that"));
                 self.reload_wanted = planted!(self, ForgottenSignal, false, true);
             }
             Some(_) => {}
             None => {
-                self.log(Level::Info, "SIGHUP: reading the configuration");
+                self.log(Level::Info, format!("{what}: reading the configuration"));
                 self.begin_reload(Purpose::Reload, None, None);
             }
         }
     }
 
-    /// Does what SIGHUP wanted, as soon as nothing is in its way.
+    /// Does what was wanted so, as soon as nothing is in its way.
     pub(crate) fn reload_if_wanted(&mut self) {
         if self.reload_wanted && self.in_the_way_of_change().is_none() {
             self.reload_wanted = false;

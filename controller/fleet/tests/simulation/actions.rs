@@ -59,7 +59,7 @@ impl World {
             }
             89..=92 => {
                 self.hangups += 1;
-                self.feed(Event::ReloadWanted)
+                self.feed(Event::ReloadWanted("SIGHUP"))
             }
             93..=96 => self.ask(Command::Upgrade),
             97 if chance(&mut self.random, 10) => self.stop_node(Some(Duration::from_secs(1))),

@@ -47,7 +47,7 @@ impl World {
                 process.worker = *key;
             }
         }
-        let wants_reload = self.fleet.wants_reload().then_some(Event::ReloadWanted);
+        let wants_reload = self.fleet.wants_reload().then_some(Event::ReloadWanted("before"));
         self.fleet = fleet;
         self.handed_over_at = self.now;
         // What callers waited for is not known to the new image.

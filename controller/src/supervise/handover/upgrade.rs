@@ -174,7 +174,7 @@ impl Supervisor {
         let caller = self.add_caller(caller);
         self.feed(FleetEvent::TookOver(Some(caller), outdated));
         if state.wants_reload {
-            self.feed(FleetEvent::ReloadWanted);
+            self.feed(FleetEvent::ReloadWanted("a reload from before the upgrade"));
         }
     }
 
