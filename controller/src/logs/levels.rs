@@ -3,9 +3,6 @@
 use jackfield_shared::log::Level;
 use std::collections::HashMap;
 
-/// What the controller is called where sources are named.
-pub(crate) const CONTROLLER: &str = "controller";
-
 /// The levels.
 #[derive(Clone, Debug)]
 pub(crate) struct Levels {

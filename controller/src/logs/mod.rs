@@ -16,7 +16,7 @@ mod time;
 mod told;
 
 pub(crate) use format::{Format, escape};
-pub(crate) use levels::CONTROLLER;
+pub(crate) use jackfield_shared::config::CONTROLLER;
 pub(crate) use lines::{Lines, Said};
 pub(crate) use pipe::Pipe;
 pub(crate) use settings::Settings;

@@ -168,6 +168,7 @@ fn parse_with(
         node.settle(node_dir);
         let remarks = super::not_built::remarks(node).into_iter();
         let remarks = remarks.chain(super::after::review(node));
+        let remarks = remarks.chain(super::sinks::review(node));
         let remarks = remarks.chain(super::acme::review(node));
         let remarks = remarks.chain(super::loops::remarks(node));
         diagnostics.extend(remarks.map(|(severity, path, message)| {

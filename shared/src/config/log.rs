@@ -9,6 +9,9 @@ use super::decode::*;
 use super::endpoint::mode;
 use crate::log::Level;
 
+/// What the controller is called where sources of records are named.
+pub const CONTROLLER: &str = "controller";
+
 impl Choice for Level {
     const ALL: &'static [(&'static str, Self)] = &[
         ("error", Self::Error),
@@ -58,6 +61,16 @@ impl Sink {
             Self::Syslog(sink) => sink.level,
         }
     }
+
+    /// Whose records go there: ids of workers, and [`CONTROLLER`]; empty: everybody's.
+    pub fn workers(&self) -> &[String] {
+        match self {
+            Self::Terminal(sink) => &sink.workers,
+            Self::File(sink) => &sink.workers,
+            Self::Journald(sink) => &sink.workers,
+            Self::Syslog(sink) => &sink.workers,
+        }
+    }
 }
 
 choice! {
@@ -87,6 +100,8 @@ object! {
     pub struct TerminalSink as "a terminal" {
         /// Records that matter less do not go there.
         pub level as "level": Level = word(), default(json!("trace"), Level::Trace);
+        /// Whose records go there: ids of workers, and `controller` for what the node says itself. Empty: everybody's.
+        pub workers as "workers": Vec<String> = list(text()), default(json!([]), Vec::new());
         /// How they are written. `--log-format` comes before it.
         pub format as "format": LogFormat = word(), default(json!("pretty"), LogFormat::Pretty);
         /// Whether they have colours.
@@ -115,6 +130,8 @@ object! {
         pub path as "path": PathBuf = path(), required;
         /// Records that matter less do not go there.
         pub level as "level": Level = word(), default(json!("trace"), Level::Trace);
+        /// Whose records go there: ids of workers, and `controller` for what the node says itself. Empty: everybody's.
+        pub workers as "workers": Vec<String> = list(text()), default(json!([]), Vec::new());
         /// How they are written.
         pub format as "format": LogFormat = word(), default(json!("pretty"), LogFormat::Pretty);
         /// Bytes after which it is rotated; 0: any size.
@@ -135,6 +152,8 @@ object! {
     pub struct JournaldSink as "systemd's journal" {
         /// Records that matter less do not go there.
         pub level as "level": Level = word(), default(json!("trace"), Level::Trace);
+        /// Whose records go there: ids of workers, and `controller` for what the node says itself. Empty: everybody's.
+        pub workers as "workers": Vec<String> = list(text()), default(json!([]), Vec::new());
         /// The journal's socket.
         pub socket as "socket": PathBuf = path(), default(json!("/run/systemd/journal/socket"), PathBuf::from("/run/systemd/journal/socket"));
         /// SYSLOG_IDENTIFIER of the records.
@@ -175,6 +194,8 @@ object! {
     pub struct SyslogSink as "a syslog server" {
         /// Records that matter less do not go there.
         pub level as "level": Level = word(), default(json!("trace"), Level::Trace);
+        /// Whose records go there: ids of workers, and `controller` for what the node says itself. Empty: everybody's.
+        pub workers as "workers": Vec<String> = list(text()), default(json!([]), Vec::new());
         /// Where it is: `unix:///PATH` (datagrams), `udp://HOST:PORT`, or `tcp://HOST:PORT` (frames of RFC 6587 with
         /// a count of bytes).
         pub address as "address": SyslogAddress = syslog_address(), default(json!("unix:///dev/log"), SyslogAddress::Unix("/dev/log".into()));

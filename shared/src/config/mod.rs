@@ -28,6 +28,7 @@ mod read;
 mod rules;
 mod schema;
 mod service;
+mod sinks;
 mod source;
 mod templates;
 mod transport;

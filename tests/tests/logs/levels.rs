@@ -81,3 +81,24 @@ fn a_reload_changes_sinks_and_levels_and_no_process() {
     assert!(!read("two.log").contains("below the level"));
     node.stop();
 }
+
+#[test]
+fn a_sink_with_workers_has_their_records_and_nobody_elses() {
+    let guest = |id: &str| json!({"type": "guest", "id": id, "executable": "sh", "arguments": ["-c", format!("echo said by {id}; exec sleep 1000")]});
+    let file = |name: &str, workers: &[&str]| json!({"type": "file", "path": name, "workers": workers});
+    let sinks =
+        json!([{"type": "terminal"}, file("app.log", &["app"]), file("rest.log", &["other", "controller"])]);
+    let config = json!({"version": 2, "controller": {"log": {"sinks": sinks}}, "workers": [guest("app"), guest("other")]});
+    let node = Node::start(&config.to_string());
+    node.ready();
+    node.log.wait(0, "said by app");
+    node.log.wait(0, "said by other");
+    let dir = node.dir.path().join(".jackfield");
+    let read = |name: &str| fs::read_to_string(dir.join(name)).unwrap_or_default();
+    let is_there = || read("app.log").contains("said by app") && read("rest.log").contains("said by other");
+    until("the lines in the files", || is_there().then_some(()));
+    let (app, rest) = (read("app.log"), read("rest.log"));
+    assert!(app.lines().all(|line| line.contains("app[0]")), "{app}");
+    assert!(rest.contains("controller") && !rest.contains("said by app"), "{rest}");
+    node.stop();
+}

@@ -95,8 +95,12 @@ impl Sink {
 
     /// Puts in those of the records that it is for.
     pub(super) fn log<'a>(&self, batches: impl IntoIterator<Item = &'a Arc<Batch>>) {
-        let level = self.config.level();
-        self.queue.log(batches.into_iter().filter(|batch| batch.level() <= level));
+        let (level, workers) = (self.config.level(), self.config.workers());
+        let is_for = |batch: &Batch| {
+            let source = batch.worker().unwrap_or(config::CONTROLLER);
+            batch.level() <= level && (workers.is_empty() || workers.iter().any(|worker| worker == source))
+        };
+        self.queue.log(batches.into_iter().filter(|batch| is_for(batch)));
     }
 
     /// Prints on standard output, in order with the records.

@@ -268,7 +268,8 @@ mod tests {
         let socket = UnixDatagram::bind(ShortPath::new(&path).unwrap().as_path()).unwrap();
         let address = SyslogAddress::Unix(path);
         let (level, facility, identifier) = (Level::Trace, Facility::Daemon, "jackfield".into());
-        let mut syslog = Syslog::new(&SyslogSink { level, address, facility, identifier });
+        let mut syslog =
+            Syslog::new(&SyslogSink { level, workers: Vec::new(), address, facility, identifier });
         syslog.write(&mut VecDeque::from([Arc::new(record("here").into())])).unwrap();
         let mut got = [0; 512];
         let count = socket.recv(&mut got).unwrap();
