@@ -1,7 +1,9 @@
 //! Routers with several processes: what the controller does with those that serve clients, and with the one that has their
 //! realms.
 
-use jackfield_tests::{Background, Node, TempDir, jackfield, signal_pid, until, venv_python, wait_for_end};
+use jackfield_tests::{
+    Background, Node, TempDir, Wamp, jackfield, signal_pid, until, venv_python, wait_for_end,
+};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::fs;
@@ -144,6 +146,29 @@ fn a_realm_process_that_hangs_is_replaced_after_its_own_watchdog() {
     assert!(since.elapsed() < Duration::from_secs(8), "{:?}", since.elapsed());
     let log = node.stop().join("\n");
     assert!(log.contains("did not answer for 2."), "{log}");
+}
+
+#[test]
+fn an_edge_that_drains_waits_a_limited_time_for_a_realm_process_that_hangs() {
+    let mut router = router(2);
+    router["stop"]["drain_timeout"] = json!(60);
+    // Heartbeats come often, and don't make it wait longer.
+    router["watchdog"] = json!(1);
+    router["realm_watchdog"] = json!(0);
+    let node = Node::start(&json!({"version": 2, "workers": [router]}).to_string());
+    let hangs = realm(&node.ready());
+    // Each edge has some of them.
+    let clients: Vec<_> = (0..16).map(|_| Wamp::joined_to((node.addr, 8080), "realm1")).collect();
+    signal_pid(hangs, Signal::STOP);
+    drop(clients);
+    let since = Instant::now();
+    let scaled = node.run(&["worker", "scale", "router1", "1"]);
+    assert!(scaled.status.success(), "{}", String::from_utf8_lossy(&scaled.stderr));
+    node.log.wait(0, "was not routed in time");
+    node.until("one edge", |status| edges(status).len() == 1);
+    assert!(since.elapsed() < Duration::from_secs(20), "{:?}", since.elapsed());
+    signal_pid(hangs, Signal::CONT);
+    node.stop();
 }
 
 #[test]

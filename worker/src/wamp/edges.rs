@@ -20,6 +20,8 @@ pub(super) struct Edges {
     most_unsettled: usize,
     /// How long the realms may be on their way to another process.
     takeover_timeout: Duration,
+    /// Until when that is waited for once the clients have gone.
+    settled_by: Option<Instant>,
     /// Who waits until nothing waits for the processes that have the realms.
     settling: Vec<Waker>,
 }
@@ -40,7 +42,15 @@ impl Edges {
         let takeover_timeout = bounds.takeover_timeout;
         let part = |edge| Part { edge, link: Rc::default(), paused: Vec::new() };
         let list = edges.into_iter().map(part).collect();
-        Self { number, list, touched: Vec::new(), most_unsettled, takeover_timeout, settling: Vec::new() }
+        Self {
+            number,
+            list,
+            touched: Vec::new(),
+            most_unsettled,
+            takeover_timeout,
+            settled_by: None,
+            settling: Vec::new(),
+        }
     }
 
     pub(super) const fn number(&self) -> u64 {
@@ -75,9 +85,10 @@ impl Edges {
         takes
     }
 
-    /// How long the realms may be on their way to another process.
-    pub(super) const fn takeover_timeout(&self) -> Duration {
-        self.takeover_timeout
+    /// Until when the last words of clients that have gone may be on their way: as long as a takeover may take since this was
+    /// asked first.
+    pub(super) fn settled_by(&mut self) -> Instant {
+        *self.settled_by.get_or_insert_with(|| Instant::now() + self.takeover_timeout)
     }
 
     /// Whether all that clients have said is routed; if not, `cx` is woken when that may be so.

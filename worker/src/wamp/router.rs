@@ -25,7 +25,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 use tracing::warn;
 
 /// The realms of the process, and who is connected to them.
@@ -134,17 +134,17 @@ impl Router {
     }
 
     /// Waits, as long as a takeover may take, for what clients have said last to be routed: else the next process that has their
-    /// realm would take those that have left for lost with this one.
+    /// realm would take those that have left for lost with this one. May be dropped and called again: the time goes on.
     pub(crate) async fn settled(&self) {
-        let limit = self.inner.borrow().edges.as_ref().map(Edges::takeover_timeout);
+        let Some(until) = self.inner.borrow_mut().edges.as_mut().map(Edges::settled_by) else { return };
         let is_settled = |cx: &Context<'_>| {
             self.inner.borrow_mut().edges.as_mut().is_none_or(|edges| edges.is_settled(cx))
         };
         let settled = poll_fn(|cx| if is_settled(cx) { Poll::Ready(()) } else { Poll::Pending });
-        if let Some(limit) = limit
-            && timeout(limit, settled).await.is_err()
-        {
-            warn!("what clients have said last was not routed within {} s", limit.as_secs_f64());
+        if timeout_at(until.into(), settled).await.is_err() {
+            warn!(
+                "what clients have said last was not routed in time; a call that waits for its callee may fail"
+            );
         }
     }
 

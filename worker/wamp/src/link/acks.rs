@@ -13,8 +13,8 @@ struct One {
     order: u64,
     /// It waits for an authorizer.
     held: bool,
-    /// Edges are to forget sessions that it has ended.
-    forgets: bool,
+    /// So many times edges are to forget sessions that it has ended.
+    forgets: u32,
     /// Edges, and up to which byte of what is for them has to be written.
     waits: Vec<(u64, u64)>,
 }
@@ -22,7 +22,7 @@ struct One {
 impl Unsettled {
     /// Something came.
     pub(super) fn push(&mut self, number: u64, order: u64) {
-        self.0.push_back(One { number, order, held: false, forgets: false, waits: Vec::new() });
+        self.0.push_back(One { number, order, held: false, forgets: 0, waits: Vec::new() });
     }
 
     /// Everything up to this number has come, though not all of it had to be done again.
@@ -43,14 +43,14 @@ impl Unsettled {
     /// It has ended sessions; what edges keep of them is yet to be forgotten.
     pub(super) fn forgets(&mut self, number: u64) {
         if let Some(one) = self.of(number) {
-            one.forgets = true;
+            one.forgets += 1;
         }
     }
 
     /// That is under way, up to these bytes.
     pub(super) fn forgotten(&mut self, number: u64, waits: &[(u64, u64)]) {
         if let Some(one) = self.of(number) {
-            one.forgets = false;
+            one.forgets -= 1;
             one.waits.extend_from_slice(waits);
         }
     }
@@ -71,7 +71,7 @@ impl Unsettled {
         let mut settled = Vec::new();
         while let Some(one) = self.0.front() {
             let is_written = one.waits.iter().all(|(edge, until)| is_written(*edge, *until));
-            let forgets = planted!(EarlyEnd, false, one.forgets);
+            let forgets = planted!(EarlyEnd, false, one.forgets > 0);
             if one.held || forgets || !planted!(EarlyAcknowledgement, true, is_written) {
                 break;
             }

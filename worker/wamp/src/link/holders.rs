@@ -20,6 +20,7 @@ const END: u64 = 1 << 62;
 #[derive(Debug, Default)]
 pub(super) struct Holders {
     pub(super) edges: Vec<Holder>,
+    /// Those that are to be forgotten, in their order.
     pub(super) gone: VecDeque<Gone>,
 }
 
