@@ -152,8 +152,6 @@ fn a_realm_process_that_hangs_is_replaced_after_its_own_watchdog() {
 fn an_edge_that_drains_waits_a_limited_time_for_a_realm_process_that_hangs() {
     let mut router = router(2);
     router["stop"]["drain_timeout"] = json!(60);
-    // Heartbeats come often, and don't make it wait longer.
-    router["watchdog"] = json!(1);
     router["realm_watchdog"] = json!(0);
     let node = Node::start(&json!({"version": 2, "workers": [router]}).to_string());
     let hangs = realm(&node.ready());
